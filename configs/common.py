@@ -1,0 +1,122 @@
+"""What the retrieval configurations share: data sets, sizes, optimiser."""
+
+import math
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+from sign_jax.errors import UserError, did_you_mean
+
+# Sections 4.1 of CiCo and UPRet; alpha weighs the domain-agnostic features.
+PUBLISHED = {
+    "how2sign": {"data.alpha": 0.8},
+    "phoenix14t": {"data.alpha": 0.9},
+    "csl_daily": {"data.alpha": 0.8},
+}
+DATASETS = ("signing_sim", *PUBLISHED, "video_folder")
+
+# Trained from scratch on a CPU in minutes.
+SMALL_TOWERS = {
+    "model.embed_dim": 128,
+    "model.video.width": 128, "model.video.layers": 2, "model.video.heads": 2,
+    "model.text.width": 128, "model.text.layers": 2, "model.text.heads": 2,
+    "optim.lr": 1e-3,
+}
+OVERRIDES = {
+    **{name: {"data.name": name, **values} for name, values in PUBLISHED.items()},
+    "signing_sim": {
+        **SMALL_TOWERS,
+        "data.name": "signing_sim/small", "data.video_length": 32, "data.text_length": 20,
+        "batch_size": 128, "epochs": 200, "eval_every": 200, "eval_batch_size": 64,
+    },
+    "video_folder": {
+        **SMALL_TOWERS,
+        "data.name": "video_folder",
+        "batch_size": 32, "epochs": 200, "eval_every": 100, "eval_batch_size": 32,
+    },
+}
+
+
+def retrieval_config(system, dataset):
+  """The configuration of a retrieval system on a data set.
+
+  Args:
+    system: "cico" or "upret".
+    dataset: one of DATASETS; None or "" is signing_sim.
+
+  Raises:
+    UserError: on another data set.
+  """
+  dataset = dataset or "signing_sim"
+  if dataset not in DATASETS:
+    raise UserError(
+        f"there is no setting for data set {dataset!r}: choose one of {', '.join(DATASETS)}"
+        + did_you_mean(dataset, DATASETS)
+    )
+  config = ml_collections.ConfigDict(_published(system))
+  config.title = f"{system} on {dataset}"
+  config.update_from_flattened_dict(OVERRIDES[dataset])
+  return config
+
+
+def _published(system):
+  model = {
+      "name": system,
+      "variant": "released",  # or "paper"; it decides every switch that is left None
+      "dtype": "auto",  # of matrix products: bfloat16 on accelerators, float32 on CPUs
+      "embed_dim": 512,
+      "video": {"width": 768, "layers": 12, "heads": 12},
+      "text": {"width": 512, "layers": 12, "heads": 8},
+      "token_pooling": placeholder(str),  # "softmax" or "max" (eq. 24)
+      "mask_padding": placeholder(bool),  # of the token softmaxes
+      "temperature": 0.07,
+      "max_elements": 2**25,  # of one tile of the late interaction
+  }
+  if system == "upret":
+    model |= {
+        "distribution": {
+            "modelling": True,  # DM of table 4
+            "sampling": True,  # RS of table 4
+            "samples": 2,  # figure 3 (a)
+            "video": True, "text": True,  # table 6
+            "structure": "mlp+attention",  # table 7
+            "score_scale": placeholder(str),  # "released" or "paper"
+            "dropout": 0.1,
+            "refine": False,  # late interaction on eq. 11-12
+        },
+        "ot": {
+            "weight": 1.0,  # lambda, figure 3 (b)
+            "level": placeholder(str),  # "sample" or "token"
+            "solver": "ott",  # at sample level also "closed_form", "released"
+            "epsilon": 0.1,
+            "iterations": 50,
+            "max_elements": 2**22,  # of one tile of token-level plans
+        },
+    }
+  return {
+      "task": "retrieval",
+      "title": "",
+      "seed": 0,
+      "batch_size": 512,
+      "eval_batch_size": 128,
+      "epochs": 200,
+      "steps": 0,  # updates in all; 0 leaves it to epochs
+      "eval_every": 200,
+      "log_every": 10,
+      "data": {
+          "name": "",
+          "data_dir": "",  # empty: $TFDS_DATA_DIR or ~/tensorflow_datasets
+          "video_length": 64,
+          "text_length": 32,
+          "alpha": 0.8,
+          "combine": "sum",  # of the streams: "sum", "cat", or one stream's name
+          "swap_probability": 0.5,
+          "num_workers": 0,
+      },
+      "model": model,
+      "optim": {
+          "lr": 1e-5, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
+          "weight_decay": 0.001, "clip_norm": 1.0, "max_logit_scale": math.log(100),
+      },
+      "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
+  }

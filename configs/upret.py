@@ -1,0 +1,48 @@
+"""UPRet: uncertainty-aware sign language video retrieval (Wu et al., ECCV 2024).
+
+    python -m sign_jax.main --config configs/upret.py --workdir runs/upret
+    python -m sign_jax.main --config configs/upret.py:how2sign --workdir runs/how2sign
+
+Data sets: signing_sim (default, a simulator), how2sign, phoenix14t, csl_daily (published
+settings: batch 512, 200 epochs, lr 1e-5) and video_folder (one's own videos).
+
+Published T2V / V2T R@1 in percent: How2Sign 59.1 / 53.4, PHOENIX-2014T 72.0 / 72.0,
+CSL-Daily 78.4 / 77.0 (tables 1 to 3).
+
+Every row of the paper's ablations is a set of overrides, --config.model.KEY=VALUE, here without
+"--config.model." in front:
+
+    table 4 (DM, RS, OT)
+      - - -         configs/cico.py
+      DM RS -       ot.weight=0 distribution.refine=True
+      - - OT        distribution.modelling=False distribution.sampling=False ot.level=token
+      - RS OT       distribution.modelling=False
+      DM RS OT      (default)
+    table 6 (distribution of text, video)
+      - -           configs/cico.py
+      text          distribution.video=False
+      video         distribution.text=False
+      text video    (default)
+    table 7 (structure of the distribution modules)
+      baseline      configs/cico.py
+      MLP           distribution.structure=mlp
+      attention     distribution.structure=attention
+      both          (default)
+    figure 3 (a)    distribution.samples=1, 2, 4, 6, 8
+    figure 3 (b)    ot.weight=0.2, 0.4, 0.6, 0.8, 1.0
+
+The paper does not say what its partial rows of table 4 compute. Ours: without OT the late
+interaction reads the refined features of eq. 11 and 12; without DM a token's distribution has
+itself as mean and unit variance; without both the tokens themselves are transported.
+
+variant="paper" follows the paper where the released code differs: hard max over tokens (eq. 24),
+padding masked, attention scores scaled by (D / heads)^-0.5 (eq. 8), transport between tokens (eq.
+15-22). Each is a switch of its own.
+"""
+
+from configs.common import retrieval_config
+
+
+def get_config(dataset=None):
+  """dataset: see the top of this file."""
+  return retrieval_config("upret", dataset)

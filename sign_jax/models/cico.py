@@ -1,0 +1,124 @@
+"""CiCo (Cheng et al., CVPR 2023): CLIP towers and token-wise similarity of clips and words."""
+
+import flax
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sign_jax.modules.clip import TextTower, VideoTower
+from sign_jax.ops.late_interaction import late_interaction, mean_weights, normalize
+
+INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07)
+
+
+@flax.struct.dataclass
+class Tokens:
+  """One modality of a batch after its tower.
+
+  Attributes:
+    features: (B, N, D) float, not normalised.
+    mask: (B, N) bool, True = valid.
+    weights: (B, N) float32, the share of every token in its sequence's score.
+  """
+
+  features: jax.Array
+  mask: jax.Array
+  weights: jax.Array
+
+
+class CiCo(nn.Module):
+  """Dual encoder with late interaction.
+
+  Attributes:
+    video, text: keyword arguments of `VideoTower` and `TextTower` (width, layers, heads, ...).
+    embed_dim: D, the width of the common space.
+    token_pooling: "softmax" or "max": how a token's similarities to the other side are pooled.
+    mask_padding: True keeps padding out of that pooling; the released code lets it in.
+    temperature: of the softmax pooling.
+    max_elements: bound on a tile of the late interaction, see `ops.late_interaction`.
+    dtype: of the matrix products; parameters are float32, softmaxes and scores too.
+  """
+
+  video: dict
+  text: dict
+  embed_dim: int = 512
+  token_pooling: str = "softmax"
+  mask_padding: bool = False
+  temperature: float = 0.07
+  max_elements: int = 2**25
+  dtype: jnp.dtype = jnp.float32
+
+  def setup(self):
+    common = {"embed_dim": self.embed_dim, "dtype": self.dtype}
+    self.visual = VideoTower(**self.video, **common)
+    self.textual = TextTower(**self.text, **common)
+    self.logit_scale = self.param(
+        "logit_scale", nn.initializers.constant(INITIAL_LOGIT_SCALE), ()
+    )
+
+  def video_weights(self, features, mask):
+    """(B, N_v, D), (B, N_v) -> (B, N_v): uniform over valid tokens."""
+    del features
+    return mean_weights(mask)
+
+  def text_weights(self, features, mask):
+    """(B, N_t, D), (B, N_t) -> (B, N_t): uniform over valid tokens."""
+    del features
+    return mean_weights(mask)
+
+  def encode_video(self, video, valid):
+    """video: (B, L_v, F) float, valid: (B, L_v) bool -> Tokens of (B, 1 + L_v, D)."""
+    features, mask = self.visual(video, valid)
+    return Tokens(features, mask, self.video_weights(features, mask))
+
+  def encode_text(self, ids):
+    """ids: (B, N_t) int32 -> Tokens of (B, N_t, D)."""
+    features, mask = self.textual(ids)
+    return Tokens(features, mask, self.text_weights(features, mask))
+
+  def encode_views(self, text, text_aug):
+    """Both views of the captions in one pass: two (B, N_t) int32 -> two Tokens."""
+    both = jnp.stack([text, text_aug], axis=1)  # interleaved: a sharded batch stays in place
+    encoded = self.encode_text(both.reshape(-1, text.shape[-1]))
+    split = jax.tree.map(lambda x: x.reshape(-1, 2, *x.shape[1:]), encoded)
+    return (jax.tree.map(lambda x, view=view: x[:, view], split) for view in (0, 1))
+
+  def similarity(self, video, text, text_aug=None):
+    """Unscaled I2T and T2I: Tokens of A videos and B texts -> two (A, B) float32."""
+    masks = {"video_mask": video.mask, "text_mask": text.mask} if self.mask_padding else {}
+    return late_interaction(
+        normalize(video.features),
+        normalize(text.features),
+        video.weights,
+        (text if text_aug is None else text_aug).weights,
+        text_aug=None if text_aug is None else normalize(text_aug.features),
+        pooling=self.token_pooling,
+        temperature=self.temperature,
+        max_elements=self.max_elements,
+        **masks,
+    )
+
+  def __call__(self, batch, deterministic=True, noise=None):
+    """Logits of all pairs of a batch, for training.
+
+    Args:
+      batch: video (B, L_v, F) float, video_valid (B, L_v) bool, text and text_aug (B, N_t) int32.
+      deterministic, noise: of no meaning here (UPRet samples).
+
+    Returns:
+      dict with the scaled logits i2t and t2i, (B, B) float32, rows are videos; and the tokens
+      video, text and text_aug.
+    """
+    del deterministic, noise
+    video = self.encode_video(batch["video"], batch["video_valid"])
+    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
+    i2t, t2i = self.similarity(video, text, text_aug)
+    scale = jnp.exp(self.logit_scale)
+    return {
+        "i2t": scale * i2t, "t2i": scale * t2i, "video": video, "text": text, "text_aug": text_aug,
+    }
+
+  def score(self, video, text):
+    """Evaluation: 1/2 (I2T + T2I) with scale 1. Tokens, Tokens -> (A, B) float32."""
+    i2t, t2i = self.similarity(video, text)
+    return 0.5 * (i2t + t2i)

@@ -1,0 +1,153 @@
+"""UPRet (Wu et al., ECCV 2024): CiCo with learned token weights, distributions and transport."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sign_jax.models.cico import CiCo
+from sign_jax.modules.distribution import Distribution
+from sign_jax.ops import gaussian, transport
+from sign_jax.ops.late_interaction import masked_softmax, normalize
+
+HEAD_WIDTH = 64  # channels of a head of the distribution modules
+
+
+class TokenWeight(nn.Module):
+  """Linear-ReLU-Linear from a token to its weight's logit; UPRet, eq. 23."""
+
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x):
+    """(B, N, D) -> (B, N)."""
+    hidden = nn.relu(nn.Dense(x.shape[-1], dtype=self.dtype, name="fc_0")(x))
+    return nn.Dense(1, dtype=self.dtype, name="fc_2")(hidden)[..., 0]
+
+
+class UPRet(CiCo):
+  """Dual encoder whose training adds a transport score between distributions of tokens.
+
+  Attributes beside CiCo's:
+    distribution: modelling (DM: means and variances from a module, else mu = x, sigma = 1),
+      sampling (RS: K samples, else the mean alone), samples (K), video and text (which modality
+      is a distribution), structure, score_scale, dropout (see `modules.distribution`), refine
+      (True: the late interaction of training reads the mean of tokens and samples, eq. 11-12).
+    ot: weight (lambda; 0 leaves transport out), level ("sample", released, or "token", eq.
+      15-22), solver, epsilon, iterations (see `ops.transport`), max_elements of a tile.
+  """
+
+  distribution: dict = None
+  ot: dict = None
+
+  def setup(self):
+    super().setup()
+    self.video_weight_fc = TokenWeight(self.dtype)
+    self.text_weight_fc = TokenWeight(self.dtype)
+    self.samples_matter = bool(self.ot["weight"]) or self.distribution["refine"]
+    if self.samples_matter and self.distribution["modelling"]:
+      # A module without use would be decayed, which the released optimiser does not do.
+      if self.distribution["video"]:
+        self.dist_video_trans = self._distribution()
+      if self.distribution["text"]:
+        self.dist_text_trans = self._distribution()
+
+  def _distribution(self):
+    return Distribution(
+        heads=max(1, self.embed_dim // HEAD_WIDTH),
+        structure=self.distribution["structure"],
+        score_scale=self.distribution["score_scale"],
+        dropout=self.distribution["dropout"],
+        dtype=self.dtype,
+    )
+
+  def video_weights(self, features, mask):
+    """(B, N_v, D), (B, N_v) -> (B, N_v): learned, 0 on padding."""
+    return masked_softmax(self.video_weight_fc(features), mask)
+
+  def text_weights(self, features, mask):
+    """(B, N_t, D), (B, N_t) -> (B, N_t): learned, 0 on padding."""
+    return masked_softmax(self.text_weight_fc(features), mask)
+
+  def samples(self, modality, features, deterministic, noise):
+    """Tokens (B, N, D) -> samples (K, B, N, D) float32; K = 1 without a distribution."""
+    features = features.astype(jnp.float32)
+    if not self.distribution[modality]:
+      return features[None]
+    mu, log_sigma = features, jnp.zeros_like(features)
+    if self.distribution["modelling"]:
+      module = self.dist_video_trans if modality == "video" else self.dist_text_trans
+      mu, log_sigma = (x.astype(jnp.float32) for x in module(features, deterministic))
+    draws = self.distribution["samples"] - 1 if self.distribution["sampling"] else 0
+    if not draws:
+      return mu[None]
+    if noise is None:
+      noise = jax.random.normal(self.make_rng("noise"), (draws, *features.shape), jnp.float32)
+    return gaussian.draw(mu, log_sigma, noise)
+
+  def transport(self, video, text, text_aug, video_samples, text_samples):
+    """sim_ot (A, B) float32 and, at sample level, the plans (A * B, K_v, K_t)."""
+    ot = self.ot
+    if ot["level"] == "token":
+      refined = [
+          normalize(gaussian.refine(tokens.features.astype(jnp.float32), samples))
+          for tokens, samples in ((video, video_samples), (text_aug, text_samples))
+      ]
+      score = transport.token_similarity(
+          *refined, video.mask, text_aug.mask,
+          epsilon=ot["epsilon"], iterations=ot["iterations"], max_elements=ot["max_elements"],
+      )
+      return score, None
+    # Released: the samples come from the augmented text, the pool's mask from the text itself.
+    text_mask = text.mask.at[:, 0].set(False)
+    return transport.sample_similarity(
+        pool_samples(video_samples, video.mask),
+        pool_samples(text_samples, text_mask),
+        solver=ot["solver"], epsilon=ot["epsilon"], iterations=ot["iterations"],
+    )
+
+  def __call__(self, batch, deterministic=True, noise=None):
+    """Logits of all pairs of a batch, for training.
+
+    Args:
+      batch: as for `CiCo`.
+      deterministic: False turns dropout on (needs the rng "dropout").
+      noise: {"video": (K - 1, B, 1 + L_v, D), "text": (K - 1, B, N_t, D)} standard normal, or
+        None to draw it (needs the rng "noise").
+
+    Returns:
+      as `CiCo`, plus transport (B, B) and plans (B * B, K, K) where they were computed.
+    """
+    video = self.encode_video(batch["video"], batch["video_valid"])
+    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
+    out = {"video": video, "text": text, "text_aug": text_aug}
+    seen = video, text, text_aug  # what the late interaction reads
+    if self.samples_matter:
+      noise = noise or {}
+      drawn = {
+          name: self.samples(name, tokens.features, deterministic, noise.get(name))
+          for name, tokens in (("video", video), ("text", text_aug))
+      }
+      if self.distribution["refine"]:
+        seen = self._refined(seen, drawn)
+    i2t, t2i = self.similarity(*seen)
+    scale = jnp.exp(self.logit_scale)
+    out["i2t"], out["t2i"] = scale * i2t, scale * t2i
+    if self.ot["weight"]:
+      score, plans = self.transport(video, text, text_aug, drawn["video"], drawn["text"])
+      out["transport"], out["plans"] = score, plans
+      out["i2t"] += self.ot["weight"] * score
+      out["t2i"] += self.ot["weight"] * score
+    return out
+
+  def _refined(self, tokens, drawn):
+    """Eq. 11 and 12 on the video and on the augmented text; the plain text has no samples."""
+    video, text, text_aug = tokens
+    replace = lambda x, samples: x.replace(features=gaussian.refine(x.features, samples))
+    return replace(video, drawn["video"]), text, replace(text_aug, drawn["text"])
+
+
+def pool_samples(samples, mask):
+  """Mean over valid tokens, L2-normalised: (K, B, N, D), (B, N) -> (K, B, D) float32."""
+  mask = mask.astype(jnp.float32)
+  total = jnp.einsum("kbnd,bn->kbd", samples, mask)
+  return normalize(total / jnp.maximum(mask.sum(-1), 1.0)[:, None])

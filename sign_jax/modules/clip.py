@@ -1,0 +1,88 @@
+"""CLIP's two towers, with a token for every clip and every word (CiCo, UPRet).
+
+Both keep all tokens: the released systems project every position, not only the class token.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from sign_jax.modules.transformer import Transformer, layer_norm
+
+VOCABULARY = 49408
+CONTEXT = 77  # positions that CLIP's checkpoints hold; only the first N_t are read
+
+
+class VideoTower(nn.Module):
+  """Sign features -> video tokens: CLIP's vision transformer on clips instead of patches."""
+
+  width: int
+  layers: int
+  heads: int
+  embed_dim: int
+  length: int = 64
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, video, valid):
+    """Encodes clips.
+
+    Args:
+      video: (B, L_v, F) float, one sign feature a clip, zeros after the last one.
+      valid: (B, L_v) bool, True = a real clip.
+
+    Returns:
+      tokens: (B, 1 + L_v, D), the class token first, not normalised.
+      mask: (B, 1 + L_v) bool, True = valid. The class token is never valid, nor attended to:
+        the released code masks position 0.
+    """
+    scale = self.width**-0.5
+    normal = nn.initializers.normal(scale)
+    x = nn.Dense(self.width, use_bias=False, dtype=self.dtype, name="conv1")(video)
+    class_token = self.param("class_embedding", normal, (self.width,)).astype(x.dtype)
+    class_token = jnp.broadcast_to(class_token, (x.shape[0], 1, self.width))
+    x = jnp.concatenate([class_token, x], axis=1)
+    positions = self.param("positional_embedding", normal, (1 + self.length, self.width))
+    x = layer_norm("ln_pre", self.dtype)(x + positions.astype(x.dtype))
+    mask = jnp.pad(valid, ((0, 0), (1, 0)))
+    x = Transformer(self.layers, self.heads, self.dtype, name="transformer")(x, mask)
+    x = layer_norm("ln_post", self.dtype)(x)
+    projection = self.param("proj", normal, (self.width, self.embed_dim))
+    return x @ projection.astype(x.dtype), mask
+
+
+class TextTower(nn.Module):
+  """CLIP BPE ids -> word tokens by CLIP's causal text transformer."""
+
+  width: int
+  layers: int
+  heads: int
+  embed_dim: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, ids):
+    """Encodes token ids.
+
+    Args:
+      ids: (B, N_t) int32: 49406, tokens, 49407, zeros.
+
+    Returns:
+      tokens: (B, N_t, D), not normalised.
+      mask: (B, N_t) bool: positions up to the end token, whose id is the largest.
+    """
+    length = ids.shape[1]
+    embed = nn.Embed(
+        VOCABULARY, self.width, dtype=self.dtype, name="token_embedding",
+        embedding_init=nn.initializers.normal(0.02),
+    )
+    positions = self.param(
+        "positional_embedding", nn.initializers.normal(0.01), (CONTEXT, self.width)
+    )
+    x = embed(ids) + positions[:length].astype(self.dtype)
+    x = Transformer(self.layers, self.heads, self.dtype, name="transformer")(x, causal=True)
+    x = layer_norm("ln_final", self.dtype)(x)
+    projection = self.param(
+        "text_projection", nn.initializers.normal(self.width**-0.5), (self.width, self.embed_dim)
+    )
+    mask = jnp.arange(length)[None] <= jnp.argmax(ids, axis=-1)[:, None]
+    return x @ projection.astype(x.dtype), mask

@@ -1,0 +1,90 @@
+"""Distribution modelling of UPRet (section 3.3): tokens -> means and log standard deviations."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sign_jax.modules.transformer import layer_norm
+
+
+class Mlp(nn.Module):
+  """D -> 4 D -> D with exact GELU and dropout."""
+
+  dropout: float
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, deterministic):
+    drop = nn.Dropout(self.dropout, deterministic=deterministic)
+    hidden = nn.Dense(4 * x.shape[-1], dtype=self.dtype, name="fc1")(x)
+    hidden = drop(jax.nn.gelu(hidden, approximate=False))
+    return drop(nn.Dense(x.shape[-1], dtype=self.dtype, name="fc2")(hidden))
+
+
+class SplitAttention(nn.Module):
+  """Self-attention whose output is split in two halves, for the mean and for log sigma.
+
+  Attributes:
+    heads: number of heads; D / heads channels each.
+    attend: False leaves the attention out and splits its input instead ("MLP" in table 7).
+    score_scale: "released" is (D * heads)^-0.5, "paper" is (D / heads)^-0.5 (eq. 8).
+  """
+
+  heads: int
+  attend: bool = True
+  score_scale: str = "released"
+  dropout: float = 0.1
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, deterministic):
+    """x: (B, N, D) -> mu', s': (B, N, D) each. All N tokens attend to all: no mask."""
+    width = x.shape[-1]
+    if self.attend:
+      x = self._attend(x, deterministic)
+    half_mu, half_sigma = jnp.split(x, 2, axis=-1)
+    mu = nn.Dense(width, dtype=self.dtype, name="mu_proj")(half_mu)
+    return mu, nn.Dense(width, dtype=self.dtype, name="logsig_proj")(half_sigma)
+
+  def _attend(self, x, deterministic):
+    batch, length, width = x.shape
+    factor = self.heads if self.score_scale == "released" else 1 / self.heads
+    qkv = nn.Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
+    q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, -1), 2, 0)
+    scores = jnp.einsum("bihc,bjhc->bhij", q, k) * (width * factor) ** -0.5
+    weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(x.dtype)
+    weights = nn.Dropout(self.dropout, deterministic=deterministic)(weights)
+    return jnp.einsum("bhij,bjhc->bihc", weights, v).reshape(batch, length, width)
+
+
+class Distribution(nn.Module):
+  """Means and log standard deviations of a diagonal Gaussian for every token.
+
+  Attributes:
+    heads: of the attention (8 at D = 512).
+    structure: "mlp+attention" (released), "mlp" or "attention": the rows of table 7.
+    score_scale: see `SplitAttention`.
+  """
+
+  heads: int
+  structure: str = "mlp+attention"
+  score_scale: str = "released"
+  dropout: float = 0.1
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, deterministic=True):
+    """x: (B, N, D) -> mu, log_sigma: (B, N, D) each."""
+    parts = self.structure.split("+")
+    h = nn.Dense(x.shape[-1], dtype=self.dtype, name="fc")(x)
+    h = layer_norm("norm1", self.dtype)(jax.nn.gelu(h, approximate=False))
+    mu, log_sigma = SplitAttention(
+        self.heads, "attention" in parts, self.score_scale, self.dropout, self.dtype, name="attn"
+    )(h, deterministic)
+    mu = x + mu
+    if "mlp" in parts:
+      mlp = lambda name: Mlp(self.dropout, self.dtype, name=name)
+      mu = mu + mlp("mu_mlp")(layer_norm("norm2", self.dtype)(mu), deterministic)
+      normed = layer_norm("norm3", self.dtype)(log_sigma)
+      log_sigma = log_sigma + mlp("logsig_mlp")(normed, deterministic)
+    return mu, log_sigma

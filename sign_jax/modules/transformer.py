@@ -1,0 +1,77 @@
+"""Pre-LN transformer of CLIP: attention, residual block, stack.
+
+Submodules carry CLIP's own names (`attn.in_proj`, `mlp.c_fc`, ...), so weights are renamed by a
+table.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+LAYER_NORM_EPS = 1e-5
+
+
+def quick_gelu(x):
+  """x * sigmoid(1.702 x), CLIP's activation."""
+  return x * jax.nn.sigmoid(1.702 * x)
+
+
+def layer_norm(name, dtype):
+  """LayerNorm as PyTorch computes it by default."""
+  return nn.LayerNorm(epsilon=LAYER_NORM_EPS, dtype=dtype, name=name)
+
+
+class MultiHeadAttention(nn.Module):
+  """Self-attention with one projection for queries, keys and values."""
+
+  heads: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, mask=None, causal=False):
+    """x: (B, N, D); mask: (B, N) bool keys that may be attended to, or None. -> (B, N, D)."""
+    batch, length, width = x.shape
+    qkv = nn.Dense(3 * width, dtype=self.dtype, name="in_proj")(x)
+    q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, -1), 2, 0)
+    mask = None if mask is None else mask[:, None, None, :]
+    out = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=causal)
+    return nn.Dense(width, dtype=self.dtype, name="out_proj")(out.reshape(batch, length, width))
+
+
+class Mlp(nn.Module):
+  """width -> 4 width -> width with QuickGELU."""
+
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x):
+    hidden = quick_gelu(nn.Dense(4 * x.shape[-1], dtype=self.dtype, name="c_fc")(x))
+    return nn.Dense(x.shape[-1], dtype=self.dtype, name="c_proj")(hidden)
+
+
+class ResidualBlock(nn.Module):
+  """x + attention(LN x), then x + MLP(LN x)."""
+
+  heads: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, mask=None, causal=False):
+    attention = MultiHeadAttention(self.heads, self.dtype, name="attn")
+    x = x + attention(layer_norm("ln_1", self.dtype)(x), mask, causal)
+    return x + Mlp(self.dtype, name="mlp")(layer_norm("ln_2", self.dtype)(x))
+
+
+class Transformer(nn.Module):
+  """`layers` residual blocks named resblocks_0, resblocks_1, ..."""
+
+  layers: int
+  heads: int
+  dtype: jnp.dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, x, mask=None, causal=False):
+    """x: (B, N, D); mask: (B, N) bool or None. -> (B, N, D)."""
+    for i in range(self.layers):
+      x = ResidualBlock(self.heads, self.dtype, name=f"resblocks_{i}")(x, mask, causal)
+    return x

@@ -1,0 +1,33 @@
+"""Contrastive losses on matrices of similarities."""
+
+import jax
+import jax.numpy as jnp
+
+
+def diagonal_cross_entropy(logits):
+  """Mean over rows of -log softmax(row)[diagonal]; UPRet, eq. 3 and 4.
+
+  Args:
+    logits: (B, B) float; row i's true column is i.
+
+  Returns:
+    float32 scalar.
+  """
+  log_probs = jax.nn.log_softmax(logits.astype(jnp.float32), axis=-1)
+  return -jnp.mean(jnp.diagonal(log_probs))
+
+
+def symmetric_loss(i2t, t2i):
+  """The mean of both matrices' losses, each over rows and over columns.
+
+  CiCo and UPRet (released): both matrices hold videos as rows and texts as columns, I2T pooled
+  over video tokens and T2I over text tokens.
+
+  Args:
+    i2t, t2i: (B, B) float logits.
+
+  Returns:
+    float32 scalar.
+  """
+  terms = (i2t, i2t.T, t2i.T, t2i)
+  return sum(diagonal_cross_entropy(x) for x in terms) / len(terms)

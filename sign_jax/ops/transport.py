@@ -1,0 +1,163 @@
+"""Entropic optimal transport between the samples or tokens of a video and a text.
+
+Solvers return transport plans that carry no gradient (UPRet, eq. 22: "we fix the OT plan").
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from ott.geometry import geometry
+from ott.problems.linear import linear_problem
+from ott.solvers.linear import sinkhorn
+
+EPSILON = 0.1  # entropic regularisation of the released code
+
+
+def _ott_plan(cost, a, b, epsilon, iterations):
+  """Plan of one problem: cost (m, n), marginals a (m,) and b (n,)."""
+  # Under vmap early stopping runs every problem to the slowest one's end, with a check at each
+  # step: a fixed number of iterations is several times faster.
+  solver = sinkhorn.Sinkhorn(
+      lse_mode=True, min_iterations=iterations, max_iterations=iterations, threshold=1e-6
+  )
+  geom = geometry.Geometry(cost_matrix=cost, epsilon=epsilon)
+  return solver(linear_problem.LinearProblem(geom, a=a, b=b)).matrix
+
+
+def ott_plans(cost, a, b, epsilon=EPSILON, iterations=50):
+  """Sinkhorn plans by ott-jax; UPRet, eq. 18 to 20.
+
+  Args:
+    cost: (P, m, n) float32, P problems.
+    a: (P, m) and b: (P, n) float32 marginals; zeros leave a point out.
+    epsilon: entropic regularisation.
+    iterations: fixed number of Sinkhorn iterations.
+
+  Returns:
+    (P, m, n) float32 plans without gradient.
+  """
+  cost, a, b = jax.lax.stop_gradient((cost, a, b))
+  solve = functools.partial(_ott_plan, epsilon=epsilon, iterations=iterations)
+  return jax.lax.stop_gradient(jax.vmap(solve)(cost, a, b))
+
+
+def released_plans(cost, epsilon=EPSILON, threshold=1e-2, max_iterations=100):
+  """The released loop: it stops for the whole batch when the mean change of r is small.
+
+  Args:
+    cost: (P, m, n) float32; marginals are uniform.
+
+  Returns:
+    (P, m, n) float32 plans without gradient; they depend on the batch's composition.
+  """
+  kernel = jax.lax.stop_gradient(jnp.exp(-cost / epsilon))
+  problems, m, n = kernel.shape
+
+  def change_is_large(carry):
+    step, error, _, _ = carry
+    return (step < max_iterations) & (error >= threshold)
+
+  def round_(carry):
+    step, _, r, c = carry
+    new_r = (1.0 / m) / jnp.einsum("pmn,pn->pm", kernel, c)
+    new_c = (1.0 / n) / jnp.einsum("pmn,pm->pn", kernel, new_r)
+    return step + 1, jnp.abs(new_r - r).mean(), new_r, new_c
+
+  start = (0, jnp.float32(jnp.inf), jnp.ones((problems, m)), jnp.ones((problems, n)))
+  _, _, r, c = jax.lax.while_loop(change_is_large, round_, start)
+  return jax.lax.stop_gradient(r[:, :, None] * kernel * c[:, None, :])
+
+
+def closed_form_plans(cost, epsilon=EPSILON):
+  """The exact fixed point for 2 x 2 problems with uniform marginals.
+
+  The plan is [[p, 1/2 - p], [1/2 - p, p]] with
+  p = sigmoid((c12 + c21 - c11 - c22) / (2 epsilon)) / 2.
+
+  Args:
+    cost: (P, 2, 2) float32.
+
+  Raises:
+    ValueError: for another shape.
+  """
+  if cost.shape[1:] != (2, 2):
+    raise ValueError(f"the closed form is for 2 x 2 problems, not {cost.shape[1:]}")
+  gain = cost[:, 0, 1] + cost[:, 1, 0] - cost[:, 0, 0] - cost[:, 1, 1]
+  p = jax.nn.sigmoid(gain / (2 * epsilon)) / 2
+  rows = jnp.stack([jnp.stack([p, 0.5 - p], -1), jnp.stack([0.5 - p, p], -1)], -2)
+  return jax.lax.stop_gradient(rows)
+
+
+def uniform_plans(similarity, solver, epsilon, iterations):
+  """Plans for cost 1 - similarity (P, m, n) and uniform marginals by the named solver.
+
+  `solver`: "ott" (any shape), "closed_form" (2 x 2) or "released" (the released stopping rule).
+  """
+  cost = 1.0 - similarity
+  if solver == "released":
+    return released_plans(cost, epsilon)
+  if solver == "closed_form":
+    return closed_form_plans(cost, epsilon)
+  if solver != "ott":
+    raise ValueError(f"unknown transport solver {solver!r}")
+  problems, m, n = cost.shape
+  a, b = jnp.full((problems, m), 1.0 / m), jnp.full((problems, n), 1.0 / n)
+  return ott_plans(cost, a, b, epsilon, iterations)
+
+
+def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=50):
+  """Transport similarity between pooled samples of all pairs (UPRet, released code).
+
+  P = T * s for the plan T and the cosine similarities s of a pair's samples; the score is the
+  mean of max over video samples and max over text samples, each averaged over the other axis.
+
+  Args:
+    video: (K_v, A, D) float32, L2-normalised pooled samples.
+    text: (K_t, B, D) float32, likewise.
+    solver, epsilon, iterations: see `uniform_plans`.
+
+  Returns:
+    similarity: (A, B) float32.
+    plans: (A * B, K_v, K_t) float32, row a * B + b.
+  """
+  s = jnp.einsum("kad,lbd->abkl", video, text, preferred_element_type=jnp.float32)
+  pairs = s.reshape(-1, *s.shape[2:])
+  plans = uniform_plans(pairs, solver, epsilon, iterations)
+  moved = plans * pairs
+  score = 0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))
+  return score.reshape(s.shape[:2]), plans
+
+
+def token_similarity(
+    video, text, video_mask, text_mask, *, epsilon=EPSILON, iterations=50, max_elements=2**22
+):
+  """Transport similarity between the tokens of all pairs; UPRet, eq. 15 to 21.
+
+  D[a,b] = sum_ij T*_ij S_ij with cost 1 - S and uniform marginals over valid tokens. Computed for
+  a few videos at a time: the plans of all pairs would be A x B x N_v x N_t.
+
+  Args:
+    video: (A, N_v, D), text: (B, N_t, D) float32, L2-normalised tokens.
+    video_mask, text_mask: (A, N_v), (B, N_t) bool, True = valid.
+    epsilon, iterations: see `ott_plans`.
+    max_elements: bound on the elements of one tile of plans.
+
+  Returns:
+    (A, B) float32.
+  """
+  marginal = lambda mask: mask / jnp.maximum(mask.sum(-1, keepdims=True), 1)
+  text_marginal = marginal(text_mask)
+
+  def row(one):
+    tokens, a = one
+    s = jnp.einsum("id,bjd->bij", tokens, text, preferred_element_type=jnp.float32)
+    a = jnp.broadcast_to(a, (s.shape[0], a.shape[0]))
+    plans = ott_plans(1.0 - s, a, text_marginal, epsilon, iterations)
+    # Points without mass have potentials of -inf; their plan must not reach the sum.
+    mass = (a[:, :, None] > 0) & (text_marginal[:, None, :] > 0)
+    return jnp.sum(jnp.where(mass, plans * s, 0.0), axis=(1, 2))
+
+  per_row = text.shape[0] * video.shape[1] * text.shape[1]
+  batch = max(1, min(video.shape[0], max_elements // per_row))
+  return jax.lax.map(jax.checkpoint(row), (video, marginal(video_mask)), batch_size=batch)

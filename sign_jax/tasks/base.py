@@ -1,0 +1,43 @@
+"""What the training loop knows of a task."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+Batch = dict[str, Any]  # host arrays (B, ...) of one step
+Variables = dict[str, Any]  # {"params": ..., further collections}
+Place = Callable[[Batch], Batch]  # host batch -> device batch, sharded over the mesh
+
+
+class Task(Protocol):
+  """A system to train: pure functions of variables and batches, and where its data come from.
+
+  Attributes:
+    batch_size: examples in a global batch.
+    steps_per_epoch: full batches in one pass over the training split.
+    selection: name of the number, higher is better, that chooses the best checkpoint; one of
+      those that `evaluate` returns.
+    fingerprint: changes when the data set changes; a run does not resume on other data.
+  """
+
+  batch_size: int
+  steps_per_epoch: int
+  selection: str
+  fingerprint: str
+
+  def train_batches(self, start_step: int) -> Iterator[Batch]:
+    """Endless batches from `start_step` on; a function of the seed and the step alone."""
+
+  def init(self, key) -> Variables:
+    """Fresh variables from a PRNG key."""
+
+  def loss(self, variables: Variables, batch: Batch, key):
+    """(scalar loss, (named scalars to log, updated collections beside "params"))."""
+
+  def constrain(self, params):
+    """Parameters after an update, moved back to where they may be."""
+
+  def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
+    """Named numbers of a split ("validation" or "test")."""
+
+  def table(self, results: dict[str, float], split: str) -> str:
+    """What a user sees of `results`, whose names begin with the split's."""

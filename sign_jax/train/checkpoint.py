@@ -1,0 +1,129 @@
+"""Checkpoints through orbax: the last ones to resume from, the best one to evaluate.
+
+`DIR/last` holds whole training states, `DIR/best` the variables of the best evaluation. Both carry
+a small JSON record with a digest of the arrays, because a flipped bit restores silently.
+"""
+
+import hashlib
+import sys
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from sign_jax.errors import UserError
+
+
+def digest(tree):
+  """Hex digest of all leaves of a tree, in order, with shapes and dtypes."""
+  state = hashlib.blake2b(digest_size=16)
+  for leaf in jax.tree.leaves(tree):
+    array = np.asarray(jax.device_get(leaf))
+    state.update(f"{array.dtype}{array.shape}".encode())
+    state.update(np.ascontiguousarray(array).tobytes())
+  return state.hexdigest()
+
+
+def _manager(directory, keep):
+  options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+  return ocp.CheckpointManager(directory, options=options, item_names=("tree", "record"))
+
+
+class Checkpoints:
+  """The checkpoints of one run.
+
+  The order of writes makes a kill at any moment harmless: the last state, with `best_step` in its
+  record, is committed before the best one; a best one that is missing then is the last state
+  itself (`Checkpoints.ensure_best`).
+  """
+
+  def __init__(self, directory):
+    """directory: a pathlib.Path; created when missing."""
+    directory = directory.absolute()
+    self._last = _manager(directory / "last", keep=2)
+    self._best = _manager(directory / "best", keep=1)
+
+  def save_last(self, step, state, record):
+    """Saves a state at `step` unless it is there already; `record`: JSON-able dict."""
+    self._save(self._last, step, state, record)
+
+  def ensure_best(self, step, variables, record):
+    """Saves the variables as the best ones, after the last state is safely written."""
+    self._last.wait_until_finished()
+    self._save(self._best, step, variables, record)
+
+  def _save(self, manager, step, tree, record):
+    if step in manager.all_steps():
+      return
+    manager.wait_until_finished()
+    items = ocp.args.Composite(
+        tree=ocp.args.StandardSave(tree),
+        record=ocp.args.JsonSave({**record, "digest": digest(tree)}),
+    )
+    manager.save(step, args=items, force=True)
+
+  def restore_last(self, target):
+    """(state, record) of the newest readable state, or None when there is none.
+
+    Args:
+      target: tree of jax.ShapeDtypeStruct with shardings.
+
+    Raises:
+      UserError: when checkpoints exist and none can be read.
+    """
+    steps = sorted(self._last.all_steps(), reverse=True)
+    for step in steps:
+      restored = self._restore(self._last, step, target)
+      if restored:
+        return restored
+      # A later save at this step must not be skipped because a broken one is there.
+      self._last.delete(step)
+    if steps:
+      raise UserError(
+          f"none of the checkpoints in {self._last.directory} can be read: "
+          "start again with a new --workdir"
+      )
+    return None
+
+  def restore_best(self, step, target):
+    """(variables, record) of the best checkpoint; `step` None takes the one that is there.
+
+    Raises:
+      UserError: when it is missing or damaged.
+    """
+    step = self._best.latest_step() if step is None else step
+    restored = None
+    if step is not None and step in self._best.all_steps():
+      restored = self._restore(self._best, step, target)
+    if restored is None:
+      raise UserError(
+          f"there is no readable best checkpoint in {self._best.directory}: train first, with the "
+          "same --workdir and --mode train"
+      )
+    return restored
+
+  def has_best(self, step):
+    """Whether the best checkpoint of `step` is there."""
+    return step in self._best.all_steps()
+
+  def _restore(self, manager, step, target):
+    try:
+      items = manager.restore(
+          step,
+          args=ocp.args.Composite(
+              tree=ocp.args.StandardRestore(target), record=ocp.args.JsonRestore()
+          ),
+      )
+    except Exception as error:  # orbax raises many kinds for missing and truncated files
+      print(f"checkpoint {step} cannot be read ({type(error).__name__})", file=sys.stderr)
+      return None
+    if digest(items.tree) != items.record["digest"]:
+      print(f"checkpoint {step} is damaged (its digest differs)", file=sys.stderr)
+      return None
+    return items.tree, items.record
+
+  def close(self):
+    """Waits for writes under way and surfaces their errors."""
+    for manager in (self._last, self._best):
+      manager.wait_until_finished()
+      manager.close()

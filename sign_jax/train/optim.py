@@ -1,0 +1,103 @@
+"""The optimiser of the released CiCo and UPRet code as an optax chain."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import optax
+
+CLIP_EPS = 1e-6  # added to norms before dividing, as PyTorch's clipping does
+
+
+def _clip_coefficient(norm, max_norm):
+  return jnp.minimum(1.0, max_norm / (norm + CLIP_EPS))
+
+
+def global_norm(tree):
+  """L2 norm of all leaves together."""
+  return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
+
+
+def clip_by_global_norm(max_norm):
+  """Scales all gradients by min(1, max_norm / (norm + 1e-6)) of their global norm."""
+
+  def update(updates, state, params=None):
+    del params
+    coefficient = _clip_coefficient(global_norm(updates), max_norm)
+    return jax.tree.map(lambda g: g * coefficient, updates), state
+
+  return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
+def clip_each_by_norm(max_norm):
+  """Scales every parameter's gradient to norm `max_norm` at most."""
+
+  def update(updates, state, params=None):
+    del params
+    clip = lambda g: g * _clip_coefficient(jnp.linalg.norm(g.ravel()), max_norm)
+    return jax.tree.map(clip, updates), state
+
+  return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
+def scale_by_uncorrected_adam(b1, b2, eps):
+  """Adam's m / (sqrt(v) + eps) without bias correction."""
+
+  def init(params):
+    zeros = lambda: jax.tree.map(jnp.zeros_like, params)
+    return optax.ScaleByAdamState(count=jnp.zeros([], jnp.int32), mu=zeros(), nu=zeros())
+
+  def update(updates, state, params=None):
+    del params
+    mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, updates)
+    nu = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.nu, updates)
+    steps = jax.tree.map(lambda m, v: m / (jnp.sqrt(v) + eps), mu, nu)
+    return steps, optax.ScaleByAdamState(count=state.count + 1, mu=mu, nu=nu)
+
+  return optax.GradientTransformation(init, update)
+
+
+def warmup_cosine(lr, total_steps, warmup):
+  """lr * f(step / total): f(x) = x / warmup below it, else 0.5 (1 + cos(pi x)).
+
+  The first update has rate 0, and the rate jumps at the end of the warm-up: both as released.
+  """
+
+  def schedule(step):
+    x = step / total_steps
+    return lr * jnp.where(x < warmup, x / warmup, 0.5 * (1 + jnp.cos(jnp.pi * x)))
+
+  return schedule
+
+
+def decay_mask(params):
+  """True for parameters that decay: all but biases (norm scales and embeddings do decay)."""
+  name = lambda path: str(path[-1].key)
+  return jax.tree_util.tree_map_with_path(lambda path, _: not re.search("bias", name(path)), params)
+
+
+def released_adam(schedule, *, b1=0.9, b2=0.98, eps=1e-6, weight_decay=0.001, clip_norm=1.0):
+  """Both clippings, Adam without bias correction, decay inside the scheduled step.
+
+  Args:
+    schedule: step (from 0) -> learning rate.
+    weight_decay: added as weight_decay * parameter to the step that the rate multiplies.
+    clip_norm: of all gradients together, then of each.
+  """
+  return optax.chain(
+      clip_by_global_norm(clip_norm),
+      clip_each_by_norm(clip_norm),
+      scale_by_uncorrected_adam(b1, b2, eps),
+      optax.add_decayed_weights(weight_decay, mask=decay_mask),
+      optax.scale_by_learning_rate(schedule),
+  )
+
+
+def from_config(optim, total_steps):
+  """(optimiser, schedule) of a config's `optim` section."""
+  schedule = warmup_cosine(optim.lr, total_steps, optim.warmup)
+  optimizer = released_adam(
+      schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps,
+      weight_decay=optim.weight_decay, clip_norm=optim.clip_norm,
+  )
+  return optimizer, schedule

@@ -1,0 +1,74 @@
+"""What a run writes for people: metrics.jsonl, TensorBoard files, results.json, the loss curve."""
+
+import json
+import os
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from tensorboardX import SummaryWriter  # noqa: E402
+
+
+def write_json(path, content):
+  """Writes a JSON file whole or not at all."""
+  partial = path.with_name(path.name + ".partial")
+  partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+  os.replace(partial, path)
+
+
+def read_metrics(path):
+  """The objects of metrics.jsonl; a last line cut off by a kill is left out."""
+  rows = []
+  for line in path.read_text().splitlines() if path.exists() else ():
+    try:
+      rows.append(json.loads(line))
+    except json.JSONDecodeError:
+      break
+  return rows
+
+
+class MetricsWriter:
+  """Appends named numbers to metrics.jsonl and TensorBoard."""
+
+  def __init__(self, workdir, start_step):
+    """Keeps what an earlier run wrote up to `start_step` and forgets what came after it."""
+    self._path = workdir / "metrics.jsonl"
+    kept = [row for row in read_metrics(self._path) if row["step"] <= start_step]
+    partial = self._path.with_name("metrics.jsonl.partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    os.replace(partial, self._path)
+    self._file = self._path.open("a")
+    self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
+
+  def write(self, step, numbers):
+    """numbers: {name: float}."""
+    self._file.write(json.dumps({"step": step, **numbers}) + "\n")
+    self._file.flush()
+    for name, value in numbers.items():
+      self._board.add_scalar(name, value, step)
+
+  def close(self):
+    """Flushes both."""
+    self._file.close()
+    self._board.close()
+
+
+def draw_curves(workdir, selection, title):
+  """Draws the training loss and the validation numbers over steps into curves.png."""
+  rows = read_metrics(workdir / "metrics.jsonl")
+  figure, left = plt.subplots(figsize=(7, 3.6), constrained_layout=True)
+  points = lambda name: zip(*[(r["step"], r[name]) for r in rows if name in r], strict=True)
+  if any("loss" in row for row in rows):
+    left.plot(*points("loss"), color="tab:blue", label="training loss")
+  left.set(xlabel="step", ylabel="loss", title=title)
+  left.spines[["top"]].set_visible(False)
+  name = f"validation/{selection}"
+  if any(name in row for row in rows):
+    right = left.twinx()
+    right.plot(*points(name), color="tab:orange", marker=".", label=name)
+    right.set(ylabel=name, ylim=(0, None))
+    right.spines[["top"]].set_visible(False)
+  figure.legend(loc="outside lower center", ncols=2, frameon=False)
+  figure.savefig(workdir / "curves.png", dpi=130)
+  plt.close(figure)

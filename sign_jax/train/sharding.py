@@ -1,0 +1,76 @@
+"""Where arrays live: the mesh, the batch over its data axes, parameters by rules on their paths."""
+
+import re
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from sign_jax.errors import UserError
+
+AXES = ("data", "fsdp", "tensor")
+BATCH = P(("data", "fsdp"))
+
+# First match wins; an axis that does not divide its dimension is left out.
+RULES = (
+    (r"(in_proj|qkv|c_fc|fc1)/kernel$", ("fsdp", "tensor")),
+    (r"(out_proj|c_proj|fc2)/kernel$", ("tensor", "fsdp")),
+    (r"token_embedding/embedding$", ("tensor", "fsdp")),
+    (r"(kernel|proj|text_projection)$", ("fsdp",)),
+)
+
+
+def make_mesh(fsdp=1, tensor=1, devices=None):
+  """A mesh ("data", "fsdp", "tensor") over all devices; "data" takes what the others leave.
+
+  Raises:
+    UserError: when fsdp x tensor does not divide the number of devices.
+  """
+  devices = jax.devices() if devices is None else devices
+  if len(devices) % (fsdp * tensor):
+    raise UserError(
+        f"mesh.fsdp x mesh.tensor = {fsdp * tensor} does not divide the {len(devices)} devices: "
+        "choose sizes that do"
+    )
+  # Auto axes: under Explicit ones embeddings and batch-splitting reshapes raise.
+  shape = (len(devices) // (fsdp * tensor), fsdp, tensor)
+  return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+
+
+def check_batch(batch_size, mesh):
+  """Raises UserError when a batch cannot be split evenly over the mesh."""
+  parts = mesh.shape["data"] * mesh.shape["fsdp"]
+  if batch_size % parts:
+    down, up = batch_size // parts * parts, -(-batch_size // parts) * parts
+    raise UserError(
+        f"batch_size {batch_size} is not divisible by the {parts} devices that share it: "
+        f"use --config.batch_size={down or up}" + (f" or {up}" if down else "")
+    )
+
+
+def place_batch(mesh, batch):
+  """Host arrays (B_local, ...) -> global arrays with their first axis over the data axes."""
+  sharding = NamedSharding(mesh, BATCH)
+
+  def place(x):
+    shape = (x.shape[0] * jax.process_count(), *x.shape[1:])
+    return jax.make_array_from_process_local_data(sharding, x, shape)
+
+  return jax.tree.map(place, batch)
+
+
+def _spec(path, shape, mesh, rules):
+  name = "/".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path)
+  axes = next((axes for pattern, axes in rules if re.search(pattern, name)), ())
+  fits = lambda axis, size: axis if axis and size % mesh.shape[axis] == 0 else None
+  return P(*(fits(axis, size) for axis, size in zip(axes, shape, strict=False)))
+
+
+def tree_shardings(tree, mesh, rules=RULES):
+  """A NamedSharding for every leaf (arrays or ShapeDtypeStructs) by the rules on its path.
+
+  Optimiser moments end in the parameter's own path and so lie where it lies.
+  """
+  place = lambda path, x: NamedSharding(mesh, _spec(path, np.shape(x), mesh, rules))
+  return jax.tree_util.tree_map_with_path(place, tree)
