@@ -103,6 +103,7 @@ def _published(system):
       "steps": 0,  # updates in all; 0 leaves it to epochs
       "eval_every": 200,
       "log_every": 10,
+      "ties": "expected",  # rank of tied scores; "released" reproduces the released evaluation
       "data": {
           "name": "",
           "data_dir": "",  # empty: $TFDS_DATA_DIR or ~/tensorflow_datasets

@@ -14,7 +14,7 @@ from ml_collections import config_flags
 
 from sign_jax.errors import UserError, did_you_mean, one_sentence
 from sign_jax.tasks.retrieval import Retrieval
-from sign_jax.train import loop, report
+from sign_jax.train import cache, loop, report
 
 TASKS = {"retrieval": Retrieval}
 
@@ -94,6 +94,7 @@ def remember_config(config, workdir):
 def main(argv):
   """Runs the mode that the flags ask for; returns the results."""
   config, workdir, mode = parse(argv)
+  cache.enable()
   task = TASKS[config.task](config)
   if mode == "evaluate":
     return loop.evaluate(task, config, workdir)

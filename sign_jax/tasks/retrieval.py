@@ -87,16 +87,14 @@ class Retrieval:
         num_workers=self._data.num_workers,
         shard_index=jax.process_index(),
         shard_count=jax.process_count(),
-        **self._without_text(),
+        **self._shapes(),
     )
 
   def init(self, key):
     """Seeded random variables."""
-    streams = self.split("train").features(0)
-    dim = pipeline.combine(streams, mode=self._data.combine, alpha=self._data.alpha).shape[-1]
     batch = pipeline.fake_batch(
-        batch_size=2, video_length=self._data.video_length, video_dim=dim,
-        text_length=self._data.text_length, seed=0,
+        2, self._data.video_length, pipeline.combined_dim(self.split("train"), self._data.combine),
+        self._data.text_length,
     )
     init_key, noise_key = jax.random.split(key)
     return self._model.init({"params": init_key, "noise": noise_key}, batch)
@@ -133,7 +131,9 @@ class Retrieval:
   def evaluate(self, variables, split, place):
     """{"t2v/R@1": percent, ...}; see `metrics.retrieval`."""
     scores = self.similarity(variables, split, place)
-    return metrics.evaluate(scores, self.split(split).sentence_of_video)
+    return metrics.retrieval_metrics(
+        scores, self.split(split).sentence_of_video, ties=self._config.ties
+    )
 
   def table(self, results, split):
     """The two directions as a text table."""

@@ -1,0 +1,19 @@
+"""XLA's persistent compilation cache."""
+
+import os
+import pathlib
+
+import jax
+import jaxlib
+
+
+def enable():
+  """Keeps compiled programs in ~/.cache/sign_jax, or in $JAX_COMPILATION_CACHE_DIR where set.
+
+  The folder is keyed by jaxlib's version and the backend: entries of another jaxlib can crash.
+  """
+  root = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+  root = pathlib.Path(root) if root else pathlib.Path.home() / ".cache" / "sign_jax"
+  folder = root / f"jaxlib-{jaxlib.__version__}-{jax.default_backend()}"
+  jax.config.update("jax_compilation_cache_dir", str(folder))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)

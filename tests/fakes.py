@@ -1,0 +1,45 @@
+"""A retrieval split without a data set on disk."""
+
+import numpy as np
+
+WORDS = "rain snow wind sun cloud storm north south morning evening friend family".split()
+
+
+class FakeSplit:
+  """Stands in for `RetrievalSplit`: random features around a direction per sentence."""
+
+  def __init__(self, sentences=16, videos=24, windows=40, dims=None, seed=0):
+    rng = np.random.default_rng(seed)
+    self.dims = dims or {"agnostic": 1024, "aware": 1024}
+    self.streams = tuple(self.dims)
+    self.num_sentences, self.num_videos = sentences, videos
+    self.sentence_texts = [
+        " ".join(rng.choice(WORDS, 5)) + f" {WORDS[i % len(WORDS)]} {i}" for i in range(sentences)
+    ]
+    self.sentence_ids = [f"s{i}" for i in range(sentences)]
+    self.video_ids = [f"v{i}" for i in range(videos)]
+    self.sentence_of_video = np.arange(videos) % sentences
+    self.videos_of_sentence = [
+        np.flatnonzero(self.sentence_of_video == i) for i in range(sentences)
+    ]
+    centres = {name: rng.standard_normal((sentences, dim)) for name, dim in self.dims.items()}
+    lengths = rng.integers(windows // 2, windows + 1, videos)
+    self._features = [
+        {
+            name: (centre[s] + 0.3 * rng.standard_normal((n, centre.shape[1]))).astype(np.float16)
+            for name, centre in centres.items()
+        }
+        for s, n in zip(self.sentence_of_video, lengths, strict=True)
+    ]
+
+  def stored_features(self, index):
+    return self._features[index]
+
+  def features(self, index):
+    return {name: x.astype(np.float32) for name, x in self._features[index].items()}
+
+
+def splits(**kwargs):
+  """All three splits; validation and test hold the training pairs."""
+  split = FakeSplit(**kwargs)
+  return {"train": split, "validation": split, "test": split}

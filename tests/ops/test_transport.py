@@ -1,0 +1,91 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sign_jax.ops import transport
+from sign_jax.ops.late_interaction import normalize
+
+
+def similarities(m, n, problems=40, seed=0):
+  rng = np.random.default_rng(seed)
+  return jnp.asarray(rng.uniform(0.0, 0.5, (problems, m, n)), jnp.float32)
+
+
+def exact_plan(cost, a, b, epsilon, rounds=3000):
+  """Sinkhorn in float64, far beyond convergence."""
+  kernel = np.exp(-np.asarray(cost, np.float64) / epsilon)
+  r, c = np.ones(len(a)), np.ones(len(b))
+  for _ in range(rounds):
+    r = np.divide(a, kernel @ c, out=np.zeros_like(r), where=a > 0)
+    c = np.divide(b, kernel.T @ r, out=np.zeros_like(c), where=b > 0)
+  return r[:, None] * kernel * c
+
+
+def test_solvers_agree_on_two_by_two():
+  s = similarities(2, 2)
+  exact = np.stack([exact_plan(1 - x, np.full(2, 0.5), np.full(2, 0.5), 0.1) for x in s])
+  closed = transport.uniform_plans(s, "closed_form", 0.1, None)
+  np.testing.assert_allclose(closed, exact, atol=1e-6)
+  np.testing.assert_allclose(transport.uniform_plans(s, "ott", 0.1, 2000), exact, atol=1e-4)
+  # The released loop stops early on purpose.
+  np.testing.assert_allclose(transport.uniform_plans(s, "released", 0.1, None), exact, atol=0.05)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 2), (8, 8)])
+def test_ott_plans_of_any_shape(shape):
+  m, n = shape
+  s = similarities(m, n, problems=5)
+  plans = transport.uniform_plans(s, "ott", 0.1, 500)
+  np.testing.assert_allclose(plans.sum(1), 1 / n, atol=1e-4)
+  np.testing.assert_allclose(plans.sum(2), 1 / m, atol=1e-3)
+
+
+def test_closed_form_refuses_other_shapes():
+  with pytest.raises(ValueError, match="2 x 2"):
+    transport.closed_form_plans(similarities(3, 2))
+
+
+@pytest.mark.parametrize("solver", ["ott", "closed_form", "released"])
+def test_plans_carry_no_gradient(solver):
+  video, text = (jax.random.normal(jax.random.key(i), (2, 3, 4)) for i in (0, 1))
+
+  def score(video):
+    return transport.sample_similarity(normalize(video), normalize(text), solver=solver)
+
+  plans = score(video)[1]
+
+  def with_fixed_plans(video):
+    s = jnp.einsum("kad,lbd->abkl", normalize(video), normalize(text)).reshape(-1, 2, 2)
+    moved = plans * s
+    return (0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))).sum()
+
+  got = jax.grad(lambda v: score(v)[0].sum())(video)
+  assert np.abs(got).max() > 1e-3
+  np.testing.assert_allclose(got, jax.grad(with_fixed_plans)(video), atol=1e-6)
+
+
+def test_token_similarity_is_transport_between_valid_tokens():
+  rng = np.random.default_rng(1)
+  video = normalize(jnp.asarray(rng.standard_normal((3, 4, 8)), jnp.float32))
+  text = normalize(jnp.asarray(rng.standard_normal((2, 5, 8)), jnp.float32))
+  video_mask = jnp.asarray([[0, 1, 1, 1], [0, 1, 1, 0], [0, 1, 0, 0]], bool)
+  text_mask = jnp.asarray([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)
+  for max_elements in (2**20, 1):
+    got = transport.token_similarity(
+        video, text, video_mask, text_mask, iterations=1000, max_elements=max_elements
+    )
+    for a in range(3):
+      for b in range(2):
+        s = np.asarray(video[a] @ text[b].T, np.float64)
+        va, tb = np.asarray(video_mask[a]), np.asarray(text_mask[b])
+        plan = exact_plan(1 - s, va / va.sum(), tb / tb.sum(), 0.1)
+        np.testing.assert_allclose(got[a, b], (plan * s).sum(), atol=1e-3)
+
+
+def test_token_similarity_has_finite_gradients():
+  video, text = (normalize(jax.random.normal(jax.random.key(i), (2, 4, 8))) for i in (0, 1))
+  mask = jnp.asarray([[0, 1, 1, 1], [0, 1, 0, 0]], bool)
+  loss = lambda v, t: transport.token_similarity(v, t, mask, mask).sum()
+  for grad in jax.grad(loss, argnums=(0, 1))(video, text):
+    assert np.isfinite(grad).all() and np.abs(grad).max() > 0
