@@ -27,7 +27,7 @@ OVERRIDES = {
     "signing_sim": {
         **SMALL_TOWERS,
         "data.name": "signing_sim/small", "data.video_length": 32, "data.text_length": 20,
-        "batch_size": 128, "epochs": 200, "eval_every": 200, "eval_batch_size": 64,
+        "batch_size": 128, "epochs": 50, "eval_every": 50, "eval_batch_size": 64,
     },
     "video_folder": {
         **SMALL_TOWERS,
@@ -70,7 +70,7 @@ def _published(system):
       "token_pooling": placeholder(str),  # "softmax" or "max" (eq. 24)
       "mask_padding": placeholder(bool),  # of the token softmaxes
       "temperature": 0.07,
-      "max_elements": 2**25,  # of one tile of the late interaction
+      "max_elements": 0,  # of one tile of the late interaction; 0 suits the device
   }
   if system == "upret":
     model |= {

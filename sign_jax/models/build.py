@@ -51,6 +51,11 @@ def compute_dtype(name):
   return jnp.dtype(name)
 
 
+def _tile_elements():
+  """Similarities in one tile: about the size of a CPU's cache, or 512 MiB on an accelerator."""
+  return 2**19 if jax.default_backend() == "cpu" else 2**27
+
+
 def build(model, video_length):
   """The Flax module of a `model` section.
 
@@ -71,7 +76,7 @@ def build(model, video_length):
       "token_pooling": switch("token_pooling", model.token_pooling),
       "mask_padding": variant["mask_padding"] if masked is None else masked,
       "temperature": model.temperature,
-      "max_elements": model.max_elements,
+      "max_elements": model.max_elements or _tile_elements(),
       "dtype": compute_dtype(model.dtype),
   }
   if _choose("name", model.name) == "cico":

@@ -1,0 +1,60 @@
+"""TFDS builder of `signing_sim`, the embedded corpus of simulated signed sentences."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_builders import schema
+from data_builders.signing_sim import corpus, features, skeleton
+
+_DESCRIPTION = f"""
+A simulator of signed sentences, generated from a seed. It is not a sign language: its signs,
+grammar and signers are invented, and numbers measured on it say nothing about a real one.
+
+Every video has English text, glosses with their first and last frame (inclusive), {corpus.FPS:g}
+FPS COCO-WholeBody poses (x and y in pixels of a {skeleton.CANVAS} x {skeleton.CANVAS} canvas,
+confidence; below 0.3 where a joint is dropped or outside) and two feature streams with one row per
+window of {schema.WINDOW} frames.
+""".strip()
+
+
+@dataclasses.dataclass(kw_only=True)
+class SigningSimConfig(tfds.core.BuilderConfig):
+  """A size of the corpus."""
+
+  settings: corpus.Settings
+
+
+class Builder(schema.RetrievalBuilder):
+  """Simulates the corpus on the user's machine; nothing is downloaded."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  RELEASE_NOTES = {"1.0.0": "First version."}
+  DEFAULT_BUILDER_CONFIG_NAME = "small"
+  BUILDER_CONFIGS = [
+    SigningSimConfig(name="tiny", description="For tests.", settings=corpus.TINY),
+    SigningSimConfig(name="small", description="The default.", settings=corpus.SMALL),
+    SigningSimConfig(name="medium", description="For studies.", settings=corpus.MEDIUM),
+  ]
+
+  def _info(self):
+    settings = self.builder_config.settings
+    return self.retrieval_info(
+      _DESCRIPTION,
+      streams=dict.fromkeys(features.STREAMS, settings.width),
+      metadata=corpus.metadata(settings),
+      glosses=tfds.features.Text(),
+      gloss_spans=schema.rows(2, np.int32),
+      pose=schema.rows((skeleton.KEYPOINTS, 3)),
+      domain=tfds.features.Text(),
+    )
+
+  def _split_generators(self, dl_manager):
+    del dl_manager  # nothing to download
+    return {split: self._generate_examples(split) for split in corpus.SPLITS}
+
+  def _generate_examples(self, split):
+    settings = self.builder_config.settings
+    for video in self.progress(corpus.videos(settings)[split], split):
+      yield video.video_id, corpus.example(video, settings)

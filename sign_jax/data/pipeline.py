@@ -1,0 +1,165 @@
+"""Batches for retrieval, read ahead by Grain.
+
+A batch is a dict of numpy arrays: `video` (B, L_v, D) float32, zeros where there is no window;
+`video_valid` (B, L_v) bool, True = a real window; `text` (B, L_t) int32; `text_aug` (B, L_t) int32,
+the ids of the augmented text. Every training batch is a function of (seed, step) alone: threads,
+worker processes, shards and restarts change nothing.
+"""
+
+import os
+
+import grain
+import numpy as np
+from absl import flags
+
+from sign_jax.data.assemble import (
+  EvalBatch,
+  TextRows,
+  TrainBatch,
+  VideoRows,
+  combine,
+  combined_dim,
+  shard_rows,
+)
+from sign_jax.data.tokenizer import END, START
+from sign_jax.errors import UserError
+
+__all__ = ["combine", "combined_dim", "eval_batches", "fake_batch", "train_batches"]
+
+_READ = grain.ReadOptions(num_threads=min(8, os.cpu_count() or 1), prefetch_buffer_size=8)
+
+
+def train_batches(
+  split,
+  *,
+  batch_size,
+  seed,
+  video_length=64,
+  text_length=32,
+  alpha=0.8,
+  combine="sum",
+  swap_probability=0.5,
+  start_step=0,
+  num_workers=0,
+  shard_index=0,
+  shard_count=1,
+):
+  """Endless training batches; an example is a sentence, with one of its videos drawn at random.
+
+  Args:
+    split: `RetrievalSplit`.
+    batch_size: B of the global batch. What an epoch leaves over is dropped.
+    seed: int in [0, 2**32).
+    video_length, text_length: L_v and L_t.
+    alpha, combine: see the function `combine`.
+    swap_probability: of the swap of two words in `text_aug`.
+    start_step: the first batch is the one that an uninterrupted run gives at this step.
+    num_workers: processes besides threads; 0 is best while the features fit in memory.
+    shard_index, shard_count: this process gets the rows [i * B / n, (i + 1) * B / n).
+
+  Returns:
+    Iterator of dicts with `video`, `video_valid`, `text`, `text_aug`, of B / shard_count rows. Its
+    `close()` ends threads and processes.
+
+  Raises:
+    UserError: more rows than sentences, rows that do not divide among the shards, wrong `combine`;
+      and, from the iterator, what `RetrievalSplit.features` raises.
+  """
+  if batch_size > split.num_sentences:
+    raise UserError(
+      f"A batch of {batch_size} needs as many sentences, but the training split has only "
+      f"{split.num_sentences}: choose a smaller batch_size."
+    )
+  assemble = TrainBatch(
+    VideoRows(split, video_length, combine, alpha),
+    TextRows(split, text_length),
+    split.videos_of_sentence,
+    shard_rows(batch_size, shard_index, shard_count),
+    seed,
+    swap_probability,
+  )
+  steps = (
+    grain.MapDataset.range(split.num_sentences)
+    .seed(seed)
+    .shuffle()
+    .batch(batch_size, drop_remainder=True)
+    .repeat()
+    .map_with_index(assemble)
+  )
+  return _iterate(steps[start_step:], num_workers)
+
+
+def eval_batches(
+  split,
+  *,
+  batch_size,
+  video_length=64,
+  text_length=32,
+  alpha=0.8,
+  combine="sum",
+  num_workers=0,
+  shard_index=0,
+  shard_count=1,
+):
+  """Every video and every sentence once, in the split's order.
+
+  Batches hold `mask` (B,) bool, False in the rows that fill up the last batch; these repeat the
+  last example, so that shapes are static and no row is empty. Arguments and errors as in
+  `train_batches`.
+
+  Returns:
+    Two iterators: of dicts with `video`, `video_valid`, `mask`; and with `text`, `mask`.
+  """
+  rows = shard_rows(batch_size, shard_index, shard_count)
+
+  def batches(rows_of, count):
+    steps = grain.MapDataset.range(-(-count // batch_size))
+    return _iterate(steps.map(EvalBatch(rows_of, count, batch_size, rows)), num_workers)
+
+  return (
+    batches(VideoRows(split, video_length, combine, alpha), split.num_videos),
+    batches(TextRows(split, text_length), split.num_sentences),
+  )
+
+
+def fake_batch(batch_size, video_length=64, video_dim=1024, text_length=32, seed=0):
+  """A training batch of random numbers, for tests and benchmarks.
+
+  Returns:
+    As `train_batches`, with B = `batch_size` and D = `video_dim`; at least one window and one
+    token in every row.
+  """
+  rng = np.random.default_rng(seed)
+  valid = np.arange(video_length) < rng.integers(1, video_length + 1, (batch_size, 1))
+  video = rng.standard_normal((batch_size, video_length, video_dim), np.float32)
+  return {
+    "video": video * valid[:, :, None],
+    "video_valid": valid,
+    "text": _fake_text(rng, batch_size, text_length),
+    "text_aug": _fake_text(rng, batch_size, text_length),
+  }
+
+
+def _fake_text(rng, batch_size, length):
+  """(B, L_t) int32: 49406, one or more random tokens, 49407, zeros."""
+  ids = rng.integers(1, START, (batch_size, length))
+  end = rng.integers(2, length, (batch_size, 1))
+  place = np.arange(length)
+  ids = np.where(place < end, ids, np.where(place == end, END, 0))
+  ids[:, 0] = START
+  return ids.astype(np.int32)
+
+
+def _iterate(steps, num_workers):
+  batches = steps.to_iter_dataset(_READ)
+  if num_workers:
+    _parse_no_flags()
+    options = grain.MultiprocessingOptions(num_workers=num_workers)
+    batches = batches.mp_prefetch(options, worker_init_fn=_parse_no_flags)
+  return iter(batches)
+
+
+def _parse_no_flags(*_worker):
+  """Lets Grain read its absl flags in programs and workers that parse none."""
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()

@@ -1,0 +1,122 @@
+"""Built TFDS data sets, read from ArrayRecord without TensorFlow."""
+
+import functools
+import hashlib
+import json
+import pathlib
+
+import tensorflow_datasets as tfds
+
+from sign_jax.data import folder as folders
+from sign_jax.errors import UserError, did_you_mean
+
+
+class SplitSource:
+  """Random access to the examples of one split; may be pickled and shared between threads."""
+
+  def __init__(self, folder, split):
+    """Opens `split` of the data set in `folder`; errors as in `open_split`."""
+    self.folder, self.split = pathlib.Path(folder), split
+    builder = tfds.builder_from_directory(str(folder))
+    splits = builder.info.splits
+    if split.partition("[")[0] not in splits:
+      raise UserError(
+        f"Data set {self.label!r} has no split {split!r}{did_you_mean(split, splits)}: "
+        f"it has {', '.join(sorted(splits))}."
+      )
+    self._check_files(builder, split)
+    self.feature_specs = builder.info.features
+    self._records = builder.as_data_source(
+      split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+    self._decoder = functools.cache(self._make_decoder)
+
+  @property
+  def label(self):
+    """NAME[/CONFIG]:VERSION, for messages."""
+    info = json.loads((self.folder / folders.INFO_FILE).read_text())
+    config = f"/{info['configName']}" if info.get("configName") else ""
+    return f"{info['name']}{config}:{info['version']}"
+
+  def __len__(self):
+    return len(self._records)
+
+  def read(self, indices, fields):
+    """Decodes some fields of some examples.
+
+    Args:
+      indices: ints in [0, len(self)).
+      fields: names of features; the others are not decoded.
+
+    Returns:
+      A list of {field: value}: arrays and numpy scalars, texts as str.
+    """
+    decoder = self._decoder(tuple(fields))
+    examples = [decoder(record) for record in self._records.__getitems__(list(indices))]
+    return [{field: _text(value) for field, value in example.items()} for example in examples]
+
+  def _make_decoder(self, fields):
+    # TFDS refuses PartialDecoding in data sources; a FeaturesDict of the wanted fields does it.
+    return tfds.features.FeaturesDict(
+      {field: self.feature_specs[field] for field in fields}
+    ).deserialize_example_np
+
+  def _check_files(self, builder, split):
+    format_ = builder.info.file_format
+    if format_ is None or format_.value != "array_record":
+      raise UserError(
+        f"Data set {self.label!r} is not stored as array_record: delete {self.folder} and build "
+        "it with data_builders.build."
+      )
+    for path in builder.info.splits[split].filepaths:
+      if not path.exists():
+        raise UserError(f"Data set {self.label!r} lacks its file {path}: delete and rebuild it.")
+
+  def __getstate__(self):
+    return {"folder": self.folder, "split": self.split}
+
+  def __setstate__(self, state):
+    self.__init__(**state)
+
+
+def open_split(name, split, data_dir=None):
+  """Opens a split of a built data set.
+
+  Args:
+    name: "NAME", "NAME/CONFIG" or "NAME/CONFIG:VERSION", see `folder.find`.
+    split: "train", "validation", "test", ..., or a part in TFDS's notation, "train[:10%]".
+    data_dir: by default the environment's TFDS_DATA_DIR, or ~/tensorflow_datasets.
+
+  Returns:
+    A `SplitSource`.
+
+  Raises:
+    UserError: not built, half built, no such split.
+  """
+  return SplitSource(folders.find(name, data_dir), split)
+
+
+def fingerprint(name, data_dir=None):
+  """Digest of a built data set, equal for equal builds wherever they lie.
+
+  Covers name, configuration, version, features, and the lengths and sizes of all shards.
+
+  Returns:
+    str of 64 hexadecimal digits.
+
+  Raises:
+    UserError: as `folder.find`.
+  """
+  folder = folders.find(name, data_dir)
+  info = json.loads((folder / folders.INFO_FILE).read_text())
+  facts = {
+    # The rest of the file (module name, description) may differ between equal builds.
+    "info": {key: info.get(key) for key in ("name", "configName", "version", "splits")},
+    "features": json.loads((folder / folders.FEATURES_FILE).read_text()),
+    "sizes": {path.name: path.stat().st_size for path in folder.glob("*record-*")},
+  }
+  return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _text(value):
+  return value.decode("utf-8") if isinstance(value, bytes) else value

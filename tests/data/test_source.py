@@ -1,0 +1,192 @@
+"""Opening built data sets: values, grouping, refusals."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sign_jax.data import records, source
+from sign_jax.errors import UserError
+from tests.data import tiny
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("tfds")
+  tiny.build(folder, {"train": tiny.clips(), "test": tiny.clips(6, 5, seed=1)})
+  return folder
+
+
+def built(tmp_path, examples):
+  tiny.build(tmp_path, {"train": examples})
+  return tmp_path
+
+
+def test_every_video_comes_back_with_its_features_text_and_sentence(data_dir):
+  split = source.RetrievalSplit("tiny", "train", data_dir)
+  written = {example["video_id"]: example for example in tiny.clips()}
+  assert sorted(split.video_ids) == sorted(written)
+  assert (split.num_videos, split.num_sentences) == (17, 10)
+  for index, video_id in enumerate(split.video_ids):
+    sentence = split.sentence_of_video[index]
+    assert split.sentence_ids[sentence] == written[video_id]["sentence_id"]
+    assert split.sentence_texts[sentence] == written[video_id]["text"]
+    assert index in split.videos_of_sentence[sentence]
+    features = split.features(index)
+    assert set(features) == {"agnostic", "aware"}
+    for stream, array in features.items():
+      assert array.dtype == np.float32
+      np.testing.assert_array_equal(array, written[video_id][stream].astype(np.float32))
+  assert sorted(np.concatenate(split.videos_of_sentence)) == list(range(17))
+
+
+@pytest.mark.parametrize("cache_bytes", [0, 500, 1 << 30])
+def test_the_cache_changes_nothing(data_dir, cache_bytes):
+  split = source.RetrievalSplit("tiny", "train", data_dir, cache_bytes=cache_bytes)
+  whole = source.RetrievalSplit("tiny", "train", data_dir)
+  for other in [whole, pickle.loads(pickle.dumps(split))]:
+    for index in range(split.num_videos):
+      for stream in split.streams:
+        np.testing.assert_array_equal(
+          split.features(index)[stream], other.features(index)[stream]
+        )
+
+
+def test_the_cache_keeps_to_its_limit(data_dir):
+  for limit in [0, 500, 1000]:
+    split = source.RetrievalSplit("tiny", "train", data_dir, cache_bytes=limit)
+    held = sum(a.nbytes for features in split._cache.values() for a in features.values())
+    assert held <= limit
+    assert (held > 0) == (limit > 0)
+
+
+def test_one_stream_can_be_chosen(data_dir):
+  split = source.RetrievalSplit("tiny", "train", data_dir, streams=["aware"])
+  assert split.streams == ("aware",) and split.dims == {"aware": tiny.DIM}
+  assert list(split.features(3)) == ["aware"]
+
+
+def test_a_data_set_with_one_stream(tmp_path):
+  folder = built(tmp_path, tiny.clips(streams=["agnostic"]))
+  assert source.RetrievalSplit("tiny", "train", folder).streams == ("agnostic",)
+  with pytest.raises(UserError, match="'aware'.*it has agnostic"):
+    source.RetrievalSplit("tiny", "train", folder, streams=["agnostic", "aware"])
+
+
+def test_only_the_wanted_fields_are_decoded(data_dir):
+  (example,) = source.open_split("tiny", "train", data_dir).read([2], ["video_id"])
+  assert list(example) == ["video_id"] and isinstance(example["video_id"], str)
+
+
+def test_a_part_of_a_split(data_dir):
+  assert len(source.open_split("tiny", "train[:5]", data_dir)) == 5
+
+
+def test_the_newest_version_and_the_only_configuration_are_found(tmp_path):
+  for version, videos in [("1.9.0", 11), ("1.10.0", 12)]:
+    tiny.build(tmp_path, {"train": tiny.clips(videos)}, version=version, config="small")
+  for name, videos in [("tiny", 12), ("tiny/small", 12), ("tiny/small:1.9.0", 11)]:
+    assert len(source.open_split(name, "train", tmp_path)) == videos
+  tiny.build(tmp_path, {"train": tiny.clips(13)}, config="large")
+  assert len(source.open_split("tiny/large", "train", tmp_path)) == 13
+
+
+def test_the_environment_names_the_default_folder(data_dir, monkeypatch):
+  monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
+  assert len(source.open_split("tiny", "train")) == 17
+
+
+@pytest.mark.parametrize(
+  "name, command",
+  [
+    ("absent", "python -m data_builders.build absent --data_dir {0}"),
+    ("tiny/huge", "python -m data_builders.build tiny --config huge --data_dir {0}"),
+    ("tiny:2.0.0", "python -m data_builders.build tiny --data_dir {0}"),
+  ],
+)
+def test_a_missing_data_set_gives_the_command_that_builds_it(data_dir, name, command):
+  with pytest.raises(UserError, match="is not built") as caught:
+    source.open_split(name, "train", data_dir)
+  assert f"`{command.format(data_dir)}`" in str(caught.value)
+
+
+def test_a_half_built_data_set_is_refused(tmp_path):
+  folder = built(tmp_path, tiny.clips())
+  (shard,) = (folder / "tiny" / "1.0.0").glob("*record-*")
+  shard.unlink()
+  with pytest.raises(UserError, match="lacks its file"):
+    source.open_split("tiny", "train", folder)
+  (folder / "tiny" / "1.0.0" / "dataset_info.json").unlink()
+  with pytest.raises(UserError, match="half built.*data_builders.build tiny"):
+    source.open_split("tiny", "train", folder)
+
+
+def test_an_unknown_split_lists_the_splits(data_dir):
+  with pytest.raises(UserError, match="did you mean 'train'.*test, train"):
+    source.open_split("tiny", "trian", data_dir)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "tiny/", "tiny:1"])
+def test_what_is_no_name_is_refused(name, data_dir):
+  with pytest.raises(UserError, match="is not a name"):
+    source.open_split(name, "train", data_dir)
+
+
+def spoilt(field, value):
+  examples = tiny.clips()
+  examples[4][field] = value
+  return examples
+
+
+NOT_FINITE = np.full((5, tiny.DIM), np.nan, np.float16)
+
+
+@pytest.mark.parametrize(
+  "field, value, sentence",
+  [
+    ("text", " &nbsp; ", "Sentence 'sentence_4'.*no text"),
+    ("aware", np.zeros((3, tiny.DIM), np.float16), "'video_4'.*agnostic 5, aware 3"),
+    ("agnostic", NOT_FINITE, "'video_4'.*not all finite"),
+    ("agnostic", np.zeros((0, tiny.DIM), np.float16), "'video_4'.*no features"),
+  ],
+)
+@pytest.mark.parametrize("cache_bytes", [0, 1 << 30])
+def test_spoilt_examples_are_named(tmp_path, field, value, sentence, cache_bytes):
+  examples = spoilt(field, value)
+  if field == "text":
+    examples[14]["text"] = value  # the sentence's other video
+  folder = built(tmp_path, examples)
+  with pytest.raises(UserError, match=sentence):
+    split = source.RetrievalSplit("tiny", "train", folder, cache_bytes=cache_bytes)
+    split.features(split.video_ids.index("video_4"))
+
+
+def test_the_fingerprint_follows_the_data_not_the_place(tmp_path, data_dir):
+  first = source.fingerprint("tiny", data_dir)
+  assert first == source.fingerprint("tiny", shutil.copytree(data_dir, tmp_path / "copy"))
+  info = tmp_path / "copy" / "tiny" / "1.0.0" / "dataset_info.json"
+  facts = json.loads(info.read_text())
+  info.write_text(json.dumps({**facts, "moduleName": "elsewhere"}))
+  assert first == source.fingerprint("tiny", tmp_path / "copy")
+  tiny.build(tmp_path, {"train": tiny.clips(16), "test": tiny.clips(6, 5, seed=1)})
+  assert first != source.fingerprint("tiny", tmp_path)
+
+
+def test_opening_is_silent_and_needs_neither_tensorflow_nor_jax(data_dir):
+  code = (
+    "import sys; from sign_jax.data.source import RetrievalSplit;"
+    f"RetrievalSplit('tiny', 'train', {str(data_dir)!r}).features(0);"
+    "assert not {'tensorflow', 'jax', 'flax', 'torch'} & set(sys.modules)"
+  )
+  done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+  assert done.stdout + done.stderr == ""
+
+
+def test_records_survive_pickling(data_dir):
+  opened = records.open_split("tiny", "test", data_dir)
+  copy = pickle.loads(pickle.dumps(opened))
+  assert copy.read(range(6), ["video_id"]) == opened.read(range(6), ["video_id"])

@@ -1,0 +1,186 @@
+import re
+
+import numpy as np
+import pytest
+
+from sign_jax.data import video
+from sign_jax.data.video import VideoError
+from tests.videos import render, render_constant, truncate
+
+
+def read_all(path, size=None):
+  return list(video.read_frames(path, size))
+
+
+def test_probe_reads_the_header(tmp_path):
+  info = video.probe(render(tmp_path / "a.mp4", 20))
+  assert info == (20, 25.0, 48, 64)
+
+
+def test_frames_are_rgb_of_the_size_asked_for(tmp_path):
+  colors = [(200, 30, 30), (30, 200, 30), (30, 30, 200)]
+  path = render_constant(tmp_path / "a.mp4", colors)
+  for size, shape in ((None, (48, 64, 3)), ((256, 256), (256, 256, 3)), ((20, 40), (20, 40, 3))):
+    frames = read_all(path, size)
+    assert [frame.shape for frame in frames] == [shape] * 3
+    assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
+    np.testing.assert_allclose(np.mean(frames, axis=(1, 2)), colors, atol=12)
+
+
+def test_resizing_is_bilinear_and_fills_the_frame(tmp_path):
+  pil = pytest.importorskip("PIL.Image")
+  path = render(tmp_path / "a.mp4", 1)
+  expected = pil.fromarray(read_all(path)[0]).resize((256, 256), pil.BILINEAR)
+  actual = read_all(path, (256, 256))[0]
+  assert np.abs(actual.astype(float) - np.asarray(expected)).mean() < 6
+
+
+def test_center_crop_and_normalize():
+  frame = np.arange(256 * 256 * 3).reshape(256, 256, 3)
+  crop = video.center_crop(frame, 224)
+  np.testing.assert_array_equal(crop, frame[16:240, 16:240])
+  values = video.normalize(np.array([0, 51, 255], np.uint8))
+  assert values.dtype == np.float32
+  np.testing.assert_allclose(values, [-0.5, -0.3, 0.5], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ("num_frames", "stride", "starts"),
+  [
+    (1, 1, [0]),
+    (15, 4, [0]),
+    (16, 1, [0]),
+    (17, 1, [0, 1]),
+    (17, 8, [0, 1]),
+    (24, 8, [0, 8]),
+    (25, 8, [0, 8, 9]),
+    (40, 16, [0, 16, 24]),
+    (20, 100, [0, 4]),
+  ],
+)
+def test_window_starts(num_frames, stride, starts):
+  assert video.window_starts(num_frames, stride).tolist() == starts
+
+
+@pytest.mark.parametrize(("num_frames", "stride"), [(0, 1), (5, 0)])
+def test_window_starts_refuses_nothing_to_slide_over(num_frames, stride):
+  with pytest.raises(ValueError, match="at least 1"):
+    video.window_starts(num_frames, stride)
+
+
+@pytest.mark.parametrize("num_frames", [1, 5, 16, 17, 24, 27])
+@pytest.mark.parametrize("stride", [1, 8, 50])
+def test_windows_are_the_frames_from_each_start(tmp_path, num_frames, stride):
+  path = render(tmp_path / "a.mp4", num_frames)
+  frames = [video.center_crop(frame, 224) for frame in read_all(path, (256, 256))]
+  assert len(frames) == num_frames
+  windows = list(video.read_windows(path, stride))
+  starts = video.window_starts(num_frames, stride)
+  assert len(windows) == len(starts)
+  assert windows[-1][1] == num_frames
+  for (window, _), start in zip(windows, starts, strict=True):
+    expected = [frames[min(start + i, num_frames - 1)] for i in range(16)]
+    np.testing.assert_array_equal(window, expected)
+
+
+def assert_refused(path, words):
+  with pytest.raises(VideoError, match=words) as error:
+    read_all(path)
+  assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("name", "options", "share"),
+  [
+    *(("a.mp4", {}, share) for share in (0.3, 0.6, 0.97)),
+    *(("a.mp4", {"movflags": "faststart"}, share) for share in (0.3, 0.6, 0.97)),
+    *(("a.avi", {}, share) for share in (0.3, 0.6)),  # the last tenth is an index, not needed
+  ],
+)
+def test_a_truncated_video_is_refused(tmp_path, name, options, share):
+  path = render(tmp_path / name, 60, **options)
+  assert len(read_all(path)) == 60
+  truncate(path, share)
+  assert_refused(path, "damaged|cut short|no frame")
+
+
+def test_a_truncated_matroska_video_is_refused(tmp_path):
+  path = render(tmp_path / "a.mkv", 60)
+  assert len(read_all(path)) == 60
+  truncate(path, 0.5)
+  assert_refused(path, "damaged|cut short")
+
+
+def test_damage_in_the_middle_is_refused(tmp_path):
+  path = render(tmp_path / "a.mp4", 60)
+  content = bytearray(path.read_bytes())
+  middle = len(content) // 2
+  noise = np.random.default_rng(0).integers(0, 256, 600, dtype=np.uint8)
+  content[middle : middle + 600] = noise.tobytes()
+  path.write_bytes(content)
+  assert_refused(path, "damaged")
+
+
+def test_bytes_behind_the_end_lose_nothing(tmp_path):
+  path = render(tmp_path / "a.mp4", 20)
+  path.write_bytes(path.read_bytes() + bytes(1000))
+  assert len(read_all(path)) == 20
+
+
+def test_what_is_no_video_is_refused(tmp_path):
+  (tmp_path / "text.mp4").write_text("no video " * 100)
+  (tmp_path / "empty.mp4").write_bytes(b"")
+  assert_refused(tmp_path / "text.mp4", "no video or a damaged one")
+  assert_refused(tmp_path / "empty.mp4", "no video or a damaged one")
+  assert_refused(tmp_path / "none.mp4", "does not exist")
+  assert_refused(tmp_path, "does not exist")
+
+
+def test_sound_alone_is_refused(tmp_path):
+  av = pytest.importorskip("av")
+  with av.open(str(tmp_path / "a.mp4"), "w") as container:
+    stream = container.add_stream("aac", rate=16000, layout="mono")
+    frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+    frame.sample_rate = 16000
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+  assert_refused(tmp_path / "a.mp4", "no video stream")
+
+
+def test_absurd_sizes_are_refused_before_decoding(tmp_path, monkeypatch):
+  path = render(tmp_path / "a.mp4", 2, size=(360, 640))
+  monkeypatch.setattr(video, "MAX_PIXELS", 360 * 640 - 1)
+  with pytest.raises(VideoError, match="640 x 360, more than"):
+    next(video.read_frames(path))
+  monkeypatch.setattr(video, "MAX_PIXELS", 360 * 640)
+  assert next(video.read_frames(path)).shape == (360, 640, 3)
+
+
+def test_reading_is_lazy(tmp_path):
+  path = render(tmp_path / "a.mp4", 60, movflags="faststart")
+  frames = video.read_frames(path)
+  assert next(frames).shape == (48, 64, 3)
+  frames.close()
+  path.unlink()
+  with pytest.raises(VideoError, match=re.escape(str(path))):
+    video.probe(path)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_video_comes_out_upright(tmp_path, degrees):
+  av = pytest.importorskip("av")
+  picture = np.zeros((48, 64, 3), np.uint8)
+  picture[:24, :32] = 255  # top left
+  with av.open(str(tmp_path / "a.mp4"), "w") as container:
+    stream = container.add_stream("mpeg4", rate=25)
+    stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+    stream.set_display_rotation(degrees)
+    container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    container.mux(stream.encode())
+  (frame,) = read_all(tmp_path / "a.mp4")
+  # A display matrix of +90 degrees turns the stored picture counterclockwise.
+  expected = np.rot90(picture, degrees // 90)
+  assert frame.shape == expected.shape
+  assert np.abs(frame.astype(float) - expected).mean() < 20
+  (small,) = read_all(tmp_path / "a.mp4", (30, 20))
+  assert small.shape == (30, 20, 3)

@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+
+from data_builders import build
+from data_builders.video_folder import captions
+from sign_jax.data import feature_files
+from sign_jax.data.feature_files import FeatureFile
+from sign_jax.errors import UserError
+
+DIM = 8
+ROWS = (
+  "a.mp4,\"One,  two.\",train",
+  "sub/b.mp4,Three.,val",
+  "c-1.5.mp4,One, test",
+  "d.mp4,Three.,validation",
+)  # fmt: skip
+
+
+def feature(name, windows=3, dim=DIM):
+  rng = np.random.default_rng(sum(name.encode()))
+  return rng.standard_normal((windows, dim)).astype(np.float32)
+
+
+def write_features(folder, name, **changes):
+  content = FeatureFile(feature(name), 18, 25.0, 1, "random:0")._replace(**changes)
+  feature_files.write(feature_files.path_of(folder, name), content)
+
+
+def manual_dir(tmp_path, lines, header="video,sentence,split", folders=("features",)):
+  (tmp_path / "captions.csv").write_text("\n".join([header, *lines]), encoding="utf-8")
+  for line in lines:
+    for folder in folders:
+      name = line.split(",")[0]
+      write_features(tmp_path / folder, name or "none")
+  return tmp_path
+
+
+def prepare(folder, config=None):
+  builder, _ = build.prepare("video_folder", config, folder / "tfds", folder)
+  return builder
+
+
+def examples(builder, split):
+  return {example["video_id"].decode(): example for example in builder.as_data_source(split)}
+
+
+def test_builds_what_the_table_says(tmp_path):
+  builder = prepare(manual_dir(tmp_path, ROWS))
+  counts = {name: split.num_examples for name, split in builder.info.splits.items()}
+  assert counts == {"train": 1, "validation": 2, "test": 1}
+  (example,) = examples(builder, "train").values()
+  assert example["text"].decode() == "One, two."
+  assert (example["num_frames"], example["fps"]) == (18, 25.0)
+  assert example["agnostic"].dtype == np.float16
+  np.testing.assert_array_equal(example["agnostic"], feature("a.mp4").astype(np.float16))
+  assert "aware" not in example
+  validation = examples(builder, "validation")
+  assert set(validation) == {"sub/b", "d"}
+  assert len({example["sentence_id"] for example in validation.values()}) == 1
+  assert list(examples(builder, "test")) == ["c-1.5"]
+  assert "no result" not in builder.info.description
+
+
+def test_a_second_folder_is_the_aware_stream(tmp_path):
+  folder = manual_dir(tmp_path, ROWS, folders=("features", "features_aware"))
+  for line in ROWS:
+    name = line.split(",")[0]
+    write_features(folder / "features_aware", name, feature=-feature(name), weights="other")
+  builder = prepare(folder)
+  for example in builder.as_data_source("validation"):
+    np.testing.assert_array_equal(example["aware"], -example["agnostic"])
+  assert builder.info.metadata["aware"] == {"weights": "other", "stride": 1}
+
+
+def test_without_a_column_split_all_rows_are_everywhere_and_it_says_so(tmp_path, capsys):
+  lines = ["a.mp4,Same", "b.mp4, Same ", "c.mp4,Other"]
+  builder = prepare(manual_dir(tmp_path, lines, header="video,sentence"))
+  assert "no result" in capsys.readouterr().err
+  assert "no result" in builder.info.description
+  for split in ("train", "validation", "test"):
+    found = examples(builder, split)
+    assert set(found) == {"a", "b", "c"}
+    ids = {name: example["sentence_id"] for name, example in found.items()}
+    assert ids["a"] == ids["b"] != ids["c"]
+
+
+def test_hash_split_keeps_a_sentence_in_one_split(tmp_path):
+  lines = [f"{i}.mp4,Sentence {i % 50}" for i in range(100)]
+  builder = prepare(manual_dir(tmp_path, lines, header="video,sentence"), "hash_split")
+  texts = {
+    split: {example["text"] for example in builder.as_data_source(split)}
+    for split in ("train", "validation", "test")
+  }
+  assert sum(map(len, texts.values())) == 50 == len(set.union(*texts.values()))
+  assert len(texts["train"]) > 30
+  fewer = captions.by_hash(captions.read(tmp_path / "captions.csv")[:80])
+  assert {clip.sentence.encode() for clip in fewer["test"]} == texts["test"]
+
+
+def test_hash_split_of_too_few_rows(tmp_path):
+  with pytest.raises(UserError, match="too few for hash_split"):
+    prepare(manual_dir(tmp_path, ["a.mp4,One"], header="video,sentence"), "hash_split")
+
+
+@pytest.mark.parametrize(
+  ("lines", "words"),
+  [
+    (["a.mp4, ,train"], "line 2: a.mp4 has no sentence"),
+    (["a.mp4,One,train", "b.mp4,Two,tset"], "line 3: unknown split 'tset' .did you mean 'test'"),
+    (["a.mp4,One,train", "a.mp4,Two,test"], "line 3: a.mp4 has a row in line 2"),
+    (["a.mp4,One,train", "a.mkv,Two,test"], "line 3: a.mkv has a row in line 2"),
+    (["../a.mp4,One,train"], "line 2: '../a.mp4' is no path inside"),
+    (["/a.mp4,One,train"], "line 2: '/a.mp4' is no path inside"),
+    ([",One,train"], "line 2: '' is no path inside"),
+    ([], "has no rows"),
+  ],
+)
+def test_mistakes_in_the_table_name_the_line(tmp_path, lines, words):
+  (tmp_path / "captions.csv").write_text("\n".join(["video,sentence,split", *lines]))
+  with pytest.raises(UserError, match=words) as error:
+    prepare(tmp_path)
+  assert "captions.csv" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_missing_table_and_columns(tmp_path):
+  with pytest.raises(UserError, match="--manual_dir"):
+    build.prepare("video_folder", None, tmp_path / "tfds", None)
+  with pytest.raises(UserError, match="no CSV file .*captions.csv"):
+    prepare(tmp_path)
+  (tmp_path / "captions.csv").write_text("video,text\na.mp4,One\n")
+  with pytest.raises(UserError, match="no column sentence among video, text"):
+    prepare(tmp_path)
+
+
+def test_clips_without_features_are_named(tmp_path):
+  folder = manual_dir(tmp_path, ROWS)
+  (folder / "features/c-1.5.npz").unlink()
+  (folder / "features/d.npz").unlink()
+  with pytest.raises(UserError, match=r"c-1\.5\.mp4 \(line 4\), d\.mp4 \(line 5\)"):
+    prepare(folder)
+
+
+@pytest.mark.parametrize(
+  ("changes", "words"),
+  [
+    ({"feature": feature("x", dim=DIM + 1)}, "another width, stride or weights"),
+    ({"stride": 2}, "another width, stride or weights"),
+    ({"weights": "other"}, "another width, stride or weights"),
+  ],
+)
+def test_features_of_another_encoder_are_named(tmp_path, changes, words):
+  folder = manual_dir(tmp_path, ROWS)
+  write_features(folder / "features", "d.mp4", **changes)
+  with pytest.raises(UserError, match=words) as error:
+    prepare(folder)
+  assert "d.npz" in str(error.value)
+
+
+def test_streams_of_different_length_are_named(tmp_path):
+  folder = manual_dir(tmp_path, ROWS, folders=("features", "features_aware"))
+  write_features(folder / "features_aware", "d.mp4", feature=feature("x", windows=4))
+  with pytest.raises(UserError, match=r"d\.mp4 \(line 5\) have different numbers of windows"):
+    prepare(folder)
+
+
+def test_damaged_features_are_named_and_a_corrected_folder_builds(tmp_path):
+  folder = manual_dir(tmp_path, ROWS)
+  path = folder / "features/d.npz"
+  whole = path.read_bytes()
+  bad = FeatureFile(np.full((3, DIM), np.nan, np.float32), 18, 25.0, 1, "random:0")
+  np.savez(path, **bad._asdict())
+  with pytest.raises(UserError, match=r"d\.npz holds features that are not finite"):
+    prepare(folder)
+  path.write_bytes(whole[:300])
+  with pytest.raises(UserError, match=r"d\.npz is no complete feature file"):
+    prepare(folder)
+  path.write_bytes(whole)
+  assert prepare(folder).info.splits["validation"].num_examples == 2
