@@ -1,0 +1,1 @@
+"""Builder of a data set from a user's own videos."""

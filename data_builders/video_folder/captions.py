@@ -1,0 +1,101 @@
+"""The table of a user's own videos: which videos, sentences and splits there are."""
+
+import zlib
+from typing import NamedTuple
+
+from sign_jax.data import csv_table
+from sign_jax.errors import UserError, did_you_mean
+
+SPLITS = ("train", "validation", "test")
+ALIASES = {"val": "validation", "dev": "validation", **{split: split for split in SPLITS}}
+TEST_SHARE = VALIDATION_SHARE = 10  # percent of the sentences, of a split by hash
+
+
+class Clip(NamedTuple):
+  """One row of the table."""
+
+  line: int
+  video: str  # path relative to the folder of the videos
+  sentence: str  # with single spaces
+  sentence_id: str  # the same for the same sentence
+  signer: str  # "" where the table does not say
+  split: str | None  # None where the table has no column for it
+
+  @property
+  def video_id(self):
+    """The video's path without its extension."""
+    return _without_extension(self.video)
+
+
+def read(path):
+  """Reads the table.
+
+  Args:
+    path: CSV file with columns `video` and `sentence`, perhaps `split` and `signer`.
+
+  Returns:
+    [`Clip`], in the order of the table.
+
+  Raises:
+    UserError: names the line: no such file, missing columns, no rows, an empty sentence, an
+      unknown split, a path that leaves the folder, a video that has two rows.
+  """
+  clips, numbers, lines = [], {}, {}
+  for line, row in csv_table.read(path, ["video", "sentence"]):
+    where = f"{path}, line {line}"
+    csv_table.check_inside(row["video"], where)
+    sentence = " ".join(row["sentence"].split())
+    if not sentence:
+      raise UserError(f"{where}: {row['video']} has no sentence, write one or remove the row")
+    sentence_id = f"sentence_{numbers.setdefault(sentence, len(numbers)):05d}"
+    split = _split(row["split"], where) if "split" in row else None
+    clip = Clip(line, row["video"], sentence, sentence_id, row.get("signer", ""), split)
+    first = lines.setdefault(clip.video_id, line)
+    if first != line:
+      raise UserError(f"{where}: {clip.video} has a row in line {first} already, remove one")
+    clips.append(clip)
+  if not clips:
+    raise UserError(f"{path} has no rows, write one for each video")
+  return clips
+
+
+def by_split(clips):
+  """{split: clips} as the table says; without a column `split`, all clips in all three splits."""
+  if clips[0].split is None:
+    return dict.fromkeys(SPLITS, clips)
+  splits = {split: [clip for clip in clips if clip.split == split] for split in SPLITS}
+  return {split: members for split, members in splits.items() if members}
+
+
+def by_hash(clips):
+  """{split: clips}, about 80, 10 and 10 % of the sentences, whatever the table says.
+
+  A sentence is in one split only, and stays there when other rows come or go.
+
+  Raises:
+    UserError: too few sentences to fill the three splits.
+  """
+  splits = {split: [] for split in SPLITS}
+  for clip in clips:
+    bucket = zlib.crc32(clip.sentence.encode()) % 100
+    is_test, is_validation = bucket < TEST_SHARE, bucket < TEST_SHARE + VALIDATION_SHARE
+    splits["test" if is_test else "validation" if is_validation else "train"].append(clip)
+  empty = [split for split, members in splits.items() if not members]
+  if empty:
+    raise UserError(
+      f"{len(clips)} rows are too few for hash_split (nothing is left for {' and '.join(empty)}), "
+      "add rows, or write a column split"
+    )
+  return splits
+
+
+def _split(name, where):
+  if name not in ALIASES:
+    hint = did_you_mean(name, ALIASES)
+    raise UserError(f"{where}: unknown split {name!r}{hint}, use one of {', '.join(ALIASES)}")
+  return ALIASES[name]
+
+
+def _without_extension(video):
+  folder, slash, name = video.rpartition("/")
+  return folder + slash + (name.rpartition(".")[0] or name)

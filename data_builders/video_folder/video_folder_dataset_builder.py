@@ -1,0 +1,112 @@
+"""TFDS builder of `video_folder`: a user's own videos with their sentences.
+
+  python -m sign_jax.extract --videos VIDEOS --out DIR/features --weights FILE --stride 1
+  python -m data_builders.build video_folder --manual_dir DIR
+"""
+
+import functools
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_builders import schema
+from data_builders.video_folder import captions
+from data_builders.video_folder.streams import Stream
+from sign_jax.errors import UserError
+
+CAPTIONS = "captions.csv"
+FOLDERS = {"agnostic": "features", "aware": "features_aware"}
+CONFIGS = {
+  "default": "Splits from the column `split`; without it, all rows in all three splits.",
+  "hash_split": "80, 10 and 10 % of the sentences, about, by hash; ignores the column `split`.",
+}
+SAME_ROWS = (
+  "The table has no column `split`: train, validation and test hold the same rows, which checks "
+  "the path and is no result."
+)
+
+
+class Builder(schema.RetrievalBuilder):
+  """Reads a table and the features that `sign_jax.extract` has made; nothing is downloaded."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  RELEASE_NOTES = {"1.0.0": "First version."}
+  DEFAULT_BUILDER_CONFIG_NAME = "default"
+  BUILDER_CONFIGS = [
+    tfds.core.BuilderConfig(name=name, description=text) for name, text in CONFIGS.items()
+  ]
+  MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
+  The folder given as --manual_dir holds
+  - {CAPTIONS}: CSV in UTF-8 with the columns `video,sentence[,split][,signer]`; `video` is a path
+    relative to the folder of the videos, `split` is train, validation (or val, dev) or test;
+  - {FOLDERS["agnostic"]}/: what `python -m sign_jax.extract --out` has written for these videos;
+  - {FOLDERS["aware"]}/, if there is a second, domain-aware sign encoder: the same from that one.
+  """
+
+  def _info(self):
+    return self.retrieval_info(
+      " ".join(["A user's own videos with their sentences.", *self._warnings]),
+      streams={name: stream.width for name, stream in self._streams.items()},
+      metadata={
+        name: {"weights": stream.weights, "stride": stream.stride}
+        for name, stream in self._streams.items()
+      },
+    )
+
+  def _split_generators(self, dl_manager):
+    del dl_manager  # nothing to download
+    for warning in self._warnings:
+      print(warning, file=sys.stderr)
+    return {split: self._generate_examples(split) for split in self._splits}
+
+  def _generate_examples(self, split):
+    for clip in self.progress(self._splits[split], split):
+      yield clip.video_id, self._example(clip)
+
+  def _example(self, clip):
+    files = {name: stream.read(clip) for name, stream in self._streams.items()}
+    counts = {name: len(file.feature) for name, file in files.items()}
+    if len(set(counts.values())) > 1:
+      raise UserError(
+        f"the streams of {clip.video} (line {clip.line}) have different numbers of windows "
+        f"({counts}), extract them from the same video"
+      )
+    return {
+      "video_id": clip.video_id,
+      "sentence_id": clip.sentence_id,
+      "text": clip.sentence,
+      "signer": clip.signer,
+      "num_frames": files["agnostic"].num_frames,
+      "fps": np.float32(files["agnostic"].fps),
+      **{name: file.feature.astype(np.float16) for name, file in files.items()},
+    }
+
+  @functools.cached_property
+  def _folder(self):
+    if self.manual_dir is None:
+      raise UserError(f"video_folder reads your files, pass --manual_dir the folder of {CAPTIONS}")
+    return pathlib.Path(self.manual_dir)
+
+  @functools.cached_property
+  def _clips(self):
+    return captions.read(self._folder / CAPTIONS)
+
+  @functools.cached_property
+  def _splits(self):
+    is_hashed = self.builder_config.name == "hash_split"
+    return captions.by_hash(self._clips) if is_hashed else captions.by_split(self._clips)
+
+  @functools.cached_property
+  def _streams(self):
+    folders = {name: self._folder / folder for name, folder in FOLDERS.items()}
+    return {
+      name: Stream(folder, self._clips)
+      for name, folder in folders.items()
+      if name == "agnostic" or folder.is_dir()
+    }
+
+  @property
+  def _warnings(self):
+    return [SAME_ROWS] if self._splits.get("train") is self._splits.get("test") else []

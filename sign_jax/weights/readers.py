@@ -1,0 +1,149 @@
+"""The one way in for files of PyTorch weights; none of them can run code."""
+
+import pathlib
+import pickle
+import zipfile
+
+import numpy as np
+
+from sign_jax.errors import UserError
+
+MIN_TORCH = (2, 10)  # below, `weights_only=True` could be bypassed (CVE-2026-24747)
+WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the weights
+
+
+def read(path):
+  """Reads a file of weights as a flat state dict.
+
+  Args:
+    path: .pt, .pth, .pth.tar, .bin (PyTorch), .safetensors or .npz.
+
+  Returns:
+    {PyTorch name: numpy array}, without a `state_dict` or `model` level around it and without the
+    `module.` prefix of DataParallel. bfloat16 arrays come back as float32.
+
+  Raises:
+    UserError: no such file, an unknown or damaged format, objects other than arrays, a missing
+      package.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise UserError(f"there is no weights file {path}, pass the path of one")
+  reader = _reader(path)
+  return _strip_module(_arrays(_unwrap(reader(path)), path))
+
+
+def _reader(path):
+  for suffix, reader in READERS.items():
+    if path.name.lower().endswith(suffix):
+      return reader
+  raise UserError(f"{path} has none of the known endings of weights: {', '.join(READERS)}")
+
+
+def _read_torch(path):
+  torch = _import_torch()
+  try:
+    return torch.load(path, map_location="cpu", weights_only=True)
+  except pickle.UnpicklingError as error:
+    raise UserError(
+      f"{path} was refused because it holds more than plain weights and could run code "
+      f"({_first_line(error)}), ask its owner for a file with the state dict alone"
+    ) from error
+  except (RuntimeError, EOFError, ValueError, OSError, LookupError, AttributeError) as error:
+    raise _damaged(path, error) from error
+
+
+def _import_torch():
+  try:
+    import torch
+  except ImportError as error:
+    raise UserError(
+      "reading PyTorch files needs PyTorch, install it with `pip install sign_jax[torch]`"
+    ) from error
+  if tuple(int(part) for part in torch.__version__.split(".")[:2]) < MIN_TORCH:
+    raise UserError(
+      f"PyTorch {torch.__version__} does not read untrusted files safely, upgrade it with "
+      "`pip install --upgrade sign_jax[torch]`"
+    )
+  return torch
+
+
+def _read_safetensors(path):
+  try:
+    import safetensors
+  except ImportError as error:
+    raise UserError(
+      "reading .safetensors files needs a package, install it with `pip install sign_jax[torch]`"
+    ) from error
+  torch = _import_torch()  # numpy has no bfloat16
+  del torch
+  try:
+    with safetensors.safe_open(path, framework="pt") as file:
+      return {name: file.get_tensor(name) for name in file.keys()}
+  except (safetensors.SafetensorError, OSError) as error:
+    raise _damaged(path, error) from error
+
+
+def _read_npz(path):
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      return {name: file[name] for name in file.files}
+  except (ValueError, OSError, EOFError, MemoryError, AttributeError, zipfile.BadZipFile) as error:
+    raise _damaged(path, error) from error
+
+
+READERS = {
+  ".pt": _read_torch,
+  ".pth": _read_torch,
+  ".pth.tar": _read_torch,
+  ".bin": _read_torch,
+  ".safetensors": _read_safetensors,
+  ".npz": _read_npz,
+}
+
+
+def _unwrap(state):
+  # Training scripts nest at most a few times; a file that contains itself must not hang us.
+  for _ in range(4):
+    inner = [state[key] for key in WRAPPERS if isinstance(state, dict) and key in state]
+    if not inner or not isinstance(inner[0], dict):
+      break
+    state = inner[0]
+  return state
+
+
+def _arrays(state, path):
+  if not isinstance(state, dict):
+    raise UserError(f"{path} holds a {type(state).__name__} and no state dict, pass another file")
+  arrays = {str(name): _array(value) for name, value in state.items()}
+  others = [name for name, value in arrays.items() if value is None]
+  if others:
+    raise UserError(
+      f"{path} holds entries that are not arrays of numbers ({', '.join(others[:20])}), save its "
+      "state dict alone"
+    )
+  return arrays
+
+
+def _array(value):
+  # None for anything but a dense array of numbers.
+  if isinstance(value, np.ndarray):
+    return value if value.dtype.kind in "biuf" else None
+  if not hasattr(value, "detach"):
+    return None
+  value = value.detach()
+  if value.is_quantized or value.is_sparse or value.is_complex():
+    return None
+  return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+
+
+def _strip_module(state):
+  return {name.removeprefix("module."): value for name, value in state.items()}
+
+
+def _damaged(path, error):
+  return UserError(f"{path} is damaged or of another format, get it anew ({_first_line(error)})")
+
+
+def _first_line(error):
+  return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

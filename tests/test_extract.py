@@ -1,0 +1,195 @@
+import jax
+import numpy as np
+import pytest
+
+from sign_jax import extract, sign_encoder
+from sign_jax.data import feature_files, video
+from sign_jax.errors import UserError
+from tests.videos import render, truncate
+
+WEIGHTS = "random:0"
+
+
+@pytest.fixture(scope="module")
+def encoder():
+  return sign_encoder.make_encoder(*sign_encoder.random(seed=0, width=0.03), batch_size=2)
+
+
+@pytest.fixture
+def folder(tmp_path):
+  for seed, (name, num_frames) in enumerate({"a.mp4": 20, "b.mp4": 33, "sub/c.mkv": 7}.items()):
+    render(tmp_path / "videos" / name, num_frames, seed=seed)
+  (tmp_path / "videos" / "notes.txt").write_text("no video")
+  return tmp_path
+
+
+def run(folder, encoder, stride=8, **options):
+  jobs = extract.find_jobs(folder / "videos", folder / "out")
+  return extract.extract(jobs, lambda: encoder, WEIGHTS, stride, **options)
+
+
+def read(folder, name):
+  return feature_files.read(folder / "out" / f"{name}.npz")
+
+
+def test_every_video_gets_one_feature_per_window(folder, encoder):
+  summary = run(folder, encoder)
+  assert summary == (["a.mp4", "b.mp4", "sub/c.mkv"], [], {})
+  for name, num_frames in {"a": 20, "b": 33, "sub/c": 7}.items():
+    content = read(folder, name)
+    assert content.feature.shape[0] == len(video.window_starts(num_frames, 8))
+    assert content.feature.dtype == np.float32
+    assert content[1:] == (num_frames, 25.0, 8, WEIGHTS)
+  assert not list((folder / "out").rglob("*.partial"))
+
+
+def test_features_are_those_of_the_windows_one_by_one(folder, encoder):
+  run(folder, encoder)
+  model, variables = sign_encoder.random(seed=0, width=0.03)
+  windows = np.stack([window for window, _ in video.read_windows(folder / "videos/b.mp4", 8)])
+  expected = jax.jit(model.apply)(variables, windows.astype(np.float32) / 255 - 0.5)["embedding"]
+  np.testing.assert_allclose(read(folder, "b").feature, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_resumes_what_is_missing_or_truncated_only(folder, encoder):
+  run(folder, encoder)
+  before = {name: read(folder, name).feature for name in ("a", "b", "sub/c")}
+  truncate(folder / "out/b.npz", 0.5)
+  times = {name: (folder / f"out/{name}.npz").stat().st_mtime_ns for name in ("a", "sub/c")}
+  summary = run(folder, encoder)
+  assert (summary.done, summary.skipped) == (["b.mp4"], ["a.mp4", "sub/c.mkv"])
+  for name, feature in before.items():
+    np.testing.assert_array_equal(read(folder, name).feature, feature)
+  assert times == {name: (folder / f"out/{name}.npz").stat().st_mtime_ns for name in times}
+
+
+def test_survives_being_killed(folder, encoder):
+  calls = []
+
+  def killed(windows):
+    calls.append(len(windows))
+    if len(calls) == 3:  # in the middle of b.mp4
+      raise KeyboardInterrupt
+    return encoder.encode(windows)
+
+  with pytest.raises(KeyboardInterrupt):
+    run(folder, encoder._replace(encode=killed))
+  assert [path.name for path in (folder / "out").rglob("*.*")] == ["a.npz"]
+  summary = run(folder, encoder)
+  assert (summary.done, summary.skipped) == (["b.mp4", "sub/c.mkv"], ["a.mp4"])
+
+
+def test_nothing_is_loaded_when_all_is_there(folder, encoder):
+  run(folder, encoder)
+  jobs = extract.find_jobs(folder / "videos", folder / "out")
+  summary = extract.extract(jobs, pytest.fail, WEIGHTS, 8)
+  assert len(summary.skipped) == 3
+
+
+def test_other_settings_need_another_folder_or_overwrite(folder, encoder):
+  run(folder, encoder)
+  with pytest.raises(UserError, match="--overwrite"):
+    run(folder, encoder, stride=4)
+  jobs = extract.find_jobs(folder / "videos", folder / "out")
+  with pytest.raises(UserError, match="another --out"):
+    extract.extract(jobs, lambda: encoder, "random:1", 8)
+  assert len(run(folder, encoder, stride=4, overwrite=True).done) == 3
+  assert read(folder, "b").stride == 4
+
+
+def test_a_broken_video_fails_and_the_others_go_on(folder, encoder):
+  truncate(folder / "videos/a.mp4", 0.6)
+  summary = run(folder, encoder)
+  assert summary.done == ["b.mp4", "sub/c.mkv"]
+  assert list(summary.failed) == ["a.mp4"]
+  assert not (folder / "out/a.npz").exists()
+
+
+def test_weights_that_overflow_write_nothing(folder, encoder):
+  def overflowing(windows):
+    return encoder.encode(windows) * np.float32(1e9)
+
+  summary = run(folder, encoder._replace(encode=overflowing))
+  assert len(summary.failed) == 3 and "float16" in summary.failed["a.mp4"]
+  assert not list((folder / "out").rglob("*.*"))
+
+
+def test_a_table_names_the_videos(folder):
+  table = folder / "videos.csv"
+  table.write_text("video,sentence\nb.mp4,one\nnone.mp4,two\nb.mp4,three\n")
+  jobs = extract.find_jobs(folder / "videos", folder / "out", table)
+  assert [job.name for job in jobs] == ["b.mp4", "none.mp4"]
+  table.write_text("video\n../b.mp4\n")
+  with pytest.raises(UserError, match="line 2"):
+    extract.find_jobs(folder / "videos", folder / "out", table)
+
+
+def test_mistakes_in_the_folder(folder):
+  with pytest.raises(UserError, match="no folder"):
+    extract.find_jobs(folder / "none", folder / "out")
+  (folder / "empty").mkdir()
+  with pytest.raises(UserError, match="no videos"):
+    extract.find_jobs(folder / "empty", folder / "out")
+  render(folder / "videos/a.avi", 1)
+  with pytest.raises(UserError, match=r"a\.avi and a\.mp4 would both become"):
+    extract.find_jobs(folder / "videos", folder / "out")
+
+
+def command(folder, *options):
+  extract.main(["--videos", f"{folder}/videos", "--out", f"{folder}/out", *options])
+
+
+def test_the_command_ends_with_a_count_and_1_for_a_missing_video(folder, encoder, capsys):
+  table = folder / "videos.csv"
+  table.write_text("video\na.mp4\nnone.mp4\n")
+  options = ["--random_weights", "--stride", "16", "--batch_size", "2", "--csv", str(table)]
+  with pytest.raises(SystemExit) as end:
+    command(folder, *options)
+  assert end.value.code == 1
+  lines = capsys.readouterr().out.splitlines()
+  assert [line.split()[-1] for line in lines[:3]] == ["1", "0", "1"]
+  assert "none.mp4" in lines[3] and "does not exist" in lines[3]
+  assert read(folder, "a").feature.shape == (2, 1024)
+  table.write_text("video\na.mp4\n")
+  command(folder, *options)
+  lines = capsys.readouterr().out.splitlines()
+  assert [line.split()[-1] for line in lines] == ["0", "1", "0"]
+
+
+@pytest.mark.parametrize(
+  ("options", "words"),
+  [
+    ([], "weights are a file of yours"),
+    (["--weights", "none.pt"], "no weights file none.pt"),
+    (["--weights", "a.pt", "--random_weights"], "not both"),
+  ],
+)
+def test_weights_are_asked_for_in_one_sentence(folder, capsys, options, words):
+  with pytest.raises(SystemExit) as end:
+    command(folder, *options)
+  assert end.value.code == 1
+  error = capsys.readouterr().err
+  assert words in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_random_weights_tell_clips_apart():
+  encoder = sign_encoder.make_encoder(*sign_encoder.random(seed=3, width=0.25), batch_size=4)
+  rng = np.random.default_rng(0)
+  coarse = rng.integers(0, 256, (4, 1, 14, 14, 3), dtype=np.uint8)
+  clips = coarse.repeat(16, 1).repeat(16, 2).repeat(16, 3)
+  features = encoder.encode(clips)
+  assert 0.02 < features.std() < 10
+  centred = features - features.mean(0)
+  centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+  cosines = (centred @ centred.T)[~np.eye(4, dtype=bool)]
+  assert cosines.max() < 0.5
+  assert features.std(0).mean() > 0.1 * features.std()
+
+
+def test_random_weights_are_a_function_of_the_seed():
+  first, again, other = (
+    sign_encoder.random(seed, width=0.03)[1]["params"]["Mixed_5c"]["b0"]["conv3d"]["kernel"]
+    for seed in (3, 3, 4)
+  )
+  np.testing.assert_array_equal(first, again)
+  assert not np.array_equal(first, other)

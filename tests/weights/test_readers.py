@@ -1,0 +1,140 @@
+import os
+import pickle
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from sign_jax.errors import UserError
+from sign_jax.weights import readers
+
+STATE = {
+  "conv.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
+  "bn.count": np.array(3),
+}
+
+
+def torch_state():
+  torch = pytest.importorskip("torch")
+  return {name: torch.from_numpy(value) for name, value in STATE.items()}
+
+
+def assert_is_state(state):
+  assert state.keys() == STATE.keys()
+  for name, value in state.items():
+    assert type(value) is np.ndarray
+    assert value.dtype == STATE[name].dtype
+    np.testing.assert_array_equal(value, STATE[name])
+
+
+class CreatesFile:
+  """Unpickling it runs code that creates a file."""
+
+  def __init__(self, path):
+    self.path = str(path)
+
+  def __reduce__(self):
+    return (os.mkdir, (self.path,))
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pth.tar", ".bin", ".PTH"])
+@pytest.mark.parametrize("old_format", [False, True])
+def test_reads_pytorch_files(tmp_path, suffix, old_format):
+  torch = pytest.importorskip("torch")
+  path = tmp_path / f"weights{suffix}"
+  torch.save(torch_state(), path, _use_new_zipfile_serialization=not old_format)
+  assert_is_state(readers.read(path))
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model"])
+def test_unwraps_what_training_scripts_save(tmp_path, key):
+  torch = pytest.importorskip("torch")
+  wrapped = {f"module.{name}": value for name, value in torch_state().items()}
+  torch.save({"epoch": 3, key: wrapped, "optimizer": {"lr": 0.1}}, tmp_path / "a.pth.tar")
+  assert_is_state(readers.read(tmp_path / "a.pth.tar"))
+
+
+def test_reads_npz_and_safetensors(tmp_path):
+  np.savez(tmp_path / "a.npz", **STATE)
+  assert_is_state(readers.read(tmp_path / "a.npz"))
+  safetensors = pytest.importorskip("safetensors.torch")
+  safetensors.save_file(torch_state(), tmp_path / "a.safetensors")
+  assert_is_state(readers.read(tmp_path / "a.safetensors"))
+
+
+def test_bfloat16_becomes_float32(tmp_path):
+  torch = pytest.importorskip("torch")
+  torch.save({"w": torch.tensor([1.5, -2.0], dtype=torch.bfloat16)}, tmp_path / "a.pt")
+  value = readers.read(tmp_path / "a.pt")["w"]
+  assert value.dtype == np.float32
+  np.testing.assert_array_equal(value, [1.5, -2.0])
+
+
+@pytest.mark.parametrize("by_torch", [False, True])
+def test_code_in_a_pickle_is_refused_and_not_run(tmp_path, by_torch):
+  torch = pytest.importorskip("torch")
+  trap, path = tmp_path / "trap", tmp_path / "a.pt"
+  content = {"state_dict": CreatesFile(trap)}
+  if by_torch:
+    torch.save(content, path)
+  else:
+    path.write_bytes(pickle.dumps(content, protocol=2))
+  with pytest.raises(UserError, match=re.escape(str(path))):
+    readers.read(path)
+  assert not trap.exists()
+
+
+def test_objects_in_npz_are_refused_and_not_run(tmp_path):
+  trap = tmp_path / "trap"
+  np.savez(tmp_path / "a.npz", w=np.array([CreatesFile(trap)], dtype=object))
+  with pytest.raises(UserError, match="a.npz"):
+    readers.read(tmp_path / "a.npz")
+  assert not trap.exists()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".npz", ".safetensors"])
+def test_damaged_files_are_named(tmp_path, suffix):
+  torch = pytest.importorskip("torch")
+  path = tmp_path / f"a{suffix}"
+  if suffix == ".pt":
+    torch.save(torch_state(), path)
+  elif suffix == ".npz":
+    np.savez(path, **STATE)
+  else:
+    pytest.importorskip("safetensors.torch").save_file(torch_state(), path)
+  whole = path.read_bytes()
+  for content in (whole[: len(whole) // 2], b"not weights", b""):
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(str(path))):
+      readers.read(path)
+
+
+def test_missing_unknown_and_foreign_files(tmp_path):
+  torch = pytest.importorskip("torch")
+  with pytest.raises(UserError, match="no weights file"):
+    readers.read(tmp_path / "none.pt")
+  (tmp_path / "a.h5").write_bytes(b"x")
+  with pytest.raises(UserError, match="known endings"):
+    readers.read(tmp_path / "a.h5")
+  torch.save([1, 2], tmp_path / "list.pt")
+  with pytest.raises(UserError, match="holds a list"):
+    readers.read(tmp_path / "list.pt")
+  torch.save({"w": torch.zeros(2), "note": "text"}, tmp_path / "text.pt")
+  with pytest.raises(UserError, match="note"):
+    readers.read(tmp_path / "text.pt")
+
+
+def test_says_how_to_install_pytorch(tmp_path, monkeypatch):
+  (tmp_path / "a.pt").write_bytes(b"x")
+  monkeypatch.setitem(sys.modules, "torch", None)
+  with pytest.raises(UserError, match=re.escape("sign_jax[torch]")):
+    readers.read(tmp_path / "a.pt")
+
+
+def test_refuses_an_unsafe_pytorch(tmp_path, monkeypatch):
+  torch = pytest.importorskip("torch")
+  torch.save(torch_state(), tmp_path / "a.pt")
+  monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
+  with pytest.raises(UserError, match="upgrade"):
+    readers.read(tmp_path / "a.pt")
