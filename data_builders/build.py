@@ -15,6 +15,7 @@ from absl import logging
 from sign_jax.errors import UserError, did_you_mean, one_sentence
 
 _MB = 1e6
+_SOURCE = "source.txt"  # beside the records: the digest of the user's files that they came from
 
 
 def names():
@@ -55,9 +56,12 @@ def load_builder(name, config=None, data_dir=None, manual_dir=None):
 
 
 def is_complete(builder):
-  """Whether the data set is there with every record file that its description lists."""
+  """Whether the data set is there, whole, and made from the user's files as they are now."""
   folder = pathlib.Path(builder.data_dir)
-  if not (folder / "dataset_info.json").is_file():
+  source = folder / _SOURCE
+  if not (folder / "dataset_info.json").is_file() or not source.is_file():
+    return False
+  if source.read_text() != builder.source_digest():
     return False
   splits = builder.info.splits.values()
   return bool(splits) and all(pathlib.Path(path).is_file()
@@ -87,6 +91,7 @@ def _build(builder, manual_dir):
   with contextlib.redirect_stdout(io.StringIO()):
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(
       manual_dir=manual_dir, try_download_gcs=False))
+  (pathlib.Path(builder.data_dir) / _SOURCE).write_text(builder.source_digest())
 
 
 def prepare(name, config=None, data_dir=None, manual_dir=None):

@@ -5,6 +5,7 @@
 """
 
 import functools
+import hashlib
 import pathlib
 import sys
 
@@ -82,6 +83,15 @@ class Builder(schema.RetrievalBuilder):
       "fps": np.float32(files["agnostic"].fps),
       **{name: file.feature.astype(np.float16) for name, file in files.items()},
     }
+
+  def source_digest(self):
+    """Of the table, and of names, sizes and times of the feature files."""
+    state = hashlib.sha256((self._folder / CAPTIONS).read_bytes())
+    for name, stream in self._streams.items():
+      for clip in self._clips:
+        facts = stream.path(clip).stat()
+        state.update(f"{name} {clip.video} {facts.st_size} {facts.st_mtime_ns}".encode())
+    return state.hexdigest()
 
   @functools.cached_property
   def _folder(self):

@@ -176,3 +176,20 @@ def test_damaged_features_are_named_and_a_corrected_folder_builds(tmp_path):
     prepare(folder)
   path.write_bytes(whole)
   assert prepare(folder).info.splits["validation"].num_examples == 2
+
+
+def test_a_changed_table_or_feature_file_is_built_again(tmp_path):
+  folder = manual_dir(tmp_path, ["a.mp4,hello there,train", "b.mp4,good bye,test"])
+
+  def prepared():
+    return build.prepare("video_folder", None, tmp_path / "data", folder)
+
+  assert prepared()[1] and not prepared()[1]
+  (folder / "captions.csv").write_text(
+    "video,sentence,split\na.mp4,hello you,train\nb.mp4,good bye,test\n"
+  )
+  builder, built_now = prepared()
+  assert built_now
+  assert examples(builder, "train")["a"]["text"].decode() == "hello you"
+  write_features(folder / "features", "a.mp4", num_frames=17)
+  assert prepared()[1] and not prepared()[1]

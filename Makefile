@@ -1,0 +1,46 @@
+# make train    installs, builds the simulator and trains UPRet
+# make test     installs and runs the tests; WITH_TORCH=1 adds those against PyTorch
+# make lint     checks style
+
+PYTHON ?= python3
+VENV ?= .venv
+SYSTEM ?= upret
+WORKDIR ?= runs/$(SYSTEM)
+TORCH ?= torch==2.13.0
+PIP = $(VENV)/bin/python -m pip install --quiet
+
+.PHONY: train test lint clean
+.DELETE_ON_ERROR:
+
+train: $(VENV)/.installed
+	$(VENV)/bin/python -m data_builders.build signing_sim
+	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR)
+
+test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+
+clean:
+	rm -rf $(VENV)
+
+# Each stamp is older than pyproject.toml when the environment is stale.
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than 3.11: run make PYTHON=/path/to/a/newer/python"; exit 1; }
+	@echo "installing into $(VENV) (a few minutes the first time)"
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --upgrade pip
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# PyTorch first and by version: a range could bring a build for GPUs of several GB.
+$(VENV)/.installed-torch: $(VENV)/.installed
+	$(PIP) '$(TORCH)'
+	$(PIP) --editable '.[torch]'
+	@touch $@
