@@ -32,7 +32,7 @@ OVERRIDES = {
     "video_folder": {
         **SMALL_TOWERS,
         "data.name": "video_folder",
-        "batch_size": 32, "epochs": 200, "eval_every": 100, "eval_batch_size": 32,
+        "batch_size": 32, "epochs": 100, "eval_every": 20, "eval_batch_size": 32,
     },
 }
 

@@ -5,6 +5,8 @@
 Run again in the same --workdir, it goes on where it stopped.
 """
 
+import contextlib
+import fcntl
 import json
 import pathlib
 import sys
@@ -87,8 +89,25 @@ def remember_config(config, workdir):
           f"{workdir} was started with {', '.join(changed)}: use the same settings or a new "
           "--workdir"
       )
-  workdir.mkdir(parents=True, exist_ok=True)
   report.write_json(path, json.loads(config.to_json()))
+
+
+@contextlib.contextmanager
+def claim(workdir):
+  """Keeps a second program out of `workdir`; the system frees the claim of a killed one.
+
+  Raises:
+    UserError: when another program is at work there.
+  """
+  workdir.mkdir(parents=True, exist_ok=True)
+  with open(workdir / ".lock", "w") as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise UserError(
+          f"another run is at work in {workdir}: wait for it or use another --workdir"
+      ) from error
+    yield
 
 
 def main(argv):
@@ -96,10 +115,11 @@ def main(argv):
   config, workdir, mode = parse(argv)
   cache.enable()
   task = TASKS[config.task](config)
-  if mode == "evaluate":
-    return loop.evaluate(task, config, workdir)
-  remember_config(config, workdir)
-  return loop.train(task, config, workdir)
+  with claim(workdir):
+    if mode == "evaluate":
+      return loop.evaluate(task, config, workdir)
+    remember_config(config, workdir)
+    return loop.train(task, config, workdir)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import jax
 import numpy as np
 
 from sign_jax.weights.convert import merge
@@ -32,9 +33,8 @@ def state_dict(facts):
 
 def variables(facts, model, batch, table=tables.UPRET):
   """The state dict as variables of `model`."""
-  import jax
-
-  shapes = jax.eval_shape(lambda b: model.init({"params": jax.random.key(0), "noise": jax.random.key(1)}, b), batch)
+  keys = {"params": jax.random.key(0), "noise": jax.random.key(1)}
+  shapes = jax.eval_shape(model.init, keys, batch)
   return merge(shapes, state_dict(facts), table, ignore=tables.IGNORE)
 
 
