@@ -1,4 +1,6 @@
 # make train    installs, builds the simulator and trains UPRet
+# make videos   extracts sign features from a folder of videos and trains on them:
+#               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights)
 # make test     installs and runs the tests; WITH_TORCH=1 adds those against PyTorch
 # make lint     checks style
 
@@ -9,12 +11,27 @@ WORKDIR ?= runs/$(SYSTEM)
 TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet
 
-.PHONY: train test lint clean
+STRIDE ?= 1
+VIDEOS_WORKDIR ?= runs/videos
+MANUAL = $(VIDEOS_WORKDIR)/dataset
+
+.PHONY: train videos test lint clean
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m data_builders.build signing_sim
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR)
+
+videos: $(VENV)/.installed
+	@test -d '$(VIDEOS)' && test -f '$(CAPTIONS)' || { echo "error: say where your files are:" \
+	  "make videos VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE'"; exit 1; }
+	mkdir -p $(MANUAL) && cp '$(CAPTIONS)' $(MANUAL)/captions.csv
+	$(VENV)/bin/python -m sign_jax.extract --videos '$(VIDEOS)' --csv $(MANUAL)/captions.csv \
+	  --out $(MANUAL)/features --stride $(STRIDE) $(ENCODER)
+	$(VENV)/bin/python -m data_builders.build video_folder --manual_dir $(MANUAL) \
+	  --data_dir $(VIDEOS_WORKDIR)/tfds
+	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py:video_folder \
+	  --workdir $(VIDEOS_WORKDIR)/$(SYSTEM) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
 	$(VENV)/bin/python -m pytest

@@ -4,7 +4,7 @@ import av
 import numpy as np
 
 
-def render(path, num_frames, size=(48, 64), codec="mpeg4", seed=0, **options):
+def render(path, num_frames, size=(48, 64), codec="mpeg4", seed=0, title="", **options):
   """Writes a video of coloured noise that drifts, 25 frames per second; returns `path`."""
   height, width = size
   rng = np.random.default_rng(seed)
@@ -14,6 +14,7 @@ def render(path, num_frames, size=(48, 64), codec="mpeg4", seed=0, **options):
   with av.open(str(path), "w", options=options) as container:
     stream = container.add_stream(codec, rate=25)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    container.metadata["title"] = title
     for index in range(num_frames):
       frame = av.VideoFrame.from_ndarray(np.roll(picture, index, axis=1), format="rgb24")
       container.mux(stream.encode(frame))

@@ -132,12 +132,16 @@ def normalize(frames):
   return frames.astype(np.float32) / 255 - MEAN
 
 
+# Titles that are not UTF-8 do not matter. PyAV 19 no longer has the option, nor the need for it.
+_ANY_METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+
+
 def _open(path):
   path = pathlib.Path(path)
   if not path.is_file():
     raise VideoError(f"{path} does not exist, check the name of the video")
   try:
-    container = av.open(str(path), metadata_errors="replace")
+    container = av.open(str(path), **_ANY_METADATA)
   except (av.FFmpegError, ValueError, OSError) as error:
     raise VideoError(
       f"{path} is no video or a damaged one ({_reason(error)}), get it anew"

@@ -184,3 +184,13 @@ def test_a_turned_video_comes_out_upright(tmp_path, degrees):
   assert np.abs(frame.astype(float) - expected).mean() < 20
   (small,) = read_all(tmp_path / "a.mp4", (30, 20))
   assert small.shape == (30, 20, 3)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_a_title_that_is_not_utf8_does_not_matter(tmp_path, name):
+  path = render(tmp_path / name, 5, title="zzzzzzzz")
+  content = path.read_bytes()
+  assert b"zzzzzzzz" in content
+  path.write_bytes(content.replace(b"zzzzzzzz", b"\xe9\xff\xfezzzzz"))
+  assert video.probe(path).num_frames in (0, 5)  # Matroska does not say
+  assert len(read_all(path)) == 5
