@@ -85,7 +85,7 @@ class UPRet(CiCo):
     return gaussian.draw(mu, log_sigma, noise)
 
   def transport(self, video, text, text_aug, video_samples, text_samples):
-    """sim_ot (A, B) float32 and, at sample level, the plans (A * B, K_v, K_t)."""
+    """{"transport": (A, B) float32}; at sample level also plans and sample_cosines."""
     ot = self.ot
     if ot["level"] == "token":
       refined = [
@@ -96,14 +96,15 @@ class UPRet(CiCo):
           *refined, video.mask, text_aug.mask,
           epsilon=ot["epsilon"], iterations=ot["iterations"], max_elements=ot["max_elements"],
       )
-      return score, None
+      return {"transport": score}
     # Released: the samples come from the augmented text, the pool's mask from the text itself.
     text_mask = text.mask.at[:, 0].set(False)
-    return transport.sample_similarity(
+    score, plans, cosines = transport.sample_similarity(
         pool_samples(video_samples, video.mask),
         pool_samples(text_samples, text_mask),
         solver=ot["solver"], epsilon=ot["epsilon"], iterations=ot["iterations"],
     )
+    return {"transport": score, "plans": plans, "sample_cosines": cosines}
 
   def __call__(self, batch, deterministic=True, noise=None):
     """Logits of all pairs of a batch, for training.
@@ -115,7 +116,8 @@ class UPRet(CiCo):
         None to draw it (needs the rng "noise").
 
     Returns:
-      as `CiCo`, plus transport (B, B) and plans (B * B, K, K) where they were computed.
+      as `CiCo`, plus transport (B, B), and plans and sample_cosines (B * B, K, K), where they
+      were computed.
     """
     video = self.encode_video(batch["video"], batch["video_valid"])
     text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
@@ -133,10 +135,9 @@ class UPRet(CiCo):
     scale = jnp.exp(self.logit_scale)
     out["i2t"], out["t2i"] = scale * i2t, scale * t2i
     if self.ot["weight"]:
-      score, plans = self.transport(video, text, text_aug, drawn["video"], drawn["text"])
-      out["transport"], out["plans"] = score, plans
-      out["i2t"] += self.ot["weight"] * score
-      out["t2i"] += self.ot["weight"] * score
+      out |= self.transport(video, text, text_aug, drawn["video"], drawn["text"])
+      out["i2t"] += self.ot["weight"] * out["transport"]
+      out["t2i"] += self.ot["weight"] * out["transport"]
     return out
 
   def _refined(self, tokens, drawn):

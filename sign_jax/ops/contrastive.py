@@ -1,7 +1,11 @@
 """Contrastive losses on matrices of similarities."""
 
+import math
+
 import jax
 import jax.numpy as jnp
+
+MAX_LOGIT_SCALE = math.log(100)
 
 
 def diagonal_cross_entropy(logits):
@@ -31,3 +35,8 @@ def symmetric_loss(i2t, t2i):
   """
   terms = (i2t, i2t.T, t2i.T, t2i)
   return sum(diagonal_cross_entropy(x) for x in terms) / len(terms)
+
+
+def clamp_logit_scale(params, largest=MAX_LOGIT_SCALE):
+  """Parameters with `logit_scale` at most `largest`: CLIP's clamp after every update."""
+  return {**params, "logit_scale": jnp.minimum(params["logit_scale"], largest)}

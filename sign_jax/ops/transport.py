@@ -120,13 +120,14 @@ def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=
   Returns:
     similarity: (A, B) float32.
     plans: (A * B, K_v, K_t) float32, row a * B + b.
+    cosines: of the samples, (A * B, K_v, K_t) float32.
   """
   s = jnp.einsum("kad,lbd->abkl", video, text, preferred_element_type=jnp.float32)
   pairs = s.reshape(-1, *s.shape[2:])
   plans = uniform_plans(pairs, solver, epsilon, iterations)
   moved = plans * pairs
   score = 0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))
-  return score.reshape(s.shape[:2]), plans
+  return score.reshape(s.shape[:2]), plans, pairs
 
 
 def token_similarity(

@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 import pytest
 
+from sign_jax.golden import seeded
 from sign_jax.metrics import retrieval
-from tests.golden import weights
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "retrieval_metrics.json"
 CASES = json.loads(GOLDEN.read_text())
@@ -18,7 +18,7 @@ RELEASED_NAME = {"R@1": "R1", "R@5": "R5", "R@10": "R10", "MedR": "MedianR", "Mn
 def golden_inputs(case):
   sentence_of_video = np.repeat(np.arange(len(case["groups"])), case["groups"])
   shape = (len(sentence_of_video), len(case["groups"]))
-  similarity = weights.normal(case["name"] + "/sim", shape)
+  similarity = seeded.normal(case["name"] + "/sim", shape)
   similarity[np.arange(shape[0]), sentence_of_video] += 1.8
   return (np.round(similarity, 1) if case["ties"] else similarity), sentence_of_video
 

@@ -1,0 +1,149 @@
+"""How far a system is from its original: `python -m sign_jax.parity SYSTEM STEM`.
+
+Rebuilds the weights and inputs of the golden case STEM.json + STEM.npz from their names, computes
+everything in the file and prints a line per quantity. The exit status is 1 when a quantity
+disagrees, is missing from the file, or is not known to the system.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from sign_jax.errors import UserError, one_sentence
+from sign_jax.golden import encoder, retrieval, seeded
+
+SYSTEMS = {
+    "upret": retrieval.quantities,
+    "cico": retrieval.quantities,
+    "i3d": encoder.quantities,
+}
+# Facts that describe a case; all others are quantities.
+DESCRIPTION = ("params", "seed_prefix", "gain", "batch", "steps", "lr", "t_total")
+# Relative tolerances by the beginning of a name; the first that fits.
+TOLERANCES = (
+    ("fingerprint", 1e-6),
+    ("grad", 1e-3),
+    ("change_norms", 5e-3),
+    ("trajectory", 1e-4),
+    ("loss_after_trajectory", 1e-4),
+    ("loss", 1e-5),
+    ("", 1e-4),
+)
+FLOOR = 0.05  # share of the tolerance that the largest entry lends to small ones
+# Gradients of these are zero in theory, and rounding noise in practice.
+ZERO_GRADIENTS = ("text_weight_fc.2.bias", "video_weight_fc.2.bias")
+ZERO = 1e-6
+
+
+class Row(NamedTuple):
+  """One quantity's comparison."""
+
+  name: str
+  max_abs: float
+  max_rel: float
+  tolerance: float
+  verdict: str
+
+
+def read_case(stem):
+  """(facts, {name: array}) of STEM.json and STEM.npz.
+
+  Raises:
+    UserError: a file is missing or unreadable.
+  """
+  try:
+    facts = json.loads(pathlib.Path(f"{stem}.json").read_text())
+    with np.load(f"{stem}.npz", allow_pickle=False) as archive:
+      arrays = {name: archive[name] for name in archive.files}
+  except (OSError, ValueError, zipfile.BadZipFile) as error:
+    raise UserError(f"{stem}.json and {stem}.npz cannot both be read: {error}") from error
+  if not isinstance(facts, dict) or "params" not in facts:
+    raise UserError(f"{stem}.json is no golden case: it has no list `params`")
+  return facts, arrays
+
+
+def expected_quantities(facts, arrays):
+  """All numbers of a case by name; entries of dicts are named DICT/ENTRY."""
+  expected = dict(arrays)
+  for name, value in facts.items():
+    if isinstance(value, dict):
+      expected |= {f"{name}/{key}": np.float64(number) for key, number in value.items()}
+    elif name not in DESCRIPTION:
+      expected[name] = np.asarray(value)
+  return expected
+
+
+def compare(name, got, expected, rtol=None):
+  """A `Row`: entries may differ by the tolerance times their size, plus a little of the largest."""
+  tolerance = rtol or next(value for start, value in TOLERANCES if name.startswith(start))
+  if got is None or expected is None:
+    verdict = "unknown quantity" if got is None else "missing in the file"
+    return Row(name, np.nan, np.nan, tolerance, verdict)
+  got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+  if got.size == expected.size and got.squeeze().shape == expected.squeeze().shape:
+    got = got.reshape(expected.shape)
+  else:
+    return Row(name, np.nan, np.nan, tolerance, f"shape {got.shape}, not {expected.shape}")
+  error, largest = np.abs(got - expected), np.abs(expected).max(initial=0.0)
+  if name.endswith(ZERO_GRADIENTS) and "/" in name:
+    fine = max(np.abs(got).max(), largest) < ZERO if name.startswith("grad") else True
+    return Row(name, error.max(), np.nan, ZERO, "ok (zero in theory)" if fine else "DISAGREES")
+  fine = (error <= tolerance * (np.abs(expected) + FLOOR * largest)).all()
+  relative = error.max() / largest if largest else error.max()
+  return Row(name, error.max(), relative, tolerance, "ok" if fine else "DISAGREES")
+
+
+def check(system, stem, rtol=None):
+  """[`Row`] for everything in a case, and for everything that it should hold.
+
+  Args:
+    system: a name in SYSTEMS.
+    stem: path without extension.
+    rtol: one relative tolerance in place of those in TOLERANCES.
+  """
+  facts, arrays = read_case(stem)
+  expected = expected_quantities(facts, arrays)
+  try:
+    got = SYSTEMS[system](system, facts)
+  except KeyError as error:
+    raise UserError(f"{stem} is no case of {system}: it lacks {error}") from error
+  got["fingerprint"] = seeded.fingerprint(seeded.state_dict(facts))
+  # Whole gradients are stored of a few parameters only.
+  names = [*expected, *(n for n in got if n not in expected and not n.startswith("grad/"))]
+  return [compare(name, got.get(name), expected.get(name), rtol) for name in names]
+
+
+def table(rows):
+  """The rows as text."""
+  width = max(len(row.name) for row in rows)
+  lines = [f"{'quantity':{width}}  {'max abs':>9}  {'max rel':>9}  {'tolerance':>9}  verdict"]
+  number = lambda x: f"{x:9.1e}" if np.isfinite(x) else f"{'-':>9}"
+  for row in rows:
+    numbers = "  ".join(number(x) for x in row[1:4])
+    lines.append(f"{row.name:{width}}  {numbers}  {row.verdict}")
+  failed = sum(not row.verdict.startswith("ok") for row in rows)
+  lines.append(f"{len(rows) - failed} quantities agree, {failed} do not")
+  return "\n".join(lines)
+
+
+def main(argv=None):
+  """The command; exits with 1 on any disagreement."""
+  parser = argparse.ArgumentParser(prog="python -m sign_jax.parity", description=__doc__)
+  parser.add_argument("system", choices=sorted(SYSTEMS))
+  parser.add_argument("stem", help="path of the case without .json and .npz")
+  parser.add_argument("--rtol", type=float, help="one tolerance for all quantities")
+  args = parser.parse_args(argv)
+  with one_sentence():
+    rows = check(args.system, args.stem, args.rtol)
+  print(table(rows))
+  if not all(row.verdict.startswith("ok") for row in rows):
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  main()
