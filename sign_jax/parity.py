@@ -28,16 +28,17 @@ DESCRIPTION = ("params", "seed_prefix", "gain", "batch", "steps", "lr", "t_total
 TOLERANCES = (
     ("fingerprint", 1e-6),
     ("grad", 1e-3),
-    ("change_norms", 5e-3),
+    ("change_norms", 1e-3),
     ("trajectory", 1e-4),
     ("loss_after_trajectory", 1e-4),
     ("loss", 1e-5),
     ("", 1e-4),
 )
 FLOOR = 0.05  # share of the tolerance that the largest entry lends to small ones
-# Gradients of these are zero in theory, and rounding noise in practice.
+# A softmax ignores a shift: gradients of these are zero in theory, and rounding noise in practice,
+# which the optimiser's normalisation enlarges. They are compared absolutely.
 ZERO_GRADIENTS = ("text_weight_fc.2.bias", "video_weight_fc.2.bias")
-ZERO = 1e-6
+ZERO = {"grad_norms": 1e-7, "change_norms_after_trajectory": 1e-5}
 
 
 class Row(NamedTuple):
@@ -90,9 +91,10 @@ def compare(name, got, expected, rtol=None):
   else:
     return Row(name, np.nan, np.nan, tolerance, f"shape {got.shape}, not {expected.shape}")
   error, largest = np.abs(got - expected), np.abs(expected).max(initial=0.0)
-  if name.endswith(ZERO_GRADIENTS) and "/" in name:
-    fine = max(np.abs(got).max(), largest) < ZERO if name.startswith("grad") else True
-    return Row(name, error.max(), np.nan, ZERO, "ok (zero in theory)" if fine else "DISAGREES")
+  zero = ZERO.get(name.split("/")[0]) if name.endswith(ZERO_GRADIENTS) else None
+  if zero:
+    verdict = "ok (zero in theory)" if error.max() < zero else "DISAGREES"
+    return Row(name, error.max(), np.nan, zero, verdict)
   fine = (error <= tolerance * (np.abs(expected) + FLOOR * largest)).all()
   relative = error.max() / largest if largest else error.max()
   return Row(name, error.max(), relative, tolerance, "ok" if fine else "DISAGREES")
