@@ -1,0 +1,177 @@
+"""A table of a paper, published beside measured: `python -m launch.reproduce upret/table4`.
+
+Trains every row with every seed (a run that is there already is collected, one that was stopped
+goes on), and writes TABLE.txt, TABLE.md and, for a figure, TABLE.png. Arguments that begin with
+--config. go to every run.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from launch.tables import SECONDS, TABLES  # noqa: E402
+from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
+
+DATASETS = ("signing_sim", "how2sign", "phoenix14t", "csl_daily", "video_folder")
+
+
+def folder_name(row):
+  """Of a row's runs: its system and overrides, so that tables share what they have in common."""
+  overrides = (f"{key.removeprefix('model.')}={value}" for key, value in row.overrides.items())
+  return ",".join([row.system, *overrides])
+
+
+def run(row, dataset, seed, workdir, extra):
+  """Trains one row with one seed unless its results are there; the output goes to log.txt.
+
+  Raises:
+    UserError: with the run's own last line when it fails.
+  """
+  if (workdir / "results.json").exists():
+    return
+  workdir.mkdir(parents=True, exist_ok=True)
+  overrides = [f"--config.{key}={value}" for key, value in {**row.overrides, "seed": seed}.items()]
+  command = [
+      sys.executable, "-m", "sign_jax.main", "--config", f"configs/{row.system}.py:{dataset}",
+      "--workdir", str(workdir), *overrides, *extra,
+  ]
+  log = workdir / "log.txt"
+  with log.open("a") as file:
+    status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
+  if status:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    raise UserError(f"{workdir} failed ({lines[-1] if lines else 'no output'}): see {log}")
+
+
+def collect(workdir, columns):
+  """{column: number} of one run's test split.
+
+  Raises:
+    UserError: when the run has no results yet.
+  """
+  path = workdir / "results.json"
+  if not path.exists():
+    raise UserError(f"{workdir} has no results.json: leave --collect out to train what is missing")
+  results = json.loads(path.read_text())
+  numbers = {c: results[f"test/{c}"] for c in columns if c != SECONDS}
+  if SECONDS in columns:
+    numbers[SECONDS] = _seconds_per_step(workdir)
+  return numbers
+
+
+def _seconds_per_step(workdir):
+  config = json.loads((workdir / "config.json").read_text())
+  rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+  speeds = [row["pairs_per_second"] for row in rows if "pairs_per_second" in row]
+  return config["batch_size"] / statistics.median(speeds)
+
+
+def measure(table, dataset, seeds, root, extra, train=True):
+  """{row label: {column: [a number per seed]}}; trains what is missing unless `train` is False."""
+  jobs = [(r, seed, root / folder_name(r) / f"seed{seed}") for r in table.rows for seed in seeds]
+  found = collections.defaultdict(lambda: collections.defaultdict(list))
+  for row, seed, workdir in tqdm(jobs, unit="run"):
+    if train:
+      run(row, dataset, seed, workdir, extra)
+    for column, number in collect(workdir, table.columns).items():
+      found[row.label][column].append(number)
+  return found
+
+
+def _cell(numbers, digits):
+  text = f"{statistics.mean(numbers):.{digits}f}"
+  return f"{text} ± {statistics.stdev(numbers):.{digits}f}" if len(numbers) > 1 else text
+
+
+def cells(table, found):
+  """Header and rows of strings: for every column the published and the measured number."""
+  digits = {c: 2 if c == SECONDS else 1 for c in table.columns}
+  header = ["", *(f"{c} {kind}" for c in table.columns for kind in ("publ.", "ours"))]
+  rows = []
+  for row in table.rows:
+    line = [row.label]
+    for column, published in zip(table.columns, row.published, strict=True):
+      line.append("-" if published is None else f"{published:.{digits[column]}f}")
+      line.append(_cell(found[row.label][column], digits[column]))
+    rows.append(line)
+  return header, rows
+
+
+def as_text(header, rows):
+  """Columns aligned by blanks."""
+  widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+  pad = lambda line: "  ".join(x.ljust(w) for x, w in zip(line, widths, strict=True)).rstrip()
+  return "\n".join(map(pad, [header, *rows]))
+
+
+def as_markdown(header, rows):
+  """The same as a Markdown table."""
+  line = lambda parts: "| " + " | ".join(parts) + " |"
+  return "\n".join([line(header), line(["---"] * len(header)), *map(line, rows)])
+
+
+def draw(table, found, title, path):
+  """The figure's curve with standard deviations, and the published point."""
+  column = table.columns[0]
+  xs = [float(row.label) for row in table.rows]
+  numbers = [found[row.label][column] for row in table.rows]
+  spread = [statistics.stdev(n) if len(n) > 1 else 0.0 for n in numbers]
+  figure, axis = plt.subplots(figsize=(5, 3.4), constrained_layout=True)
+  axis.errorbar(xs, [statistics.mean(n) for n in numbers], spread, marker="o", capsize=3)
+  axis.set(xlabel=table.x, ylabel=f"{column} (%)", title=title, xticks=xs)
+  axis.spines[["top", "right"]].set_visible(False)
+  figure.savefig(path, dpi=130)
+  plt.close(figure)
+
+
+def main(argv=None):
+  """The command line."""
+  parser = argparse.ArgumentParser(prog="python -m launch.reproduce", description=__doc__)
+  parser.add_argument("table", help=f"one of {', '.join(TABLES)}")
+  parser.add_argument("--dataset", default="signing_sim", choices=DATASETS)
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+  parser.add_argument("--workdirs", default="runs/reproduce", help="where the runs go, or are")
+  parser.add_argument("--collect", action="store_true", help="train nothing")
+  args, extra = parser.parse_known_args(argv)
+  with one_sentence():
+    wrong = [argument for argument in extra if not argument.startswith("--config.")]
+    if wrong:
+      raise UserError(f"{wrong[0]!r} is not an argument: overrides are --config.KEY=VALUE")
+    if args.table not in TABLES:
+      raise UserError(
+          f"there is no table {args.table!r}: choose one of {', '.join(TABLES)}"
+          + did_you_mean(args.table, TABLES)
+      )
+    _report(args, extra)
+
+
+def _report(args, extra):
+  table = TABLES[args.table]
+  root = pathlib.Path(args.workdirs) / args.dataset
+  found = measure(table, args.dataset, args.seeds, root, extra, train=not args.collect)
+  header, rows = cells(table, found)
+  title = f"{table.title}; published on {table.dataset}, ours on {args.dataset}"
+  note = f"mean ± standard deviation over seeds {', '.join(map(str, args.seeds))}"
+  text = f"{title}\n{as_text(header, rows)}\n{note}\n"
+  print(text, end="")
+  stem = root / args.table.replace("/", "-")
+  stem.with_suffix(".txt").write_text(text)
+  markdown = f"{title}\n\n{as_markdown(header, rows)}\n\n{note}\n"
+  stem.with_suffix(".md").write_text(markdown)
+  if table.x:
+    draw(table, found, f"{table.title} ({args.dataset})", stem.with_suffix(".png"))
+  print(f"wrote {stem}.txt, {stem}.md" + (f", {stem}.png" if table.x else ""))
+
+
+if __name__ == "__main__":
+  main()
