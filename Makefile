@@ -1,6 +1,8 @@
-# make train    installs, builds the simulator and trains UPRet
+# make train    installs, builds the simulator and trains UPRet; SYSTEM=cico trains CiCo,
+#               ARGS='--config.seed=1 ...' go to the training program
 # make videos   extracts sign features from a folder of videos and trains on them:
-#               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights)
+#               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights);
+#               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
 # make test     installs and runs the tests; WITH_TORCH=1 adds those against PyTorch
 # make lint     checks style
 
@@ -13,6 +15,7 @@ PIP = $(VENV)/bin/python -m pip install --quiet
 
 STRIDE ?= 1
 VIDEOS_WORKDIR ?= runs/videos
+VIDEOS_RUN ?= $(VIDEOS_WORKDIR)/$(SYSTEM)
 MANUAL = $(VIDEOS_WORKDIR)/dataset
 
 .PHONY: train videos test lint clean
@@ -20,7 +23,7 @@ MANUAL = $(VIDEOS_WORKDIR)/dataset
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m data_builders.build signing_sim
-	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR)
+	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
 
 videos: $(VENV)/.installed
 	@test -d '$(VIDEOS)' && test -f '$(CAPTIONS)' || { echo "error: say where your files are:" \
@@ -31,7 +34,7 @@ videos: $(VENV)/.installed
 	$(VENV)/bin/python -m data_builders.build video_folder --manual_dir $(MANUAL) \
 	  --data_dir $(VIDEOS_WORKDIR)/tfds
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py:video_folder \
-	  --workdir $(VIDEOS_WORKDIR)/$(SYSTEM) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds
+	  --workdir $(VIDEOS_RUN) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds $(ARGS)
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
 	$(VENV)/bin/python -m pytest

@@ -69,6 +69,7 @@ def _published(system):
       "text": {"width": 512, "layers": 12, "heads": 8},
       "token_pooling": placeholder(str),  # "softmax" or "max" (eq. 24)
       "mask_padding": placeholder(bool),  # of the token softmaxes
+      "loss": placeholder(str),  # "four_terms" or "joint" (eq. 24-26)
       "temperature": 0.07,
       "max_elements": 0,  # of one tile of the late interaction; 0 suits the device
   }
@@ -78,6 +79,7 @@ def _published(system):
             "modelling": True,  # DM of table 4
             "sampling": True,  # RS of table 4
             "samples": 2,  # figure 3 (a)
+            "first_is_mean": placeholder(bool),  # or all K are draws
             "video": True, "text": True,  # table 6
             "structure": "mlp+attention",  # table 7
             "score_scale": placeholder(str),  # "released" or "paper"
@@ -87,6 +89,7 @@ def _published(system):
         "ot": {
             "weight": 1.0,  # lambda, figure 3 (b)
             "level": placeholder(str),  # "sample" or "token"
+            "scaled": placeholder(bool),  # divided by the temperature
             "solver": "ott",  # at sample level also "closed_form", "released"
             "epsilon": 0.1,
             "iterations": 50,
@@ -115,6 +118,10 @@ def _published(system):
           "num_workers": 0,
       },
       "model": model,
+      "init": {  # where training begins; "" is seeded random numbers
+          "clip": "",  # file of CLIP ViT-B/32, of OpenAI or Hugging Face, for both towers
+          "model": "",  # file of a released CiCo or UPRet checkpoint, or of sign_jax.export
+      },
       "optim": {
           "lr": 1e-5, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
           "weight_decay": 0.001, "clip_norm": 1.0, "max_logit_scale": math.log(100),

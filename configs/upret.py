@@ -33,11 +33,14 @@ Every row of the paper's ablations is a set of overrides, --config.model.KEY=VAL
 
 The paper does not say what its partial rows of table 4 compute. Ours: without OT the late
 interaction reads the refined features of eq. 11 and 12; without DM a token's distribution has
-itself as mean and unit variance; without both the tokens themselves are transported.
+itself as mean and unit variance, though tokens are not normalised: their noise has a length of
+about sqrt(D); without both the tokens themselves are transported, one by one, because one pooled
+sample a side leaves nothing to transport (this row so differs from the others in ot.level too).
 
 variant="paper" follows the paper where the released code differs: hard max over tokens (eq. 24),
 padding masked, attention scores scaled by (D / heads)^-0.5 (eq. 8), transport between tokens (eq.
-15-22). Each is a switch of its own.
+15-22) inside the scaled similarity, K draws beside no mean (eq. 11-12), one loss of the mean
+similarity (eq. 24-26). Each is a switch of its own; see docs/fidelity.md.
 """
 
 from configs.common import retrieval_config

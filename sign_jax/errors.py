@@ -2,7 +2,12 @@
 
 import contextlib
 import difflib
+import errno
 import sys
+
+# What a user can put right; any other `OSError` may be a mistake of ours and keeps its stack trace.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class UserError(Exception):
@@ -11,12 +16,27 @@ class UserError(Exception):
 
 @contextlib.contextmanager
 def one_sentence():
-  """Ends the program with status 1 and one line when a `UserError` escapes."""
+  """Ends the program with status 1 and one line when a `UserError` or the system stops it."""
   try:
     yield
   except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)
+  except OSError as error:
+    if error.errno not in _NO_ROOM + _NO_RIGHT:
+      raise
+    print(f"error: {_of_the_system(error)}", file=sys.stderr)
+    sys.exit(1)
+
+
+def _of_the_system(error):
+  file = error.filename or "a file"  # a write to an open file is told without its name
+  if error.errno in _NO_ROOM:
+    return f"there is no room for {file} ({error.strerror}), free some or choose another place"
+  return (
+    f"{file} is not to be read or written ({error.strerror}), change its permissions or choose "
+    "another place"
+  )
 
 
 def did_you_mean(word, choices):

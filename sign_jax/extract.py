@@ -201,7 +201,7 @@ def _is_complete(job, weights, stride):
       f"{job.output} was made with other settings (weights {content.weights[:20]}, stride "
       f"{content.stride}), use another --out or pass --overwrite"
     )
-  return len(content.feature) == len(video.window_starts(content.num_frames, stride))
+  return len(content.feature) == video.num_windows(content.num_frames, stride)
 
 
 def _batches(jobs, stride, batch_size):

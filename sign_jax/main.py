@@ -14,19 +14,25 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
+from sign_jax import limits
 from sign_jax.errors import UserError, did_you_mean, one_sentence
 from sign_jax.tasks.retrieval import Retrieval
-from sign_jax.train import cache, loop, report
+from sign_jax.train import cache, checkpoint, loop, report
 
 TASKS = {"retrieval": Retrieval}
+EXAMPLE = "python -m sign_jax.main --config configs/upret.py --workdir runs/upret"
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:DATASET.")
 flags.DEFINE_string("workdir", None, "Where checkpoints, metrics and results go.")
 flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do.")
 
-# Where the data lie and how often to look may change between two starts of a run.
-FREE_KEYS = ("data.data_dir", "data.num_workers", "log_every")
+# What may change between two starts of a run: where the data lie, how often to look, and how the
+# work is cut into pieces.
+FREE_KEYS = (
+    "data.data_dir", "data.num_workers", "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
+    "model.max_elements", "model.ot.max_elements",
+)
 
 
 def _flat(config):
@@ -40,56 +46,80 @@ def _flat(config):
   return flat
 
 
-def _unknown_key(argv):
+def _config_argument(argv):
+  """The value of --config on a command line, or None."""
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    flag, equals, value = argument.partition("=")
+    if flag in ("-config", "--config"):
+      return value if equals else following
+  return None
+
+
+def _check_config_file(given):
+  """Raises UserError unless `given`, FILE or FILE:DATASET, names a file."""
+  if not given:
+    raise UserError(f"--config is missing: for example {EXAMPLE}")
+  path = pathlib.Path(given.partition(":")[0])
+  if not path.is_file():
+    beside = [str(other) for other in path.parent.glob("*.py")]
+    raise UserError(f"there is no configuration file {path}" + did_you_mean(str(path), beside))
+
+
+def _unknown_key(argv, given):
   """The sentence about the first --config.KEY that the configuration does not have."""
-  config = FLAGS["config"].value
-  flat = _flat(config.to_dict()) if config is not None else {}
+  try:
+    flat = _flat(FLAGS["config"].parser.parse(given).to_dict())
+  except (AttributeError, KeyError) as error:
+    return f"{given} cannot be read: {' '.join(str(error).split())}"
   for argument in argv[1:]:
     key = argument.lstrip("-").removeprefix("config.").split("=")[0]
     if argument.lstrip("-").startswith("config.") and key not in flat:
       return f"the configuration has no key {key!r}" + did_you_mean(key, flat)
-  return "the configuration cannot be read"
+  return f"{given} cannot be read"
 
 
 def parse(argv):
   """(config, workdir, mode) of a command line; raises UserError on a mistake in it."""
+  given = _config_argument(argv)
+  _check_config_file(given)
   try:
     rest = FLAGS(argv)
   except flags.Error as error:
     raise UserError(" ".join(str(error).split())) from error
   except (AttributeError, KeyError) as error:
-    raise UserError(_unknown_key(argv)) from error
-  example = "python -m sign_jax.main --config configs/upret.py --workdir runs/upret"
+    raise UserError(_unknown_key(argv, given)) from error
   if len(rest) > 1:
     raise UserError(f"{rest[1]!r} is not a flag: write --config.KEY=VALUE")
-  try:
-    config = FLAGS.config
-  except OSError as error:
-    raise UserError(f"there is no configuration file {FLAGS['config'].config_filename}") from error
-  for name, value in (("config", config), ("workdir", FLAGS.workdir)):
-    if not value:
-      raise UserError(f"--{name} is missing: for example {example}")
-  return config, pathlib.Path(FLAGS.workdir), FLAGS.mode
+  if not FLAGS.workdir:
+    raise UserError(f"--workdir is missing: for example {EXAMPLE}")
+  limits.check(_flat(FLAGS.config.to_dict()))
+  return FLAGS.config, pathlib.Path(FLAGS.workdir), FLAGS.mode
 
 
-def remember_config(config, workdir):
-  """Writes config.json, or compares with the one of an earlier start.
+def check_config(config, workdir, free=FREE_KEYS):
+  """Compares with the config.json of an earlier start that left a checkpoint.
 
   Raises:
-    UserError: when the run was started with other settings.
+    UserError: when the run was started with other settings of keys that are not `free`.
   """
   path = workdir / "config.json"
-  now = _flat(json.loads(config.to_json()))
-  if path.exists():
-    before = _flat(json.loads(path.read_text()))
-    keys = sorted((before.keys() | now.keys()) - set(FREE_KEYS))
-    changed = [f"{k}={before.get(k)}" for k in keys if before.get(k) != now.get(k)]
-    if changed:
-      raise UserError(
-          f"{workdir} was started with {', '.join(changed)}: use the same settings or a new "
-          "--workdir"
-      )
-  report.write_json(path, json.loads(config.to_json()))
+  # A start that ended before its first checkpoint, perhaps for a wrong setting, binds nobody.
+  if not path.exists() or not checkpoint.exists(workdir / "checkpoints"):
+    return
+  before, now = _flat(_read_config(path)), _flat(json.loads(config.to_json()))
+  keys = sorted((before.keys() | now.keys()) - set(free))
+  changed = [f"{k}={before.get(k)}" for k in keys if before.get(k) != now.get(k)]
+  if changed:
+    raise UserError(
+        f"{workdir} was started with {', '.join(changed)}: use the same settings or a new --workdir"
+    )
+
+
+def _read_config(path):
+  try:
+    return json.loads(path.read_text())
+  except ValueError as error:
+    raise UserError(f"{path} is damaged: start again with a new --workdir") from error
 
 
 @contextlib.contextmanager
@@ -97,10 +127,14 @@ def claim(workdir):
   """Keeps a second program out of `workdir`; the system frees the claim of a killed one.
 
   Raises:
-    UserError: when another program is at work there.
+    UserError: when another program is at work there, or nothing can be written there.
   """
-  workdir.mkdir(parents=True, exist_ok=True)
-  with open(workdir / ".lock", "w") as lock:
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    lock = open(workdir / ".lock", "w")
+  except OSError as error:
+    raise UserError(f"--workdir {workdir} cannot be written to: {error.strerror}") from error
+  with lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -112,13 +146,20 @@ def claim(workdir):
 
 def main(argv):
   """Runs the mode that the flags ask for; returns the results."""
+  if {"-h", "--help"} & set(argv[1:]):
+    print(__doc__ + FLAGS.main_module_help())
+    return {}
   config, workdir, mode = parse(argv)
+  if config.task not in TASKS:
+    raise UserError(f"task={config.task!r} is not one of {', '.join(TASKS)}")
   cache.enable()
   task = TASKS[config.task](config)
   with claim(workdir):
     if mode == "evaluate":
+      check_config(config, workdir, free=(*FREE_KEYS, "ties"))
       return loop.evaluate(task, config, workdir)
-    remember_config(config, workdir)
+    check_config(config, workdir)
+    report.write_json(workdir / "config.json", json.loads(config.to_json()))
     return loop.train(task, config, workdir)
 
 

@@ -28,7 +28,7 @@ def combine(streams, mode="sum", alpha=0.8):
   if mode not in ("sum", "cat"):
     raise UserError(
       f"combine={mode!r} is unknown: choose sum, cat or a stream of the data set, "
-      f"{' or '.join(streams)}."
+      f"{' or '.join(streams)}"
     )
   if len(streams) == 1:
     return np.asarray(*streams.values(), np.float32)
@@ -51,7 +51,7 @@ def shard_rows(batch_size, shard_index, shard_count):
   """
   if batch_size % shard_count:
     raise UserError(
-      f"A batch of {batch_size} does not divide among {shard_count} processes: choose a multiple."
+      f"a batch of {batch_size} does not divide among {shard_count} processes: choose a multiple"
     )
   rows = batch_size // shard_count
   return slice(shard_index * rows, (shard_index + 1) * rows)

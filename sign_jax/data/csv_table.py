@@ -5,6 +5,8 @@ import pathlib
 
 from sign_jax.errors import UserError
 
+LONGEST_NAME = 255 - len(".npz")  # bytes; file systems take 255, and features have this extension
+
 
 def read(path, required):
   """Reads a CSV file: UTF-8 with or without byte order mark, commas, quotes as in RFC 4180.
@@ -39,12 +41,18 @@ def check_inside(name, where):
     where: what the error names, e.g. "captions.csv, line 3".
 
   Raises:
-    UserError: an empty or absolute name, or one with "..", a backslash or a colon.
+    UserError: an empty or absolute name, one of a folder, one with "..", a backslash or a colon,
+      or one that is too long for a file system.
   """
   parts = name.split("/")
-  if not name or name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0"):
+  is_file = parts[-1] not in ("", ".") and not name.startswith("/")
+  if not is_file or ".." in parts or any(c in name for c in "\\:\0"):
     raise UserError(
       f"{where}: {name!r} is no path inside the folder of the videos, write it relative to that"
+    )
+  if max(len(part.encode()) for part in parts) > LONGEST_NAME:
+    raise UserError(
+      f"{where}: {name[:40] + '...'!r} is longer than {LONGEST_NAME} bytes, shorten the name"
     )
 
 

@@ -1,13 +1,18 @@
 """Files of sign features, one .npz per video, as `sign_jax.extract` writes them."""
 
+import math
 import os
 import pathlib
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
+from sign_jax.data import npz
 from sign_jax.errors import UserError
+
+MAX_BYTES = 2 << 30  # about six hours of video, at 25 windows a second
+MAX_FRAMES = np.iinfo(np.int32).max  # what a data set's records hold
+_REMEDY = "make it anew with `python -m sign_jax.extract`"
 
 
 class FeatureFile(NamedTuple):
@@ -34,11 +39,15 @@ def write(path, content):
   if not _finite_in_float16(content.feature):
     raise UserError(f"the features for {path} are not finite in float16, check the weights")
   path.parent.mkdir(parents=True, exist_ok=True)
-  partial = path.with_name(f".{path.stem}.{os.getpid()}.partial")
+  # Without the video's name, which may be as long as a file system takes.
+  partial = path.with_name(f".{os.getpid()}.partial")
   try:
     with partial.open("wb") as file:
       np.savez(file, **content._asdict())
     os.replace(partial, path)
+  except OSError as error:
+    error.filename = path  # a full disk is told without, and users know no partial file
+    raise
   finally:
     partial.unlink(missing_ok=True)
 
@@ -52,29 +61,35 @@ def read(path):
   path = pathlib.Path(path)
   if not path.is_file():
     raise UserError(f"there is no feature file {path}, make it with `python -m sign_jax.extract`")
+  entries = npz.read(
+    path, FeatureFile._fields, kind="feature file", remedy=_REMEDY, max_bytes=MAX_BYTES
+  )
   try:
-    with np.load(path, allow_pickle=False) as file:
-      content = FeatureFile(
-        feature=file["feature"],
-        num_frames=int(file["num_frames"]),
-        fps=float(file["fps"]),
-        stride=int(file["stride"]),
-        weights=str(file["weights"]),
-      )
-  except (
-    ValueError, TypeError, KeyError, OSError, EOFError, MemoryError, AttributeError,
-    NotImplementedError, zipfile.BadZipFile, zipfile.zlib.error,
-  ) as error:  # fmt: skip
-    raise UserError(
-      f"{path} is no complete feature file ({error}), make it anew with "
-      "`python -m sign_jax.extract`"
-    ) from error
-  _check(path, content)
+    content = FeatureFile(
+      feature=entries["feature"],
+      num_frames=int(entries["num_frames"]),
+      fps=float(entries["fps"]),
+      stride=int(entries["stride"]),
+      weights=str(entries["weights"]),
+    )
+  except (TypeError, ValueError, OverflowError) as error:
+    raise UserError(f"{path} is no complete feature file ({error}), {_REMEDY}") from error
+  _check_numbers(path, content)
+  _check_feature(path, content.feature)
   return content
 
 
-def _check(path, content):
-  feature = content.feature
+def _check_numbers(path, content):
+  if not 1 <= content.num_frames <= MAX_FRAMES or not 1 <= content.stride <= MAX_FRAMES:
+    raise UserError(
+      f"{path} states {content.num_frames} frames and a stride of {content.stride}, both must be "
+      f"at least 1 and fit into 32 bits, {_REMEDY}"
+    )
+  if not 0 <= content.fps < math.inf:  # NaN compares false
+    raise UserError(f"{path} states {content.fps} frames per second, {_REMEDY}")
+
+
+def _check_feature(path, feature):
   if feature.ndim != 2 or feature.dtype.kind != "f" or 0 in feature.shape:
     raise UserError(
       f"{path} holds features of shape {feature.shape} and type {feature.dtype}, they must be "

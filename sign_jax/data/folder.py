@@ -10,6 +10,7 @@ from sign_jax.errors import UserError
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
+DIGEST_FILE = "records.sha256"
 
 
 def default_data_dir():
@@ -34,7 +35,7 @@ def find(name, data_dir=None):
   parsed = _NAME.fullmatch(name)
   if not parsed:
     raise UserError(
-      f"Data set {name!r} is not a name: write NAME, NAME/CONFIG or NAME/CONFIG:VERSION."
+      f"data set {name!r} is not a name: write NAME, NAME/CONFIG or NAME/CONFIG:VERSION"
     )
   root = pathlib.Path(data_dir).expanduser() if data_dir else default_data_dir()
   config = parsed["config"] or _default_config(root / parsed["name"])
@@ -44,10 +45,10 @@ def find(name, data_dir=None):
   version = parsed["version"] or max(versions, key=_numbers, default=None)
   if version not in versions:
     wanted = f"version {version} of data set {name!r}" if version else f"data set {name!r}"
-    raise UserError(f"{wanted[0].upper()}{wanted[1:]} is not built in {root}: run `{build}`.")
+    raise UserError(f"{wanted} is not built in {root}: run `{build}`")
   if not all((folder / version / file).is_file() for file in (INFO_FILE, FEATURES_FILE)):
     raise UserError(
-      f"Data set {name!r} is only half built: delete {folder / version} and run `{build}`."
+      f"data set {name!r} is only half built: delete {folder / version} and run `{build}`"
     )
   return folder / version
 
@@ -75,11 +76,18 @@ def _default_config(folder):
   configs = sorted(entry.name for entry in folder.iterdir() if _versions(entry))
   if len(configs) <= 1:
     return configs[0] if configs else None
-  recorded = folder / ".config" / "metadata.json"
-  default = json.loads(recorded.read_text()).get("defaultConfigName") if recorded.is_file() else ""
+  default = _recorded_default(folder / ".config" / "metadata.json")
   if default in configs:
     return default
   raise UserError(
-    f"Data set {folder.name!r} has several configurations: write one of "
-    f"{', '.join(f'{folder.name}/{config}' for config in configs)}."
+    f"data set {folder.name!r} has several configurations: write one of "
+    f"{', '.join(f'{folder.name}/{config}' for config in configs)}"
   )
+
+
+def _recorded_default(path):
+  """None where TFDS recorded none, or the file is damaged."""
+  try:
+    return json.loads(path.read_text()).get("defaultConfigName") if path.is_file() else None
+  except (ValueError, AttributeError):
+    return None

@@ -67,8 +67,8 @@ def train_batches(
   """
   if batch_size > split.num_sentences:
     raise UserError(
-      f"A batch of {batch_size} needs as many sentences, but the training split has only "
-      f"{split.num_sentences}: choose a smaller batch_size."
+      f"a batch of {batch_size} needs as many sentences, but the training split has only "
+      f"{split.num_sentences}: choose a smaller batch_size"
     )
   assemble = TrainBatch(
     VideoRows(split, video_length, combine, alpha),

@@ -1,9 +1,11 @@
 """Built TFDS data sets, read from ArrayRecord without TensorFlow."""
 
+import contextlib
 import functools
 import hashlib
 import json
 import pathlib
+import re
 
 import tensorflow_datasets as tfds
 
@@ -17,18 +19,14 @@ class SplitSource:
   def __init__(self, folder, split):
     """Opens `split` of the data set in `folder`; errors as in `open_split`."""
     self.folder, self.split = pathlib.Path(folder), split
-    builder = tfds.builder_from_directory(str(folder))
-    splits = builder.info.splits
-    if split.partition("[")[0] not in splits:
-      raise UserError(
-        f"Data set {self.label!r} has no split {split!r}{did_you_mean(split, splits)}: "
-        f"it has {', '.join(sorted(splits))}."
+    with _damage_told(self.folder):
+      builder = tfds.builder_from_directory(str(folder))
+      self.feature_specs = builder.info.features
+    self._check_files(builder, self._shards(builder.info.splits))
+    with _damage_told(self.folder):
+      self._records = builder.as_data_source(
+        split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
       )
-    self._check_files(builder, split)
-    self.feature_specs = builder.info.features
-    self._records = builder.as_data_source(
-      split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-    )
     self._decoder = functools.cache(self._make_decoder)
 
   @property
@@ -50,10 +48,14 @@ class SplitSource:
 
     Returns:
       A list of {field: value}: arrays and numpy scalars, texts as str.
+
+    Raises:
+      UserError: the records are damaged.
     """
-    decoder = self._decoder(tuple(fields))
-    examples = [decoder(record) for record in self._records.__getitems__(list(indices))]
-    return [{field: _text(value) for field, value in example.items()} for example in examples]
+    with _damage_told(self.folder):
+      decoder = self._decoder(tuple(fields))
+      examples = [decoder(record) for record in self._records.__getitems__(list(indices))]
+      return [{field: _text(value) for field, value in example.items()} for example in examples]
 
   def _make_decoder(self, fields):
     # TFDS refuses PartialDecoding in data sources; a FeaturesDict of the wanted fields does it.
@@ -61,16 +63,32 @@ class SplitSource:
       {field: self.feature_specs[field] for field in fields}
     ).deserialize_example_np
 
-  def _check_files(self, builder, split):
+  def _shards(self, splits):
+    name = self.split.partition("[")[0]
+    if name not in splits:
+      raise UserError(
+        f"data set {self.label!r} has no split {self.split!r}{did_you_mean(self.split, splits)}: "
+        f"it has {', '.join(sorted(splits))}"
+      )
+    try:
+      return splits[self.split].filepaths
+    except (ValueError, AssertionError) as error:
+      raise UserError(
+        f"{self.split!r} is no part of a split: write {name}, {name}[:10%] or {name}[5:20]"
+      ) from error
+
+  def _check_files(self, builder, shards):
     format_ = builder.info.file_format
     if format_ is None or format_.value != "array_record":
       raise UserError(
-        f"Data set {self.label!r} is not stored as array_record: delete {self.folder} and build "
-        "it with data_builders.build."
+        f"data set {self.label!r} is not stored as array_record: delete {self.folder} and build "
+        "it with data_builders.build"
       )
-    for path in builder.info.splits[split].filepaths:
+    for path in shards:
       if not path.exists():
-        raise UserError(f"Data set {self.label!r} lacks its file {path}: delete and rebuild it.")
+        raise UserError(
+          f"data set {self.label!r} lacks its file {path}: delete {self.folder} and build it again"
+        )
 
   def __getstate__(self):
     return {"folder": self.folder, "split": self.split}
@@ -91,7 +109,7 @@ def open_split(name, split, data_dir=None):
     A `SplitSource`.
 
   Raises:
-    UserError: not built, half built, no such split.
+    UserError: not built, half built, damaged, no such split.
   """
   return SplitSource(folders.find(name, data_dir), split)
 
@@ -99,23 +117,59 @@ def open_split(name, split, data_dir=None):
 def fingerprint(name, data_dir=None):
   """Digest of a built data set, equal for equal builds wherever they lie.
 
-  Covers name, configuration, version, features, and the lengths and sizes of all shards.
+  Covers name, configuration, version, features, and the content of all records.
 
   Returns:
     str of 64 hexadecimal digits.
 
   Raises:
-    UserError: as `folder.find`.
+    UserError: as `folder.find`, or damaged.
   """
   folder = folders.find(name, data_dir)
-  info = json.loads((folder / folders.INFO_FILE).read_text())
-  facts = {
-    # The rest of the file (module name, description) may differ between equal builds.
-    "info": {key: info.get(key) for key in ("name", "configName", "version", "splits")},
-    "features": json.loads((folder / folders.FEATURES_FILE).read_text()),
-    "sizes": {path.name: path.stat().st_size for path in folder.glob("*record-*")},
-  }
-  return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+  with _damage_told(folder):
+    info = json.loads((folder / folders.INFO_FILE).read_text())
+    facts = {
+      # The rest of the file (module name, description) may differ between equal builds.
+      "info": {key: info.get(key) for key in ("name", "configName", "version", "splits")},
+      "features": json.loads((folder / folders.FEATURES_FILE).read_text()),
+      "records": _recorded_digest(folder) or _digest(folder),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def write_digest(folder):
+  """Notes the digest of a folder's records, so that `fingerprint` need not read them each time."""
+  (pathlib.Path(folder) / folders.DIGEST_FILE).write_text(_digest(folder))
+
+
+def _recorded_digest(folder):
+  """None where a build before there were digests, or TFDS alone, has made the records."""
+  path = folder / folders.DIGEST_FILE
+  text = path.read_text() if path.is_file() else ""
+  return text if re.fullmatch("[0-9a-f]{64}", text) else None
+
+
+def _digest(folder):
+  """Of the names and bytes of all record files: lengths alone do not follow a changed caption."""
+  digest = hashlib.sha256()
+  for path in sorted(pathlib.Path(folder).glob("*record-*")):
+    with path.open("rb") as file:
+      digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+  return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _damage_told(folder):
+  """Makes one sentence of what TFDS, protobuf and ArrayRecord raise over broken files."""
+  try:
+    yield
+  except (UserError, OSError):
+    raise
+  except Exception as error:  # their kinds of errors are many, and stated nowhere
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    raise UserError(
+      f"the data set in {folder} is damaged ({reason}): delete this folder and build it again"
+    ) from error
 
 
 def _text(value):

@@ -35,24 +35,30 @@ class RetrievalSplit:
         rest is read from disk each time. Copies in worker processes keep none.
 
     Raises:
-      UserError: as `open_split`; an empty split or caption; a stream that the data set lacks; and
-        what `features` raises.
+      UserError: as `open_split`; an empty split or caption; videos of one sentence with different
+        texts; a stream that the data set lacks; and what `features` raises.
     """
     self._source = open_split(name, split, data_dir)
     self.streams = _chosen_streams(self._source, streams)
     self.dims = {s: self._source.feature_specs[s].shape[1] for s in self.streams}
     if not len(self._source):
-      raise UserError(f"Split {split!r} of data set {self._source.label!r} is empty.")
+      raise UserError(f"split {split!r} of data set {self._source.label!r} is empty")
     self._cache = {}
     self.video_ids, sentence_of_video, text_of = [], [], {}
     for example in self._read_all(cache_bytes):
       self.video_ids.append(example["video_id"])
       sentence_of_video.append(example["sentence_id"])
-      text_of.setdefault(example["sentence_id"], example["text"])
+      text = text_of.setdefault(example["sentence_id"], example["text"])
+      # What cleans to the same has the same token ids.
+      if text != example["text"] and clean(text) != clean(example["text"]):
+        raise UserError(
+          f"sentence {example['sentence_id']!r} of {self._source.label!r} has different texts, "
+          "give each text its own sentence_id"
+        )
     self.sentence_ids, self.sentence_texts = list(text_of), list(text_of.values())
     for sentence_id, text in text_of.items():
       if not clean(text):
-        raise UserError(f"Sentence {sentence_id!r} of {self._source.label!r} has no text.")
+        raise UserError(f"sentence {sentence_id!r} of {self._source.label!r} has no text")
     index_of = {sentence_id: index for index, sentence_id in enumerate(self.sentence_ids)}
     self.sentence_of_video = np.array([index_of[s] for s in sentence_of_video], np.int64)
     self.videos_of_sentence = _group(self.sentence_of_video, self.num_sentences)
@@ -103,15 +109,15 @@ class RetrievalSplit:
   def _checked(self, video_id, features):
     lengths = {stream: len(array) for stream, array in features.items()}
     if not all(lengths.values()):
-      raise UserError(f"Video {video_id!r} of {self._source.label!r} has no features.")
+      raise UserError(f"video {video_id!r} of {self._source.label!r} has no features")
     if len(set(lengths.values())) > 1:
       raise UserError(
-        f"The feature streams of video {video_id!r} of {self._source.label!r} differ in length: "
-        f"{', '.join(f'{stream} {length}' for stream, length in lengths.items())}."
+        f"the feature streams of video {video_id!r} of {self._source.label!r} differ in length: "
+        f"{', '.join(f'{stream} {length}' for stream, length in lengths.items())}"
       )
     if not all(np.isfinite(array).all() for array in features.values()):
       raise UserError(
-        f"The features of video {video_id!r} of {self._source.label!r} are not all finite."
+        f"the features of video {video_id!r} of {self._source.label!r} are not all finite"
       )
     return features
 
@@ -125,8 +131,8 @@ def _chosen_streams(source, streams):
   missing = [name for name in chosen if name not in held]
   if missing or not chosen:
     raise UserError(
-      f"Data set {source.label!r} has no feature stream {' or '.join(missing or STREAMS)!r}: "
-      f"it has {', '.join(held) or 'none'}."
+      f"data set {source.label!r} has no feature stream {' or '.join(missing or STREAMS)!r}: "
+      f"it has {', '.join(held) or 'none'}"
     )
   return chosen
 

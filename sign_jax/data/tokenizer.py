@@ -152,5 +152,5 @@ def _vocabulary_path():
       return path
   raise UserError(
     f"CLIP's vocabulary {_VOCABULARY_FILE} was not found: install it with "
-    "`pip install --no-deps openai-clip` (torch is not needed)."
+    "`pip install --no-deps openai-clip` (torch is not needed)"
   )

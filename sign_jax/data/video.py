@@ -14,6 +14,8 @@ from sign_jax.errors import UserError
 EXTENSIONS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv")
 MAX_PIXELS = 8192 * 4352  # per frame; a larger one is refused before any is decoded
 WINDOW = 16  # frames in a window
+# Containers of these files. Others, such as playlists, make a decoder open files that they name.
+FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv")
 RESIZE, CROP = 256, 224  # the sign encoder's frames: resized, then cropped in the centre
 END_TOLERANCE = 0.5  # seconds that the last frame may last
 MEAN = 0.5  # subtracted from RGB in [0, 1]
@@ -114,11 +116,15 @@ def window_starts(num_frames, stride=1):
   Returns:
     (windows,) int64, strictly increasing.
   """
+  last = max(num_frames - WINDOW, 0)
+  return np.minimum(np.arange(num_windows(num_frames, stride)) * stride, last)
+
+
+def num_windows(num_frames, stride=1):
+  """How many `window_starts` there are, without the memory for them."""
   if num_frames < 1 or stride < 1:
     raise ValueError(f"num_frames {num_frames} and stride {stride} must be at least 1")
-  last = max(num_frames - WINDOW, 0)
-  starts = np.arange(0, last + 1, stride)
-  return starts if starts[-1] == last else np.append(starts, last)
+  return -(-max(num_frames - WINDOW, 0) // stride) + 1
 
 
 def center_crop(frame, size):
@@ -141,7 +147,9 @@ def _open(path):
   if not path.is_file():
     raise VideoError(f"{path} does not exist, check the name of the video")
   try:
-    container = av.open(str(path), **_ANY_METADATA)
+    # A path that begins with "/" is read as a file; "concat:a.mp4" would be a protocol.
+    location, options = str(path.absolute()), {"format_whitelist": ",".join(FORMATS)}
+    container = av.open(location, options=options, **_ANY_METADATA)
   except (av.FFmpegError, ValueError, OSError) as error:
     raise VideoError(
       f"{path} is no video or a damaged one ({_reason(error)}), get it anew"

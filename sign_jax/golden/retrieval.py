@@ -12,16 +12,16 @@ from sign_jax.train import optim
 from sign_jax.weights.convert import export, merge
 from sign_jax.weights.tables import upret as tables
 
-TABLES = {"upret": tables.UPRET, "cico": tables.CICO}
 VIDEO_LENGTH, TEXT_LENGTH, FEATURES = 64, 32, 1024
 EPSILON = 0.1
 RELEASED = {
     "distribution": {
-        "modelling": True, "sampling": True, "samples": 2, "video": True, "text": True,
+        "modelling": True, "sampling": True, "samples": 2, "first_is_mean": True,
+        "video": True, "text": True,
         "structure": "mlp+attention", "score_scale": "released", "dropout": 0.0, "refine": False,
     },
     "ot": {
-        "weight": 1.0, "level": "sample", "solver": "released", "epsilon": EPSILON,
+        "weight": 1.0, "scaled": False, "level": "sample", "solver": "released", "epsilon": EPSILON,
         "iterations": 100, "max_elements": 2**22,
     },
 }
@@ -80,7 +80,7 @@ def load_variables(system, facts, model, batch, state=None):
   keys = {"params": jax.random.key(0), "noise": jax.random.key(1)}
   shapes = jax.eval_shape(model.init, keys, batch)
   state = seeded.state_dict(facts) if state is None else state
-  return merge(shapes, state, TABLES[system], ignore=tables.IGNORE)
+  return merge(shapes, state, tables.SYSTEMS[system], ignore=tables.IGNORE)
 
 
 def compute_loss(model, params, batch, noise):
@@ -117,14 +117,14 @@ def quantities(system, facts):
         "ot_plan": out["plans"],
         "ot_kernel": jnp.exp((cosines - 1.0) / EPSILON),
         "loss_ot_weight_0": _loss_without_transport(facts, params, batch),
-        **{f"grad/{name}": x for name, x in export({"params": grads}, TABLES[system]).items()},
+        **{f"grad/{name}": x for name, x in export({"params": grads}, tables.SYSTEMS[system]).items()},
         **_trajectory(model, params, facts, batch, noise),
     }
   return {name: np.asarray(value) for name, value in found.items()}
 
 
 def _norms(title, tree, system):
-  arrays = export({"params": tree}, TABLES[system])
+  arrays = export({"params": tree}, tables.SYSTEMS[system])
   return {f"{title}/{name}": np.linalg.norm(x.ravel()) for name, x in arrays.items()}
 
 

@@ -14,13 +14,19 @@ VARIANTS = {
         "token_pooling": "softmax",
         "mask_padding": False,
         "score_scale": "released",
+        "first_is_mean": True,
         "ot_level": "sample",
+        "ot_scaled": False,
+        "loss": "four_terms",
     },
     "paper": {
         "token_pooling": "max",
         "mask_padding": True,
         "score_scale": "paper",
+        "first_is_mean": False,
         "ot_level": "token",
+        "ot_scaled": True,
+        "loss": "joint",
     },
 }
 CHOICES = {
@@ -28,6 +34,7 @@ CHOICES = {
     "score_scale": ("released", "paper"),
     "ot_level": ("sample", "token"),
     "ot_solver": ("ott", "closed_form", "released"),
+    "loss": ("four_terms", "joint"),
     "structure": ("mlp+attention", "mlp", "attention"),
     "dtype": ("auto", "float32", "bfloat16"),
     "name": ("cico", "upret"),
@@ -56,6 +63,28 @@ def _tile_elements():
   return 2**19 if jax.default_backend() == "cpu" else 2**27
 
 
+def resolve(model):
+  """The value of every switch of VARIANTS: the configuration's, else the variant's.
+
+  Raises:
+    UserError: on a value that a switch does not have.
+  """
+  switches = dict(VARIANTS[_choose("variant", model.variant)])
+  given = {
+      "token_pooling": model.token_pooling, "mask_padding": model.mask_padding, "loss": model.loss
+  }
+  if _choose("name", model.name) == "upret":
+    given |= {
+        "score_scale": model.distribution.score_scale,
+        "first_is_mean": model.distribution.first_is_mean,
+        "ot_level": model.ot.level, "ot_scaled": model.ot.scaled,
+    }
+  switches |= {name: value for name, value in given.items() if value is not None}
+  for name in switches.keys() & CHOICES.keys():
+    _choose(name, switches[name])
+  return switches
+
+
 def build(model, video_length):
   """The Flax module of a `model` section.
 
@@ -66,30 +95,35 @@ def build(model, video_length):
   Raises:
     UserError: on a value that a switch does not have.
   """
-  variant = VARIANTS[_choose("variant", model.variant)]
-  switch = lambda name, value: _choose(name, variant[name] if value is None else value)
-  masked = model.mask_padding
+  switches = resolve(model)
   common = {
       "video": {**model.video, "length": video_length},
       "text": dict(model.text),
       "embed_dim": model.embed_dim,
-      "token_pooling": switch("token_pooling", model.token_pooling),
-      "mask_padding": variant["mask_padding"] if masked is None else masked,
+      "token_pooling": switches["token_pooling"],
+      "mask_padding": switches["mask_padding"],
       "temperature": model.temperature,
       "max_elements": model.max_elements or _tile_elements(),
       "dtype": compute_dtype(model.dtype),
   }
-  if _choose("name", model.name) == "cico":
+  if model.name == "cico":
     return CiCo(**common)
-  distribution, ot = dict(model.distribution), dict(model.ot)
-  distribution["score_scale"] = switch("score_scale", distribution["score_scale"])
+  distribution = {
+      **model.distribution,
+      "score_scale": switches["score_scale"], "first_is_mean": switches["first_is_mean"],
+  }
+  ot = {**model.ot, "level": switches["ot_level"], "scaled": switches["ot_scaled"]}
   _choose("structure", distribution["structure"])
-  ot["level"] = switch("ot_level", ot["level"])
-  _check_solver(_choose("ot_solver", ot["solver"]), distribution)
+  _check_solver(_choose("ot_solver", ot["solver"]), ot["level"], distribution)
   return UPRet(**common, distribution=distribution, ot=ot)
 
 
-def _check_solver(solver, distribution):
+def _check_solver(solver, level, distribution):
+  if level == "token" and solver != "ott":
+    raise UserError(
+        f"model.ot.solver={solver} does not solve transport between tokens: use "
+        "--config.model.ot.solver=ott or --config.model.ot.level=sample"
+    )
   both = distribution["sampling"] and distribution["video"] and distribution["text"]
   if solver == "closed_form" and not (both and distribution["samples"] == 2):
     raise UserError(

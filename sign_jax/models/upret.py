@@ -29,11 +29,13 @@ class UPRet(CiCo):
 
   Attributes beside CiCo's:
     distribution: modelling (DM: means and variances from a module, else mu = x, sigma = 1),
-      sampling (RS: K samples, else the mean alone), samples (K), video and text (which modality
-      is a distribution), structure, score_scale, dropout (see `modules.distribution`), refine
-      (True: the late interaction of training reads the mean of tokens and samples, eq. 11-12).
-    ot: weight (lambda; 0 leaves transport out), level ("sample", released, or "token", eq.
-      15-22), solver, epsilon, iterations (see `ops.transport`), max_elements of a tile.
+      sampling (RS: K samples, else the mean alone), samples (K), first_is_mean (True: the first
+      sample is the mean, as released), video and text (which modality is a distribution),
+      structure, score_scale, dropout (see `modules.distribution`), refine (True: the late
+      interaction of training reads the mean of tokens and samples, eq. 11-12).
+    ot: weight (lambda; 0 leaves transport out), scaled (True: the score is divided by the
+      temperature like the rest, eq. 24-26), level ("sample", released, or "token", eq. 15-22),
+      solver, epsilon, iterations (see `ops.transport`), max_elements of a tile.
   """
 
   distribution: dict = None
@@ -77,12 +79,13 @@ class UPRet(CiCo):
     if self.distribution["modelling"]:
       module = self.dist_video_trans if modality == "video" else self.dist_text_trans
       mu, log_sigma = (x.astype(jnp.float32) for x in module(features, deterministic))
-    draws = self.distribution["samples"] - 1 if self.distribution["sampling"] else 0
-    if not draws:
+    with_mean = self.distribution["first_is_mean"]
+    draws = self.distribution["samples"] - with_mean
+    if not (self.distribution["sampling"] and draws):
       return mu[None]
     if noise is None:
       noise = jax.random.normal(self.make_rng("noise"), (draws, *features.shape), jnp.float32)
-    return gaussian.draw(mu, log_sigma, noise)
+    return gaussian.draw(mu, log_sigma, noise, with_mean)
 
   def transport(self, video, text, text_aug, video_samples, text_samples):
     """{"transport": (A, B) float32}; at sample level also plans and sample_cosines."""
@@ -112,8 +115,8 @@ class UPRet(CiCo):
     Args:
       batch: as for `CiCo`.
       deterministic: False turns dropout on (needs the rng "dropout").
-      noise: {"video": (K - 1, B, 1 + L_v, D), "text": (K - 1, B, N_t, D)} standard normal, or
-        None to draw it (needs the rng "noise").
+      noise: {"video": (n, B, 1 + L_v, D), "text": (n, B, N_t, D)} standard normal, n = K - 1
+        where the first sample is the mean and K else; or None to draw it (needs the rng "noise").
 
     Returns:
       as `CiCo`, plus transport (B, B), and plans and sample_cosines (B * B, K, K), where they
@@ -136,8 +139,9 @@ class UPRet(CiCo):
     out["i2t"], out["t2i"] = scale * i2t, scale * t2i
     if self.ot["weight"]:
       out |= self.transport(video, text, text_aug, drawn["video"], drawn["text"])
-      out["i2t"] += self.ot["weight"] * out["transport"]
-      out["t2i"] += self.ot["weight"] * out["transport"]
+      weighted = self.ot["weight"] * out["transport"] * (scale if self.ot["scaled"] else 1.0)
+      out["i2t"] += weighted
+      out["t2i"] += weighted
     return out
 
   def _refined(self, tokens, drawn):
@@ -150,5 +154,5 @@ class UPRet(CiCo):
 def pool_samples(samples, mask):
   """Mean over valid tokens, L2-normalised: (K, B, N, D), (B, N) -> (K, B, D) float32."""
   mask = mask.astype(jnp.float32)
-  total = jnp.einsum("kbnd,bn->kbd", samples, mask)
+  total = jnp.einsum("kbnd,bn->kbd", samples, mask, precision=transport.EXACT)
   return normalize(total / jnp.maximum(mask.sum(-1), 1.0)[:, None])

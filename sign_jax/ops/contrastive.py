@@ -37,6 +37,19 @@ def symmetric_loss(i2t, t2i):
   return sum(diagonal_cross_entropy(x) for x in terms) / len(terms)
 
 
+def joint_loss(i2t, t2i):
+  """Cross-entropy of 1/2 (I2T + T2I) over rows and over columns; UPRet, eq. 24 to 26.
+
+  Args:
+    i2t, t2i: (B, B) float logits.
+
+  Returns:
+    float32 scalar.
+  """
+  mean = 0.5 * (i2t + t2i)
+  return 0.5 * (diagonal_cross_entropy(mean) + diagonal_cross_entropy(mean.T))
+
+
 def clamp_logit_scale(params, largest=MAX_LOGIT_SCALE):
   """Parameters with `logit_scale` at most `largest`: CLIP's clamp after every update."""
   return {**params, "logit_scale": jnp.minimum(params["logit_scale"], largest)}

@@ -3,17 +3,20 @@
 import jax.numpy as jnp
 
 
-def draw(mu, log_sigma, noise):
-  """mu and K - 1 reparameterised draws around it (UPRet, released code).
+def draw(mu, log_sigma, noise, with_mean=True):
+  """Reparameterised draws mu + sigma * noise.
 
   Args:
     mu, log_sigma: (B, N, D) float.
-    noise: (K - 1, B, N, D) standard normal float.
+    noise: (n, B, N, D) standard normal float.
+    with_mean: puts mu itself first (UPRet, released code); without it there are only draws (eq.
+      11 and 12).
 
   Returns:
-    (K, B, N, D); the first sample is `mu` itself.
+    (K, B, N, D), K = n + 1 with the mean and n without.
   """
-  return jnp.concatenate([mu[None], mu[None] + jnp.exp(log_sigma)[None] * noise])
+  draws = mu[None] + jnp.exp(log_sigma)[None] * noise
+  return jnp.concatenate([mu[None], draws]) if with_mean else draws
 
 
 def refine(x, samples):

@@ -18,9 +18,10 @@ NEGATIVE = -1e30  # finite: a fully masked row stays free of NaN
 
 
 def normalize(x, eps=1e-12):
-  """L2-normalises the last axis, safely at 0."""
-  square = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
-  return x * jax.lax.rsqrt(jnp.maximum(square, eps**2))
+  """L2-normalises the last axis in float32, safely at 0; keeps the dtype."""
+  wide = x.astype(jnp.float32)
+  square = jnp.sum(jnp.square(wide), axis=-1, keepdims=True)
+  return (wide * jax.lax.rsqrt(jnp.maximum(square, eps**2))).astype(x.dtype)
 
 
 def mean_weights(mask):
@@ -52,10 +53,15 @@ def pool_tokens(similarity, mask, axis, pooling, temperature):
   return (weights * similarity).sum(axis)
 
 
+def _exact(x):
+  """Keeps float32 operands float32: accelerators round them to fewer bits by default."""
+  return jax.lax.Precision.HIGHEST if x.dtype == jnp.float32 else None
+
+
 def _tile_scores(video, video_weights, video_mask, tile, *, pooling, temperature):
   """(A, b) scores of all videos against one tile of b texts, in both directions."""
   dot = functools.partial(
-      jnp.einsum, "aid,bjd->aibj", precision=None, preferred_element_type=jnp.float32
+      jnp.einsum, "aid,bjd->aibj", precision=_exact(video), preferred_element_type=jnp.float32
   )
   similarity = dot(video, tile["text"])
   similarity_aug = dot(video, tile["text_aug"]) if "text_aug" in tile else similarity
@@ -65,8 +71,8 @@ def _tile_scores(video, video_weights, video_mask, tile, *, pooling, temperature
     video_tokens_mask = video_mask[:, :, None, None]
   f = pool_tokens(similarity, text_mask, 3, pooling, temperature)  # (A, N_v, b)
   g = pool_tokens(similarity_aug, video_tokens_mask, 1, pooling, temperature)  # (A, b, N_t)
-  i2t = jnp.einsum("aib,ai->ab", f, video_weights)
-  t2i = jnp.einsum("abj,bj->ab", g, tile["weights"])
+  i2t = jnp.einsum("aib,ai->ab", f, video_weights, precision=_exact(f))
+  t2i = jnp.einsum("abj,bj->ab", g, tile["weights"], precision=_exact(g))
   return i2t, t2i
 
 

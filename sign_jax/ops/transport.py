@@ -13,6 +13,9 @@ from ott.solvers.linear import sinkhorn
 
 EPSILON = 0.1  # entropic regularisation of the released code
 LARGEST_COST = 2.0  # costs are 1 - cosine
+# Accelerators round float32 products to fewer bits by default; a cosine's error is multiplied by
+# 1 / epsilon in the kernel.
+EXACT = jax.lax.Precision.HIGHEST
 
 
 def _ott_plan(cost, a, b, epsilon, iterations):
@@ -22,7 +25,8 @@ def _ott_plan(cost, a, b, epsilon, iterations):
   # several times faster than log-sum-exps, and exact enough while float32 can hold the kernel.
   solver = sinkhorn.Sinkhorn(
       lse_mode=LARGEST_COST / epsilon > 60.0,
-      min_iterations=iterations, max_iterations=iterations, threshold=1e-6,
+      min_iterations=iterations, max_iterations=iterations, inner_iterations=iterations,
+      threshold=1e-6,
   )
   geom = geometry.Geometry(cost_matrix=cost, epsilon=epsilon)
   return solver(linear_problem.LinearProblem(geom, a=a, b=b)).matrix
@@ -63,8 +67,8 @@ def released_plans(cost, epsilon=EPSILON, threshold=1e-2, max_iterations=100):
 
   def round_(carry):
     step, _, r, c = carry
-    new_r = (1.0 / m) / jnp.einsum("pmn,pn->pm", kernel, c)
-    new_c = (1.0 / n) / jnp.einsum("pmn,pm->pn", kernel, new_r)
+    new_r = (1.0 / m) / jnp.einsum("pmn,pn->pm", kernel, c, precision=EXACT)
+    new_c = (1.0 / n) / jnp.einsum("pmn,pm->pn", kernel, new_r, precision=EXACT)
     return step + 1, jnp.abs(new_r - r).mean(), new_r, new_c
 
   start = (0, jnp.float32(jnp.inf), jnp.ones((problems, m)), jnp.ones((problems, n)))
@@ -125,7 +129,7 @@ def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=
     plans: (A * B, K_v, K_t) float32, row a * B + b.
     cosines: of the samples, (A * B, K_v, K_t) float32.
   """
-  s = jnp.einsum("kad,lbd->abkl", video, text, preferred_element_type=jnp.float32)
+  s = jnp.einsum("kad,lbd->abkl", video, text, precision=EXACT)
   pairs = s.reshape(-1, *s.shape[2:])
   plans = uniform_plans(pairs, solver, epsilon, iterations)
   moved = plans * pairs
@@ -155,7 +159,7 @@ def token_similarity(
 
   def row(one):
     tokens, a = one
-    s = jnp.einsum("id,bjd->bij", tokens, text, preferred_element_type=jnp.float32)
+    s = jnp.einsum("id,bjd->bij", tokens, text, precision=EXACT)
     a = jnp.broadcast_to(a, (s.shape[0], a.shape[0]))
     plans = ott_plans(1.0 - s, a, text_marginal, epsilon, iterations)
     # Points without mass have potentials of -inf; their plan must not reach the sum.

@@ -25,10 +25,13 @@ class Task(Protocol):
   fingerprint: str
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
-    """Endless batches from `start_step` on; a function of the seed and the step alone."""
+    """Endless batches from `start_step` on, functions of the seed and the step; has `close()`."""
 
   def init(self, key) -> Variables:
     """Fresh variables from a PRNG key."""
+
+  def load(self, variables: Variables) -> Variables:
+    """Fresh variables with weights from the files that the configuration names; outside jit."""
 
   def loss(self, variables: Variables, batch: Batch, key):
     """(scalar loss, (named scalars to log, updated collections beside "params"))."""

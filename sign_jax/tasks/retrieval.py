@@ -9,9 +9,12 @@ import numpy as np
 from sign_jax.data import pipeline, source
 from sign_jax.errors import UserError
 from sign_jax.metrics import retrieval as metrics
-from sign_jax.models.build import build
-from sign_jax.ops.contrastive import symmetric_loss
+from sign_jax.models.build import build, resolve
+from sign_jax.ops import contrastive
+from sign_jax.weights import initial
 
+LOSSES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
+SPLITS = ("train", "validation", "test")
 COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
 DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
@@ -31,14 +34,19 @@ class Retrieval:
     Raises:
       UserError: on missing or bad data, or a configuration that does not fit them.
     """
+    if config.ties not in metrics.TIES:
+      raise UserError(f"ties={config.ties!r} is not one of {', '.join(metrics.TIES)}")
     self._config, self._data = config, config.data
     self._splits = splits or {}
+    # One stream alone need not be read together with the other.
+    self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
     self._model = build(config.model, self._data.video_length)
-    self._max_logit_scale = config.optim.max_logit_scale
+    self._loss = LOSSES[resolve(config.model)["loss"]]
     self._encode_video = jax.jit(self._apply("encode_video"))
     self._encode_text = jax.jit(self._apply("encode_text"))
     self._score = jax.jit(self._apply("score"))
+    self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
 
   def _apply(self, method):
     return functools.partial(self._model.apply, method=method)
@@ -47,7 +55,7 @@ class Retrieval:
     """The RetrievalSplit of that name, opened once."""
     if name not in self._splits:
       self._splits[name] = source.RetrievalSplit(
-          self._data.name, name, data_dir=self._data.data_dir or None,
+          self._data.name, name, data_dir=self._data.data_dir or None, streams=self._streams
       )
     return self._splits[name]
 
@@ -78,6 +86,8 @@ class Retrieval:
 
   def train_batches(self, start_step):
     """Batches of `data.pipeline.train_batches` from that step on."""
+    for name in SPLITS:  # a split that is missing must not be noticed after hours of training
+      self.split(name)
     return pipeline.train_batches(
         self.split("train"),
         batch_size=self.batch_size,
@@ -99,19 +109,26 @@ class Retrieval:
     init_key, noise_key = jax.random.split(key)
     return self._model.init({"params": init_key, "noise": noise_key}, batch)
 
+  def load(self, variables):
+    """Fresh variables with the weights of the configuration's `init` files in them.
+
+    Raises:
+      UserError: when a file cannot be read or does not fit the model.
+    """
+    return initial.load(variables, self._config.init, self._config.model.name)
+
   def loss(self, variables, batch, key):
-    """The symmetric contrastive loss; see `ops.contrastive.symmetric_loss`."""
+    """The contrastive loss; see `ops.contrastive`."""
     dropout, noise = jax.random.split(key)
     out = self._model.apply(
         variables, batch, deterministic=False, rngs={"dropout": dropout, "noise": noise}
     )
     logit_scale = variables["params"]["logit_scale"]
-    return symmetric_loss(out["i2t"], out["t2i"]), ({"logit_scale": logit_scale}, {})
+    return self._loss(out["i2t"], out["t2i"]), ({"logit_scale": logit_scale}, {})
 
   def constrain(self, params):
     """Clamps the logit scale from above, as the released code does after every update."""
-    clamped = jnp.minimum(params["logit_scale"], self._max_logit_scale)
-    return {**params, "logit_scale": clamped}
+    return contrastive.clamp_logit_scale(params, self._config.optim.max_logit_scale)
 
   def similarity(self, variables, split, place):
     """Scores of all videos and sentences of a split: (videos, sentences) float32."""
@@ -119,8 +136,7 @@ class Retrieval:
     videos, texts = pipeline.eval_batches(
         data, batch_size=self._config.eval_batch_size, **self._shapes()
     )
-    encoded = [self._encode_text(variables, place(b)["text"]) for b in texts]
-    all_texts = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))(encoded)
+    all_texts = self._join([self._encode_text(variables, place(b)["text"]) for b in texts])
     rows = []
     for batch in videos:
       placed = place({name: batch[name] for name in ("video", "video_valid")})
@@ -129,8 +145,17 @@ class Retrieval:
     return np.concatenate(rows)[:, : data.num_sentences]
 
   def evaluate(self, variables, split, place):
-    """{"t2v/R@1": percent, ...}; see `metrics.retrieval`."""
+    """{"t2v/R@1": percent, ...}; see `metrics.retrieval`.
+
+    Raises:
+      UserError: when scores are not finite.
+    """
     scores = self.similarity(variables, split, place)
+    if not np.isfinite(scores).all():
+      raise UserError(
+          f"the similarities of the {split} split are not finite: lower --config.optim.lr or look "
+          "for bad values in the data"
+      )
     return metrics.retrieval_metrics(
         scores, self.split(split).sentence_of_video, ties=self._config.ties
     )

@@ -13,6 +13,8 @@ import orbax.checkpoint as ocp
 
 from sign_jax.errors import UserError
 
+LAST = "last"
+
 
 def digest(tree):
   """Hex digest of all leaves of a tree, in order, with shapes and dtypes."""
@@ -24,6 +26,18 @@ def digest(tree):
   return state.hexdigest()
 
 
+def structure(tree):
+  """Hex digest of the names, shapes and dtypes of a tree's leaves (arrays or ShapeDtypeStructs)."""
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  facts = [f"{jax.tree_util.keystr(path)} {x.shape} {x.dtype}" for path, x in leaves]
+  return hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
+
+
+def exists(directory):
+  """Whether a run has left a state to resume from in `directory`, a pathlib.Path."""
+  return any(path.name.isdigit() for path in (directory / LAST).glob("*"))
+
+
 def _manager(directory, keep):
   options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
   return ocp.CheckpointManager(directory, options=options, item_names=("tree", "record"))
@@ -32,19 +46,20 @@ def _manager(directory, keep):
 class Checkpoints:
   """The checkpoints of one run.
 
-  The order of writes makes a kill at any moment harmless: the last state, with `best_step` in its
-  record, is committed before the best one; a best one that is missing then is the last state
-  itself (`Checkpoints.ensure_best`).
+  The order of writes makes a kill at any moment harmless: a state, with `best_step` in its record,
+  is committed before the best one of the same step, and that before any later state. So a best one
+  that is missing is the last state itself (`Checkpoints.ensure_best`).
   """
 
   def __init__(self, directory):
     """directory: a pathlib.Path; created when missing."""
     directory = directory.absolute()
-    self._last = _manager(directory / "last", keep=2)
+    self._last = _manager(directory / LAST, keep=2)
     self._best = _manager(directory / "best", keep=1)
 
   def save_last(self, step, state, record):
     """Saves a state at `step` unless it is there already; `record`: JSON-able dict."""
+    self._best.wait_until_finished()
     self._save(self._last, step, state, record)
 
   def ensure_best(self, step, variables, record):
@@ -58,7 +73,9 @@ class Checkpoints:
     manager.wait_until_finished()
     items = ocp.args.Composite(
         tree=ocp.args.StandardSave(tree),
-        record=ocp.args.JsonSave({**record, "digest": digest(tree)}),
+        record=ocp.args.JsonSave(
+            {**record, "digest": digest(tree), "structure": structure(tree)}
+        ),
     )
     manager.save(step, args=items, force=True)
 
@@ -71,14 +88,16 @@ class Checkpoints:
     Raises:
       UserError: when checkpoints exist and none can be read.
     """
-    steps = sorted(self._last.all_steps(), reverse=True)
-    for step in steps:
+    broken = []
+    for step in sorted(self._last.all_steps(), reverse=True):
       restored = self._restore(self._last, step, target)
       if restored:
+        # A later save at these steps must not be skipped because a broken one is there.
+        for bad in broken:
+          self._last.delete(bad)
         return restored
-      # A later save at this step must not be skipped because a broken one is there.
-      self._last.delete(step)
-    if steps:
+      broken.append(step)
+    if broken:
       raise UserError(
           f"none of the checkpoints in {self._last.directory} can be read: "
           "start again with a new --workdir"
@@ -107,20 +126,30 @@ class Checkpoints:
     return step in self._best.all_steps()
 
   def _restore(self, manager, step, target):
-    try:
-      items = manager.restore(
-          step,
-          args=ocp.args.Composite(
-              tree=ocp.args.StandardRestore(target), record=ocp.args.JsonRestore()
-          ),
+    """(tree, record) of a step, or None; raises UserError when `target` is of another model."""
+    items = self._read(manager, step, record=ocp.args.JsonRestore())
+    if items is None:
+      return None
+    record = items.record
+    if record["structure"] != structure(target):
+      raise UserError(
+          f"the checkpoints in {manager.directory} are of a model with other sizes: use the "
+          "settings and the data set that they were made with"
       )
+    items = self._read(manager, step, tree=ocp.args.StandardRestore(target))
+    if items is None:
+      return None
+    if digest(items.tree) != record["digest"]:
+      print(f"checkpoint {step} is damaged (its digest differs)", file=sys.stderr)
+      return None
+    return items.tree, record
+
+  def _read(self, manager, step, **items):
+    try:
+      return manager.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:  # orbax raises many kinds for missing and truncated files
       print(f"checkpoint {step} cannot be read ({type(error).__name__})", file=sys.stderr)
       return None
-    if digest(items.tree) != items.record["digest"]:
-      print(f"checkpoint {step} is damaged (its digest differs)", file=sys.stderr)
-      return None
-    return items.tree, items.record
 
   def close(self):
     """Waits for writes under way and surfaces their errors."""

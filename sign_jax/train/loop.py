@@ -1,5 +1,6 @@
 """The training loop, the same for every task."""
 
+import contextlib
 import functools
 import signal
 import sys
@@ -57,6 +58,7 @@ class Trainer:
     self.task, self.config = task, config
     self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor)
     sharding.check_batch(task.batch_size, self.mesh)
+    sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
     optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
     self._create = functools.partial(create_state, task, optimizer, config.seed)
     shapes = jax.eval_shape(self._create)
@@ -70,9 +72,13 @@ class Trainer:
     self.place = functools.partial(sharding.place_batch, self.mesh)
 
   def create(self):
-    """A fresh state, placed on the mesh."""
+    """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
     with jax.set_mesh(self.mesh):
-      return jax.jit(self._create, out_shardings=self._shardings)()
+      state = jax.jit(self._create, out_shardings=self._shardings)()
+      # Outside jit: files are no constants of a program.
+      loaded = self.task.load(state.variables)
+      variables = dict(jax.device_put(loaded, self._shardings.variables))
+      return state.replace(params=variables.pop("params"), model_state=variables)
 
   def step(self, state, batch):
     """(state, metrics) after one update on a host batch; `state` is given up."""
@@ -149,34 +155,35 @@ def train(task, config, workdir):
   Raises:
     UserError: on a loss that is not finite, unreadable checkpoints or changed data.
   """
-  trainer, checkpoints = Trainer(task, config), checkpoint.Checkpoints(workdir / "checkpoints")
-  total = total_steps(task, config)
-  state, record, start = _resume(trainer, checkpoints, task)
-  writer = report.MetricsWriter(workdir, start)
-  interrupted = False
-  if start < total:
-    with Interruption() as interruption:
-      state, record, interrupted = _train_steps(
-          trainer, checkpoints, writer, state, record, start, total, interruption
-      )
-  writer.close()
-  if interrupted:
-    checkpoints.close()
-    raise UserError(f"stopped at step {int(state.step)}: the same command goes on from there")
-  del state
-  results = evaluate_best(trainer, checkpoints, workdir, record["best_step"])
-  checkpoints.close()
+  trainer, total = Trainer(task, config), total_steps(task, config)
+  # Closed on errors too: a checkpoint on its way to the disk must arrive there.
+  with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
+    state, record, start = _resume(trainer, checkpoints, task)
+    if start < total:
+      with (
+          contextlib.closing(report.MetricsWriter(workdir, start)) as writer,
+          contextlib.closing(task.train_batches(start)) as batches,
+      ):
+        state, record = _train_steps(
+            trainer, checkpoints, writer, batches, state, record, range(start + 1, total + 1)
+        )
+    if int(state.step) < total:
+      raise UserError(f"stopped at step {int(state.step)}: the same command goes on from there")
+    del state
+    results = evaluate_best(trainer, checkpoints, workdir, record["best_step"])
   report.draw_curves(workdir, task.selection, config.title)
   return results
 
 
-def _train_steps(trainer, checkpoints, writer, state, record, start, total, interruption):
-  """Steps start + 1 to total; returns (state, record, interrupted)."""
-  task, config = trainer.task, trainer.config
-  batches = task.train_batches(start)
+def _train_steps(trainer, checkpoints, writer, batches, state, record, steps):
+  """Trains, logs, evaluates and saves; (state, record) after the last step or an interruption."""
+  task, config, total = trainer.task, trainer.config, steps[-1]
   pending, clock = [], time.perf_counter()
-  with tqdm(total=total, initial=start, unit="step", dynamic_ncols=True, smoothing=0.05) as bar:
-    for step in range(start + 1, total + 1):
+  bar = tqdm(
+      total=total, initial=steps[0] - 1, unit="step", dynamic_ncols=True, smoothing=0.05
+  )
+  with bar, Interruption() as interruption:
+    for step in steps:
       state, metrics = trainer.step(state, next(batches))
       pending.append(metrics)
       bar.update()
@@ -195,9 +202,9 @@ def _train_steps(trainer, checkpoints, writer, state, record, start, total, inte
         clock = time.perf_counter()
       elif interruption.asked:
         checkpoints.save_last(step, state, record)
-      if interruption.asked and step < total:
-        return state, record, True
-  return state, record, False
+      if interruption.asked:
+        break
+  return state, record
 
 
 def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
@@ -236,7 +243,5 @@ def evaluate_best(trainer, checkpoints, workdir, best_step=None):
 def evaluate(task, config, workdir):
   """Evaluates the best checkpoint in `workdir` without training; returns the results."""
   trainer = Trainer(task, config)
-  checkpoints = checkpoint.Checkpoints(workdir / "checkpoints")
-  results = evaluate_best(trainer, checkpoints, workdir)
-  checkpoints.close()
-  return results
+  with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
+    return evaluate_best(trainer, checkpoints, workdir)

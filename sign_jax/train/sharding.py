@@ -38,14 +38,14 @@ def make_mesh(fsdp=1, tensor=1, devices=None):
   return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
 
 
-def check_batch(batch_size, mesh):
-  """Raises UserError when a batch cannot be split evenly over the mesh."""
+def check_batch(batch_size, mesh, key="batch_size"):
+  """Raises UserError when a batch, of the size in `key`, cannot be split evenly over the mesh."""
   parts = mesh.shape["data"] * mesh.shape["fsdp"]
   if batch_size % parts:
     down, up = batch_size // parts * parts, -(-batch_size // parts) * parts
     raise UserError(
-        f"batch_size {batch_size} is not divisible by the {parts} devices that share it: "
-        f"use --config.batch_size={down or up}" + (f" or {up}" if down else "")
+        f"{key} {batch_size} is not divisible by the {parts} devices that share it: "
+        f"use --config.{key}={down or up}" + (f" or {up}" if down else "")
     )
 
 

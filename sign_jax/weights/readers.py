@@ -1,22 +1,31 @@
 """The one way in for files of PyTorch weights; none of them can run code."""
 
+import fnmatch
 import pathlib
 import pickle
+import re
+import warnings
 import zipfile
 
 import numpy as np
 
 from sign_jax.errors import UserError
+from sign_jax.weights import faults, torch_archive
 
 MIN_TORCH = (2, 10)  # below, `weights_only=True` could be bypassed (CVE-2026-24747)
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the weights
+
+NO_SAFETENSORS = (
+  ".safetensors files need a package, install it with `pip install sign_jax[torch]`"
+)
 
 
 def read(path):
   """Reads a file of weights as a flat state dict.
 
   Args:
-    path: .pt, .pth, .pth.tar, .bin (PyTorch), .safetensors or .npz.
+    path: .pt, .pth, .pth.tar, .bin, .bin.EPOCH (PyTorch, also TorchScript), .safetensors or .npz.
+      PyTorch itself is needed for the formats before its version 1.6 and for .safetensors.
 
   Returns:
     {PyTorch name: numpy array}, without a `state_dict` or `model` level around it and without the
@@ -34,31 +43,35 @@ def read(path):
 
 
 def _reader(path):
-  for suffix, reader in READERS.items():
-    if path.name.lower().endswith(suffix):
+  for pattern, reader in READERS.items():
+    if fnmatch.fnmatchcase(path.name.lower(), pattern):
       return reader
   raise UserError(f"{path} has none of the known endings of weights: {', '.join(READERS)}")
 
 
 def _read_torch(path):
-  torch = _import_torch()
+  if torch_archive.is_archive(path):
+    return torch_archive.read(path, _unwrap)
+  torch = import_torch()
   try:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      return torch.load(path, map_location="cpu", weights_only=True)
   except pickle.UnpicklingError as error:
-    raise UserError(
-      f"{path} was refused because it holds more than plain weights and could run code "
-      f"({_first_line(error)}), ask its owner for a file with the state dict alone"
-    ) from error
+    # Its own text advises to read the file all the same.
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    raise faults.refused(path, asked[1] if asked else "an unknown object") from error
   except (RuntimeError, EOFError, ValueError, OSError, LookupError, AttributeError) as error:
-    raise _damaged(path, error) from error
+    raise faults.damaged(path, error) from error
 
 
-def _import_torch():
+def import_torch():
+  """The module torch; raises UserError where it is missing, or too old to be safe."""
   try:
     import torch
   except ImportError as error:
     raise UserError(
-      "reading PyTorch files needs PyTorch, install it with `pip install sign_jax[torch]`"
+      "this file needs PyTorch, install it with `pip install sign_jax[torch]`"
     ) from error
   if tuple(int(part) for part in torch.__version__.split(".")[:2]) < MIN_TORCH:
     raise UserError(
@@ -72,16 +85,14 @@ def _read_safetensors(path):
   try:
     import safetensors
   except ImportError as error:
-    raise UserError(
-      "reading .safetensors files needs a package, install it with `pip install sign_jax[torch]`"
-    ) from error
-  torch = _import_torch()  # numpy has no bfloat16
+    raise UserError(NO_SAFETENSORS) from error
+  torch = import_torch()  # numpy has no bfloat16
   del torch
   try:
     with safetensors.safe_open(path, framework="pt") as file:
       return {name: file.get_tensor(name) for name in file.keys()}
   except (safetensors.SafetensorError, OSError) as error:
-    raise _damaged(path, error) from error
+    raise faults.damaged(path, error) from error
 
 
 def _read_npz(path):
@@ -89,16 +100,17 @@ def _read_npz(path):
     with np.load(path, allow_pickle=False) as file:
       return {name: file[name] for name in file.files}
   except (ValueError, OSError, EOFError, MemoryError, AttributeError, zipfile.BadZipFile) as error:
-    raise _damaged(path, error) from error
+    raise faults.damaged(path, error) from error
 
 
 READERS = {
-  ".pt": _read_torch,
-  ".pth": _read_torch,
-  ".pth.tar": _read_torch,
-  ".bin": _read_torch,
-  ".safetensors": _read_safetensors,
-  ".npz": _read_npz,
+  "*.pt": _read_torch,
+  "*.pth": _read_torch,
+  "*.pth.tar": _read_torch,
+  "*.bin": _read_torch,
+  "*.bin.*": _read_torch,
+  "*.safetensors": _read_safetensors,
+  "*.npz": _read_npz,
 }
 
 
@@ -134,16 +146,11 @@ def _array(value):
   value = value.detach()
   if value.is_quantized or value.is_sparse or value.is_complex():
     return None
-  return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+  try:
+    return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+  except TypeError:  # a type of number that numpy does not have
+    return None
 
 
 def _strip_module(state):
   return {name.removeprefix("module."): value for name, value in state.items()}
-
-
-def _damaged(path, error):
-  return UserError(f"{path} is damaged or of another format, get it anew ({_first_line(error)})")
-
-
-def _first_line(error):
-  return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -111,3 +111,10 @@ def test_one_mask_alone_is_refused(inputs):
         inputs["video"], inputs["text"], mean_weights(inputs["video_mask"]),
         mean_weights(inputs["text_mask"]), video_mask=inputs["video_mask"],
     )
+
+
+def test_bfloat16_tokens_are_normalised_in_float32():
+  x = jax.random.normal(jax.random.key(0), (500, 512), jnp.bfloat16)
+  norms = jnp.linalg.norm(normalize(x).astype(jnp.float32), axis=-1)
+  assert normalize(x).dtype == jnp.bfloat16
+  assert np.abs(norms - 1).max() < 1.5e-3

@@ -89,3 +89,14 @@ def test_token_similarity_has_finite_gradients():
   loss = lambda v, t: transport.token_similarity(v, t, mask, mask).sum()
   for grad in jax.grad(loss, argnums=(0, 1))(video, text):
     assert np.isfinite(grad).all() and np.abs(grad).max() > 0
+
+
+@pytest.mark.parametrize("iterations", [1, 3, 7])
+def test_every_iteration_counts(iterations):
+  s = similarities(3, 4, problems=5)
+  plans = transport.uniform_plans(s, "ott", 0.1, iterations)
+  # The marginal that was scaled last is exact, after however few iterations.
+  errors = [np.abs(plans.sum(axis) - 1 / plans.shape[3 - axis]).max() for axis in (1, 2)]
+  assert min(errors) < 1e-5
+  more = transport.uniform_plans(s, "ott", 0.1, iterations + 1)
+  assert np.abs(plans - more).max() > 0

@@ -38,7 +38,7 @@ class CreatesFile:
     return (os.mkdir, (self.path,))
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pth.tar", ".bin", ".PTH"])
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pth.tar", ".bin", ".bin.12", ".PTH"])
 @pytest.mark.parametrize("old_format", [False, True])
 def test_reads_pytorch_files(tmp_path, suffix, old_format):
   torch = pytest.importorskip("torch")
@@ -65,10 +65,42 @@ def test_reads_npz_and_safetensors(tmp_path):
 
 def test_bfloat16_becomes_float32(tmp_path):
   torch = pytest.importorskip("torch")
-  torch.save({"w": torch.tensor([1.5, -2.0], dtype=torch.bfloat16)}, tmp_path / "a.pt")
-  value = readers.read(tmp_path / "a.pt")["w"]
-  assert value.dtype == np.float32
-  np.testing.assert_array_equal(value, [1.5, -2.0])
+  state = {"w": torch.tensor([1.5, -2.0], dtype=torch.bfloat16)}
+  torch.save(state, tmp_path / "a.pt")
+  torch.save(state, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+  pytest.importorskip("safetensors.torch").save_file(state, tmp_path / "a.safetensors")
+  for name in ("a.pt", "old.pt", "a.safetensors"):
+    value = readers.read(tmp_path / name)["w"]
+    assert value.dtype == np.float32
+    np.testing.assert_array_equal(value, [1.5, -2.0])
+
+
+def test_reads_every_type_and_every_view(tmp_path):
+  torch = pytest.importorskip("torch")
+  whole = torch.arange(24.0).reshape(4, 6)
+  kinds = ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
+  state = {kind: whole.to(getattr(torch, kind)) for kind in kinds}
+  state |= {"transposed": whole.T, "part": whole[1:3, ::2], "row": whole[2], "one": whole[3, 5]}
+  state |= {"empty": torch.zeros(0, 3), "parameter": torch.nn.Parameter(whole)}
+  torch.save(state, tmp_path / "a.pt")
+  found = readers.read(tmp_path / "a.pt")
+  assert found.keys() == state.keys()
+  for name, value in state.items():
+    expected = value.detach().numpy()
+    assert found[name].dtype == expected.dtype and type(found[name]) is np.ndarray
+    np.testing.assert_array_equal(found[name], expected)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_numbers_that_numpy_does_not_have_are_named(tmp_path, suffix):
+  torch = pytest.importorskip("torch")
+  state, path = {"w": torch.zeros(2, dtype=torch.float8_e4m3fn)}, tmp_path / f"a{suffix}"
+  if suffix == ".pt":
+    torch.save(state, path)
+  else:
+    pytest.importorskip("safetensors.torch").save_file(state, path)
+  with pytest.raises(UserError, match=re.escape(str(path))):
+    readers.read(path)
 
 
 @pytest.mark.parametrize("by_torch", [False, True])
@@ -134,7 +166,7 @@ def test_says_how_to_install_pytorch(tmp_path, monkeypatch):
 
 def test_refuses_an_unsafe_pytorch(tmp_path, monkeypatch):
   torch = pytest.importorskip("torch")
-  torch.save(torch_state(), tmp_path / "a.pt")
+  torch.save(torch_state(), tmp_path / "a.pt", _use_new_zipfile_serialization=False)
   monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
   with pytest.raises(UserError, match="upgrade"):
     readers.read(tmp_path / "a.pt")

@@ -1,0 +1,77 @@
+""".npz files of strangers: arrays and nothing else, of a size that is known before it is read."""
+
+import math
+import zipfile
+
+import numpy as np
+
+from sign_jax.errors import UserError
+
+MAX_BYTES = 16 << 30  # of all arrays together; a small file can claim any size
+_SUFFIX = ".npy"
+_HEADERS = {
+  (1, 0): np.lib.format.read_array_header_1_0,
+  (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def read(path, names=None, *, kind=".npz file", remedy="get it anew", max_bytes=MAX_BYTES):
+  """Reads arrays; runs no code from the file, whatever it holds.
+
+  Args:
+    path: pathlib.Path.
+    names: the arrays to read, None for all. The others are not looked at.
+    kind, remedy: what the file should be, and what to do when it is not, for the error.
+    max_bytes: more than this, all arrays together, is refused before memory is taken.
+
+  Returns:
+    {name: np.ndarray}.
+
+  Raises:
+    UserError: one sentence with the file's name, for any content that cannot be read.
+    OSError: the file cannot be opened at all.
+  """
+  with path.open("rb") as file:
+    try:
+      with zipfile.ZipFile(file) as archive:
+        return _read(archive, names, max_bytes)
+    # Zip, decompressors, tokenizer and memory raise almost anything over hostile bytes.
+    except Exception as error:
+      raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
+
+
+def _read(archive, names, max_bytes):
+  entries = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
+  names = list(entries if names is None else names)
+  missing = [name for name in names if name not in entries]
+  if missing:
+    raise ValueError(f"it has no {' and no '.join(missing)}")
+  for name in names:
+    max_bytes -= entries[name].file_size
+    if max_bytes < 0:
+      raise ValueError("its arrays claim more bytes than are read")
+    _check_header(archive, entries[name])
+  return {name: _array(archive, entries[name]) for name in names}
+
+
+def _check_header(archive, info):
+  # numpy takes the memory that a header asks for before it looks whether there are as many bytes.
+  with archive.open(info) as file:
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+      raise ValueError(f"{info.filename} is of the unknown version {version}")
+    shape, _, dtype = _HEADERS[version](file)
+    if math.prod(shape) * dtype.itemsize != info.file_size - file.tell():
+      raise ValueError(f"{info.filename} has not the size of an array {shape}")
+
+
+def _array(archive, info):
+  with archive.open(info) as file:
+    array = np.lib.format.read_array(file, allow_pickle=False)
+    file.read(1)  # at the end, zipfile compares the checksum
+    return array
+
+
+def _reason(error):
+  lines = str(error).strip().splitlines()
+  return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,96 @@
+"""Writes a run's best checkpoint as PyTorch weights, under the names of the released code.
+
+    python -m sign_jax.export --workdir runs/upret --out upret.safetensors
+
+The file is a flat state dict, .safetensors or .pt; --config.init.model takes it in again. It holds
+what takes part in the computation: the released classes load it with `strict=False`, because they
+have some parameters more that nothing reads.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+
+import jax
+import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
+
+from sign_jax.errors import UserError, one_sentence
+from sign_jax.train import checkpoint
+from sign_jax.weights import convert, writers
+from sign_jax.weights.tables import upret
+
+
+def export(workdir, out):
+  """Writes the best checkpoint's parameters to a file.
+
+  Args:
+    workdir: pathlib.Path of a run of `sign_jax.main`.
+    out: pathlib.Path of a .safetensors or .pt file.
+
+  Returns:
+    (number of arrays written, the step they come from).
+
+  Raises:
+    UserError: no run or no readable checkpoint there, or `out` cannot be written.
+  """
+  table = upret.SYSTEMS[_system(workdir)]
+  variables, record = _best(workdir)
+  state = convert.export(variables, table)
+  writers.write(out, state)
+  return len(state), record["best_step"]
+
+
+def _system(workdir):
+  path = workdir / "config.json"
+  try:
+    name = json.loads(path.read_text())["model"]["name"]
+  except FileNotFoundError as error:
+    raise UserError(f"{workdir} holds no run: pass the --workdir of one") from error
+  except (OSError, ValueError, LookupError, TypeError) as error:
+    raise UserError(f"{path} cannot be read: pass the --workdir of another run") from error
+  if name not in upret.SYSTEMS:
+    known = " and ".join(upret.SYSTEMS)
+    raise UserError(f"{workdir} is a run of {name}, and only {known} have released names")
+  return name
+
+
+def _best(workdir):
+  """(variables on the CPU, record) of the best checkpoint."""
+  folder = workdir / "checkpoints"
+  steps = [int(path.name) for path in (folder / "best").glob("*") if path.name.isdigit()]
+  if not steps:
+    raise UserError(f"{workdir} has no best checkpoint yet: train until its first evaluation")
+  with contextlib.closing(checkpoint.Checkpoints(folder)) as checkpoints:
+    return checkpoints.restore_best(max(steps), _saved_shapes(folder / "best" / str(max(steps))))
+
+
+def _saved_shapes(step):
+  # As the checkpoint says itself: building the model would need the run's data set.
+  place = SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+  try:
+    saved = dict(ocp.StandardCheckpointHandler().metadata(step.absolute() / "tree").tree)
+    return jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved
+    )
+  except Exception as error:  # orbax raises many kinds for missing and damaged files
+    raise UserError(f"the checkpoint {step} cannot be read: train again") from error
+
+
+def main(argv=None):
+  """The command."""
+  parser = argparse.ArgumentParser(
+    prog="python -m sign_jax.export", description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )  # fmt: skip
+  parser.add_argument("--workdir", required=True, help="folder of the run")
+  parser.add_argument("--out", required=True, help="FILE.safetensors or FILE.pt")
+  args = parser.parse_args(argv)
+  with one_sentence():
+    count, step = export(pathlib.Path(args.workdir), pathlib.Path(args.out))
+    print(f"{count} arrays of step {step} -> {args.out}")
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,60 @@
+"""Numbers that a configuration may hold, checked before they fail somewhere deep inside."""
+
+from sign_jax.errors import UserError
+from sign_jax.models.upret import HEAD_WIDTH
+from sign_jax.modules.clip import CONTEXT
+
+POSITIVE = (
+    "batch_size", "eval_batch_size", "eval_every", "log_every", "mesh.fsdp", "mesh.tensor",
+    "data.video_length", "model.embed_dim", "model.temperature",
+    "model.video.width", "model.video.layers", "model.video.heads",
+    "model.text.width", "model.text.layers", "model.text.heads",
+    "model.distribution.samples", "model.ot.epsilon", "model.ot.iterations",
+)
+NOT_NEGATIVE = (
+    "seed", "steps", "epochs", "data.num_workers", "optim.lr", "optim.warmup",
+    "optim.weight_decay", "model.max_elements",
+)
+SHORTEST_TEXT = 3  # start, a word, end
+
+
+def check(values):
+  """Checks the numbers of a configuration.
+
+  Args:
+    values: {dotted name: value}; names that are missing are not checked.
+
+  Raises:
+    UserError: on the first number that cannot work.
+  """
+  for key in POSITIVE:
+    if values.get(key, 1) <= 0:
+      raise UserError(f"{key}={values[key]} must be greater than 0")
+  for key in NOT_NEGATIVE:
+    if values.get(key, 0) < 0:
+      raise UserError(f"{key}={values[key]} must not be negative")
+  if not values.get("steps") and not values.get("epochs"):
+    raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
+  _check_text_length(values)
+  _check_heads(values)
+
+
+def _check_text_length(values):
+  length = values.get("data.text_length", SHORTEST_TEXT)
+  if not SHORTEST_TEXT <= length <= CONTEXT:
+    raise UserError(f"data.text_length={length} is not between {SHORTEST_TEXT} and {CONTEXT}")
+
+
+def _check_heads(values):
+  for tower in ("model.video", "model.text"):
+    width, heads = values.get(f"{tower}.width", 0), values.get(f"{tower}.heads", 1)
+    if width % heads:
+      raise UserError(f"{tower}.width={width} does not divide among {tower}.heads={heads}")
+  width = values.get("model.embed_dim", 0)
+  if "model.distribution.samples" in values and (
+      width % 2 or width % max(1, width // HEAD_WIDTH)
+  ):
+    raise UserError(
+        f"model.embed_dim={width} does not divide among the heads of the distribution modules: "
+        f"use a multiple of {HEAD_WIDTH}"
+    )

@@ -1,0 +1,50 @@
+"""The way out for weights: files that PyTorch programs read."""
+
+import os
+
+from sign_jax.errors import UserError
+from sign_jax.weights import readers
+
+
+def write(path, state):
+  """Writes a flat state dict; a file appears whole or not at all.
+
+  Args:
+    path: pathlib.Path of a .safetensors or .pt file.
+    state: {PyTorch name: numpy array}.
+
+  Raises:
+    UserError: another ending, a missing package, or a place that cannot be written to.
+  """
+  save = _writer(path)
+  partial = path.with_name(path.name + ".partial")
+  try:
+    save(partial, state)
+    os.replace(partial, path)
+  except (OSError, RuntimeError) as error:  # PyTorch's own writer raises the latter
+    raise UserError(f"{path} cannot be written, pass another place ({error})") from error
+  finally:
+    partial.unlink(missing_ok=True)
+
+
+def _writer(path):
+  writer = WRITERS.get(path.suffix.lower())
+  if writer is None:
+    raise UserError(f"{path} has none of the endings of weights: {', '.join(WRITERS)}")
+  return writer
+
+
+def _write_safetensors(path, state):
+  try:
+    import safetensors.numpy
+  except ImportError as error:
+    raise UserError(readers.NO_SAFETENSORS) from error
+  path.write_bytes(safetensors.numpy.save(state))
+
+
+def _write_torch(path, state):
+  torch = readers.import_torch()
+  torch.save({name: torch.from_numpy(value) for name, value in state.items()}, path)
+
+
+WRITERS = {".safetensors": _write_safetensors, ".pt": _write_torch}

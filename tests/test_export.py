@@ -1,0 +1,123 @@
+import contextlib
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from configs import common
+from sign_jax import export
+from sign_jax.errors import UserError
+from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.train.checkpoint import Checkpoints
+from sign_jax.weights import readers
+from tests import fakes, program
+
+SYSTEMS = ("cico", "upret")
+
+
+def make_task(system, **init):
+  config = common.retrieval_config(system, None)
+  config.update_from_flattened_dict(program.SMALL_MODEL | {"batch_size": 8})
+  config.init.update(init)
+  return Retrieval(config, fakes.splits()), config
+
+
+def make_run(workdir, task, config, seed):
+  """A workdir as the program leaves it, with seeded parameters; returns them."""
+  rng = np.random.default_rng(seed)
+  shapes = jax.eval_shape(task.init, jax.random.key(0))
+  variables = jax.tree.map(lambda x: rng.standard_normal(x.shape, np.float32), shapes)
+  with contextlib.closing(Checkpoints(workdir / "checkpoints")) as checkpoints:
+    checkpoints.ensure_best(7, jax.tree.map(jax.numpy.asarray, variables), {"best_step": 7})
+  (workdir / "config.json").write_text(json.dumps(json.loads(config.to_json())))
+  return variables
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def run(request, tmp_path_factory):
+  """(system, workdir, variables) of a run."""
+  workdir = tmp_path_factory.mktemp(request.param)
+  return request.param, workdir, make_run(workdir, *make_task(request.param), seed=0)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_out_and_in_again_is_bit_identical(run, tmp_path, suffix, capsys):
+  pytest.importorskip("torch")
+  system, workdir, variables = run
+  out = tmp_path / f"weights{suffix}"
+  export.main(["--workdir", str(workdir), "--out", str(out)])
+  assert "of step 7 ->" in capsys.readouterr().out
+  task, _ = make_task(system, model=str(out))
+  loaded = task.load(jax.tree.map(np.zeros_like, variables))
+  jax.tree.map(np.testing.assert_array_equal, loaded, variables)
+  # ... and out once more.
+  again = tmp_path / "again"
+  again.mkdir()
+  with contextlib.closing(Checkpoints(again / "checkpoints")) as checkpoints:
+    checkpoints.ensure_best(1, jax.tree.map(jax.numpy.asarray, loaded), {"best_step": 1})
+  (again / "config.json").write_text((workdir / "config.json").read_text())
+  export.export(again, tmp_path / f"second{suffix}")
+  first, second = readers.read(out), readers.read(tmp_path / f"second{suffix}")
+  assert first.keys() == second.keys()
+  assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
+def test_names_and_shapes_are_the_released_ones(run, tmp_path):
+  pytest.importorskip("safetensors")
+  system, workdir, _ = run
+  export.export(workdir, tmp_path / "a.safetensors")
+  state = readers.read(tmp_path / "a.safetensors")
+  golden = json.loads((program.ROOT / f"tests/golden/{system}_tiny.json").read_text())["params"]
+  unused = {name for name, _ in golden if name.endswith("softmax") or "conv2_trans" in name}
+  unused |= {name for name, _ in golden if "_trans.mu_proj" in name or "_trans.logsig_" in name}
+  unused = {name for name in unused if "mlp" not in name}
+  second_layer = {name for name, _ in golden if ".resblocks.1." in name}
+  assert set(state) == {name for name, _ in golden} - unused - second_layer
+  assert state["clip.visual.conv1.weight"].shape == (32, 1024, 1, 1)
+  axes = {name: len(shape) for name, shape in golden}
+  assert all(value.ndim == axes[name] for name, value in state.items())
+
+
+def test_needs_no_data_set_and_changes_nothing_in_the_run(run, tmp_path):
+  pytest.importorskip("safetensors")
+  _, workdir, _ = run
+  files = lambda: {
+    path: path.read_bytes() for path in (workdir / "checkpoints/best").rglob("*") if path.is_file()
+  }
+  before = files()
+  export.export(workdir, tmp_path / "a.safetensors")
+  assert files() == before
+  assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_mistakes_are_one_sentence(run, tmp_path, capsys):
+  _, workdir, _ = run
+  with pytest.raises(UserError, match="holds no run"):
+    export.export(tmp_path / "nothing", tmp_path / "a.pt")
+  assert not (tmp_path / "nothing").exists()
+  with pytest.raises(UserError, match="none of the endings"):
+    export.export(workdir, tmp_path / "a.onnx")
+  with pytest.raises(UserError, match="cannot be written"):
+    export.export(workdir, tmp_path / "no" / "a.safetensors")
+  with pytest.raises(SystemExit):
+    export.main(["--workdir", str(tmp_path), "--out", "a.pt"])
+  error = capsys.readouterr().err
+  assert error.startswith("error: ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"model": {"name": "other"}}'])
+def test_a_foreign_config_is_refused(tmp_path, content):
+  (tmp_path / "config.json").write_text(content)
+  with pytest.raises(UserError, match=str(tmp_path)):
+    export.export(tmp_path, tmp_path / "a.pt")
+
+
+def test_a_run_without_a_readable_checkpoint_is_refused(run, tmp_path):
+  _, workdir, _ = run
+  (tmp_path / "config.json").write_text((workdir / "config.json").read_text())
+  with pytest.raises(UserError, match="no best checkpoint yet"):
+    export.export(tmp_path, tmp_path / "a.pt")
+  (tmp_path / "checkpoints/best/3").mkdir(parents=True)
+  with pytest.raises(UserError, match="cannot be read"):
+    export.export(tmp_path, tmp_path / "a.pt")

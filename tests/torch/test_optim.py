@@ -1,0 +1,59 @@
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+
+from sign_jax.modules import clip  # noqa: E402
+from sign_jax.train import optim  # noqa: E402
+from sign_jax.weights import convert  # noqa: E402
+from sign_jax.weights.tables import upret  # noqa: E402
+from tests.torch import compare, reference  # noqa: E402
+
+STEPS, TOTAL, RATE = 8, 20, 1e-2
+SIZES = {"width": 16, "heads": 2, "layers": 1}
+# Below, around and above the norm of 1 where clipping begins.
+SCALES = (1.0, 1e-4, 0.02, 10.0, 0.0, 0.05, 1e-3, 3.0)
+
+
+def test_released_adam_over_several_steps():
+  torch.manual_seed(0)
+  module = reference.VideoTower(**SIZES, dim=12, length=4, features=6)
+  model = clip.VideoTower(**SIZES, embed_dim=12, length=4)
+  inputs = np.zeros((1, 4, 6), np.float32), np.ones((1, 4), bool)
+  names = {"prefix": "clip.visual.", "path": "visual"}
+  params = compare.carry(module, model, inputs, upret.CICO, **names)["params"]
+  theirs = {f"clip.visual.{name}": p for name, p in module.named_parameters()}
+  first = {name: p.detach().clone() for name, p in theirs.items()}
+  reference_optimizer = reference.ReleasedAdam(theirs, RATE, TOTAL)
+  optimizer = optim.released_adam(optim.warmup_cosine(RATE, TOTAL, 0.1))
+  update, state = jax.jit(optimizer.update), optimizer.init(params)
+  shapes = {"params": {"visual": params}}
+  for step in range(STEPS):
+    grads = {
+      name: compare.draw([step, i], *p.shape) * np.float32(SCALES[step])
+      for i, (name, p) in enumerate(theirs.items())
+    }
+    for name, p in theirs.items():
+      p.grad = torch.from_numpy(grads[name])
+    ours = convert.merge(shapes, {n: g.copy() for n, g in grads.items()}, upret.CICO)
+    reference_optimizer.step()
+    updates, state = update(ours["params"]["visual"], state, params)
+    params = jax.tree.map(lambda p, u: p + u, params, updates)
+    found = convert.export({"params": {"visual": params}}, upret.CICO)
+    for name, p in theirs.items():
+      compare.assert_close(found[name], p, f"step {step}: {name}")
+  # Not only the weights, which barely move, but how far they moved.
+  for name, p in theirs.items():
+    compare.assert_close(found[name] - first[name].numpy(), p - first[name], name, 2e-5)
+
+
+def test_the_first_step_changes_nothing_and_biases_do_not_decay():
+  params = {"a": {"kernel": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}}
+  zeros = jax.tree.map(np.zeros_like, params)
+  optimizer = optim.released_adam(optim.warmup_cosine(1.0, 10, 0.1))
+  first, state = optimizer.update(zeros, optimizer.init(params), params)
+  assert not any(np.any(x) for x in jax.tree.leaves(first))
+  second, _ = optimizer.update(zeros, state, params)
+  assert np.all(second["a"]["kernel"] < 0) and not np.any(second["a"]["bias"])
