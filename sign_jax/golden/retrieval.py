@@ -117,14 +117,19 @@ def quantities(system, facts):
         "ot_plan": out["plans"],
         "ot_kernel": jnp.exp((cosines - 1.0) / EPSILON),
         "loss_ot_weight_0": _loss_without_transport(facts, params, batch),
-        **{f"grad/{name}": x for name, x in export({"params": grads}, tables.SYSTEMS[system]).items()},
+        **{f"grad/{name}": x for name, x in _released(grads, system).items()},
         **_trajectory(model, params, facts, batch, noise),
     }
   return {name: np.asarray(value) for name, value in found.items()}
 
 
+def _released(tree, system):
+  """A tree shaped as the parameters under the released names and layouts."""
+  return export({"params": tree}, tables.SYSTEMS[system])
+
+
 def _norms(title, tree, system):
-  arrays = export({"params": tree}, tables.SYSTEMS[system])
+  arrays = _released(tree, system)
   return {f"{title}/{name}": np.linalg.norm(x.ravel()) for name, x in arrays.items()}
 
 
