@@ -1,0 +1,93 @@
+"""A paper's table from runs that are there, and the tables against the configurations."""
+
+import json
+import re
+
+import pytest
+
+import configs.upret
+from configs.common import retrieval_config
+from launch import reproduce
+from launch.tables import TABLES
+
+
+def fake_runs(table, root, seeds=(0, 1)):
+  """Results of every row and seed: numbers that tell row and seed."""
+  for index, row in enumerate(table.rows):
+    for seed in seeds:
+      folder = root / "signing_sim" / reproduce.folder_name(row) / f"seed{seed}"
+      folder.mkdir(parents=True, exist_ok=True)
+      results = {f"test/{column}": 10.0 * index + seed for column in table.columns}
+      (folder / "results.json").write_text(json.dumps(results))
+      (folder / "config.json").write_text(json.dumps({"batch_size": 100}))
+      speeds = [{"step": s, "loss": 1.0, "pairs_per_second": 50.0 * s} for s in (1, 2, 3)]
+      (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, speeds)))
+
+
+def collect(name, root, *more):
+  reproduce.main([name, "--workdirs", str(root), "--seeds", "0", "1", "--collect", *more])
+
+
+def test_published_and_measured_stand_side_by_side(tmp_path, capsys):
+  fake_runs(TABLES["upret/table4"], tmp_path)
+  collect("upret/table4", tmp_path)
+  lines = capsys.readouterr().out.splitlines()
+  row = next(line for line in lines if line.startswith("RS OT"))
+  assert re.split(r"\s{2,}", row)[1:3] == ["58.4", "30.5 ± 0.7"]
+  markdown = (tmp_path / "signing_sim" / "upret-table4.md").read_text()
+  assert "| DM RS OT | 59.1 | 40.5 ± 0.7 |" in markdown
+
+
+def test_time_is_the_median_step(tmp_path, capsys):
+  fake_runs(TABLES["upret/table5"], tmp_path)
+  collect("upret/table5", tmp_path)
+  assert "1.00 ± 0.00" in capsys.readouterr().out
+
+
+def test_a_figure_is_drawn(tmp_path):
+  fake_runs(TABLES["upret/figure3b"], tmp_path)
+  collect("upret/figure3b", tmp_path)
+  assert (tmp_path / "signing_sim" / "upret-figure3b.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["upret/tabel4"], "did you mean 'upret/table4'"),
+        (["upret/table4", "--confg.seed=1"], "is not an argument"),
+        (["upret/table4", "--collect"], "no results.json"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path, capsys, arguments, words):
+  with pytest.raises(SystemExit) as stop:
+    reproduce.main([*arguments, "--workdirs", str(tmp_path)])
+  assert stop.value.code == 1
+  assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_that_fails_is_named(tmp_path, capsys):
+  with pytest.raises(SystemExit):
+    reproduce.main(
+        ["upret/table1", "--workdirs", str(tmp_path), "--seeds", "0", "--config.nonsense=1"]
+    )
+  assert "no key 'nonsense'" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_rows_are_overrides_that_the_configuration_has(name):
+  table = TABLES[name]
+  for row in table.rows:
+    assert len(row.published) == len(table.columns)
+    config = retrieval_config(row.system, table.dataset)
+    config.update_from_flattened_dict(row.overrides)
+
+
+def test_the_tables_are_those_of_the_configurations_text():
+  # The docstring is for readers, the tables for the program; neither may forget an override.
+  for name in ("upret/table4", "upret/table6", "upret/table7"):
+    for row in TABLES[name].rows:
+      for key, value in row.overrides.items():
+        short = f"{key.removeprefix('model.')}={value:g}" if isinstance(value, float) else (
+            f"{key.removeprefix('model.')}={value}"
+        )
+        assert short in configs.upret.__doc__, (name, row.label)
