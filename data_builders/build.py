@@ -5,13 +5,14 @@ import contextlib
 import fcntl
 import importlib
 import io
-import os
 import pathlib
 import shutil
 
 import tensorflow_datasets as tfds
 from absl import logging
 
+from sign_jax.data import digest
+from sign_jax.data.folder import default_data_dir
 from sign_jax.errors import UserError, did_you_mean, one_sentence
 
 _MB = 1e6
@@ -25,34 +26,36 @@ def names():
                 if path.stem == f"{path.parent.name}_dataset_builder")
 
 
-def default_data_dir():
-  """`TFDS_DATA_DIR` if it is set, else `~/tensorflow_datasets`."""
-  return os.environ.get("TFDS_DATA_DIR") or os.path.expanduser("~/tensorflow_datasets")
-
-
 def load_builder(name, config=None, data_dir=None, manual_dir=None):
   """The TFDS builder of a data set.
 
   Args:
     name: a name of `names()`, or "name/config".
     config: name of a builder config; None means the builder's default.
-    data_dir: where prepared data sets live; None means `default_data_dir()`.
+    data_dir: where prepared data sets live; None means `folder.default_data_dir()`.
     manual_dir: the user's own files, for builders that read some.
 
   Raises:
     UserError: there is no such data set or config.
   """
+  builder, config = _find(name, config)
+  return builder(data_dir=str(data_dir or default_data_dir()), config=config,
+                 manual_dir=manual_dir)
+
+
+def _find(name, config):
+  """The builder's class, and the name of its config or None."""
   name, _, in_name = name.partition("/")
   config = config or in_name or None
   if name not in names():
-    raise UserError(f"There is no data set {name!r}{did_you_mean(name, names())}; choose one of "
-                    f"{', '.join(names())}.")
+    raise UserError(f"there is no data set {name!r}{did_you_mean(name, names())}: choose one of "
+                    f"{', '.join(names())}")
   builder = importlib.import_module(f"data_builders.{name}.{name}_dataset_builder").Builder
   configs = [known.name for known in builder.BUILDER_CONFIGS]
   if config is not None and config not in configs:
-    raise UserError(f"{name} has no config {config!r}{did_you_mean(config, configs)}; choose one "
-                    f"of {', '.join(configs) or 'none: leave it out'}.")
-  return builder(data_dir=data_dir or default_data_dir(), config=config, manual_dir=manual_dir)
+    raise UserError(f"{name} has no config {config!r}{did_you_mean(config, configs)}: choose one "
+                    f"of {', '.join(configs) or 'none, leave it out'}")
+  return builder, config
 
 
 def is_complete(builder):
@@ -68,17 +71,37 @@ def is_complete(builder):
                               for split in splits for path in split.filepaths)
 
 
-def _remove_remains(builder):
-  """Deletes what a build that was killed has left behind."""
-  folder = pathlib.Path(builder.data_dir)
+def _folder(name, config, data_dir):
+  """Where a data set goes; a builder would read, and stumble over, what lies there."""
+  builder, config = _find(name, config)
+  root = pathlib.Path(data_dir or default_data_dir()).expanduser()
+  config = config or builder.DEFAULT_BUILDER_CONFIG_NAME or ""
+  return root / builder.name / config / str(builder.VERSION)
+
+
+def _complete(load):
+  """The builder, or None where there is no complete data set."""
+  try:
+    builder = load()
+    if not is_complete(builder):
+      return None
+    tfds.builder_from_directory(builder.data_dir)  # reads files that a builder does not look at
+    return builder
+  except UserError:
+    raise
+  except Exception:  # what TFDS raises over a damaged description; one of ours comes again
+    return None
+
+
+def _remove_remains(folder):
+  """Deletes what a build that was killed, or damage, has left behind."""
   for path in (folder, *folder.parent.glob(f"incomplete.*_{folder.name}")):
     shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def _alone(builder):
-  """Lets one process at a time build a data set; the system frees the lock of a killed one."""
-  folder = pathlib.Path(builder.data_dir).parent
+def _alone(folder):
+  """Lets one process at a time build in `folder`; the system frees the lock of a killed one."""
   folder.mkdir(parents=True, exist_ok=True)
   with open(folder / ".lock", "w") as lock:
     with contextlib.suppress(OSError):  # some network file systems have no locks
@@ -91,6 +114,8 @@ def _build(builder, manual_dir):
   with contextlib.redirect_stdout(io.StringIO()):
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(
       manual_dir=manual_dir, try_download_gcs=False))
+  digest.write(builder.data_dir)
+  # The last file: without it, a build counts as killed.
   (pathlib.Path(builder.data_dir) / _SOURCE).write_text(builder.source_digest())
 
 
@@ -105,12 +130,13 @@ def prepare(name, config=None, data_dir=None, manual_dir=None):
   def load():
     return load_builder(name, config, data_dir, manual_dir)
 
-  if is_complete(builder := load()):
+  if builder := _complete(load):
     return builder, False
-  with _alone(builder):
-    if is_complete(builder := load()):  # another process has built it meanwhile
+  folder = _folder(name, config, data_dir)
+  with _alone(folder.parent):
+    if builder := _complete(load):  # another process has built it meanwhile
       return builder, False
-    _remove_remains(builder)
+    _remove_remains(folder)
     _build(builder := load(), manual_dir)  # anew: the remains may have described another state
   return builder, True
 

@@ -4,8 +4,6 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-WINDOW = 16  # frames that one row of a feature stream sees
-
 
 def rows(dim, dtype=np.float16):
   """Feature for a `(n, *dim)` array of unknown `n`; `dim` is an int or a tuple.

@@ -11,7 +11,10 @@ _NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class UserError(Exception):
-  """A mistake of the user's; its text is one sentence that says what to do."""
+  """A mistake of the user's; its text is one sentence that says what to do.
+
+  It is printed behind "error: ", so it begins in lower case and ends without a full stop.
+  """
 
 
 @contextlib.contextmanager

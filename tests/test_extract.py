@@ -1,8 +1,11 @@
+import errno
+import os
+
 import jax
 import numpy as np
 import pytest
 
-from sign_jax import extract, sign_encoder
+from sign_jax import errors, extract, sign_encoder
 from sign_jax.data import feature_files, video
 from sign_jax.errors import UserError
 from tests.videos import render, truncate
@@ -61,6 +64,29 @@ def test_resumes_what_is_missing_or_truncated_only(folder, encoder):
   for name, feature in before.items():
     np.testing.assert_array_equal(read(folder, name).feature, feature)
   assert times == {name: (folder / f"out/{name}.npz").stat().st_mtime_ns for name in times}
+
+
+def bad_zip(path):
+  path.write_bytes(b"PK\x03\x04" + bytes(200))
+
+
+def no_frames(path):
+  content = feature_files.read(path)
+  np.savez(path, **content._replace(num_frames=0)._asdict())
+
+
+def absurd_length(path):
+  content = feature_files.read(path)
+  np.savez(path, **content._replace(num_frames=2**31 - 1, stride=8)._asdict())
+
+
+@pytest.mark.parametrize("spoil", [bad_zip, no_frames, absurd_length])
+def test_a_bad_file_is_done_again(folder, encoder, spoil):
+  run(folder, encoder)
+  before = read(folder, "b").feature
+  spoil(folder / "out/b.npz")
+  assert run(folder, encoder).done == ["b.mp4"]
+  np.testing.assert_array_equal(read(folder, "b").feature, before)
 
 
 def test_survives_being_killed(folder, encoder):
@@ -170,6 +196,39 @@ def test_weights_are_asked_for_in_one_sentence(folder, capsys, options, words):
   assert end.value.code == 1
   error = capsys.readouterr().err
   assert words in error and error.startswith("error: ") and error.count("\n") == 1
+
+
+def test_a_full_disk_ends_with_one_sentence(folder, encoder, capsys, monkeypatch):
+  def full_disk(file, **arrays):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+  monkeypatch.setattr(np, "savez", full_disk)
+  monkeypatch.setattr(extract, "_load", lambda args: encoder)
+  with pytest.raises(SystemExit) as end:
+    command(folder, "--random_weights", "--stride", "16")
+  assert end.value.code == 1
+  error = capsys.readouterr().err.splitlines()[-1]
+  assert error.startswith(f"error: there is no room for {folder}/out/a.npz (No space left")
+  assert not list((folder / "out").rglob("*.*"))
+
+
+@pytest.mark.parametrize("code", ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM"])
+@pytest.mark.parametrize("filename", [None, "some/file"])
+def test_what_the_system_refuses_is_one_sentence(capsys, code, filename):
+  number = getattr(errno, code)
+  with pytest.raises(SystemExit) as end, errors.one_sentence():
+    raise OSError(number, os.strerror(number), filename)
+  assert end.value.code == 1
+  error = capsys.readouterr().err
+  assert error.startswith("error: ") and error.count("\n") == 1
+  assert os.strerror(number) in error and (filename or "a file") in error
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken", "a"), OSError("text")])
+def test_other_errors_of_the_system_keep_their_stack_trace(error):
+  with pytest.raises(OSError) as caught, errors.one_sentence():
+    raise error
+  assert caught.value is error
 
 
 def test_random_weights_tell_clips_apart():

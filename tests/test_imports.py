@@ -13,7 +13,7 @@ ALLOWED = {
     "models": {"ops", "modules"},
     "metrics": set(),
     "data": set(),
-    "weights": {"modules", "models"},
+    "weights": {"data", "modules", "models"},
     "tasks": {"ops", "modules", "models", "metrics", "data", "weights"},
     "train": set(),
 }

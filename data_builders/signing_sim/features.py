@@ -13,9 +13,9 @@ import functools
 
 import numpy as np
 
-from data_builders.schema import WINDOW
 from data_builders.signing_sim import exact, skeleton
 from data_builders.signing_sim.rng import Random
+from sign_jax.data.video import WINDOW, window_starts
 
 _SEED = 33  # the projection is part of the corpus version, not of its seed
 _MOTION_GRID, _PROJECTION_GRID = 2.0 ** -10, 2.0 ** -8
@@ -40,12 +40,6 @@ STREAMS = {
   "agnostic": Stream(relative=False, signer=0.1, background=0.1, noise=0.12),
   "aware": Stream(relative=True, signer=0.05, background=0.05, noise=0.09),
 }
-
-
-def window_starts(frames, stride):
-  """First frame of every window of 16: every `stride` frames, and one that ends the video."""
-  last = max(frames - WINDOW, 0)
-  return np.unique(np.append(np.arange(0, last, stride), last))
 
 
 def _relative(points, signer):

@@ -133,7 +133,7 @@ def lookalike_pairs(share=0.12):
   """
   most = 2 * (len(_RELATED) + len(_UNRELATED)) / len(GLOSSES)
   if not 0 <= share <= most:
-    raise UserError(f"The share of look-alike glosses is {share}; choose 0 to {most:.2f}.")
+    raise UserError(f"the share of look-alike glosses is {share}: choose 0 to {most:.2f}")
   pairs = int(share * len(GLOSSES) / 2 + 0.5)
   related, unrelated = _RELATED[:pairs // 2], _UNRELATED[:pairs - pairs // 2]
   return (tuple((a, b, True) for a, b in related)

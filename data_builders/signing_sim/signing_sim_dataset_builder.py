@@ -7,6 +7,7 @@ import tensorflow_datasets as tfds
 
 from data_builders import schema
 from data_builders.signing_sim import corpus, features, skeleton
+from sign_jax.data.video import WINDOW
 
 _DESCRIPTION = f"""
 A simulator of signed sentences, generated from a seed. It is not a sign language: its signs,
@@ -15,7 +16,7 @@ grammar and signers are invented, and numbers measured on it say nothing about a
 Every video has English text, glosses with their first and last frame (inclusive), {corpus.FPS:g}
 FPS COCO-WholeBody poses (x and y in pixels of a {skeleton.CANVAS} x {skeleton.CANVAS} canvas,
 confidence; below 0.3 where a joint is dropped or outside) and two feature streams with one row per
-window of {schema.WINDOW} frames.
+window of {WINDOW} frames.
 """.strip()
 
 

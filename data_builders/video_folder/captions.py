@@ -4,6 +4,7 @@ import zlib
 from typing import NamedTuple
 
 from sign_jax.data import csv_table
+from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError, did_you_mean
 
 SPLITS = ("train", "validation", "test")
@@ -17,7 +18,7 @@ class Clip(NamedTuple):
   line: int
   video: str  # path relative to the folder of the videos
   sentence: str  # with single spaces
-  sentence_id: str  # the same for the same sentence
+  sentence_id: str  # the same for sentences that the tokenizer does not tell apart
   signer: str  # "" where the table does not say
   split: str | None  # None where the table has no column for it
 
@@ -37,17 +38,18 @@ def read(path):
     [`Clip`], in the order of the table.
 
   Raises:
-    UserError: names the line: no such file, missing columns, no rows, an empty sentence, an
-      unknown split, a path that leaves the folder, a video that has two rows.
+    UserError: names the line: no such file, missing columns, no rows, a sentence without
+      text, an unknown split, a path that leaves the folder, a video that has two rows.
   """
   clips, numbers, lines = [], {}, {}
   for line, row in csv_table.read(path, ["video", "sentence"]):
     where = f"{path}, line {line}"
     csv_table.check_inside(row["video"], where)
     sentence = " ".join(row["sentence"].split())
-    if not sentence:
+    cleaned = clean(sentence)
+    if not cleaned:  # "&nbsp;" too has nothing to read
       raise UserError(f"{where}: {row['video']} has no sentence, write one or remove the row")
-    sentence_id = f"sentence_{numbers.setdefault(sentence, len(numbers)):05d}"
+    sentence_id = f"sentence_{numbers.setdefault(cleaned, len(numbers)):05d}"
     split = _split(row["split"], where) if "split" in row else None
     clip = Clip(line, row["video"], sentence, sentence_id, row.get("signer", ""), split)
     first = lines.setdefault(clip.video_id, line)
@@ -60,11 +62,27 @@ def read(path):
 
 
 def by_split(clips):
-  """{split: clips} as the table says; without a column `split`, all clips in all three splits."""
+  """{split: clips} as the table says; without a column `split`, all clips in all three splits.
+
+  Raises:
+    UserError: a split without rows.
+  """
   if clips[0].split is None:
     return dict.fromkeys(SPLITS, clips)
   splits = {split: [clip for clip in clips if clip.split == split] for split in SPLITS}
-  return {split: members for split, members in splits.items() if members}
+  if empty := _empty(splits):
+    raise UserError(
+      f"the column split has no rows for {empty}, and training needs all three splits: add rows, "
+      "leave out the column, or build video_folder/hash_split"
+    )
+  return splits
+
+
+def count_leaks(splits):
+  """How many sentences of validation and test are sentences of train too."""
+  train = {clip.sentence_id for clip in splits["train"]}
+  others = (clip.sentence_id for split in SPLITS[1:] for clip in splits[split])
+  return len(train.intersection(others))
 
 
 def by_hash(clips):
@@ -77,16 +95,19 @@ def by_hash(clips):
   """
   splits = {split: [] for split in SPLITS}
   for clip in clips:
-    bucket = zlib.crc32(clip.sentence.encode()) % 100
+    bucket = zlib.crc32(clean(clip.sentence).encode()) % 100
     is_test, is_validation = bucket < TEST_SHARE, bucket < TEST_SHARE + VALIDATION_SHARE
     splits["test" if is_test else "validation" if is_validation else "train"].append(clip)
-  empty = [split for split, members in splits.items() if not members]
-  if empty:
+  if empty := _empty(splits):
     raise UserError(
-      f"{len(clips)} rows are too few for hash_split (nothing is left for {' and '.join(empty)}), "
-      "add rows, or write a column split"
+      f"{len(clips)} rows are too few for hash_split (nothing is left for {empty}), add rows, or "
+      "write a column split"
     )
   return splits
+
+
+def _empty(splits):
+  return " and ".join(split for split, members in splits.items() if not members)
 
 
 def _split(name, where):

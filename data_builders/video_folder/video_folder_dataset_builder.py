@@ -27,6 +27,10 @@ SAME_ROWS = (
   "The table has no column `split`: train, validation and test hold the same rows, which checks "
   "the path and is no result."
 )
+LEAKS = (
+  "The train split holds {count} of the sentences of validation and test: results do not say how "
+  "well new sentences are found."
+)
 
 
 class Builder(schema.RetrievalBuilder):
@@ -119,4 +123,7 @@ class Builder(schema.RetrievalBuilder):
 
   @property
   def _warnings(self):
-    return [SAME_ROWS] if self._splits.get("train") is self._splits.get("test") else []
+    if self._splits["train"] is self._splits["test"]:
+      return [SAME_ROWS]
+    count = captions.count_leaks(self._splits)
+    return [LEAKS.format(count=count)] if count else []

@@ -10,7 +10,6 @@ from sign_jax.errors import UserError
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
-DIGEST_FILE = "records.sha256"
 
 
 def default_data_dir():

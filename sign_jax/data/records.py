@@ -5,10 +5,10 @@ import functools
 import hashlib
 import json
 import pathlib
-import re
 
 import tensorflow_datasets as tfds
 
+from sign_jax.data import digest
 from sign_jax.data import folder as folders
 from sign_jax.errors import UserError, did_you_mean
 
@@ -132,30 +132,9 @@ def fingerprint(name, data_dir=None):
       # The rest of the file (module name, description) may differ between equal builds.
       "info": {key: info.get(key) for key in ("name", "configName", "version", "splits")},
       "features": json.loads((folder / folders.FEATURES_FILE).read_text()),
-      "records": _recorded_digest(folder) or _digest(folder),
+      "records": digest.read(folder),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-def write_digest(folder):
-  """Notes the digest of a folder's records, so that `fingerprint` need not read them each time."""
-  (pathlib.Path(folder) / folders.DIGEST_FILE).write_text(_digest(folder))
-
-
-def _recorded_digest(folder):
-  """None where a build before there were digests, or TFDS alone, has made the records."""
-  path = folder / folders.DIGEST_FILE
-  text = path.read_text() if path.is_file() else ""
-  return text if re.fullmatch("[0-9a-f]{64}", text) else None
-
-
-def _digest(folder):
-  """Of the names and bytes of all record files: lengths alone do not follow a changed caption."""
-  digest = hashlib.sha256()
-  for path in sorted(pathlib.Path(folder).glob("*record-*")):
-    with path.open("rb") as file:
-      digest.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-  return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -42,13 +42,18 @@ def test_a_missing_file_is_named(tmp_path):
     csv_table.read(tmp_path / "none.csv", ["video"])
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "folder/a.mp4", "a..b.mp4", "übung (1).mp4"])
+@pytest.mark.parametrize(
+  "name",
+  ["a.mp4", "folder/a.mp4", "a..b.mp4", "übung (1).mp4", "./a.mp4", "x" * 247 + ".mp4"],
+)
 def test_names_inside_the_folder_are_fine(name):
   csv_table.check_inside(name, "line 2")
 
 
 @pytest.mark.parametrize(
-  "name", ["", "/a.mp4", "../a.mp4", "a/../../b.mp4", "..", "C:\\a.mp4", "\\\\host\\a", "a\0b"]
+  "name",
+  ["", "/a.mp4", "../a.mp4", "a/../../b.mp4", "..", "C:\\a.mp4", "\\\\host\\a", "a\0b"]
+  + [".", "a/", "a/.", "/", "é" * 124 + ".mp4", "x" * 300 + "/a.mp4"],
 )
 def test_names_that_leave_the_folder_are_refused(name):
   with pytest.raises(UserError, match="line 2"):

@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 
@@ -38,11 +40,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
   def full_disk(file, **arrays):
     file.write(b"half")
-    raise OSError("no space left")
+    raise OSError(errno.ENOSPC, "no space left")
 
   monkeypatch.setattr(np, "savez", full_disk)
-  with pytest.raises(OSError, match="no space"):
+  with pytest.raises(OSError, match="no space") as caught:
     feature_files.write(path, content(stride=2))
+  assert caught.value.filename == path
   assert feature_files.read(path).stride == 1
   assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
 
@@ -62,6 +65,7 @@ def test_reading_refuses_truncated_files(tmp_path, share):
     (np.zeros((0, 4), np.float32), "shape"),
     (np.zeros((3, 4), np.int64), "int64"),
     (np.full((3, 4), np.nan, np.float32), "not finite"),
+    (np.zeros(3, [("a", "f4")]), "shape"),
     (np.array([[{}]], dtype=object), "no complete feature file"),
   ],
 )
@@ -69,6 +73,34 @@ def test_reading_refuses_wrong_features(tmp_path, feature, words):
   np.savez(tmp_path / "a.npz", **content(feature=feature)._asdict())
   with pytest.raises(UserError, match=words):
     feature_files.read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+  ("changes", "words"),
+  [
+    ({"num_frames": 0}, "states 0 frames"),
+    ({"num_frames": 2**31}, "states 2147483648 frames"),
+    ({"num_frames": np.inf}, "no complete feature file"),
+    ({"num_frames": [1, 2]}, "no complete feature file"),
+    ({"num_frames": "many"}, "no complete feature file"),
+    ({"stride": 0}, "a stride of 0"),
+    ({"stride": -1}, "a stride of -1"),
+    ({"fps": np.nan}, "states nan frames per second"),
+    ({"fps": np.inf}, "states inf frames per second"),
+    ({"fps": -25.0}, "states -25.0 frames per second"),
+  ],
+)
+def test_reading_refuses_wrong_numbers(tmp_path, changes, words):
+  np.savez(tmp_path / "a.npz", **content(**changes)._asdict())
+  with pytest.raises(UserError, match=f"a.npz.*{words}.*sign_jax.extract") as caught:
+    feature_files.read(tmp_path / "a.npz")
+  assert "\n" not in str(caught.value)
+
+
+def test_a_name_may_be_as_long_as_a_file_system_takes(tmp_path):
+  path = tmp_path / f"{'a' * 251}.npz"
+  feature_files.write(path, content())
+  assert feature_files.read(path).num_frames == 18
 
 
 def test_reading_names_missing_files_and_entries(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sign_jax.data import pipeline
-from sign_jax.data.sampling import pad_features
+from sign_jax.data.sampling import sample_indices
 from sign_jax.data.source import RetrievalSplit
 from sign_jax.data.tokenizer import END, START, tokenize
 from sign_jax.errors import UserError
@@ -41,6 +41,13 @@ def assert_equal(some, others):
       np.testing.assert_array_equal(one[key], other[key])
 
 
+def padded(features, length):
+  """The rows that should be in a batch, and which of them are real."""
+  kept = features[sample_indices(len(features), length)]
+  rows = np.concatenate([kept, np.zeros((length - len(kept), features.shape[1]), np.float32)])
+  return rows, np.arange(length) < len(kept)
+
+
 def sentences_of(split, batch):
   """Index of every row's sentence: the tests' captions differ in their number."""
   ids = np.stack([tokenize(text, 8) for text in split.sentence_texts])
@@ -50,7 +57,7 @@ def sentences_of(split, batch):
 def videos_of(split, batch):
   """Index of every row's video."""
   combined = [
-    pad_features(pipeline.combine(split.features(v)), 5)[0] for v in range(split.num_videos)
+    padded(pipeline.combine(split.features(v)), 5)[0] for v in range(split.num_videos)
   ]
   return [int(np.argmin([np.abs(c - row).sum() for c in combined])) for row in batch["video"]]
 
@@ -70,7 +77,7 @@ def test_rows_pair_a_sentence_with_one_of_its_videos(split):
     for sentence, video in zip(sentences_of(split, batch), videos_of(split, batch), strict=True):
       assert video in split.videos_of_sentence[sentence]
     for row, video in enumerate(videos_of(split, batch)):
-      rows, valid = pad_features(pipeline.combine(split.features(video)), 5)
+      rows, valid = padded(pipeline.combine(split.features(video)), 5)
       np.testing.assert_array_equal(batch["video"][row], rows)
       np.testing.assert_array_equal(batch["video_valid"][row], valid)
 
@@ -142,7 +149,7 @@ def test_evaluation_shows_everything_once_in_order(split, batch_size):
   assert {len(batch["mask"]) for batch in videos + texts} == {batch_size}
   assert all(batch["video_valid"].any(1).all() for batch in videos)
   valid = np.concatenate([batch["video"][batch["mask"]] for batch in videos])
-  expected = [pad_features(pipeline.combine(split.features(v)), 5)[0] for v in range(25)]
+  expected = [padded(pipeline.combine(split.features(v)), 5)[0] for v in range(25)]
   np.testing.assert_array_equal(valid, expected)
   ids = np.concatenate([batch["text"][batch["mask"]] for batch in texts])
   np.testing.assert_array_equal(ids, [tokenize(text, 8) for text in split.sentence_texts])
@@ -183,7 +190,7 @@ def test_batches_have_the_combined_width(split, mode, dim):
 @pytest.mark.parametrize(
   "options, sentence",
   [
-    ({"batch_size": 11}, "batch of 11 .* only 10"),
+    ({"batch_size": 11}, "^a batch of 11 .* only 10"),
     ({"shard_count": 3}, "4 does not divide among 3"),
     ({"combine": "mean"}, "'mean' is unknown"),
   ],

@@ -148,7 +148,7 @@ NOT_FINITE = np.full((5, tiny.DIM), np.nan, np.float16)
 @pytest.mark.parametrize(
   "field, value, sentence",
   [
-    ("text", " &nbsp; ", "Sentence 'sentence_4'.*no text"),
+    ("text", " &nbsp; ", "^sentence 'sentence_4'.*no text"),
     ("aware", np.zeros((3, tiny.DIM), np.float16), "'video_4'.*agnostic 5, aware 3"),
     ("agnostic", NOT_FINITE, "'video_4'.*not all finite"),
     ("agnostic", np.zeros((0, tiny.DIM), np.float16), "'video_4'.*no features"),
@@ -174,6 +174,84 @@ def test_the_fingerprint_follows_the_data_not_the_place(tmp_path, data_dir):
   assert first == source.fingerprint("tiny", tmp_path / "copy")
   tiny.build(tmp_path, {"train": tiny.clips(16), "test": tiny.clips(6, 5, seed=1)})
   assert first != source.fingerprint("tiny", tmp_path)
+
+
+@pytest.mark.parametrize("field", ["text", "aware"])
+def test_the_fingerprint_follows_captions_and_features(tmp_path, field):
+  value = {"text": "caption number 4 has wards", "aware": np.ones((5, tiny.DIM), np.float16)}[field]
+  sizes = set()
+  for name, examples in [("a", tiny.clips()), ("b", spoilt(field, value))]:
+    folder = built(tmp_path / name, examples)
+    sizes.add(next((folder / "tiny/1.0.0").glob("*record-*")).stat().st_size)
+  assert len(sizes) == 1  # ArrayRecord pads its files
+  assert source.fingerprint("tiny", tmp_path / "a") != source.fingerprint("tiny", tmp_path / "b")
+
+
+def read_all(folder):
+  split = source.RetrievalSplit("tiny", "train", folder, cache_bytes=0)
+  for index in range(split.num_videos):
+    split.features(index)
+
+
+def flip(content, at):
+  return content[:at] + bytes(byte ^ 255 for byte in content[at : at + 40]) + content[at + 40 :]
+
+
+@pytest.mark.parametrize(
+  "name, damage",
+  [
+    ("*train*record-*", lambda content: b""),
+    ("*train*record-*", lambda content: content[:3000]),
+    ("*train*record-*", lambda content: bytes(70_000)),
+    ("*train*record-*", lambda content: flip(content, 70)),
+    ("*train*record-*", lambda content: flip(content, 200)),
+    ("*train*record-*", lambda content: flip(content, 1500)),
+    ("*train*record-*", lambda content: flip(content, len(content) // 2)),
+    ("dataset_info.json", lambda content: b""),
+    ("dataset_info.json", lambda content: b"[]"),
+    ("dataset_info.json", lambda content: content[:100]),
+    ("dataset_info.json", lambda content: b"\xff" + content),
+    ("features.json", lambda content: b"{}"),
+    ("features.json", lambda content: content[:100]),
+  ],
+)
+def test_damage_ends_with_one_sentence(tmp_path, data_dir, name, damage):
+  folder = shutil.copytree(data_dir, tmp_path / "copy")
+  (path,) = (folder / "tiny/1.0.0").glob(name)
+  path.write_bytes(damage(path.read_bytes()))
+  with pytest.raises(UserError, match="is damaged .*: delete this folder and build") as caught:
+    read_all(folder)
+  assert str(path.parent) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+def test_the_fingerprint_of_a_damaged_description(tmp_path, data_dir, name):
+  folder = shutil.copytree(data_dir, tmp_path / "copy")
+  (folder / "tiny/1.0.0" / name).write_text("{")
+  with pytest.raises(UserError, match="is damaged"):
+    source.fingerprint("tiny", folder)
+
+
+def test_a_damaged_default_counts_as_none(tmp_path):
+  for config in ("large", "small"):
+    tiny.build(tmp_path, {"train": tiny.clips()}, config=config)
+  (tmp_path / "tiny" / ".config" / "metadata.json").write_text("{")
+  with pytest.raises(UserError, match="several configurations: write one of tiny/large, tiny/smal"):
+    source.open_split("tiny", "train", tmp_path)
+
+
+@pytest.mark.parametrize("part", ["train[", "train[:x]", "train[5:2", "train[]"])
+def test_what_is_no_part_of_a_split_is_refused(data_dir, part):
+  with pytest.raises(UserError, match="is no part of a split"):
+    source.open_split("tiny", part, data_dir)
+
+
+def test_videos_of_one_sentence_have_one_text(tmp_path):
+  folder = built(tmp_path / "same", spoilt("text", " Caption number 4  has WORDS"))
+  assert source.RetrievalSplit("tiny", "train", folder).num_sentences == 10
+  folder = built(tmp_path / "other", spoilt("text", "something else"))
+  with pytest.raises(UserError, match="^sentence 'sentence_4' of 'tiny:1.0.0' has different texts"):
+    source.RetrievalSplit("tiny", "train", folder)
 
 
 def test_opening_is_silent_and_needs_neither_tensorflow_nor_jax(data_dir):

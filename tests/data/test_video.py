@@ -136,6 +136,40 @@ def test_what_is_no_video_is_refused(tmp_path):
   assert_refused(tmp_path, "does not exist")
 
 
+CONCAT = "ffconcat version 1.0\nfile secret.mp4\n"
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsecret.ts\n#EXT-X-ENDLIST\n"
+
+
+@pytest.mark.parametrize(
+  ("name", "script"),
+  [("a.mp4", CONCAT), ("a.mkv", CONCAT), ("a.mp4", PLAYLIST), ("a.m3u8", PLAYLIST)],
+)
+def test_scripts_that_name_other_files_are_refused(tmp_path, name, script):
+  for secret in ("secret.mp4", "secret.ts"):
+    render(tmp_path / secret, 5, codec="mpeg2video")
+  (tmp_path / name).write_text(script)
+  assert_refused(tmp_path / name, "no video or a damaged one")
+  with pytest.raises(VideoError):
+    video.probe(tmp_path / name)
+
+
+def test_a_name_that_looks_like_a_protocol_is_a_file(tmp_path, monkeypatch):
+  render(tmp_path / "secret.mpg", 5, codec="mpeg2video")
+  render(tmp_path / "a.mp4", 3).rename(tmp_path / "concat:secret.mpg")
+  monkeypatch.chdir(tmp_path)
+  assert len(read_all("concat:secret.mpg")) == 3
+
+
+CODECS = {".webm": "libvpx", ".wmv": "wmv2", ".flv": "flv", ".mpg": "mpeg2video"}
+
+
+@pytest.mark.parametrize("extension", [*video.EXTENSIONS, ".ts"])
+def test_every_extension_is_read(tmp_path, extension):
+  path = render(tmp_path / f"a{extension}", 9, codec=CODECS.get(extension, "mpeg4"))
+  path = path.rename(path.with_suffix(".mp4"))  # what counts is the content
+  assert len(read_all(path)) == 9
+
+
 def test_sound_alone_is_refused(tmp_path):
   av = pytest.importorskip("av")
   with av.open(str(tmp_path / "a.mp4"), "w") as container:

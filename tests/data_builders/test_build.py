@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from data_builders import build, schema
 from data_builders.signing_sim import corpus, signing_sim_dataset_builder
+from sign_jax.data import records
 from sign_jax.errors import UserError
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -118,7 +120,9 @@ def test_data_dir_defaults_to_the_environment(monkeypatch, tmp_path):
   monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
   assert build.load_builder("signing_sim/tiny").data_dir.startswith(str(tmp_path))
   monkeypatch.delenv("TFDS_DATA_DIR")
-  assert build.default_data_dir() == str(pathlib.Path.home() / "tensorflow_datasets")
+  monkeypatch.setenv("HOME", str(tmp_path / "home"))
+  folder = str(tmp_path / "home" / "tensorflow_datasets")
+  assert build.load_builder("signing_sim/tiny").data_dir.startswith(folder)
 
 
 def test_small_is_the_default_and_takes_under_150_mb(tmp_path):
@@ -133,11 +137,43 @@ def test_small_is_the_default_and_takes_under_150_mb(tmp_path):
   assert size / videos * all_videos < 150e6
 
 
+@pytest.mark.parametrize("content", ["", "{", "{}", "[]", "no JSON", "half"])
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json", "source.txt"])
+def test_a_damaged_description_is_built_again(tmp_path, tiny, name, content):
+  shutil.copytree(tiny[1], tmp_path / "copy")
+  path = tmp_path / "copy" / _FOLDER / name
+  whole = path.read_bytes()
+  path.write_bytes(whole[:len(whole) // 2] + b"\xff" if content == "half" else content.encode())
+  is_damaged = path.read_bytes() != whole  # an empty source.txt is what it should be
+  builder, built = build.prepare("signing_sim/tiny", data_dir=str(tmp_path / "copy"))
+  assert built == is_damaged and build.is_complete(builder)
+  assert path.read_bytes() == whole
+
+
+def test_every_data_set_goes_where_its_builder_says(tmp_path):
+  for name in ("signing_sim", "signing_sim/tiny"):
+    builder = build.load_builder(name, data_dir=tmp_path)
+    assert str(build._folder(name, None, tmp_path)) == builder.data_dir
+
+
+def test_the_build_notes_the_digest_of_equal_records(tmp_path, tiny):
+  build.prepare("signing_sim/tiny", data_dir=tmp_path)
+  fingerprints = {records.fingerprint("signing_sim/tiny", folder) for folder in (tmp_path, tiny[1])}
+  assert len(fingerprints) == 1
+  (tmp_path / _FOLDER / "records.sha256").unlink()  # as builds were before it was noted
+  assert build.prepare("signing_sim/tiny", data_dir=tmp_path)[1] is False
+  assert records.fingerprint("signing_sim/tiny", tmp_path) in fingerprints
+  (tmp_path / _FOLDER / "records.sha256").write_text("damaged")
+  assert records.fingerprint("signing_sim/tiny", tmp_path) in fingerprints
+  (tmp_path / _FOLDER / "records.sha256").write_text("0" * 64)  # it is read where it is there
+  assert records.fingerprint("signing_sim/tiny", tmp_path) not in fingerprints
+
+
 def test_a_users_mistake_inside_a_builder_stays_a_user_error(tmp_path, monkeypatch):
   def mistake(*_):
-    raise UserError("Do this instead.")
+    raise UserError("do this instead")
   monkeypatch.setattr(corpus, "example", mistake)
-  with pytest.raises(UserError, match="^Do this instead.$"):
+  with pytest.raises(UserError, match="^do this instead$"):
     build.prepare("signing_sim/tiny", data_dir=str(tmp_path))
 
 

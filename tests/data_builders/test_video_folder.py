@@ -5,6 +5,7 @@ from data_builders import build
 from data_builders.video_folder import captions
 from sign_jax.data import feature_files
 from sign_jax.data.feature_files import FeatureFile
+from sign_jax.data.records import fingerprint
 from sign_jax.errors import UserError
 
 DIM = 8
@@ -106,6 +107,9 @@ def test_hash_split_of_too_few_rows(tmp_path):
   ("lines", "words"),
   [
     (["a.mp4, ,train"], "line 2: a.mp4 has no sentence"),
+    (["a.mp4,One,train", "b.mp4,&nbsp; ,train"], "line 3: b.mp4 has no sentence"),
+    ([".,One,train"], "line 2: '.' is no path inside"),
+    (["a.mp4,One,train", f"{'b' * 260}.mp4,Two,test"], "line 3: 'bbb.*' is longer than 251 bytes"),
     (["a.mp4,One,train", "b.mp4,Two,tset"], "line 3: unknown split 'tset' .did you mean 'test'"),
     (["a.mp4,One,train", "a.mp4,Two,test"], "line 3: a.mp4 has a row in line 2"),
     (["a.mp4,One,train", "a.mkv,Two,test"], "line 3: a.mkv has a row in line 2"),
@@ -179,17 +183,71 @@ def test_damaged_features_are_named_and_a_corrected_folder_builds(tmp_path):
 
 
 def test_a_changed_table_or_feature_file_is_built_again(tmp_path):
-  folder = manual_dir(tmp_path, ["a.mp4,hello there,train", "b.mp4,good bye,test"])
+  others = ["b.mp4,good bye,test", "c.mp4,good day,val"]
+  folder = manual_dir(tmp_path, ["a.mp4,hello there,train", *others])
 
   def prepared():
     return build.prepare("video_folder", None, tmp_path / "data", folder)
 
   assert prepared()[1] and not prepared()[1]
   (folder / "captions.csv").write_text(
-    "video,sentence,split\na.mp4,hello you,train\nb.mp4,good bye,test\n"
+    "\n".join(["video,sentence,split", "a.mp4,hello theme,train", *others])
   )
   builder, built_now = prepared()
   assert built_now
-  assert examples(builder, "train")["a"]["text"].decode() == "hello you"
+  assert examples(builder, "train")["a"]["text"].decode() == "hello theme"
   write_features(folder / "features", "a.mp4", num_frames=17)
   assert prepared()[1] and not prepared()[1]
+
+
+def test_runs_do_not_resume_on_other_captions_or_features(tmp_path):
+  others = ["b.mp4,good bye,test", "c.mp4,good day,val"]
+  folder = manual_dir(tmp_path, ["a.mp4,hello there,train", *others])
+  fingerprints = []
+
+  def rebuild():
+    prepare(folder)
+    fingerprints.append(fingerprint("video_folder/default", folder / "tfds"))
+
+  rebuild()
+  manual_dir(tmp_path, ["a.mp4,hello theme,train", *others])
+  rebuild()
+  write_features(folder / "features", "a.mp4", feature=feature("other"))
+  rebuild()
+  write_features(folder / "features", "a.mp4", feature=feature("a.mp4"))
+  rebuild()
+  assert len(set(fingerprints)) == 3 and fingerprints[1] == fingerprints[3]
+
+
+def test_sentences_of_train_in_the_other_splits_are_counted(tmp_path, capsys):
+  lines = ["a.mp4,One &amp; two.,train", "b.mp4,Three.,train", "c.mp4,ONE & two.,val"]
+  lines += ["d.mp4,three.,test", "e.mp4,three.,test", "f.mp4,Four,test"]
+  builder = prepare(manual_dir(tmp_path, lines))
+  assert "holds 2 of the sentences" in capsys.readouterr().err
+  assert "holds 2 of the sentences" in builder.info.description
+  (train,), (test,) = (
+    {example["sentence_id"] for name, example in examples(builder, split).items() if name in "bde"}
+    for split in ("train", "test")
+  )
+  assert train == test
+
+
+def test_without_shared_sentences_there_is_no_warning(tmp_path, capsys):
+  prepare(manual_dir(tmp_path, ROWS))
+  assert "sentences" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["train", "validation", "test"])
+def test_a_split_without_rows_is_named(tmp_path, missing):
+  splits = [split for split in ("train", "validation", "test") if split != missing]
+  lines = [f"{split}.mp4,{split},{split}" for split in splits]
+  folder = manual_dir(tmp_path, lines)
+  with pytest.raises(UserError, match=f"no rows for {missing}, .*video_folder/hash_split$"):
+    prepare(folder)
+
+
+def test_hash_split_does_not_tell_spellings_apart(tmp_path):
+  lines = [f"{i}.mp4,{'SENTENCE' if i < 50 else 'sentence'}  {i % 50}" for i in range(100)]
+  path = manual_dir(tmp_path, lines, header="video,sentence") / "captions.csv"
+  splits = captions.by_hash(captions.read(path))
+  assert captions.count_leaks(splits) == 0 and len(splits["test"]) % 2 == 0
