@@ -9,11 +9,11 @@ import argparse
 import json
 import pathlib
 import sys
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
+from sign_jax.data import npz
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.golden import encoder, retrieval, seeded
 
@@ -59,9 +59,8 @@ def read_case(stem):
   """
   try:
     facts = json.loads(pathlib.Path(f"{stem}.json").read_text())
-    with np.load(f"{stem}.npz", allow_pickle=False) as archive:
-      arrays = {name: archive[name] for name in archive.files}
-  except (OSError, ValueError, zipfile.BadZipFile) as error:
+    arrays = npz.read(pathlib.Path(f"{stem}.npz"))
+  except (OSError, ValueError) as error:
     raise UserError(f"{stem}.json and {stem}.npz cannot both be read: {error}") from error
   if not isinstance(facts, dict) or "params" not in facts:
     raise UserError(f"{stem}.json is no golden case: it has no list `params`")

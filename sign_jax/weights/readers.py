@@ -5,10 +5,10 @@ import pathlib
 import pickle
 import re
 import warnings
-import zipfile
 
 import numpy as np
 
+from sign_jax.data import npz
 from sign_jax.errors import UserError
 from sign_jax.weights import faults, torch_archive
 
@@ -97,9 +97,8 @@ def _read_safetensors(path):
 
 def _read_npz(path):
   try:
-    with np.load(path, allow_pickle=False) as file:
-      return {name: file[name] for name in file.files}
-  except (ValueError, OSError, EOFError, MemoryError, AttributeError, zipfile.BadZipFile) as error:
+    return npz.read(pathlib.Path(path))
+  except OSError as error:
     raise faults.damaged(path, error) from error
 
 
