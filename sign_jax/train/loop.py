@@ -18,7 +18,8 @@ from sign_jax.train.state import TrainState
 
 def total_steps(task, config):
   """Updates of the whole run: `config.steps` where set, else whole epochs."""
-  return config.steps or config.epochs * task.steps_per_epoch
+  per_epoch = task.steps_per_epoch  # raises early when the data do not fill a batch
+  return config.steps or config.epochs * per_epoch
 
 
 def create_state(task, optimizer, seed):
