@@ -1,0 +1,54 @@
+"""What several tests share: a small data set, a finished run, compiled programs."""
+
+import jax
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+
+from data_builders import build
+from sign_jax.train import cache
+from tests import program
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+  """A folder of data sets that holds signing_sim/tiny."""
+  folder = tmp_path_factory.mktemp("data")
+  build.prepare("signing_sim/tiny", data_dir=str(folder))
+  return folder
+
+
+@pytest.fixture(scope="session")
+def cache_dir(pytestconfig):
+  """The folder of compiled programs, kept for the next time these tests run."""
+  return pytestconfig.cache.mkdir("xla")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_user_cache(cache_dir):
+  """Keeps programs that tests start away from the user's own folder of compiled programs."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache_dir))
+    yield
+
+
+@pytest.fixture(scope="module")
+def quick_compile(no_user_cache):
+  """Compiles without optimising, and only what the cache does not hold."""
+  compilation_cache.reset_cache()
+  cache.enable()
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+  jax.config.update("jax_disable_most_optimizations", True)
+  yield
+  jax.config.update("jax_compilation_cache_dir", None)
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+  jax.config.update("jax_disable_most_optimizations", False)
+  compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="session")
+def finished(data_dir, tmp_path_factory):
+  """(workdir, stdout) of a whole run of the program; not to be written to."""
+  workdir = tmp_path_factory.mktemp("finished") / "run"
+  status, out, error = program.train(program.arguments(workdir, data_dir))
+  assert status == 0, error
+  return workdir, out

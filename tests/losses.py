@@ -1,0 +1,73 @@
+"""Trains for ten steps on the devices there are: `python -m tests.losses FILE CHECKPOINTS`.
+
+FILE receives, for each system and mesh, losses and evaluation as JSON. On one device a checkpoint
+of step 5 is left in CHECKPOINTS; on several, training goes on from there.
+"""
+
+import json
+import pathlib
+import sys
+
+import jax
+
+from configs import common
+from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.train import cache
+from sign_jax.train.checkpoint import Checkpoints
+from sign_jax.train.loop import Trainer
+from tests import fakes, program
+
+STEPS, SAVED = 10, 5
+MESHES = {"data": {}, "fsdp+tensor": {"mesh.fsdp": 2, "mesh.tensor": 2}}
+
+
+def make_trainer(system, mesh):
+  config = common.retrieval_config(system, "signing_sim")
+  config.update_from_flattened_dict({
+      **program.SMALL_MODEL, "data.video_length": 12, "data.text_length": 12,
+      "batch_size": 8, "eval_batch_size": 16, "steps": STEPS, "seed": 7, **mesh,
+  })
+  dims = {"agnostic": 16, "aware": 16}
+  splits = fakes.splits(sentences=18, videos=21, windows=12, dims=dims)
+  return Trainer(Retrieval(config, splits), config)
+
+
+def train(trainer, state, first, after=None):
+  """{"loss": of the steps from `first` on, "evaluation": {...}, "similarity": [[...]]}."""
+  losses, batches = [], trainer.task.train_batches(first)
+  for step in range(first, STEPS):
+    state, metrics = trainer.step(state, next(batches))
+    losses.append(float(metrics["loss"]))
+    if after:
+      after(step + 1, state)
+  with jax.set_mesh(trainer.mesh):
+    scores = trainer.task.similarity(state.variables, "test", trainer.place)
+  evaluation = trainer.evaluate(state.variables, "test")
+  return {"loss": losses, "evaluation": evaluation, "similarity": scores.tolist()}
+
+
+def run(folder):
+  """{name: what `train` returns} for all systems and meshes."""
+  results, checkpoints = {}, Checkpoints(folder)
+
+  def save(step, state):
+    if step == SAVED:
+      checkpoints.save_last(step, state, {})
+
+  several = jax.device_count() > 1
+  for system in ("upret", "cico"):
+    for mesh in MESHES if several else ("data",):
+      trainer = make_trainer(system, MESHES[mesh])
+      saving = save if system == "upret" and not several else None
+      results[f"{system} {mesh}"] = train(trainer, trainer.create(), 0, saving)
+      if system == "upret" and several:
+        state, _ = checkpoints.restore_last(trainer.target)
+        results[f"resumed {mesh}"] = train(trainer, state, int(state.step))
+  checkpoints.close()
+  return results
+
+
+if __name__ == "__main__":
+  cache.enable()
+  file, folder = map(pathlib.Path, sys.argv[1:])
+  file.write_text(json.dumps(run(folder)))

@@ -1,0 +1,103 @@
+"""Runs of the training program, small enough for tests."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from absl import flags
+
+from sign_jax import main as program
+from sign_jax.errors import one_sentence
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+SMALL_MODEL = {
+    "model.embed_dim": 32,
+    "model.video.width": 32, "model.video.layers": 1, "model.video.heads": 2,
+    "model.text.width": 32, "model.text.layers": 1, "model.text.heads": 2,
+    "model.dtype": "float32",
+}
+SMALL = {
+    **SMALL_MODEL,
+    "data.name": "signing_sim/tiny", "data.video_length": 16, "data.text_length": 12,
+    "batch_size": 8, "eval_batch_size": 8, "steps": 60, "eval_every": 12, "log_every": 1,
+}
+
+
+def arguments(workdir, data_dir, system="upret", **settings):
+  """A command line for a small run; `settings` with "__" for dots."""
+  settings = {key.replace("__", "."): value for key, value in settings.items()}
+  settings = {**SMALL, "data.data_dir": data_dir, **settings}
+  return [
+      f"--config=configs/{system}.py", f"--workdir={workdir}",
+      *(f"--config.{key}={value}" for key, value in settings.items()),
+  ]
+
+
+def environment(devices=1):
+  """Of a child process: CPU devices, quick to compile for."""
+  return {
+      **os.environ,
+      "JAX_PLATFORMS": "cpu",
+      "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+      "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+  }
+
+
+def start(*args, devices=1):
+  """`python -m ARGS` as a child process, with its output in pipes."""
+  return subprocess.Popen(
+      [sys.executable, "-m", *map(str, args)], cwd=ROOT, env=environment(devices), text=True,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+  )
+
+
+def run(*args, devices=1):
+  """(exit status, stdout, stderr) of `python -m ARGS`."""
+  child = start(*args, devices=devices)
+  out, error = child.communicate()
+  return child.returncode, out, error
+
+
+def train(args, devices=1):
+  """`run` of the training program."""
+  return run("sign_jax.main", *args, devices=devices)
+
+
+@contextlib.contextmanager
+def command_line(monkeypatch, *args):
+  """Yields argv; afterwards puts back the flags that were parsed from it."""
+  argv = ["sign_jax.main", *map(str, args)]
+  monkeypatch.setattr(sys, "argv", argv)  # ml_collections looks for overrides there
+  monkeypatch.chdir(ROOT)
+  was_parsed = flags.FLAGS.is_parsed()
+  try:
+    yield argv
+  finally:
+    for name in list(flags.FLAGS):
+      if name.startswith("config."):
+        delattr(flags.FLAGS, name)
+      elif name in ("config", "workdir", "mode"):
+        flags.FLAGS[name].unparse()
+    if not was_parsed:
+      flags.FLAGS.unparse_flags()
+
+
+def call(monkeypatch, *args):
+  """The program in this process; returns its results."""
+  with command_line(monkeypatch, *args) as argv, one_sentence():
+    return program.main(argv)
+
+
+def parse(monkeypatch, *args):
+  """The configuration that a command line describes."""
+  with command_line(monkeypatch, "--workdir=unused", *args) as argv:
+    return program.parse(argv)[0]
+
+
+def metrics(workdir):
+  """The objects of metrics.jsonl."""
+  return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]

@@ -1,0 +1,177 @@
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs.common import retrieval_config
+from sign_jax.data import pipeline
+from sign_jax.errors import UserError
+from sign_jax.metrics.retrieval import retrieval_metrics
+from sign_jax.models.build import build
+from sign_jax.tasks.retrieval import Retrieval
+from tests import fakes, program
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+SENTENCES, VIDEOS = 6, 9
+
+
+def config(system="cico", **changes):
+  values = retrieval_config(system, "signing_sim")
+  values.update_from_flattened_dict({
+      **program.SMALL_MODEL, "data.video_length": 8, "data.text_length": 10, "batch_size": 4,
+      "eval_batch_size": 4, **{key.replace("__", "."): value for key, value in changes.items()},
+  })
+  return values
+
+
+def splits():
+  dims = {"agnostic": 8, "aware": 8}
+  return fakes.splits(sentences=SENTENCES, videos=VIDEOS, windows=12, dims=dims)
+
+
+def place(batch):
+  return batch
+
+
+@pytest.fixture(scope="module", params=["cico", "upret"])
+def system(request):
+  return request.param
+
+
+@pytest.fixture(scope="module")
+def variables(system):
+  """Random variables, large enough that scores differ."""
+  rng = np.random.default_rng(1)
+  shapes = jax.eval_shape(Retrieval(config(system), splits()).init, jax.random.key(0))
+  return jax.tree.map(lambda x: 0.3 * rng.standard_normal(x.shape, np.float32), shapes)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(system, variables):
+  """(videos, sentences) scores, each from a batch that holds nothing but its pair."""
+  settings, data = config(system), splits()["test"]
+  model = build(settings.model, settings.data.video_length)
+  shapes = {"video_length": 8, "text_length": 10, "alpha": settings.data.alpha}
+  videos, texts = pipeline.eval_batches(data, batch_size=1, **shapes)
+
+  @jax.jit
+  def score(video, valid, text):
+    tokens = model.apply(variables, video, valid, method="encode_video")
+    words = model.apply(variables, text, method="encode_text")
+    return model.apply(variables, tokens, words, method="score")[0, 0]
+
+  texts = [batch["text"] for batch in texts]
+  return np.array([
+      [score(batch["video"], batch["video_valid"], text) for text in texts] for batch in videos
+  ])
+
+
+@pytest.mark.parametrize("size", [4, 9, 16])
+def test_similarities_are_those_of_the_pairs(system, variables, one_by_one, size):
+  scores = Retrieval(config(system, eval_batch_size=size), splits()).similarity(
+      variables, "test", place
+  )
+  assert scores.shape == (VIDEOS, SENTENCES) and scores.dtype == np.float32
+  assert one_by_one.std() > 0.01
+  np.testing.assert_allclose(scores, one_by_one, atol=2e-6)
+
+
+def test_evaluation_is_of_these_similarities(system, variables, one_by_one):
+  task = Retrieval(config(system), splits())
+  expected = retrieval_metrics(one_by_one, splits()["test"].sentence_of_video)
+  assert task.evaluate(variables, "test", place) == pytest.approx(expected)
+  assert task.selection in expected
+
+
+def test_rows_that_fill_up_a_batch_do_not_matter(system, variables, one_by_one, monkeypatch):
+  def spoil(batch):
+    padding, filled = ~batch["mask"], dict(batch)
+    for name, value in (("video", 1e3), ("video_valid", True), ("text", 7)):
+      if name in batch:
+        filled[name] = np.where(padding.reshape(-1, *[1] * (batch[name].ndim - 1)), value,
+                                batch[name]).astype(batch[name].dtype)
+    spoiled.append(padding.sum())
+    return filled
+
+  spoiled, batches = [], pipeline.eval_batches
+  monkeypatch.setattr(
+      pipeline, "eval_batches", lambda *a, **k: [map(spoil, b) for b in batches(*a, **k)]
+  )
+  scores = Retrieval(config(system), splits()).similarity(variables, "test", place)
+  assert sum(spoiled) == 3 + 2  # of 9 videos and 6 sentences in batches of 4
+  np.testing.assert_allclose(scores, one_by_one, atol=2e-6)
+
+
+def test_scores_that_are_not_finite_are_one_sentence(variables, system):
+  broken = jax.tree.map(lambda x: np.full_like(x, np.nan), variables)
+  with pytest.raises(UserError, match="similarities of the test split are not finite: lower"):
+    Retrieval(config(system), splits()).evaluate(broken, "test", place)
+
+
+def test_training_draws_and_says_the_scale(system, variables):
+  task = Retrieval(config(system), splits())
+  batch = next(task.train_batches(0))
+  loss = jax.jit(task.loss)
+  one, again, other = (float(loss(variables, batch, jax.random.key(k))[0]) for k in (0, 0, 1))
+  assert one == again
+  assert (one != other) == (system == "upret")  # dropout and noise
+  _, (metrics, collections) = loss(variables, batch, jax.random.key(0))
+  assert metrics["logit_scale"] == variables["params"]["logit_scale"] and not collections
+
+
+def test_the_scale_is_bounded_from_above_alone(system):
+  task = Retrieval(config(system), splits())
+  for value, kept in ((9.0, math.log(100)), (4.0, 4.0), (-3.0, -3.0)):
+    params = {"logit_scale": jnp.float32(value), "other": jnp.float32(50.0)}
+    after = task.constrain(params)
+    assert float(after["logit_scale"]) == pytest.approx(kept) and after["other"] == 50.0
+
+
+def test_an_epoch_is_whole_batches_of_sentences():
+  assert Retrieval(config(batch_size=4), splits()).steps_per_epoch == 1
+  assert Retrieval(config(batch_size=3), splits()).steps_per_epoch == 2
+  with pytest.raises(UserError, match="batch_size 7 exceeds the 6 training sentences"):
+    Retrieval(config(batch_size=7), splits()).steps_per_epoch  # noqa: B018
+
+
+def test_batches_go_on_from_any_step():
+  task = Retrieval(config(), splits())
+  batches = task.train_batches(0)
+  first = [next(batches) for _ in range(4)]
+  later = next(task.train_batches(3))
+  for name, value in later.items():
+    np.testing.assert_array_equal(value, first[3][name])
+  assert any(np.any(later[name] != first[2][name]) for name in later)
+
+
+def test_a_missing_split_is_noticed_before_training(data_dir):
+  settings = config(data__name="signing_sim/tiny", data__data_dir=str(data_dir))
+  task = Retrieval(settings, {"train": splits()["train"], "validation": splits()["validation"]})
+  next(task.train_batches(0))
+  settings.data.name = "signing_sim/none"
+  task = Retrieval(settings, {"train": splits()["train"], "validation": splits()["validation"]})
+  with pytest.raises(UserError, match="python -m data_builders.build signing_sim"):
+    task.train_batches(0)
+
+
+def test_a_table_has_a_line_for_each_direction():
+  task = Retrieval(config(), splits())
+  numbers = {f"test/{d}/{c}": i for d, i in (("t2v", 1.25), ("v2t", 99.0))
+             for c in ("R@1", "R@5", "R@10", "MedR", "MnR")}
+  title, head, t2v, v2t = task.table(numbers, "test").splitlines()
+  assert "6 sentences, 9 videos" in title
+  assert head.split() == ["R@1", "R@5", "R@10", "MedR", "MnR"]
+  assert t2v.split() == ["text", "to", "video", *["1.2"] * 5]
+  assert v2t.split() == ["video", "to", "text", *["99.0"] * 5]
+
+
+@pytest.mark.parametrize(("key", "words"), [
+    ("ties", "ties='no' is not one of expected, released"),
+    ("model__token_pooling", "token_pooling='no' is not one of"),
+])
+def test_choices_that_do_not_exist(key, words):
+  with pytest.raises(UserError, match=words):
+    Retrieval(config(**{key: "no"}), splits())

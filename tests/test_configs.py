@@ -1,0 +1,198 @@
+"""Every configuration trains and evaluates; what is published has the published sizes."""
+
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from configs import cico, common, upret
+from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.train import optim
+from sign_jax.train.loop import Trainer
+from tests import fakes, program
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+SMALL = {
+    "model.embed_dim": 64,
+    "model.video.width": 64, "model.video.layers": 1, "model.video.heads": 1,
+    "model.text.width": 64, "model.text.layers": 1, "model.text.heads": 1,
+    "batch_size": 4, "eval_batch_size": 4, "steps": 2,
+    "optim.lr": 1e-3,  # the same for all, so that data sets of one shape share a program
+}
+PUBLISHED = ("how2sign", "phoenix14t", "csl_daily")
+# Streams of the data sets, as their builders make them.
+WIDTHS = {
+    **{name: {"agnostic": 1024, "aware": 1024} for name in PUBLISHED},
+    "signing_sim": {"agnostic": 256, "aware": 256},
+    "video_folder": {"agnostic": 1024},
+}
+
+
+def table_rows():
+  """(overrides, executed) of every row of the ablations in the text of configs/upret.py.
+
+  Of the values of a figure's axis only the ends are executed; the others are the same program with
+  other constants, and are only traced.
+  """
+  text = upret.__doc__.split("in front:")[1].split("The paper does not say")[0]
+  for line in text.strip().splitlines():
+    settings = re.findall(r"([a-z_.]+)=([^\s,]+(?:, [^\s,]+)*)", line)
+    if any(", " in values for _, values in settings):
+      ((key, values),) = settings
+      axis = values.split(", ")
+      yield from ((f"{key}={value}", value in (axis[0], axis[-1])) for value in axis)
+    elif settings:
+      yield " ".join(f"{key}={value}" for key, value in settings), True
+    else:  # a heading, or a row that is another test's
+      assert re.search(r"^ *(table|figure)|\(default\)$|configs/cico.py$", line), line
+
+
+ABLATIONS = list(table_rows())
+SWITCHES = {
+    "upret": ["variant=paper", "ot.solver=closed_form", "ot.solver=released"],
+    "cico": ["variant=paper", "token_pooling=max", "mask_padding=True", "dtype=bfloat16"],
+}
+EXECUTED = [("upret", overrides) for overrides, executed in ABLATIONS if executed]
+EXECUTED += [(system, overrides) for system, rows in SWITCHES.items() for overrides in rows]
+
+
+def make_task(config, dataset):
+  config.update_from_flattened_dict(SMALL)
+  splits = fakes.splits(sentences=6, videos=9, windows=80, dims=WIDTHS[dataset])
+  return Retrieval(config, splits)
+
+
+def numbers_like(tree):
+  """Arrays in place of parameters, without compiling their initialisation."""
+  rng = np.random.default_rng(0)
+
+  def fill(x):
+    if np.issubdtype(x.dtype, np.floating) and x.shape:
+      return 0.05 * rng.standard_normal(x.shape, np.float32)
+    return np.zeros(x.shape, x.dtype)
+
+  return jax.tree.map(fill, tree)
+
+
+def assert_finite(numbers):
+  for name, value in numbers.items():
+    assert np.isfinite(value), name
+
+
+def train_and_evaluate(task, compiler_options):
+  """Two steps of plain gradient descent: what a switch changes is the loss."""
+  params = numbers_like(jax.eval_shape(task.init, jax.random.key(0)))["params"]
+
+  def step(params, batch, key):
+    loss = lambda p: task.loss({"params": p}, batch, key)
+    (value, _), grads = jax.value_and_grad(loss, has_aux=True)(params)
+    metrics = {"loss": value, "gradient_norm": optim.global_norm(grads)}
+    return jax.tree.map(lambda p, g: p - 1e-3 * g, params, grads), metrics
+
+  step, batches = jax.jit(step, compiler_options=compiler_options), task.train_batches(0)
+  for number in range(2):
+    params, metrics = step(params, next(batches), jax.random.key(number))
+    assert_finite(metrics)
+    assert metrics["gradient_norm"] > 0
+  assert_finite(task.evaluate({"params": params}, "test", lambda batch: batch))
+
+
+@pytest.fixture(scope="module")
+def compiler_options(quick_compile):
+  """Halves the time of compilation where XLA has this option."""
+  options = {"xla_cpu_use_fusion_emitters": False}
+  try:
+    jax.jit(lambda x: x, compiler_options=options)(0.0)
+  except jax.errors.JaxRuntimeError:
+    return {}
+  return options
+
+
+@pytest.mark.parametrize("dataset", common.DATASETS)
+@pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
+def test_every_data_set(system, dataset):
+  config = system.get_config(dataset)
+  trainer = Trainer(make_task(config, dataset), config)
+  state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), trainer.target)
+  state = state.replace(params=numbers_like(trainer.target.params))
+  batches = trainer.task.train_batches(0)
+  for _ in range(2):
+    state, metrics = trainer.step(state, next(batches))
+    assert_finite(metrics)
+  assert int(state.step) == 2
+  assert_finite(trainer.evaluate(state.variables, "test"))
+
+
+def with_overrides(monkeypatch, system, overrides):
+  args = [f"--config.model.{override}" for override in overrides.split()]
+  config = program.parse(monkeypatch, "--config", f"configs/{system}.py:how2sign", *args)
+  return make_task(config, "how2sign")
+
+
+def test_all_rows_of_the_tables_are_found():
+  assert len(ABLATIONS) == 3 + 2 + 2 + 5 + 5
+
+
+@pytest.mark.parametrize(("system", "overrides"), EXECUTED)
+def test_every_switch(system, overrides, monkeypatch, compiler_options):
+  train_and_evaluate(with_overrides(monkeypatch, system, overrides), compiler_options)
+
+
+@pytest.mark.parametrize("overrides", [row for row, executed in ABLATIONS if not executed])
+def test_values_between_the_ends_of_an_axis(overrides, monkeypatch):
+  task = with_overrides(monkeypatch, "upret", overrides)
+  variables, batch = jax.eval_shape(task.init, jax.random.key(0)), next(task.train_batches(0))
+  (loss, _) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1))
+  assert loss.shape == ()
+
+
+@pytest.mark.parametrize(("combine", "width"), [("cat", 2048), ("agnostic", 1024), ("aware", 1024)])
+def test_ways_to_combine_the_streams(combine, width, compiler_options):
+  config = cico.get_config("how2sign")
+  config.data.combine = combine
+  task = make_task(config, "how2sign")
+  assert next(task.train_batches(0))["video"].shape == (4, 64, width)
+  train_and_evaluate(task, compiler_options)
+
+
+@pytest.mark.parametrize("dataset", PUBLISHED)
+@pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
+def test_published_settings(system, dataset):
+  config = system.get_config(dataset)
+  assert (config.batch_size, config.epochs, config.steps) == (512, 200, 0)
+  assert (config.optim.lr, config.optim.weight_decay) == (1e-5, 0.001)
+  assert (config.optim.b1, config.optim.b2, config.optim.eps) == (0.9, 0.98, 1e-6)
+  alpha = {"how2sign": 0.8, "phoenix14t": 0.9, "csl_daily": 0.8}[dataset]
+  assert (config.data.alpha, config.data.combine) == (alpha, "sum")
+  assert (config.data.video_length, config.data.text_length) == (64, 32)
+  if system is upret:
+    assert (config.model.distribution.samples, config.model.ot.weight) == (2, 1.0)
+
+
+def count(tree):
+  return sum(x.size for x in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
+def test_full_size_is_clip_vit_b_32(system):
+  config = system.get_config("how2sign")
+  splits = fakes.splits(sentences=2, videos=2, windows=4)
+  params = jax.eval_shape(Retrieval(config, splits).init, jax.random.key(0))["params"]
+  visual, textual = params["visual"], params["textual"]
+  for tower, width in ((visual, 768), (textual, 512)):
+    blocks = tower["transformer"]
+    assert set(blocks) == {f"resblocks_{i}" for i in range(12)}
+    for block in blocks.values():
+      assert block["attn"]["in_proj"]["kernel"].shape == (width, 3 * width)
+      assert block["mlp"]["c_fc"]["kernel"].shape == (width, 4 * width)
+  assert visual["conv1"]["kernel"].shape == (1024, 768)
+  assert visual["positional_embedding"].shape == (65, 768)
+  assert visual["proj"].shape == (768, 512)
+  assert textual["token_embedding"]["embedding"].shape == (49408, 512)
+  assert textual["positional_embedding"].shape == (77, 512)
+  # CLIP ViT-B/32 has 151,277,313 parameters. Here a clip enters by 1024 numbers where a patch has
+  # 3 x 32 x 32, and there are 65 positions where CLIP has 50.
+  towers = count(visual) + count(textual) + count(params["logit_scale"])
+  assert towers == 151_277_313 - 2048 * 768 + 15 * 768

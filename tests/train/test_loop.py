@@ -1,0 +1,197 @@
+"""The loop with a task of its own, of three parameters."""
+
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from sign_jax.errors import UserError
+from sign_jax.train import loop, report
+
+RATE = {"lr": 0.05, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6, "weight_decay": 0.0,
+        "clip_norm": 1.0}
+
+
+class Regression:
+  """Noisy linear regression; `scores` are what validation says, one after another."""
+
+  batch_size, steps_per_epoch, selection = 4, 5, "score"
+
+  def __init__(self, scores=(), fingerprint="one", at_step=None):
+    self.scores, self.fingerprint, self.at_step = list(scores), fingerprint, at_step or {}
+
+  def train_batches(self, start_step):
+    step = start_step
+    while True:
+      step += 1
+      self.at_step.get(step, lambda: None)()
+      rng = np.random.default_rng((3, step))
+      x = rng.standard_normal((self.batch_size, 3), np.float32)
+      yield {"x": x, "y": x @ np.float32([1, -2, 3])}
+
+  def init(self, key):
+    return {"params": {"w": jax.random.normal(key, (3,))}, "statistics": {"steps": jnp.int32(0)}}
+
+  def load(self, variables):
+    return variables
+
+  def loss(self, variables, batch, key):
+    noise = 0.1 * jax.random.normal(key, (self.batch_size,))
+    error = batch["x"] @ variables["params"]["w"] + noise - batch["y"]
+    steps = variables["statistics"]["steps"] + 1
+    return jnp.mean(error**2), ({"extra": noise[0]}, {"statistics": {"steps": steps}})
+
+  def constrain(self, params):
+    return {"w": jnp.minimum(params["w"], 1.5)}
+
+  def evaluate(self, variables, split, place):
+    del place
+    if split == "validation" and self.scores:
+      return {"score": float(self.scores.pop(0))}
+    return {"score": float(jnp.sum(variables["params"]["w"]))}
+
+  def table(self, results, split):
+    return f"table of {split}: {results[f'{split}/score']}"
+
+
+def config(**changes):
+  values = {
+      "title": "", "seed": 5, "steps": 12, "epochs": 0, "eval_every": 4, "log_every": 1,
+      "eval_batch_size": 4, "mesh": {"fsdp": 1, "tensor": 1}, "optim": RATE, **changes,
+  }
+  return ml_collections.ConfigDict(values)
+
+
+@pytest.fixture(autouse=True)
+def one_device(monkeypatch):
+  """The batch of 4 fits wherever the tests run."""
+  first = jax.devices()[:1]
+  monkeypatch.setattr(jax, "devices", lambda *_: first)
+
+
+def metrics(workdir, name="loss"):
+  """{step: value} of metrics.jsonl."""
+  rows = report.read_metrics(workdir / "metrics.jsonl")
+  return {row["step"]: row[name] for row in rows if name in row}
+
+
+def checkpoints(workdir, kind):
+  return sorted(int(path.name) for path in (workdir / "checkpoints" / kind).iterdir())
+
+
+def test_a_whole_run(tmp_path, capsys):
+  results = loop.train(Regression([1, 3, 3, 2]), config(eval_every=5), tmp_path)
+  assert metrics(tmp_path, "validation/score") == {5: 1, 10: 3, 12: 3}  # at the end too
+  assert results["best_step"] == 10 and results["seed"] == 5  # the first of equals
+  assert results == json.loads((tmp_path / "results.json").read_text())
+  assert checkpoints(tmp_path, "best") == [10] and checkpoints(tmp_path, "last") == [10, 12]
+  assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+      "table of validation", "table of test"
+  ]
+  assert list(metrics(tmp_path)) == list(range(1, 13)) == list(metrics(tmp_path, "extra"))
+
+
+def test_whole_epochs_without_a_number_of_steps():
+  assert loop.total_steps(Regression(), config(steps=0, epochs=3)) == 15
+  assert loop.total_steps(Regression(), config(steps=7, epochs=3)) == 7
+
+
+def test_logged_numbers_are_means_since_the_last_ones(tmp_path):
+  loop.train(Regression(), config(), tmp_path / "each")
+  loop.train(Regression(), config(log_every=5), tmp_path / "some")
+  each, some = metrics(tmp_path / "each"), metrics(tmp_path / "some")
+  assert list(some) == [4, 5, 8, 10, 12]  # also at each evaluation
+  first = 1
+  for step, value in some.items():
+    assert value == pytest.approx(np.mean([each[s] for s in range(first, step + 1)]), rel=1e-6)
+    first = step + 1
+
+
+def test_a_step_is_a_function_of_state_seed_and_batch():
+  trainer = loop.Trainer(Regression(), config())
+  batch = next(trainer.task.train_batches(0))
+  runs = [trainer.step(trainer.create(), batch) for _ in range(2)]
+  assert runs[0][1]["extra"] == runs[1][1]["extra"]
+  other = loop.Trainer(Regression(), config(seed=6))
+  assert other.step(other.create(), batch)[1]["extra"] != runs[0][1]["extra"]
+  state, after = trainer.step(runs[0][0], batch)
+  assert after["extra"] != runs[0][1]["extra"]  # other noise at another step
+  assert int(state.step) == 2 == int(state.model_state["statistics"]["steps"])
+
+
+def test_a_run_begins_with_the_weights_that_the_task_loads():
+  class Loaded(Regression):
+    def load(self, variables):
+      return {**variables, "params": {"w": np.float32([7, 8, 9])}}
+
+  state = loop.Trainer(Loaded(), config()).create()
+  np.testing.assert_array_equal(state.params["w"], [7, 8, 9])
+  assert int(state.model_state["statistics"]["steps"]) == 0
+
+
+def test_parameters_stay_where_they_may_be():
+  trainer = loop.Trainer(Regression(), config())
+  state, batches = trainer.create(), trainer.task.train_batches(0)
+  state = state.replace(params={"w": jnp.full(3, 2.0)})
+  state, _ = trainer.step(state, next(batches))
+  assert float(state.params["w"].max()) == 1.5
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("step", [3, 8])
+def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path, kind, step):
+  loop.train(Regression(), config(), tmp_path / "whole")
+  handlers = [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
+  stopping = Regression(at_step={step: lambda: os.kill(os.getpid(), kind)})
+  with pytest.raises(UserError, match=f"stopped at step {step}: the same command"):
+    loop.train(stopping, config(), tmp_path / "run")
+  assert [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)] == handlers
+  assert checkpoints(tmp_path / "run", "last")[-1] == step
+  loop.train(Regression(), config(), tmp_path / "run")
+  for name in ("loss", "extra", "validation/score"):
+    assert metrics(tmp_path / "run", name) == metrics(tmp_path / "whole", name)
+  one, other = (tmp_path / name / "results.json" for name in ("run", "whole"))
+  assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_signal_in_the_last_step_lets_the_run_end(tmp_path):
+  task = Regression(at_step={12: lambda: os.kill(os.getpid(), signal.SIGTERM)})
+  assert loop.train(task, config(), tmp_path)["best_step"]
+  assert (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize("log_every", [1, 50])
+def test_a_bad_loss_names_its_step_and_keeps_the_checkpoint(tmp_path, log_every):
+  class Broken(Regression):
+    def train_batches(self, start_step):
+      for step, batch in enumerate(super().train_batches(start_step), start_step + 1):
+        yield {**batch, "y": batch["y"] * (np.float32("nan") if step == 7 else 1)}
+
+  with pytest.raises(UserError, match="the loss is nan at step 7: lower --config.optim.lr"):
+    loop.train(Broken(), config(log_every=log_every), tmp_path)
+  assert checkpoints(tmp_path, "last") == [4]
+  assert not (tmp_path / "results.json").exists()
+  assert max(metrics(tmp_path)) < 7
+
+
+def test_other_data_do_not_go_on(tmp_path):
+  loop.train(Regression(), config(), tmp_path)
+  with pytest.raises(UserError, match="the data set has changed"):
+    loop.train(Regression(fingerprint="two"), config(), tmp_path)
+
+
+def test_damaged_checkpoints_are_kept_and_said_each_time(tmp_path):
+  loop.train(Regression(), config(), tmp_path)
+  folder = tmp_path / "checkpoints" / "last"
+  for path in folder.rglob("*"):
+    if path.is_file() and "tree" in path.parts:
+      path.write_bytes(b"")
+  for _ in range(2):
+    with pytest.raises(UserError, match="none of the checkpoints .* can be read"):
+      loop.train(Regression(), config(), tmp_path)
+  assert checkpoints(tmp_path, "last") == [8, 12]

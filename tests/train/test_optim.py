@@ -1,0 +1,120 @@
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from sign_jax.train import optim
+
+PARAMS = {
+    "attn": {"kernel": (8, 6), "bias": (6,)},
+    "ln_1": {"scale": (6,), "bias": (6,)},
+    "logit_scale": (),
+}
+TOTAL, WARMUP, LR, B1, B2, EPS, DECAY, CLIP = 10, 0.25, 0.1, 0.9, 0.98, 1e-6, 0.01, 1.0
+
+
+def tree(seed, scale=1.0):
+  rng = np.random.default_rng(seed)
+  draw = lambda shape: np.float32(scale * rng.standard_normal(shape))
+  return jax.tree.map(draw, PARAMS, is_leaf=lambda x: isinstance(x, tuple))
+
+
+def named(values):
+  """{path: float64 array}."""
+  leaves = jax.tree_util.tree_leaves_with_path(values)
+  return {jax.tree_util.keystr(path): np.asarray(x, np.float64) for path, x in leaves}
+
+
+def norm(values):
+  return np.sqrt(sum((x**2).sum() for x in values.values()))
+
+
+def rate(step):
+  x = step / TOTAL
+  return LR * (x / WARMUP if x < WARMUP else 0.5 * (1 + np.cos(np.pi * x)))
+
+
+def reference(params, gradients):
+  """Parameters after every step: the released optimiser in float64."""
+  params = named(params)
+  m, v = ({name: np.zeros_like(x) for name, x in params.items()} for _ in range(2))
+  for step, gradient in enumerate(gradients):
+    gradient = named(gradient)
+    together = min(1.0, CLIP / (norm(gradient) + 1e-6))
+    for name in params:
+      g = gradient[name] * together
+      g = g * min(1.0, CLIP / (norm({name: g}) + 1e-6))
+      m[name] = B1 * m[name] + (1 - B1) * g
+      v[name] = B2 * v[name] + (1 - B2) * g**2
+      change = m[name] / (np.sqrt(v[name]) + EPS)
+      if not name.endswith("['bias']"):
+        change = change + DECAY * params[name]
+      params[name] = params[name] - rate(step) * change
+    yield dict(params)
+
+
+def optimizer():
+  section = ml_collections.ConfigDict({
+      "lr": LR, "warmup": WARMUP, "b1": B1, "b2": B2, "eps": EPS, "weight_decay": DECAY,
+      "clip_norm": CLIP,
+  })
+  return optim.from_config(section, TOTAL)
+
+
+@pytest.mark.parametrize("scale", [0.01, 30.0], ids=["no clipping", "clipping"])
+def test_trajectory_is_the_released_one(scale):
+  transform, schedule = optimizer()
+  params = tree(0)
+  gradients = [tree(1 + step, scale) for step in range(TOTAL)]
+  state = transform.init(params)
+  for step, expected in enumerate(reference(params, gradients)):
+    assert float(schedule(step)) == pytest.approx(rate(step), rel=1e-6)
+    updates, state = transform.update(gradients[step], state, params)
+    params = jax.tree.map(lambda p, u: p + u, params, updates)
+    for name, value in named(params).items():
+      np.testing.assert_allclose(value, expected[name], rtol=2e-5, atol=1e-6, err_msg=name)
+
+
+def test_the_first_update_changes_nothing():
+  transform, _ = optimizer()
+  params = tree(0)
+  updates, state = transform.update(tree(1), transform.init(params), params)
+  assert all(not np.any(x) for x in jax.tree.leaves(updates))
+  updates, _ = transform.update(tree(2), state, params)
+  assert all(np.all(x != 0) for x in jax.tree.leaves(updates))
+
+
+def test_parameters_are_clipped_alone_after_all_together():
+  gradient = {"a": jnp.full(4, 3.0), "b": jnp.full(4, 4.0)}  # norms 6 and 8, 10 together
+  together, _ = optim.clip_by_global_norm(5.0).update(gradient, None)
+  assert float(optim.global_norm(together)) == pytest.approx(5.0, rel=1e-5)
+  np.testing.assert_allclose(together["a"] / together["b"], 0.75, rtol=1e-6)
+  alone, _ = optim.clip_each_by_norm(3.5).update(together, None)
+  assert float(jnp.linalg.norm(alone["a"])) == pytest.approx(3.0, rel=1e-5)  # within its bound
+  assert float(jnp.linalg.norm(alone["b"])) == pytest.approx(3.5, rel=1e-5)
+
+
+def test_biases_alone_do_not_decay():
+  params = tree(0)
+  mask = named(optim.decay_mask(params))
+  assert {name for name, decays in mask.items() if not decays} == {
+      "['attn']['bias']", "['ln_1']['bias']"
+  }
+
+
+def test_adam_has_no_bias_correction():
+  transform = optim.scale_by_uncorrected_adam(B1, B2, EPS)
+  params = {"w": jnp.ones(3)}
+  step, _ = transform.update({"w": jnp.array([1.0, -2.0, 5.0])}, transform.init(params))
+  # Corrected, the first step would be the sign of the gradient.
+  expected = (1 - B1) / np.sqrt(1 - B2)
+  np.testing.assert_allclose(step["w"], expected * np.array([1.0, -1.0, 1.0]), rtol=1e-5)
+
+
+def test_warm_up_jumps_onto_the_cosine():
+  schedule = optim.warmup_cosine(LR, 100, 0.1)
+  rates = np.array([float(schedule(jnp.int32(step))) for step in range(101)])
+  np.testing.assert_allclose(rates[:10], LR * np.arange(10) / 10, rtol=1e-5, atol=1e-9)
+  np.testing.assert_allclose(rates[10], LR * 0.5 * (1 + np.cos(0.1 * np.pi)), rtol=1e-6)
+  assert np.all(np.diff(rates[10:]) < 0) and rates[100] == pytest.approx(0.0, abs=1e-8)
