@@ -18,16 +18,21 @@ VIDEOS_WORKDIR ?= runs/videos
 VIDEOS_RUN ?= $(VIDEOS_WORKDIR)/$(SYSTEM)
 MANUAL = $(VIDEOS_WORKDIR)/dataset
 
-.PHONY: train videos test lint clean
+.PHONY: help train videos test lint clean
+.DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m data_builders.build signing_sim
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
 
 videos: $(VENV)/.installed
-	@test -d '$(VIDEOS)' && test -f '$(CAPTIONS)' || { echo "error: say where your files are:" \
+	@test -d '$(VIDEOS)' || { echo "error: there is no folder VIDEOS='$(VIDEOS)':" \
 	  "make videos VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE'"; exit 1; }
+	@test -f '$(CAPTIONS)' || { echo "error: there is no file CAPTIONS='$(CAPTIONS)'"; exit 1; }
 	mkdir -p $(MANUAL) && cp '$(CAPTIONS)' $(MANUAL)/captions.csv
 	$(VENV)/bin/python -m sign_jax.extract --videos '$(VIDEOS)' --csv $(MANUAL)/captions.csv \
 	  --out $(MANUAL)/features --stride $(STRIDE) $(ENCODER)

@@ -25,6 +25,9 @@ def one_sentence():
   except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(1)
+  except KeyboardInterrupt:
+    print("stopped", file=sys.stderr)
+    sys.exit(130)  # what shells report for Ctrl-C
   except OSError as error:
     if error.errno not in _NO_ROOM + _NO_RIGHT:
       raise

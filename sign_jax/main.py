@@ -33,6 +33,7 @@ FREE_KEYS = (
     "data.data_dir", "data.num_workers", "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
     "model.max_elements", "model.ot.max_elements",
 )
+EVALUATION_KEYS = (*FREE_KEYS, "ties")
 
 
 def _flat(config):
@@ -96,23 +97,48 @@ def parse(argv):
   return FLAGS.config, pathlib.Path(FLAGS.workdir), FLAGS.mode
 
 
-def check_config(config, workdir, free=FREE_KEYS):
+def check_config(config, workdir):
   """Compares with the config.json of an earlier start that left a checkpoint.
 
   Raises:
-    UserError: when the run was started with other settings of keys that are not `free`.
+    UserError: when the run was started with other settings, FREE_KEYS apart.
   """
   path = workdir / "config.json"
   # A start that ended before its first checkpoint, perhaps for a wrong setting, binds nobody.
   if not path.exists() or not checkpoint.exists(workdir / "checkpoints"):
     return
   before, now = _flat(_read_config(path)), _flat(json.loads(config.to_json()))
-  keys = sorted((before.keys() | now.keys()) - set(free))
+  keys = sorted((before.keys() | now.keys()) - set(FREE_KEYS))
   changed = [f"{k}={before.get(k)}" for k in keys if before.get(k) != now.get(k)]
   if changed:
     raise UserError(
         f"{workdir} was started with {', '.join(changed)}: use the same settings or a new --workdir"
     )
+
+
+def config_of_run(config, workdir, argv):
+  """The configuration that a run was trained with, and what a command line says of free keys.
+
+  Raises:
+    UserError: when there is no run in `workdir`, or the command line contradicts its settings.
+  """
+  path = workdir / "config.json"
+  if not path.exists() or not checkpoint.exists(workdir / "checkpoints"):
+    raise UserError(f"there is no trained run in {workdir}: train first, with --mode train")
+  now, trained = _flat(config.to_dict()), _flat(_read_config(path))
+  flags_given = (a.lstrip("-") for a in argv[1:])
+  given = {
+      flag.removeprefix("config.").split("=")[0] for flag in flags_given if "config." in flag[:7]
+  }
+  free = {key: now[key] for key in given & set(EVALUATION_KEYS)}
+  config.update_from_flattened_dict({k: v for k, v in trained.items() if k in now} | free)
+  wrong = sorted(key for key in given & now.keys() if now[key] != _flat(config.to_dict())[key])
+  if wrong:
+    raise UserError(
+        f"{workdir} was trained with {', '.join(f'{k}={trained[k]}' for k in wrong)}: evaluate it "
+        "without these flags"
+    )
+  return config
 
 
 def _read_config(path):
@@ -152,11 +178,12 @@ def main(argv):
   config, workdir, mode = parse(argv)
   if config.task not in TASKS:
     raise UserError(f"task={config.task!r} is not one of {', '.join(TASKS)}")
+  if mode == "evaluate":
+    config = config_of_run(config, workdir, argv)
   cache.enable()
   task = TASKS[config.task](config)
   with claim(workdir):
     if mode == "evaluate":
-      check_config(config, workdir, free=(*FREE_KEYS, "ties"))
       return loop.evaluate(task, config, workdir)
     check_config(config, workdir)
     report.write_json(workdir / "config.json", json.loads(config.to_json()))

@@ -1,5 +1,7 @@
 """What several tests share: a small data set, a finished run, compiled programs."""
 
+import shutil
+
 import jax
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
@@ -52,3 +54,9 @@ def finished(data_dir, tmp_path_factory):
   status, out, error = program.train(program.arguments(workdir, data_dir))
   assert status == 0, error
   return workdir, out
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+  """A copy of the finished run that may be changed."""
+  return shutil.copytree(finished[0], tmp_path / "run")

@@ -1,7 +1,7 @@
-"""Trains for ten steps on the devices there are: `python -m tests.losses FILE CHECKPOINTS`.
+"""Trains for ten steps on the devices there are: `python -m tests.losses SYSTEM FILE CHECKPOINTS`.
 
-FILE receives, for each system and mesh, losses and evaluation as JSON. On one device a checkpoint
-of step 5 is left in CHECKPOINTS; on several, training goes on from there.
+FILE receives losses and evaluation for each mesh as JSON. On one device a checkpoint of step 5 is
+left in CHECKPOINTS; on several, training goes on from there.
 """
 
 import json
@@ -46,8 +46,8 @@ def train(trainer, state, first, after=None):
   return {"loss": losses, "evaluation": evaluation, "similarity": scores.tolist()}
 
 
-def run(folder):
-  """{name: what `train` returns} for all systems and meshes."""
+def run(system, folder):
+  """{mesh: what `train` returns}, and "resumed MESH" on several devices."""
   results, checkpoints = {}, Checkpoints(folder)
 
   def save(step, state):
@@ -55,19 +55,17 @@ def run(folder):
       checkpoints.save_last(step, state, {})
 
   several = jax.device_count() > 1
-  for system in ("upret", "cico"):
-    for mesh in MESHES if several else ("data",):
-      trainer = make_trainer(system, MESHES[mesh])
-      saving = save if system == "upret" and not several else None
-      results[f"{system} {mesh}"] = train(trainer, trainer.create(), 0, saving)
-      if system == "upret" and several:
-        state, _ = checkpoints.restore_last(trainer.target)
-        results[f"resumed {mesh}"] = train(trainer, state, int(state.step))
+  for mesh in MESHES if several else ("data",):
+    trainer = make_trainer(system, MESHES[mesh])
+    results[mesh] = train(trainer, trainer.create(), 0, None if several else save)
+    if several:
+      state, _ = checkpoints.restore_last(trainer.target)
+      results[f"resumed {mesh}"] = train(trainer, state, int(state.step))
   checkpoints.close()
   return results
 
 
 if __name__ == "__main__":
   cache.enable()
-  file, folder = map(pathlib.Path, sys.argv[1:])
-  file.write_text(json.dumps(run(folder)))
+  name, file, folder = sys.argv[1:]
+  pathlib.Path(file).write_text(json.dumps(run(name, pathlib.Path(folder))))

@@ -1,6 +1,7 @@
 """One device and eight compute the same."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,19 +11,28 @@ from tests import losses, program
 TOLERANCE = {"data": 1e-5, "fsdp+tensor": 1e-4}
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-  """{number of devices: {name: see `losses.train`}}."""
-  folder = tmp_path_factory.mktemp("devices")
+SYSTEMS = ("upret", "cico")
+
+
+def train(system, folder):
+  """{number of devices: {mesh: see `losses.train`}}."""
   results = {}
   for devices in (1, 8):
     file = folder / f"{devices}.json"
     status, _, error = program.run(
-        "tests.losses", file, folder / "checkpoints", devices=devices
+        "tests.losses", system, file, folder / "checkpoints", devices=devices
     )
     assert status == 0, error
     results[devices] = json.loads(file.read_text())
   return results
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+  """{system: see `train`}."""
+  with ThreadPoolExecutor() as pool:
+    folders = [tmp_path_factory.mktemp(system) for system in SYSTEMS]
+    return dict(zip(SYSTEMS, pool.map(train, SYSTEMS, folders), strict=True))
 
 
 def assert_same(got, expected, tolerance):
@@ -33,15 +43,16 @@ def assert_same(got, expected, tolerance):
 
 
 @pytest.mark.parametrize("mesh", losses.MESHES)
-@pytest.mark.parametrize("system", ["upret", "cico"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_eight_devices_train_as_one(runs, system, mesh):
-  expected = runs[1][f"{system} data"]
+  expected = runs[system][1]["data"]
   assert len(expected["loss"]) == losses.STEPS and len(set(expected["loss"])) == losses.STEPS
-  assert_same(runs[8][f"{system} {mesh}"], expected, TOLERANCE[mesh])
+  assert_same(runs[system][8][mesh], expected, TOLERANCE[mesh])
 
 
 @pytest.mark.parametrize("mesh", losses.MESHES)
-def test_a_checkpoint_of_one_device_goes_on_on_eight(runs, mesh):
-  resumed = runs[8][f"resumed {mesh}"]
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_checkpoint_of_one_device_goes_on_on_eight(runs, system, mesh):
+  resumed = runs[system][8][f"resumed {mesh}"]
   assert len(resumed["loss"]) == losses.STEPS - losses.SAVED
-  assert_same(resumed, runs[1]["upret data"], TOLERANCE[mesh])
+  assert_same(resumed, runs[system][1]["data"], TOLERANCE[mesh])

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 
 import numpy as np
 import pytest
@@ -33,17 +32,19 @@ def sentence(monkeypatch, capsys):
 
 
 def only_sentence(error):
+  """The text behind "error: ", when nothing worse is said."""
   # Progress bars and the step that a run goes on from may come before it.
   *others, last = error.splitlines()
-  assert all("%|" in line or re.match(r"\s*$|resuming at|step \d+: ", line) for line in others)
+  progress = re.compile(r"\s*$|resuming at|compiling: |step \d+: ")
+  assert all("%|" in line or progress.match(line) for line in others)
   assert last.startswith("error: ") and "Traceback" not in error
   return last.removeprefix("error: ")
 
 
-@pytest.fixture
-def copy(finished, tmp_path):
-  """A copy of the finished run that may be changed."""
-  return shutil.copytree(finished[0], tmp_path / "run")
+def config_of(args):
+  """The configuration of a command line."""
+  with pytest.MonkeyPatch.context() as patch:
+    return program.parse(patch, *args)
 
 
 @pytest.mark.parametrize(("args", "words"), [
@@ -118,11 +119,6 @@ def test_a_missing_data_set_names_the_command_that_builds_it(sentence, tmp_path)
   assert Retrieval(config_of(args)).split("train").num_sentences == 24
 
 
-def config_of(args):
-  with pytest.MonkeyPatch.context() as patch:
-    return program.parse(patch, *args)
-
-
 @pytest.mark.parametrize(("change", "words"), [
     ({"text": " "}, "(?i)sentence 'sentence_0' .* has no text"),
     ({"windows": 0}, "(?i)video 'video_0' .* has no features"),
@@ -151,9 +147,8 @@ def test_other_settings_in_a_workdir(sentence, copy, data_dir):
   words = sentence(*program.arguments(copy, data_dir, batch_size=4, optim__lr=0.5))
   assert "was started with batch_size=8, optim.lr=0.001: use the same settings" in words
   before = (copy / "config.json").read_bytes()
-  assert "model.embed_dim" in sentence(
-      *program.arguments(copy, data_dir, model__embed_dim=64), "--mode=evaluate"
-  )
+  words = sentence(*program.arguments(copy, data_dir, model__embed_dim=64), "--mode=evaluate")
+  assert "was trained with model.embed_dim=32: evaluate it without" in words
   assert (copy / "config.json").read_bytes() == before
   (copy / "config.json").write_text("{")
   assert "config.json is damaged" in sentence(*program.arguments(copy, data_dir))
@@ -165,7 +160,7 @@ def test_other_data_in_a_workdir(sentence, copy, data_dir, monkeypatch):
   assert words.startswith("the data set has changed") and "new --workdir" in words
 
 
-def test_a_model_of_other_sizes(finished, data_dir, copy):
+def test_a_model_of_other_sizes(copy):
   target = {"w": np.zeros(3)}
   checkpoints = checkpoint.Checkpoints(copy / "checkpoints")
   with pytest.raises(UserError, match="of a model with other sizes"):
@@ -177,7 +172,8 @@ def test_a_model_of_other_sizes(finished, data_dir, copy):
 
 def test_evaluation_before_training(sentence, data_dir, tmp_path):
   words = sentence(*program.arguments(tmp_path / "run", data_dir), "--mode=evaluate")
-  assert "no readable best checkpoint" in words and "train first" in words
+  assert "no trained run" in words and "train first" in words
+  assert not (tmp_path / "run").exists()
 
 
 def test_a_workdir_that_is_in_use_or_no_folder(sentence, data_dir, tmp_path):

@@ -1,7 +1,6 @@
 """The training program from its command line to the files it leaves."""
 
 import json
-import shutil
 
 import pytest
 
@@ -18,12 +17,6 @@ NUMBERS = [
     for direction in ("t2v", "v2t")
     for column in ("R@1", "R@5", "R@10", "MedR", "MnR")
 ]
-
-
-@pytest.fixture
-def copy(finished, tmp_path):
-  """A copy of the finished run that may be changed."""
-  return shutil.copytree(finished[0], tmp_path / "run")
 
 
 def results(workdir):
@@ -84,11 +77,11 @@ def test_the_tables_show_both_directions_and_all_columns(finished):
       assert shown == pytest.approx(list(columns), abs=0.0501)
 
 
-def test_evaluation_reproduces_the_results(copy, data_dir, monkeypatch, capsys):
+def test_evaluation_knows_the_runs_settings_and_reproduces_its_results(copy, monkeypatch, capsys):
   before = (copy / "results.json").read_bytes()
   (copy / "results.json").unlink()
-  args = program.arguments(copy, data_dir)
-  program.call(monkeypatch, *args, "--mode=evaluate")
+  args = "--config", "configs/upret.py", "--workdir", copy, "--mode=evaluate"
+  program.call(monkeypatch, *args)
   assert (copy / "results.json").read_bytes() == before
   assert "text to video" in capsys.readouterr().out
 

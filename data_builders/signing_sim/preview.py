@@ -44,7 +44,10 @@ def main(argv=None):
   videos = corpus.videos(corpus.SMALL)[args.split]
   if not 0 <= args.index < len(videos):
     parser.error(f"--index must be from 0 to {len(videos) - 1}")
-  draw(videos[args.index], args.out)
+  try:
+    draw(videos[args.index], args.out)
+  except (OSError, ValueError) as error:
+    parser.error(f"--out {args.out} cannot be written: {error}")
   print(f"wrote {args.out}")
 
 

@@ -132,13 +132,14 @@ def _resume(trainer, checkpoints, task):
 def _fetch(pending, step):
   """Means of the metrics of the steps since the last call; raises UserError on a bad loss."""
   rows = jax.device_get(pending)
-  losses = np.array([row["loss"] for row in rows])
-  if not np.isfinite(losses).all():
-    bad = step - len(rows) + 1 + int(np.argmin(np.isfinite(losses)))
-    raise UserError(
-        f"the loss is {losses[~np.isfinite(losses)][0]} at step {bad}: lower --config.optim.lr or "
-        "look for bad values in the data; the last checkpoint before it is kept"
-    )
+  for number, row in enumerate(rows, step - len(rows) + 1):
+    for name in ("loss", "gradient_norm"):  # either ruins the parameters
+      if not np.isfinite(row[name]):
+        raise UserError(
+            f"the {name.replace('_', ' ')} is {row[name]} at step {number}: lower "
+            "--config.optim.lr or look for bad values in the data; the last checkpoint before it "
+            "is kept"
+        )
   return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
@@ -181,8 +182,9 @@ def _train_steps(trainer, checkpoints, writer, batches, state, record, steps):
   task, config, total = trainer.task, trainer.config, steps[-1]
   pending, clock = [], time.perf_counter()
   bar = tqdm(
-      total=total, initial=steps[0] - 1, unit="step", dynamic_ncols=True, smoothing=0.05
+      total=total, initial=steps[0] - 1, unit="step", dynamic_ncols=True, smoothing=0.2
   )
+  tqdm.write("compiling: the first step can take half a minute", file=sys.stderr)
   with bar, Interruption() as interruption:
     for step in steps:
       state, metrics = trainer.step(state, next(batches))

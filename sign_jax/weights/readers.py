@@ -7,6 +7,7 @@ import re
 import warnings
 
 import numpy as np
+import safetensors
 
 from sign_jax.data import npz
 from sign_jax.errors import UserError
@@ -15,9 +16,6 @@ from sign_jax.weights import faults, torch_archive
 MIN_TORCH = (2, 10)  # below, `weights_only=True` could be bypassed (CVE-2026-24747)
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the weights
 
-NO_SAFETENSORS = (
-  ".safetensors files need a package, install it with `pip install sign_jax[torch]`"
-)
 
 
 def read(path):
@@ -71,23 +69,18 @@ def import_torch():
     import torch
   except ImportError as error:
     raise UserError(
-      "this file needs PyTorch, install it with `pip install sign_jax[torch]`"
+      "this file needs PyTorch, install it with `pip install 'torch>=2.10'`"
     ) from error
   if tuple(int(part) for part in torch.__version__.split(".")[:2]) < MIN_TORCH:
     raise UserError(
       f"PyTorch {torch.__version__} does not read untrusted files safely, upgrade it with "
-      "`pip install --upgrade sign_jax[torch]`"
+      "`pip install --upgrade 'torch>=2.10'`"
     )
   return torch
 
 
 def _read_safetensors(path):
-  try:
-    import safetensors
-  except ImportError as error:
-    raise UserError(NO_SAFETENSORS) from error
-  torch = import_torch()  # numpy has no bfloat16
-  del torch
+  import_torch()  # numpy alone has no bfloat16
   try:
     with safetensors.safe_open(path, framework="pt") as file:
       return {name: file.get_tensor(name) for name in file.keys()}

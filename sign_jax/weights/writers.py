@@ -2,6 +2,8 @@
 
 import os
 
+import safetensors.numpy
+
 from sign_jax.errors import UserError
 from sign_jax.weights import readers
 
@@ -35,10 +37,6 @@ def _writer(path):
 
 
 def _write_safetensors(path, state):
-  try:
-    import safetensors.numpy
-  except ImportError as error:
-    raise UserError(readers.NO_SAFETENSORS) from error
   path.write_bytes(safetensors.numpy.save(state))
 
 

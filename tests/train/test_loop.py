@@ -179,6 +179,17 @@ def test_a_bad_loss_names_its_step_and_keeps_the_checkpoint(tmp_path, log_every)
   assert max(metrics(tmp_path)) < 7
 
 
+def test_a_bad_gradient_of_a_good_loss_is_noticed(tmp_path):
+  class Steep(Regression):
+    def loss(self, variables, batch, key):
+      value, more = super().loss(variables, batch, key)
+      return value + jnp.sqrt(0 * variables["params"]["w"].sum()), more
+
+  with pytest.raises(UserError, match="the gradient norm is nan at step 1: lower"):
+    loop.train(Steep(), config(), tmp_path)
+  assert (tmp_path / "metrics.jsonl").read_text() == ""  # NaN is no JSON
+
+
 def test_other_data_do_not_go_on(tmp_path):
   loop.train(Regression(), config(), tmp_path)
   with pytest.raises(UserError, match="the data set has changed"):
