@@ -121,10 +121,6 @@ class Checkpoints:
       )
     return restored
 
-  def has_best(self, step):
-    """Whether the best checkpoint of `step` is there."""
-    return step in self._best.all_steps()
-
   def _restore(self, manager, step, target):
     """(tree, record) of a step, or None; raises UserError when `target` is of another model."""
     items = self._read(manager, step, record=ocp.args.JsonRestore())
