@@ -82,6 +82,7 @@ def _published(system):
             "first_is_mean": placeholder(bool),  # or all K are draws
             "video": True, "text": True,  # table 6
             "structure": "mlp+attention",  # table 7
+            "split": placeholder(str),  # into mean and sigma: "after" or "before" the attention
             "score_scale": placeholder(str),  # "released" or "paper"
             "dropout": 0.1,
             "refine": False,  # late interaction on eq. 11-12

@@ -94,14 +94,16 @@ def _cell(numbers, digits):
 
 
 def cells(table, found):
-  """Header and rows of strings: for every column the published and the measured number."""
+  """Header and rows of strings: for every column the measured number, beside a published one."""
   digits = {c: 2 if c == SECONDS else 1 for c in table.columns}
-  header = ["", *(f"{c} {kind}" for c in table.columns for kind in ("publ.", "ours"))]
+  kinds = ("publ.", "ours") if table.dataset else ("ours",)
+  header = ["", *(f"{c} {kind}" for c in table.columns for kind in kinds)]
   rows = []
   for row in table.rows:
     line = [row.label]
     for column, published in zip(table.columns, row.published, strict=True):
-      line.append("-" if published is None else f"{published:.{digits[column]}f}")
+      if table.dataset:
+        line.append("-" if published is None else f"{published:.{digits[column]}f}")
       line.append(_cell(found[row.label][column], digits[column]))
     rows.append(line)
   return header, rows
@@ -160,7 +162,8 @@ def _report(args, extra):
   root = pathlib.Path(args.workdirs) / args.dataset
   found = measure(table, args.dataset, args.seeds, root, extra, train=not args.collect)
   header, rows = cells(table, found)
-  title = f"{table.title}; published on {table.dataset}, ours on {args.dataset}"
+  published = f"published on {table.dataset}, " if table.dataset else ""
+  title = f"{table.title}; {published}ours on {args.dataset}"
   note = f"mean ± standard deviation over seeds {', '.join(map(str, args.seeds))}"
   text = f"{title}\n{as_text(header, rows)}\n{note}\n"
   print(text, end="")

@@ -1,7 +1,8 @@
 """The tables and figures of UPRet's paper: which configurations fill a row, and what was published.
 
 A row's overrides are keys of the configuration without "config." in front. Published numbers are
-in the order of the table's columns; None where the paper prints none.
+in the order of the table's columns; None where the paper prints none. One table is no paper's:
+the switches between paper and released code (docs/fidelity.md), one at a time.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ class Table(NamedTuple):
   """A table, or a figure where `x` names the quantity that changes from row to row."""
 
   title: str
-  dataset: str  # that the published numbers are of
+  dataset: str  # that the published numbers are of; "" without any
   columns: tuple
   rows: tuple
   x: str = ""
@@ -37,6 +38,11 @@ FULL = (59.1, 71.5, 75.7, 54.4)
 def _main_table(number, dataset, cico, upret):
   rows = (Row("CiCo", "cico", {}, cico), Row("UPRet", "upret", {}, upret))
   return Table(f"Table {number}: {dataset}", dataset, WIDE, rows)
+
+
+def _switch(label, **overrides):
+  overrides = {f"model.{key.replace('__', '.')}": value for key, value in overrides.items()}
+  return Row(label, "upret", overrides, (None, None))
 
 
 def _points(key, values):
@@ -121,5 +127,22 @@ TABLES = {
     "upret/figure3b": Table(
         "Figure 3 (b): weight of transport", "how2sign", ("t2v/R@1",),
         _points("model.ot.weight", (0.2, 0.4, 0.6, 0.8, 1.0)), x="weight of transport",
+    ),
+    "upret/switches": Table(
+        "What the paper says in place of the released code", "", ("t2v/R@1", "v2t/R@1"),
+        (
+            _switch("released"),
+            _switch("hard max over tokens", token_pooling="max"),
+            _switch("padding masked", mask_padding=True),
+            _switch("attention score scale", distribution__score_scale="paper"),
+            _switch("split before attention", distribution__split="before"),
+            _switch("all samples drawn", distribution__first_is_mean=False),
+            _switch("refined features", distribution__refine=True),
+            _switch("transport scaled", ot__scaled=True),
+            _switch("one joint loss", loss="joint"),
+            _switch("released solver", ot__solver="released"),
+            _switch("transport of tokens", ot__level="token"),
+            _switch("variant=paper", variant="paper"),
+        ),
     ),
 }

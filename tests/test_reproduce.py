@@ -38,6 +38,16 @@ def test_published_and_measured_stand_side_by_side(tmp_path, capsys):
   assert "| DM RS OT | 59.1 | 40.5 ± 0.7 |" in markdown
 
 
+def test_a_table_without_published_numbers_has_only_ours(tmp_path, capsys):
+  fake_runs(TABLES["upret/switches"], tmp_path)
+  collect("upret/switches", tmp_path)
+  lines = capsys.readouterr().out.splitlines()
+  assert "published" not in lines[0]
+  assert re.split(r"\s{2,}", lines[1])[1:] == ["t2v/R@1 ours", "v2t/R@1 ours"]
+  row = next(line for line in lines if line.startswith("padding masked"))
+  assert re.split(r"\s{2,}", row)[1:] == ["20.5 ± 0.7"] * 2
+
+
 def test_time_is_the_median_step(tmp_path, capsys):
   fake_runs(TABLES["upret/table5"], tmp_path)
   collect("upret/table5", tmp_path)

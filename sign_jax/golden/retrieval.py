@@ -18,7 +18,8 @@ RELEASED = {
     "distribution": {
         "modelling": True, "sampling": True, "samples": 2, "first_is_mean": True,
         "video": True, "text": True,
-        "structure": "mlp+attention", "score_scale": "released", "dropout": 0.0, "refine": False,
+        "structure": "mlp+attention", "split": "after", "score_scale": "released", "dropout": 0.0,
+        "refine": False,
     },
     "ot": {
         "weight": 1.0, "scaled": False, "level": "sample", "solver": "released", "epsilon": EPSILON,

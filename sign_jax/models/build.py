@@ -13,6 +13,7 @@ VARIANTS = {
     "released": {
         "token_pooling": "softmax",
         "mask_padding": False,
+        "split": "after",
         "score_scale": "released",
         "first_is_mean": True,
         "ot_level": "sample",
@@ -22,6 +23,7 @@ VARIANTS = {
     "paper": {
         "token_pooling": "max",
         "mask_padding": True,
+        "split": "before",
         "score_scale": "paper",
         "first_is_mean": False,
         "ot_level": "token",
@@ -31,6 +33,7 @@ VARIANTS = {
 }
 CHOICES = {
     "token_pooling": ("softmax", "max"),
+    "split": ("after", "before"),
     "score_scale": ("released", "paper"),
     "ot_level": ("sample", "token"),
     "ot_solver": ("ott", "closed_form", "released"),
@@ -75,6 +78,7 @@ def resolve(model):
   }
   if _choose("name", model.name) == "upret":
     given |= {
+        "split": model.distribution.split,
         "score_scale": model.distribution.score_scale,
         "first_is_mean": model.distribution.first_is_mean,
         "ot_level": model.ot.level, "ot_scaled": model.ot.scaled,
@@ -110,7 +114,7 @@ def build(model, video_length):
     return CiCo(**common)
   distribution = {
       **model.distribution,
-      "score_scale": switches["score_scale"], "first_is_mean": switches["first_is_mean"],
+      **{name: switches[name] for name in ("split", "score_scale", "first_is_mean")},
   }
   ot = {**model.ot, "level": switches["ot_level"], "scaled": switches["ot_scaled"]}
   _choose("structure", distribution["structure"])

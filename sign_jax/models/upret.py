@@ -31,7 +31,7 @@ class UPRet(CiCo):
     distribution: modelling (DM: means and variances from a module, else mu = x, sigma = 1),
       sampling (RS: K samples, else the mean alone), samples (K), first_is_mean (True: the first
       sample is the mean, as released), video and text (which modality is a distribution),
-      structure, score_scale, dropout (see `modules.distribution`), refine (True: the late
+      structure, split, score_scale, dropout (see `modules.distribution`), refine (True: the late
       interaction of training reads the mean of tokens and samples, eq. 11-12).
     ot: weight (lambda; 0 leaves transport out), scaled (True: the score is divided by the
       temperature like the rest, eq. 24-26), level ("sample", released, or "token", eq. 15-22),
@@ -57,6 +57,7 @@ class UPRet(CiCo):
     return Distribution(
         heads=max(1, self.embed_dim // HEAD_WIDTH),
         structure=self.distribution["structure"],
+        split=self.distribution["split"],
         score_scale=self.distribution["score_scale"],
         dropout=self.distribution["dropout"],
         dtype=self.dtype,

@@ -22,16 +22,20 @@ class Mlp(nn.Module):
 
 
 class SplitAttention(nn.Module):
-  """Self-attention whose output is split in two halves, for the mean and for log sigma.
+  """Self-attention that ends in two halves, for the mean and for log sigma.
 
   Attributes:
-    heads: number of heads; D / heads channels each.
+    heads: number of heads.
     attend: False leaves the attention out and splits its input instead ("MLP" in table 7).
-    score_scale: "released" is (D * heads)^-0.5, "paper" is (D / heads)^-0.5 (eq. 8).
+    split: "after" attends to all D channels and splits the output (released); "before" splits
+      first and attends within each half with the same weights (eq. 7 to 10).
+    score_scale: "released" is (D * heads)^-0.5, "paper" is (D / heads)^-0.5 (eq. 8), where D is
+      the number of channels attended to.
   """
 
   heads: int
   attend: bool = True
+  split: str = "after"
   score_scale: str = "released"
   dropout: float = 0.1
   dtype: jnp.dtype = jnp.float32
@@ -40,21 +44,25 @@ class SplitAttention(nn.Module):
   def __call__(self, x, deterministic):
     """x: (B, N, D) -> mu', s': (B, N, D) each. All N tokens attend to all: no mask."""
     width = x.shape[-1]
-    if self.attend:
-      x = self._attend(x, deterministic)
-    half_mu, half_sigma = jnp.split(x, 2, axis=-1)
+    if self.attend and self.split == "after":
+      x = self._attend(x[None], deterministic)[0]
+    halves = jnp.stack(jnp.split(x, 2, axis=-1))
+    if self.attend and self.split == "before":
+      halves = self._attend(halves, deterministic)
+    half_mu, half_sigma = halves
     mu = nn.Dense(width, dtype=self.dtype, name="mu_proj")(half_mu)
     return mu, nn.Dense(width, dtype=self.dtype, name="logsig_proj")(half_sigma)
 
   def _attend(self, x, deterministic):
-    batch, length, width = x.shape
+    """(P, B, N, C) -> (P, B, N, C), each of the P parts by itself with the same weights."""
+    *lead, width = x.shape
     factor = self.heads if self.score_scale == "released" else 1 / self.heads
     qkv = nn.Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
-    q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, -1), 2, 0)
-    scores = jnp.einsum("bihc,bjhc->bhij", q, k) * (width * factor) ** -0.5
+    q, k, v = jnp.moveaxis(qkv.reshape(*lead, 3, self.heads, -1), -3, 0)
+    scores = jnp.einsum("pbihc,pbjhc->pbhij", q, k) * (width * factor) ** -0.5
     weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(x.dtype)
     weights = nn.Dropout(self.dropout, deterministic=deterministic)(weights)
-    return jnp.einsum("bhij,bjhc->bihc", weights, v).reshape(batch, length, width)
+    return jnp.einsum("pbhij,pbjhc->pbihc", weights, v).reshape(*lead, width)
 
 
 class Distribution(nn.Module):
@@ -63,11 +71,12 @@ class Distribution(nn.Module):
   Attributes:
     heads: of the attention (8 at D = 512).
     structure: "mlp+attention" (released), "mlp" or "attention": the rows of table 7.
-    score_scale: see `SplitAttention`.
+    split, score_scale: see `SplitAttention`.
   """
 
   heads: int
   structure: str = "mlp+attention"
+  split: str = "after"
   score_scale: str = "released"
   dropout: float = 0.1
   dtype: jnp.dtype = jnp.float32
@@ -78,9 +87,11 @@ class Distribution(nn.Module):
     parts = self.structure.split("+")
     h = nn.Dense(x.shape[-1], dtype=self.dtype, name="fc")(x)
     h = layer_norm("norm1", self.dtype)(jax.nn.gelu(h, approximate=False))
-    mu, log_sigma = SplitAttention(
-        self.heads, "attention" in parts, self.score_scale, self.dropout, self.dtype, name="attn"
-    )(h, deterministic)
+    attention = SplitAttention(
+        self.heads, "attention" in parts, self.split, self.score_scale, self.dropout, self.dtype,
+        name="attn",
+    )
+    mu, log_sigma = attention(h, deterministic)
     mu = x + mu
     if "mlp" in parts:
       mlp = lambda name: Mlp(self.dropout, self.dtype, name=name)
