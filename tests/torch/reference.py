@@ -124,18 +124,19 @@ def token_weight(dim):
 
 
 class Mlp(nn.Module):
-  def __init__(self, dim):
+  def __init__(self, dim, dropout):
     super().__init__()
     self.fc1, self.fc2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+    self.drop = nn.Dropout(dropout)
 
   def forward(self, x):
-    return self.fc2(F.gelu(self.fc1(x)))
+    return self.drop(self.fc2(self.drop(F.gelu(self.fc1(x)))))
 
 
 class SplitAttention(nn.Module):
-  def __init__(self, dim, heads):
+  def __init__(self, dim, heads, dropout):
     super().__init__()
-    self.heads = heads
+    self.heads, self.drop = heads, nn.Dropout(dropout)
     self.qkv = nn.Linear(dim, 3 * dim, bias=False)
     self.mu_proj, self.logsig_proj = nn.Linear(dim // 2, dim), nn.Linear(dim // 2, dim)
 
@@ -144,18 +145,18 @@ class SplitAttention(nn.Module):
     qkv = self.qkv(x).reshape(batch, length, 3, self.heads, dim // self.heads)
     q, k, v = qkv.permute(2, 0, 3, 1, 4)
     weights = (q @ k.transpose(-1, -2) * (dim * self.heads) ** -0.5).softmax(-1)
-    mu, log_sigma = (weights @ v).transpose(1, 2).reshape(x.shape).chunk(2, -1)
+    mu, log_sigma = (self.drop(weights) @ v).transpose(1, 2).reshape(x.shape).chunk(2, -1)
     return self.mu_proj(mu), self.logsig_proj(log_sigma)
 
 
 class Distribution(nn.Module):
-  """Tokens (B, N, D) -> means and log standard deviations, without dropout."""
+  """Tokens (B, N, D) -> means and log standard deviations."""
 
-  def __init__(self, dim, heads):
+  def __init__(self, dim, heads, dropout=0.0):
     super().__init__()
-    self.fc, self.attn = nn.Linear(dim, dim), SplitAttention(dim, heads)
+    self.fc, self.attn = nn.Linear(dim, dim), SplitAttention(dim, heads, dropout)
     self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
-    self.mu_mlp, self.logsig_mlp = Mlp(dim), Mlp(dim)
+    self.mu_mlp, self.logsig_mlp = Mlp(dim, dropout), Mlp(dim, dropout)
 
   def forward(self, x):
     mu, log_sigma = self.attn(self.norm1(F.gelu(self.fc(x))))

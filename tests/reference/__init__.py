@@ -1,0 +1,1 @@
+"""The released computation in PyTorch, compact: to compare numbers and speed with."""
