@@ -4,33 +4,14 @@
 a small JSON record with a digest of the arrays, because a flipped bit restores silently.
 """
 
-import hashlib
 import sys
 
-import jax
-import numpy as np
 import orbax.checkpoint as ocp
 
 from sign_jax.errors import UserError
+from sign_jax.train import digest
 
 LAST = "last"
-
-
-def digest(tree):
-  """Hex digest of all leaves of a tree, in order, with shapes and dtypes."""
-  state = hashlib.blake2b(digest_size=16)
-  for leaf in jax.tree.leaves(tree):
-    array = np.asarray(jax.device_get(leaf))
-    state.update(f"{array.dtype}{array.shape}".encode())
-    state.update(np.ascontiguousarray(array).tobytes())
-  return state.hexdigest()
-
-
-def structure(tree):
-  """Hex digest of the names, shapes and dtypes of a tree's leaves (arrays or ShapeDtypeStructs)."""
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  facts = [f"{jax.tree_util.keystr(path)} {x.shape} {x.dtype}" for path, x in leaves]
-  return hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
 
 
 def exists(directory):
@@ -73,9 +54,9 @@ class Checkpoints:
     manager.wait_until_finished()
     items = ocp.args.Composite(
         tree=ocp.args.StandardSave(tree),
-        record=ocp.args.JsonSave(
-            {**record, "digest": digest(tree), "structure": structure(tree)}
-        ),
+        record=ocp.args.JsonSave({
+            **record, "digest": digest.of_arrays(tree), "structure": digest.of_structure(tree)
+        }),
     )
     manager.save(step, args=items, force=True)
 
@@ -127,7 +108,7 @@ class Checkpoints:
     if items is None:
       return None
     record = items.record
-    if record["structure"] != structure(target):
+    if record["structure"] != digest.of_structure(target):
       raise UserError(
           f"the checkpoints in {manager.directory} are of a model with other sizes: use the "
           "settings and the data set that they were made with"
@@ -135,7 +116,7 @@ class Checkpoints:
     items = self._read(manager, step, tree=ocp.args.StandardRestore(target))
     if items is None:
       return None
-    if digest(items.tree) != record["digest"]:
+    if digest.of_arrays(items.tree) != record["digest"]:
       print(f"checkpoint {step} is damaged (its digest differs)", file=sys.stderr)
       return None
     return items.tree, record

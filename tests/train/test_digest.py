@@ -1,0 +1,45 @@
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sign_jax.train import digest
+
+DTYPES = ("float32", "bfloat16", "float16", "int32", "uint8", "bool")
+
+
+def array(dtype, shape=(6, 5)):
+  return np.asarray(jnp.asarray(np.random.default_rng(0).integers(0, 2, shape), dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_bit_counts(dtype):
+  x = array(dtype)
+  found = {digest.of_arrays({"x": x})}
+  for byte, bit in itertools.product(range(x.nbytes), range(1 if dtype == "bool" else 8)):
+    changed = x.copy()
+    changed.view(np.uint8).reshape(-1)[byte] ^= 1 << bit
+    found.add(digest.of_arrays({"x": changed}))
+  assert len(found) == 1 + x.nbytes * (1 if dtype == "bool" else 8)
+
+
+def test_place_shape_dtype_and_order_count():
+  x = np.arange(6, dtype=np.float32)
+  trees = [
+      [x], [x[::-1]], [x.reshape(2, 3)], [x.astype(np.int32)], [x, x], [x[:3], x[3:]],
+      [np.roll(x, 1)], [np.zeros(6, np.float32)], [np.zeros(5, np.float32)],
+  ]
+  assert len({digest.of_arrays(tree) for tree in trees}) == len(trees)
+
+
+def test_empty_arrays_and_scalars():
+  assert digest.of_arrays({"a": np.zeros((0, 3), np.float32), "b": np.float32(1)}) != (
+      digest.of_arrays({"a": np.zeros((0, 3), np.float32), "b": np.float32(2)})
+  )
+
+
+def test_numpy_and_devices_give_the_same():
+  x = array("float32")
+  assert digest.of_arrays({"x": x}) == digest.of_arrays({"x": jax.device_put(x)})
