@@ -85,6 +85,7 @@ TABLES = {
                     "model.distribution.modelling": False,
                     "model.distribution.sampling": False,
                     "model.ot.level": "token",
+                    "model.ot.solver": "scaling",
                 },
                 (57.8, 70.4, 75.2, 56.8),
             ),
@@ -141,8 +142,8 @@ TABLES = {
             _switch("transport scaled", ot__scaled=True),
             _switch("one joint loss", loss="joint"),
             _switch("released solver", ot__solver="released"),
-            _switch("transport of tokens", ot__level="token"),
-            _switch("variant=paper", variant="paper"),
+            _switch("transport of tokens", ot__level="token", ot__solver="scaling"),
+            _switch("variant=paper", variant="paper", ot__solver="scaling"),
         ),
     ),
 }

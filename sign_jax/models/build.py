@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.models.cico import CiCo
 from sign_jax.models.upret import UPRet
+from sign_jax.ops.transport import SMALLEST_EPSILON
 
 # What a switch is where the configuration leaves it None. "released" equals the PyTorch code that
 # the published numbers came from, "paper" what the paper says.
@@ -36,7 +37,7 @@ CHOICES = {
     "split": ("after", "before"),
     "score_scale": ("released", "paper"),
     "ot_level": ("sample", "token"),
-    "ot_solver": ("ott", "closed_form", "released"),
+    "ot_solver": ("ott", "scaling", "closed_form", "released"),
     "loss": ("four_terms", "joint"),
     "structure": ("mlp+attention", "mlp", "attention"),
     "dtype": ("auto", "float32", "bfloat16"),
@@ -64,6 +65,11 @@ def compute_dtype(name):
 def _tile_elements():
   """Similarities in one tile: about the size of a CPU's cache, or 512 MiB on an accelerator."""
   return 2**19 if jax.default_backend() == "cpu" else 2**27
+
+
+def _plan_elements():
+  """Elements of one tile of plans between tokens: a CPU's cache, or 64 MiB on an accelerator."""
+  return 2**17 if jax.default_backend() == "cpu" else 2**24
 
 
 def resolve(model):
@@ -116,17 +122,27 @@ def build(model, video_length):
       **model.distribution,
       **{name: switches[name] for name in ("split", "score_scale", "first_is_mean")},
   }
-  ot = {**model.ot, "level": switches["ot_level"], "scaled": switches["ot_scaled"]}
+  ot = {
+      **model.ot, "level": switches["ot_level"], "scaled": switches["ot_scaled"],
+      "max_elements": model.ot.max_elements or _plan_elements(),
+  }
   _choose("structure", distribution["structure"])
-  _check_solver(_choose("ot_solver", ot["solver"]), ot["level"], distribution)
+  _choose("ot_solver", ot["solver"])
+  _check_solver(ot, distribution)
   return UPRet(**common, distribution=distribution, ot=ot)
 
 
-def _check_solver(solver, level, distribution):
-  if level == "token" and solver != "ott":
+def _check_solver(ot, distribution):
+  solver = ot["solver"]
+  if ot["level"] == "token" and solver not in ("ott", "scaling"):
     raise UserError(
         f"model.ot.solver={solver} does not solve transport between tokens: use "
         "--config.model.ot.solver=ott or --config.model.ot.level=sample"
+    )
+  if solver == "scaling" and ot["epsilon"] < SMALLEST_EPSILON:
+    raise UserError(
+        f"model.ot.solver=scaling needs a model.ot.epsilon of {SMALLEST_EPSILON:.3f} or more: use "
+        "--config.model.ot.solver=ott"
     )
   both = distribution["sampling"] and distribution["video"] and distribution["text"]
   if solver == "closed_form" and not (both and distribution["samples"] == 2):

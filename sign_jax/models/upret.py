@@ -97,7 +97,7 @@ class UPRet(CiCo):
           for tokens, samples in ((video, video_samples), (text_aug, text_samples))
       ]
       score = transport.token_similarity(
-          *refined, video.mask, text_aug.mask,
+          *refined, video.mask, text_aug.mask, solver=ot["solver"],
           epsilon=ot["epsilon"], iterations=ot["iterations"], max_elements=ot["max_elements"],
       )
       return {"transport": score}

@@ -13,6 +13,8 @@ from ott.solvers.linear import sinkhorn
 
 EPSILON = 0.1  # entropic regularisation of the released code
 LARGEST_COST = 2.0  # costs are 1 - cosine
+SMALLEST_EPSILON = LARGEST_COST / 60.0  # below, float32 does not hold the kernel
+TINY = 1e-30  # in place of a kernel's product with nothing
 # Accelerators round float32 products to fewer bits by default; a cosine's error is multiplied by
 # 1 / epsilon in the kernel.
 EXACT = jax.lax.Precision.HIGHEST
@@ -24,7 +26,7 @@ def _ott_plan(cost, a, b, epsilon, iterations):
   # step: a fixed number of iterations is several times faster. Products with the kernel are
   # several times faster than log-sum-exps, and exact enough while float32 can hold the kernel.
   solver = sinkhorn.Sinkhorn(
-      lse_mode=LARGEST_COST / epsilon > 60.0,
+      lse_mode=epsilon < SMALLEST_EPSILON,
       min_iterations=iterations, max_iterations=iterations, inner_iterations=iterations,
       threshold=1e-6,
   )
@@ -47,6 +49,38 @@ def ott_plans(cost, a, b, epsilon=EPSILON, iterations=50):
   cost, a, b = jax.lax.stop_gradient((cost, a, b))
   solve = functools.partial(_ott_plan, epsilon=epsilon, iterations=iterations)
   return jax.lax.stop_gradient(jax.vmap(solve)(cost, a, b))
+
+
+def scaling_plans(cost, a, b, epsilon=EPSILON, iterations=50):
+  """The plans of `ott_plans` by a loop of our own; the problems are on the last axis.
+
+  So a round is two products and sums over other axes, which fuse into vector instructions; with
+  the problems first, as in `ott_plans`, they are many small matrix products.
+
+  Args:
+    cost: (m, n, P) float32.
+    a: (m, P) or (m, 1), b: (n, P) or (n, 1) float32 marginals.
+    epsilon, iterations: as for `ott_plans`.
+
+  Returns:
+    (m, n, P) float32 plans without gradient.
+
+  Raises:
+    ValueError: for an epsilon whose kernel float32 does not hold.
+  """
+  if epsilon < SMALLEST_EPSILON:
+    raise ValueError(f"scaling needs an epsilon of {SMALLEST_EPSILON:.3f} or more, not {epsilon}")
+  kernel = jax.lax.stop_gradient(jnp.exp(-cost / epsilon))
+
+  def round_(_, scalings):
+    r, _ = scalings
+    c = b / jnp.maximum((kernel * r[:, None]).sum(0), TINY)
+    return a / jnp.maximum((kernel * c[None]).sum(1), TINY), c
+
+  # As ott-jax: from ones for r, which is also scaled last.
+  start = tuple(jnp.ones((size, kernel.shape[2])) for size in kernel.shape[:2])
+  r, c = jax.lax.fori_loop(0, iterations, round_, start)
+  return jax.lax.stop_gradient(r[:, None] * kernel * c[None])
 
 
 def released_plans(cost, epsilon=EPSILON, threshold=1e-2, max_iterations=100):
@@ -99,16 +133,21 @@ def closed_form_plans(cost, epsilon=EPSILON):
 def uniform_plans(similarity, solver, epsilon, iterations):
   """Plans for cost 1 - similarity (P, m, n) and uniform marginals by the named solver.
 
-  `solver`: "ott" (any shape), "closed_form" (2 x 2) or "released" (the released stopping rule).
+  `solver`: "ott" or "scaling" (any shape), "closed_form" (2 x 2) or "released" (the released
+  stopping rule).
   """
   cost = 1.0 - similarity
   if solver == "released":
     return released_plans(cost, epsilon)
   if solver == "closed_form":
     return closed_form_plans(cost, epsilon)
+  problems, m, n = cost.shape
+  if solver == "scaling":
+    a, b = jnp.full((m, 1), 1.0 / m), jnp.full((n, 1), 1.0 / n)
+    last = scaling_plans(jnp.moveaxis(cost, 0, -1), a, b, epsilon, iterations)
+    return jnp.moveaxis(last, -1, 0)
   if solver != "ott":
     raise ValueError(f"unknown transport solver {solver!r}")
-  problems, m, n = cost.shape
   a, b = jnp.full((problems, m), 1.0 / m), jnp.full((problems, n), 1.0 / n)
   return ott_plans(cost, a, b, epsilon, iterations)
 
@@ -137,8 +176,19 @@ def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=
   return score.reshape(s.shape[:2]), plans, pairs
 
 
+def _token_plans(cost, a, b, solver, epsilon, iterations):
+  """(m, n, P) plans of one video's P texts: cost (m, n, P), a (m,), b (n, P)."""
+  if solver == "scaling":
+    return scaling_plans(cost, a[:, None], b, epsilon, iterations)
+  if solver != "ott":
+    raise ValueError(f"transport between tokens has no solver {solver!r}")
+  a = jnp.broadcast_to(a, (b.shape[1], a.shape[0]))
+  return jnp.moveaxis(ott_plans(jnp.moveaxis(cost, -1, 0), a, b.T, epsilon, iterations), 0, -1)
+
+
 def token_similarity(
-    video, text, video_mask, text_mask, *, epsilon=EPSILON, iterations=50, max_elements=2**22
+    video, text, video_mask, text_mask, *, solver="ott", epsilon=EPSILON, iterations=50,
+    max_elements=2**22,
 ):
   """Transport similarity between the tokens of all pairs; UPRet, eq. 15 to 21.
 
@@ -148,6 +198,7 @@ def token_similarity(
   Args:
     video: (A, N_v, D), text: (B, N_t, D) float32, L2-normalised tokens.
     video_mask, text_mask: (A, N_v), (B, N_t) bool, True = valid.
+    solver: "ott" or "scaling".
     epsilon, iterations: see `ott_plans`.
     max_elements: bound on the elements of one tile of plans.
 
@@ -155,17 +206,17 @@ def token_similarity(
     (A, B) float32.
   """
   marginal = lambda mask: mask / jnp.maximum(mask.sum(-1, keepdims=True), 1)
-  text_marginal = marginal(text_mask)
+  b = marginal(text_mask).T
 
   def row(one):
     tokens, a = one
-    s = jnp.einsum("id,bjd->bij", tokens, text, precision=EXACT)
-    a = jnp.broadcast_to(a, (s.shape[0], a.shape[0]))
-    plans = ott_plans(1.0 - s, a, text_marginal, epsilon, iterations)
-    # Points without mass have potentials of -inf; their plan must not reach the sum.
-    mass = (a[:, :, None] > 0) & (text_marginal[:, None, :] > 0)
-    return jnp.sum(jnp.where(mass, plans * s, 0.0), axis=(1, 2))
+    s = jnp.einsum("id,bjd->ijb", tokens, text, precision=EXACT)
+    plans = _token_plans(1.0 - s, a, b, solver, epsilon, iterations)
+    # Points without mass may have potentials of -inf; their plan must not reach the sum.
+    mass = (a[:, None, None] > 0) & (b[None] > 0)
+    return jnp.sum(jnp.where(mass, plans * s, 0.0), axis=(0, 1))
 
-  per_row = text.shape[0] * video.shape[1] * text.shape[1]
-  batch = max(1, min(video.shape[0], max_elements // per_row))
-  return jax.lax.map(jax.checkpoint(row), (video, marginal(video_mask)), batch_size=batch)
+  rows = (video, marginal(video_mask))
+  batch = max_elements // (text.shape[0] * video.shape[1] * text.shape[1])
+  batch = {"batch_size": min(batch, video.shape[0])} if batch > 1 else {}
+  return jax.lax.map(jax.checkpoint(row), rows, **batch)

@@ -46,7 +46,22 @@ def test_closed_form_refuses_other_shapes():
     transport.closed_form_plans(similarities(3, 2))
 
 
-@pytest.mark.parametrize("solver", ["ott", "closed_form", "released"])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 5)])
+@pytest.mark.parametrize("iterations", [1, 3, 50])
+def test_scaling_is_ott_after_any_number_of_iterations(shape, iterations):
+  s = 4 * similarities(*shape) - 1  # cosines from -1 to 1
+  plans = [
+      transport.uniform_plans(s, solver, 0.1, iterations) for solver in ("ott", "scaling")
+  ]
+  np.testing.assert_allclose(*plans, atol=3e-6)
+
+
+def test_scaling_refuses_an_epsilon_that_float32_cannot_hold():
+  with pytest.raises(ValueError, match="epsilon of 0.033"):
+    transport.uniform_plans(similarities(2, 2), "scaling", 0.01, 50)
+
+
+@pytest.mark.parametrize("solver", ["ott", "scaling", "closed_form", "released"])
 def test_plans_carry_no_gradient(solver):
   video, text = (jax.random.normal(jax.random.key(i), (2, 3, 4)) for i in (0, 1))
 
@@ -65,7 +80,8 @@ def test_plans_carry_no_gradient(solver):
   np.testing.assert_allclose(got, jax.grad(with_fixed_plans)(video), atol=1e-6)
 
 
-def test_token_similarity_is_transport_between_valid_tokens():
+@pytest.mark.parametrize("solver", ["ott", "scaling"])
+def test_token_similarity_is_transport_between_valid_tokens(solver):
   rng = np.random.default_rng(1)
   video = normalize(jnp.asarray(rng.standard_normal((3, 4, 8)), jnp.float32))
   text = normalize(jnp.asarray(rng.standard_normal((2, 5, 8)), jnp.float32))
@@ -73,7 +89,8 @@ def test_token_similarity_is_transport_between_valid_tokens():
   text_mask = jnp.asarray([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)
   for max_elements in (2**20, 1):
     got = transport.token_similarity(
-        video, text, video_mask, text_mask, iterations=1000, max_elements=max_elements
+        video, text, video_mask, text_mask,
+        solver=solver, iterations=1000, max_elements=max_elements,
     )
     for a in range(3):
       for b in range(2):
@@ -83,10 +100,11 @@ def test_token_similarity_is_transport_between_valid_tokens():
         np.testing.assert_allclose(got[a, b], (plan * s).sum(), atol=1e-3)
 
 
-def test_token_similarity_has_finite_gradients():
+@pytest.mark.parametrize("solver", ["ott", "scaling"])
+def test_token_similarity_has_finite_gradients(solver):
   video, text = (normalize(jax.random.normal(jax.random.key(i), (2, 4, 8))) for i in (0, 1))
   mask = jnp.asarray([[0, 1, 1, 1], [0, 1, 0, 0]], bool)
-  loss = lambda v, t: transport.token_similarity(v, t, mask, mask).sum()
+  loss = lambda v, t: transport.token_similarity(v, t, mask, mask, solver=solver).sum()
   for grad in jax.grad(loss, argnums=(0, 1))(video, text):
     assert np.isfinite(grad).all() and np.abs(grad).max() > 0
 
