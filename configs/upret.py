@@ -35,8 +35,8 @@ The paper does not say what its partial rows of table 4 compute. Ours: without O
 interaction reads the refined features of eq. 11 and 12; without DM a token's distribution has
 itself as mean and unit variance, though tokens are not normalised: their noise has a length of
 about sqrt(D); without both the tokens themselves are transported, one by one, because one pooled
-sample a side leaves nothing to transport (this row so differs from the others in ot.level too). Plans between tokens are found several
-times faster, on a CPU at least, by our own loop, ot.solver=scaling.
+sample a side leaves nothing to transport (this row so differs from the others in ot.level too).
+Plans between tokens are found several times faster, on a CPU at least, by ot.solver=scaling.
 
 variant="paper" follows the paper where the released code differs: hard max over tokens (eq. 24),
 padding masked, attention scores scaled by (D / heads)^-0.5 (eq. 8), transport between tokens (eq.
