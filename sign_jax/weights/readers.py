@@ -2,9 +2,6 @@
 
 import fnmatch
 import pathlib
-import pickle
-import re
-import warnings
 
 import numpy as np
 import safetensors
@@ -13,9 +10,7 @@ from sign_jax.data import npz
 from sign_jax.errors import UserError
 from sign_jax.weights import faults, torch_archive
 
-MIN_TORCH = (2, 10)  # below, `weights_only=True` could be bypassed (CVE-2026-24747)
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the weights
-
 
 
 def read(path):
@@ -23,7 +18,7 @@ def read(path):
 
   Args:
     path: .pt, .pth, .pth.tar, .bin, .bin.EPOCH (PyTorch, also TorchScript), .safetensors or .npz.
-      PyTorch itself is needed for the formats before its version 1.6 and for .safetensors.
+      PyTorch itself is needed for .safetensors alone.
 
   Returns:
     {PyTorch name: numpy array}, without a `state_dict` or `model` level around it and without the
@@ -48,34 +43,17 @@ def _reader(path):
 
 
 def _read_torch(path):
-  if torch_archive.is_archive(path):
-    return torch_archive.read(path, _unwrap)
-  torch = import_torch()
-  try:
-    with warnings.catch_warnings():
-      warnings.simplefilter("ignore")
-      return torch.load(path, map_location="cpu", weights_only=True)
-  except pickle.UnpicklingError as error:
-    # Its own text advises to read the file all the same.
-    asked = re.search(r"GLOBAL (\S+)", str(error))
-    raise faults.refused(path, asked[1] if asked else "an unknown object") from error
-  except (RuntimeError, EOFError, ValueError, OSError, LookupError, AttributeError) as error:
-    raise faults.damaged(path, error) from error
+  return torch_archive.read(path, _unwrap)
 
 
 def import_torch():
-  """The module torch; raises UserError where it is missing, or too old to be safe."""
+  """The module torch; raises UserError where it is missing."""
   try:
     import torch
   except ImportError as error:
     raise UserError(
       "this file needs PyTorch, install it with `pip install 'torch>=2.10'`"
     ) from error
-  if tuple(int(part) for part in torch.__version__.split(".")[:2]) < MIN_TORCH:
-    raise UserError(
-      f"PyTorch {torch.__version__} does not read untrusted files safely, upgrade it with "
-      "`pip install --upgrade 'torch>=2.10'`"
-    )
   return torch
 
 

@@ -2,6 +2,7 @@ import os
 import pickle
 import re
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -75,19 +76,22 @@ def test_bfloat16_becomes_float32(tmp_path):
     np.testing.assert_array_equal(value, [1.5, -2.0])
 
 
-def test_reads_every_type_and_every_view(tmp_path):
+@pytest.mark.parametrize("old_format", [False, True])
+def test_reads_every_type_and_every_view(tmp_path, old_format):
   torch = pytest.importorskip("torch")
   whole = torch.arange(24.0).reshape(4, 6)
   kinds = ("float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
   state = {kind: whole.to(getattr(torch, kind)) for kind in kinds}
   state |= {"transposed": whole.T, "part": whole[1:3, ::2], "row": whole[2], "one": whole[3, 5]}
   state |= {"empty": torch.zeros(0, 3), "parameter": torch.nn.Parameter(whole)}
-  torch.save(state, tmp_path / "a.pt")
+  state |= {"uint16": whole.to(torch.uint16)}
+  torch.save(state, tmp_path / "a.pt", _use_new_zipfile_serialization=not old_format)
   found = readers.read(tmp_path / "a.pt")
   assert found.keys() == state.keys()
   for name, value in state.items():
     expected = value.detach().numpy()
     assert found[name].dtype == expected.dtype and type(found[name]) is np.ndarray
+    assert found[name].flags.aligned
     np.testing.assert_array_equal(found[name], expected)
 
 
@@ -158,15 +162,32 @@ def test_missing_unknown_and_foreign_files(tmp_path):
 
 
 def test_says_how_to_install_pytorch(tmp_path, monkeypatch):
-  (tmp_path / "a.pt").write_bytes(b"x")
+  (tmp_path / "a.safetensors").write_bytes(b"x")
   monkeypatch.setitem(sys.modules, "torch", None)
   with pytest.raises(UserError, match="install it with .pip install .torch"):
-    readers.read(tmp_path / "a.pt")
+    readers.read(tmp_path / "a.safetensors")
 
 
-def test_refuses_an_unsafe_pytorch(tmp_path, monkeypatch):
+@pytest.mark.parametrize("old_format", [False, True])
+def test_files_of_pytorch_need_no_pytorch(tmp_path, monkeypatch, old_format):
   torch = pytest.importorskip("torch")
-  torch.save(torch_state(), tmp_path / "a.pt", _use_new_zipfile_serialization=False)
-  monkeypatch.setattr(torch, "__version__", "2.9.1+cpu")
-  with pytest.raises(UserError, match="upgrade"):
-    readers.read(tmp_path / "a.pt")
+  # What training scripts note beside the weights does no harm.
+  notes = {"epoch": 3, "best": np.float64(0.5), "history": np.arange(3), "size": torch.Size([1])}
+  optimizer = torch.optim.Adam([torch.nn.Parameter(torch.ones(2))])
+  notes["scheduler"] = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 4]).state_dict()
+  notes["optimizer"] = optimizer.state_dict()
+  torch.save({**notes, "state_dict": OrderedDict(torch_state())}, tmp_path / "a.pt",
+             _use_new_zipfile_serialization=not old_format)  # fmt: skip
+  monkeypatch.setitem(sys.modules, "torch", None)
+  assert_is_state(readers.read(tmp_path / "a.pt"))
+
+
+def test_names_of_modules_within_a_state_dict_do_no_harm(tmp_path):
+  torch = pytest.importorskip("torch")
+  model = torch.nn.BatchNorm1d(2)
+  assert hasattr(model.state_dict(), "_metadata")
+  for old_format in (False, True):
+    torch.save(model.state_dict(), tmp_path / "a.pt", _use_new_zipfile_serialization=not old_format)
+    state = readers.read(tmp_path / "a.pt")
+    assert list(state) == list(model.state_dict())
+    np.testing.assert_array_equal(state["running_var"], [1, 1])

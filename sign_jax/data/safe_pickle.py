@@ -1,0 +1,115 @@
+"""Pickles of strangers: plain data, arrays and perhaps tensors, and nothing that could run."""
+
+import gzip
+import pathlib
+import zlib
+
+import numpy as np
+
+from sign_jax.data import pickle_arrays, pickle_machine, torch_legacy
+from sign_jax.errors import UserError
+
+MAX_BYTES = 4 << 30  # of the pickle, after it is unpacked
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+_ATOMS = (bytes, bytearray, int, float, complex, bool, type(None), np.generic)
+
+
+def read(path, *, kind="pickle", remedy="get it anew", max_bytes=MAX_BYTES, tensors=False):
+  """Reads a pickle, plain or compressed with gzip; runs no code from it, whatever it holds.
+
+  Args:
+    path: the file, written by Python 2 or 3 in any protocol.
+    kind, remedy: what the file should be, and what to do when it is not, for the error.
+    max_bytes: a pickle that is larger, unpacked, is refused before more memory is taken.
+    tensors: whether it may hold PyTorch's tensors, which come back as numpy arrays (bfloat16 as
+      float32, perhaps read-only); PyTorch is not needed.
+
+  Returns:
+    dict (for OrderedDict, defaultdict and Counter too), list, tuple, set, frozenset, str, bytes,
+    numbers, bool, None, numpy arrays (those of objects hold the same kinds) and numpy scalars. Keys
+    and members of sets are text, bytes, whole numbers or None. Strings of Python 2 are read as
+    latin-1. Containers may hold themselves, as in any pickle.
+
+  Raises:
+    UserError: one sentence with the file's name, and with the full name of what is refused
+      ("os.system"), for a missing or damaged file or one that holds anything else.
+    OSError: the file cannot be opened at all.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise UserError(f"there is no {kind} {path}, check its name")
+  try:
+    return loads(_unpacked(path, max_bytes), tensors=tensors)
+  except pickle_machine.Refused as error:
+    raise UserError(
+      f"{path} asks for {_reason(error)}, which no {kind} needs and which could run code, {remedy}"
+    ) from error
+  # Damage: of gzip, of the opcodes, and whatever numpy says of strange arrays.
+  except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError,
+          MemoryError, RecursionError, gzip.BadGzipFile, zlib.error) as error:  # fmt: skip
+    raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
+
+
+def loads(data, *, tensors=False):
+  """Reads a pickle from bytes, see `read`.
+
+  Raises:
+    pickle_machine.Refused, ValueError, IndexError, KeyError, TypeError, AttributeError,
+    OverflowError, EOFError.
+  """
+  calls = (torch_legacy.PlainCalls if tensors else pickle_arrays.Calls)(len(data))
+  content = pickle_machine.load(data, calls.find, calls.build)
+  _check_plain(content)
+  return content
+
+
+def _unpacked(path, max_bytes):
+  with path.open("rb") as file:
+    is_packed = file.read(2) == _GZIP
+    file.seek(0)
+    if is_packed:
+      with gzip.open(file) as unpacked:
+        return _all_of(unpacked, max_bytes)
+    return _all_of(file, max_bytes)
+
+
+def _all_of(file, max_bytes):
+  # In pieces: a read of max_bytes would take as much memory for a small file.
+  pieces, left = [], max_bytes
+  while piece := file.read(_CHUNK):
+    left -= len(piece)
+    if left < 0:
+      raise ValueError(f"it has more than {max_bytes} bytes")
+    pieces.append(piece)
+  return b"".join(pieces)
+
+
+def _check_plain(content):
+  """Checks that nothing is left but plain data, and that text can be written again."""
+  waiting, seen = [content], set()
+  while waiting:
+    item = waiting.pop()
+    if isinstance(item, str):
+      if not item.isascii():
+        item.encode()  # a lone surrogate fails here, not where the text is printed
+      continue
+    if isinstance(item, np.ndarray):
+      inner = item.ravel() if item.dtype.hasobject else ()
+    elif isinstance(item, dict):
+      inner = [*item, *item.values()]
+    elif isinstance(item, list | tuple | set | frozenset):
+      inner = item
+    elif isinstance(item, _ATOMS):
+      continue
+    else:
+      raise pickle_machine.Refused(item.name)
+    if id(item) not in seen:
+      seen.add(id(item))
+      waiting.extend(inner)
+
+
+def _reason(error):
+  lines = str(error).strip().splitlines()
+  text = lines[0][:200] if lines else type(error).__name__
+  return "".join(character if character.isprintable() else "?" for character in text)
