@@ -1,7 +1,6 @@
 """Files of sign features, one .npz per video, as `sign_jax.extract` writes them."""
 
 import math
-import os
 import pathlib
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from sign_jax.data import npz
 from sign_jax.errors import UserError
+from sign_jax.files import replacing
 
 MAX_BYTES = 2 << 30  # about six hours of video, at 25 windows a second
 MAX_FRAMES = np.iinfo(np.int32).max  # what a data set's records hold
@@ -39,17 +39,8 @@ def write(path, content):
   if not _finite_in_float16(content.feature):
     raise UserError(f"the features for {path} are not finite in float16, check the weights")
   path.parent.mkdir(parents=True, exist_ok=True)
-  # Without the video's name, which may be as long as a file system takes.
-  partial = path.with_name(f".{os.getpid()}.partial")
-  try:
-    with partial.open("wb") as file:
-      np.savez(file, **content._asdict())
-    os.replace(partial, path)
-  except OSError as error:
-    error.filename = path  # a full disk is told without, and users know no partial file
-    raise
-  finally:
-    partial.unlink(missing_ok=True)
+  with replacing(path) as partial, partial.open("wb") as file:
+    np.savez(file, **content._asdict())
 
 
 def read(path):
@@ -75,7 +66,7 @@ def read(path):
   except (TypeError, ValueError, OverflowError) as error:
     raise UserError(f"{path} is no complete feature file ({error}), {_REMEDY}") from error
   _check_numbers(path, content)
-  _check_feature(path, content.feature)
+  check_feature(path, content.feature)
   return content
 
 
@@ -89,14 +80,19 @@ def _check_numbers(path, content):
     raise UserError(f"{path} states {content.fps} frames per second, {_REMEDY}")
 
 
-def _check_feature(path, feature):
+def check_feature(path, feature, remedy=_REMEDY):
+  """Checks that an array can be a video's features.
+
+  Raises:
+    UserError: not (windows, dim) floats, or not finite in float16; ends with `remedy`.
+  """
   if feature.ndim != 2 or feature.dtype.kind != "f" or 0 in feature.shape:
     raise UserError(
       f"{path} holds features of shape {feature.shape} and type {feature.dtype}, they must be "
-      "(windows, dim) floats"
+      f"(windows, dim) floats, {remedy}"
     )
   if not _finite_in_float16(feature):
-    raise UserError(f"{path} holds features that are not finite in float16, extract them anew")
+    raise UserError(f"{path} holds features that are not finite in float16, {remedy}")
 
 
 def _finite_in_float16(feature):

@@ -1,7 +1,6 @@
 """What a run writes for people: metrics.jsonl, TensorBoard files, results.json, the loss curve."""
 
 import json
-import os
 
 import matplotlib
 
@@ -9,12 +8,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from tensorboardX import SummaryWriter  # noqa: E402
 
+from sign_jax.files import replacing  # noqa: E402
+
 
 def write_json(path, content):
   """Writes a JSON file whole or not at all."""
-  partial = path.with_name(path.name + ".partial")
-  partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-  os.replace(partial, path)
+  with replacing(path) as partial:
+    partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def read_metrics(path):
@@ -35,9 +35,8 @@ class MetricsWriter:
     """Keeps what an earlier run wrote up to `start_step` and forgets what came after it."""
     self._path = workdir / "metrics.jsonl"
     kept = [row for row in read_metrics(self._path) if row["step"] <= start_step]
-    partial = self._path.with_name("metrics.jsonl.partial")
-    partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
-    os.replace(partial, self._path)
+    with replacing(self._path) as partial:
+      partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
     self._file = self._path.open("a")
     self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
 

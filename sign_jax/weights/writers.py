@@ -1,10 +1,9 @@
 """The way out for weights: files that PyTorch programs read."""
 
-import os
-
 import safetensors.numpy
 
 from sign_jax.errors import UserError
+from sign_jax.files import replacing
 from sign_jax.weights import readers
 
 
@@ -19,14 +18,11 @@ def write(path, state):
     UserError: another ending, a missing package, or a place that cannot be written to.
   """
   save = _writer(path)
-  partial = path.with_name(path.name + ".partial")
   try:
-    save(partial, state)
-    os.replace(partial, path)
+    with replacing(path) as partial:
+      save(partial, state)
   except (OSError, RuntimeError) as error:  # PyTorch's own writer raises the latter
     raise UserError(f"{path} cannot be written, pass another place ({error})") from error
-  finally:
-    partial.unlink(missing_ok=True)
 
 
 def _writer(path):
