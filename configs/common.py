@@ -91,10 +91,10 @@ def _published(system):
             "weight": 1.0,  # lambda, figure 3 (b)
             "level": placeholder(str),  # "sample" or "token"
             "scaled": placeholder(bool),  # divided by the temperature
-            "solver": "ott",  # at sample level also "closed_form", "released"
+            "solver": "ott",  # or "scaling"; at sample level also "closed_form", "released"
             "epsilon": 0.1,
             "iterations": 50,
-            "max_elements": 2**22,  # of one tile of token-level plans
+            "max_elements": 0,  # of one tile of token-level plans; 0 suits the device
         },
     }
   return {
@@ -115,7 +115,14 @@ def _published(system):
           "text_length": 32,
           "alpha": 0.8,
           "combine": "sum",  # of the streams: "sum", "cat", or one stream's name
+          "caption": "text",  # the field that the text tower reads, e.g. "sentence"
+          # Augmented text: of a swap of two words; of each word's replacement and deletion (EDA).
           "swap_probability": 0.5,
+          "synonym_probability": 0.0,
+          "deletion_probability": 0.0,
+          "synonyms": "",  # file, a group of words per line; empty: our small English table
+          "placement": "host",  # of features: "host" and "device" memory, "disk" each time
+          "cache_gib": 2.0,  # host memory for features of all splits
           "num_workers": 0,
       },
       "model": model,
@@ -124,8 +131,10 @@ def _published(system):
           "model": "",  # file of a released CiCo or UPRet checkpoint, or of sign_jax.export
       },
       "optim": {
+          "name": "released_adam",  # or "adam", without clipping and decay
           "lr": 1e-5, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
-          "weight_decay": 0.001, "clip_norm": 1.0, "max_logit_scale": math.log(100),
+          "weight_decay": 0.001, "decay_norms": True, "clip_norm": 1.0,
+          "max_logit_scale": math.log(100),
       },
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
   }

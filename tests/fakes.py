@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sign_jax.data.sampling import sample_indices
+
 WORDS = "rain snow wind sun cloud storm north south morning evening friend family".split()
 
 
@@ -12,6 +14,7 @@ class FakeSplit:
     rng = np.random.default_rng(seed)
     self.dims = dims or {"agnostic": 1024, "aware": 1024}
     self.streams = tuple(self.dims)
+    self.dtypes = dict.fromkeys(self.dims, np.dtype(np.float16))
     self.num_sentences, self.num_videos = sentences, videos
     self.sentence_texts = [
         " ".join(rng.choice(WORDS, 5)) + f" {WORDS[i % len(WORDS)]} {i}" for i in range(sentences)
@@ -24,6 +27,7 @@ class FakeSplit:
     ]
     centres = {name: rng.standard_normal((sentences, dim)) for name, dim in self.dims.items()}
     lengths = rng.integers(windows // 2, windows + 1, videos)
+    self.windows = lengths
     self._features = [
         {
             name: (centre[s] + 0.3 * rng.standard_normal((n, centre.shape[1]))).astype(np.float16)
@@ -32,8 +36,10 @@ class FakeSplit:
         for s, n in zip(self.sentence_of_video, lengths, strict=True)
     ]
 
-  def stored_features(self, video_indices):
-    return [self._features[index] for index in video_indices]
+  def stored_features(self, video_indices, length):
+    for index in video_indices:
+      kept = sample_indices(self.windows[index], length)
+      yield {name: rows[kept] for name, rows in self._features[index].items()}
 
 
 def splits(**kwargs):

@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from sign_jax.data.augment import random_swap
-from sign_jax.data.sampling import sample_indices
 from sign_jax.data.tokenizer import tokenize
 from sign_jax.errors import UserError
 
 
-def combine(streams, mode="sum", alpha=0.8):
+def combine(streams, mode="sum", alpha=0.8, out=None):
   """One feature array from a video's streams (CiCo; UPRet, eq. 6).
 
   Args:
@@ -16,31 +14,49 @@ def combine(streams, mode="sum", alpha=0.8):
     mode: "sum": alpha * agnostic + (1 - alpha) * aware; "cat": both, channel by channel in turn;
       or the name of a stream.
     alpha: weight of the agnostic stream in the sum.
+    out: array to write to, of the result's shape; by default a new one.
 
   Returns:
-    (n, D) float32, or (n, 2 D) for two streams with "cat".
+    (n, D), or (n, 2 D) for two streams with "cat". The sum of two streams is float32; all else
+    keeps the streams' dtype, which is half as much to move when that is float16.
 
   Raises:
     UserError: `mode` names neither a way to combine nor a stream.
   """
-  if mode in streams:
-    return np.asarray(streams[mode], np.float32)
-  if mode not in ("sum", "cat"):
+  if mode not in streams and mode not in ("sum", "cat"):
     raise UserError(
       f"combine={mode!r} is unknown: choose sum, cat or a stream of the data set, "
       f"{' or '.join(streams)}"
     )
-  if len(streams) == 1:
-    return np.asarray(*streams.values(), np.float32)
-  agnostic, aware = (np.asarray(streams[name], np.float32) for name in ("agnostic", "aware"))
-  if mode == "sum":
-    return np.float32(alpha) * agnostic + np.float32(1 - alpha) * aware
-  return np.stack([agnostic, aware], axis=-1).reshape(len(agnostic), -1)
+  if mode in streams or len(streams) == 1:
+    return _copy(streams[mode] if mode in streams else [*streams.values()][0], out)
+  agnostic, aware = streams["agnostic"], streams["aware"]
+  if mode == "cat":
+    return _copy(np.stack([agnostic, aware], axis=-1).reshape(len(agnostic), -1), out)
+  # In place: fresh memory for each product would cost as much as the product.
+  out = np.multiply(agnostic, np.float32(alpha), out=out, dtype=np.float32)
+  out += np.multiply(aware, np.float32(1 - alpha), dtype=np.float32)
+  return out
+
+
+def _copy(array, out):
+  if out is None:
+    return array
+  out[...] = array
+  return out
 
 
 def combined_dim(split, mode="sum"):
   """Channels D of a `RetrievalSplit`'s videos after `combine`, which see for errors."""
-  return combine({name: np.zeros((1, dim)) for name, dim in split.dims.items()}, mode).shape[1]
+  return combined_spec(split, mode)[0]
+
+
+def combined_spec(split, mode):
+  """(D, dtype) of a `RetrievalSplit`'s videos after `combine`, which see for errors."""
+  streams = {name: np.zeros((1, dim), split.dtypes[name]) for name, dim in split.dims.items()}
+  combined = combine(streams, mode)
+  narrow = combined.dtype.itemsize <= np.dtype(np.float32).itemsize
+  return combined.shape[1], combined.dtype if narrow else np.dtype(np.float32)
 
 
 def shard_rows(batch_size, shard_index, shard_count):
@@ -58,25 +74,19 @@ def shard_rows(batch_size, shard_index, shard_count):
 
 
 class VideoRows:
-  """Video indices to {"video": (B, L_v, D) float32, "video_valid": (B, L_v) bool}."""
+  """Video indices to {"video": (B, L_v, D), "video_valid": (B, L_v) bool}; dtype as `combine`'s."""
 
   def __init__(self, split, length, mode, alpha):
     self.split, self.length, self.mode, self.alpha = split, length, mode, alpha
-    self.dim = combined_dim(split, mode)
+    self.dim, self.dtype = combined_spec(split, mode)
 
   def __call__(self, videos):
-    video = np.zeros((len(videos), self.length, self.dim), np.float32)
+    video = np.zeros((len(videos), self.length, self.dim), self.dtype)
     windows = np.empty(len(videos), int)
-    for row, streams in enumerate(self.split.stored_features(videos)):
-      combined = self._combined(streams)
-      windows[row] = len(combined)
-      video[row, : len(combined)] = combined
+    for row, streams in enumerate(self.split.stored_features(videos, self.length)):
+      windows[row] = len(next(iter(streams.values())))
+      combine(streams, self.mode, self.alpha, out=video[row, : windows[row]])
     return {"video": video, "video_valid": np.arange(self.length) < windows[:, None]}
-
-  def _combined(self, streams):
-    # Windows are chosen before the streams are combined: long videos have hundreds of them.
-    kept = {name: rows[sample_indices(len(rows), self.length)] for name, rows in streams.items()}
-    return combine(kept, self.mode, self.alpha)
 
 
 class TextRows:
@@ -89,29 +99,29 @@ class TextRows:
   def __call__(self, sentences):
     return {"text": self.ids[sentences]}
 
-  def augmented(self, sentence, rng, probability):
-    """(L_t,) int32 ids of one sentence, two of its words swapped at times."""
+  def augmented(self, sentence, rng, augment):
+    """(L_t,) int32 ids of one sentence after `augment`, see `augment.Augmentation`."""
     text = self.texts[sentence]
-    swapped = random_swap(text, rng, probability)
-    return self.ids[sentence] if swapped is text else tokenize(swapped, self.length)
+    changed = augment(text, rng)
+    return self.ids[sentence] if changed is text else tokenize(changed, self.length)
 
 
 class TrainBatch:
   """(step, (B,) sentence indices) to the `rows` of that step's batch."""
 
-  def __init__(self, videos, texts, videos_of_sentence, rows, seed, swap_probability):
+  def __init__(self, videos, texts, videos_of_sentence, rows, seed, augment):
     self.videos, self.texts, self.videos_of_sentence = videos, texts, videos_of_sentence
-    self.rows, self.seed, self.swap_probability = rows, seed, swap_probability
+    self.rows, self.seed, self.augment = rows, seed, augment
 
   def __call__(self, step, sentences):
     # Drawn for all rows of the global batch, so that a row is the same in every sharding.
     rng = np.random.default_rng((self.seed, step))
     draws = rng.random(len(sentences))[self.rows]
-    swap_seeds = rng.integers(2**63, size=len(sentences))[self.rows]
+    text_seeds = rng.integers(2**63, size=len(sentences))[self.rows]
     sentences = sentences[self.rows]
     augmented = [
-      self.texts.augmented(sentence, np.random.default_rng(swap_seed), self.swap_probability)
-      for sentence, swap_seed in zip(sentences, swap_seeds, strict=True)
+      self.texts.augmented(sentence, np.random.default_rng(text_seed), self.augment)
+      for sentence, text_seed in zip(sentences, text_seeds, strict=True)
     ]
     videos = [self._pick(*pair) for pair in zip(sentences, draws, strict=True)]
     return {**self.videos(videos), **self.texts(sentences), "text_aug": np.stack(augmented)}

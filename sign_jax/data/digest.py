@@ -16,15 +16,20 @@ def write(folder):
   (pathlib.Path(folder) / FILE).write_text(compute(folder))
 
 
+def noted(folder):
+  """The noted digest, 64 hexadecimal digits, or None."""
+  path = pathlib.Path(folder) / FILE
+  text = path.read_text(errors="replace") if path.is_file() else ""
+  return text if re.fullmatch("[0-9a-f]{64}", text) else None
+
+
 def read(folder):
   """The noted digest, or a computed one where a build without it has made the records.
 
   Returns:
     str of 64 hexadecimal digits.
   """
-  path = pathlib.Path(folder) / FILE
-  text = path.read_text(errors="replace") if path.is_file() else ""
-  return text if re.fullmatch("[0-9a-f]{64}", text) else compute(folder)
+  return noted(folder) or compute(folder)
 
 
 def compute(folder):

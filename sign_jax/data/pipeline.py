@@ -1,9 +1,10 @@
 """Batches for retrieval, read ahead by Grain.
 
-A batch is a dict of numpy arrays: `video` (B, L_v, D) float32, zeros where there is no window;
-`video_valid` (B, L_v) bool, True = a real window; `text` (B, L_t) int32; `text_aug` (B, L_t) int32,
-the ids of the augmented text. Every training batch is a function of (seed, step) alone: threads,
-worker processes, shards and restarts change nothing.
+A batch is a dict of numpy arrays: `video` (B, L_v, D), zeros where there is no window, float32 for
+the sum of two streams and else as stored (see the function `combine`); `video_valid` (B, L_v) bool,
+True = a real window; `text` (B, L_t) int32; `text_aug` (B, L_t) int32, the ids of the augmented
+text. Every training batch is a function of (seed, step) alone: threads, worker processes, shards
+and restarts change nothing.
 """
 
 import os
@@ -21,12 +22,16 @@ from sign_jax.data.assemble import (
   combined_dim,
   shard_rows,
 )
+from sign_jax.data.augment import Augmentation
+from sign_jax.data.resident import VideoPlaces
 from sign_jax.data.tokenizer import END, START
 from sign_jax.errors import UserError
 
 __all__ = ["combine", "combined_dim", "eval_batches", "fake_batch", "train_batches"]
 
 _READ = grain.ReadOptions(num_threads=min(8, os.cpu_count() or 1), prefetch_buffer_size=8)
+# In each worker process, whose batches wait in shared memory besides.
+_READ_IN_WORKER = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
 
 
 def train_batches(
@@ -38,7 +43,8 @@ def train_batches(
   text_length=32,
   alpha=0.8,
   combine="sum",
-  swap_probability=0.5,
+  augment=Augmentation(),  # noqa: B008 - immutable
+  resident=False,
   start_step=0,
   num_workers=0,
   shard_index=0,
@@ -52,14 +58,16 @@ def train_batches(
     seed: int in [0, 2**32).
     video_length, text_length: L_v and L_t.
     alpha, combine: see the function `combine`.
-    swap_probability: of the swap of two words in `text_aug`.
+    augment: what makes `text_aug`, see `augment.Augmentation`.
+    resident: a batch holds `video_start` and `video_windows`, the places of its videos in
+      `resident.rows`, instead of the videos.
     start_step: the first batch is the one that an uninterrupted run gives at this step.
     num_workers: processes besides threads; 0 is best while the features fit in memory.
     shard_index, shard_count: this process gets the rows [i * B / n, (i + 1) * B / n).
 
   Returns:
-    Iterator of dicts with `video`, `video_valid`, `text`, `text_aug`, of B / shard_count rows. Its
-    `close()` ends threads and processes.
+    Iterator of dicts with `video`, `video_valid` (see `resident`), `text`, `text_aug`, of
+    B / shard_count rows. Its `close()` ends threads and processes.
 
   Raises:
     UserError: more rows than sentences, rows that do not divide among the shards, wrong `combine`;
@@ -70,13 +78,14 @@ def train_batches(
       f"a batch of {batch_size} needs as many sentences, but the training split has only "
       f"{split.num_sentences}: choose a smaller batch_size"
     )
+  videos = VideoRows(split, video_length, combine, alpha)
   assemble = TrainBatch(
-    VideoRows(split, video_length, combine, alpha),
+    VideoPlaces(split, video_length) if resident else videos,
     TextRows(split, text_length),
     split.videos_of_sentence,
     shard_rows(batch_size, shard_index, shard_count),
     seed,
-    swap_probability,
+    augment,
   )
   steps = (
     grain.MapDataset.range(split.num_sentences)
@@ -151,7 +160,7 @@ def _fake_text(rng, batch_size, length):
 
 
 def _iterate(steps, num_workers):
-  batches = steps.to_iter_dataset(_READ)
+  batches = steps.to_iter_dataset(_READ_IN_WORKER if num_workers else _READ)
   if num_workers:
     _parse_no_flags()
     options = grain.MultiprocessingOptions(num_workers=num_workers)

@@ -6,10 +6,12 @@ import hashlib
 import json
 import pathlib
 
+import numpy as np
 import tensorflow_datasets as tfds
 
 from sign_jax.data import digest
 from sign_jax.data import folder as folders
+from sign_jax.data.tf_example import bytes_values
 from sign_jax.errors import UserError, did_you_mean
 
 
@@ -39,29 +41,43 @@ class SplitSource:
   def __len__(self):
     return len(self._records)
 
+  @property
+  def text_fields(self):
+    """Names of the features that are texts."""
+    return [name for name, spec in self.feature_specs.items() if type(spec) is tfds.features.Text]
+
   def read(self, indices, fields):
     """Decodes some fields of some examples.
+
+    One record at a time: its memory, which stays in the processor's cache, serves the next one.
 
     Args:
       indices: ints in [0, len(self)).
       fields: names of features; the others are not decoded.
 
-    Returns:
-      A list of {field: value}: arrays and numpy scalars, texts as str.
+    Yields:
+      {field: value}: arrays and numpy scalars, texts as str. Arrays may be read-only views of
+      their record.
 
     Raises:
       UserError: the records are damaged.
     """
-    with _damage_told(self.folder):
-      decoder = self._decoder(tuple(fields))
-      examples = [decoder(record) for record in self._records.__getitems__(list(indices))]
-      return [{field: _text(value) for field, value in example.items()} for example in examples]
+    for index in indices:
+      with _damage_told(self.folder):
+        example = self._decoder(tuple(fields))(self._records[int(index)])
+      yield example
 
   def _make_decoder(self, fields):
+    """A function from a record to {field: value}."""
+    specs = {field: self.feature_specs[field] for field in fields}
+    raw = {field: _raw_decoder(spec) for field, spec in specs.items()}
+    if all(raw.values()):
+      return lambda record: {
+        field: raw[field](value) for field, value in bytes_values(record, fields).items()
+      }
     # TFDS refuses PartialDecoding in data sources; a FeaturesDict of the wanted fields does it.
-    return tfds.features.FeaturesDict(
-      {field: self.feature_specs[field] for field in fields}
-    ).deserialize_example_np
+    decode = tfds.features.FeaturesDict(specs).deserialize_example_np
+    return lambda record: {field: _text(value) for field, value in decode(record).items()}
 
   def _shards(self, splits):
     name = self.split.partition("[")[0]
@@ -149,6 +165,18 @@ def _damage_told(folder):
     raise UserError(
       f"the data set in {folder} is damaged ({reason}): delete this folder and build it again"
     ) from error
+
+
+def _raw_decoder(spec):
+  """A function from bytes to the value, for features that are stored as raw bytes; else None."""
+  if type(spec) is tfds.features.Text:
+    return lambda value: str(value, "utf-8")
+  if type(spec) is not tfds.features.Tensor or spec.shape.count(None) > 1:
+    return None
+  if spec.to_json_content().encoding != "bytes":
+    return None
+  shape = tuple(-1 if size is None else size for size in spec.shape)
+  return lambda value: np.frombuffer(value, spec.np_dtype).reshape(shape)
 
 
 def _text(value):

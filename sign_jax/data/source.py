@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from sign_jax.data import index
+from sign_jax.data.cache import FeatureCache
 from sign_jax.data.records import fingerprint, open_split
+from sign_jax.data.sampling import sample_indices
 from sign_jax.data.tokenizer import clean
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, did_you_mean
 
 __all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
 
 STREAMS = ("agnostic", "aware")
-_METADATA = ("video_id", "sentence_id", "text")
-_READ_AT_ONCE = 256
+_NO_CAPTIONS = ("video_id", "sentence_id", "signer")
 
 
 class RetrievalSplit:
@@ -18,50 +20,66 @@ class RetrievalSplit:
 
   Attributes:
     streams: tuple of the names of the feature streams that are read.
-    dims: {stream: D}.
+    dims, dtypes: {stream: D}, {stream: numpy dtype as stored}.
+    windows: (V,) int64, the number of windows of each video.
     video_ids: list of V str, in the data set's order.
     sentence_ids, sentence_texts: lists of S str, in the order of first appearance.
     sentence_of_video: (V,) int64 index of each video's sentence.
     videos_of_sentence: list of S int64 arrays of video indices.
   """
 
-  def __init__(self, name, split, data_dir=None, *, streams=None, cache_bytes=2 << 30):
-    """Reads the metadata of all videos.
+  def __init__(self, name, split, data_dir=None, *, streams=None, caption="text", cache=None):
+    """Reads the metadata of all videos, see `index.columns`.
 
     Args:
       name, split, data_dir: as for `records.open_split`.
       streams: names of the streams to read, by default those of `STREAMS` that the data set holds.
-      cache_bytes: features are kept in memory, from the first video on, up to this many bytes; the
-        rest is read from disk each time. Copies in worker processes keep none.
+      caption: the field of the sentences' texts. With another one than "text", videos of one
+        `sentence_id` whose captions differ are videos of different sentences.
+      cache: `FeatureCache` of the features that `stored_features` reads, for one or more splits;
+        by default they are read from disk each time.
 
     Raises:
       UserError: as `open_split`; an empty split or caption; videos of one sentence with different
-        texts; a stream that the data set lacks; and what `features` raises.
+        texts; a stream or a caption that the data set lacks; a video without windows, or with
+        streams of different lengths.
     """
     self._source = open_split(name, split, data_dir)
     self.streams = _chosen_streams(self._source, streams)
-    self.dims = {s: self._source.feature_specs[s].shape[1] for s in self.streams}
+    specs = {stream: self._source.feature_specs[stream] for stream in self.streams}
+    self.dims = {stream: spec.shape[1] for stream, spec in specs.items()}
+    self.dtypes = {stream: np.dtype(spec.np_dtype) for stream, spec in specs.items()}
+    _check_caption(self._source, caption)
     if not len(self._source):
       raise UserError(f"split {split!r} of data set {self._source.label!r} is empty")
-    self._cache = {}
-    self.video_ids, sentence_of_video, text_of = [], [], {}
-    for example in self._read_all(cache_bytes):
-      self.video_ids.append(example["video_id"])
-      sentence_of_video.append(example["sentence_id"])
-      text = text_of.setdefault(example["sentence_id"], example["text"])
+    self._cache = FeatureCache(0) if cache is None else cache
+    self._known_good = np.zeros(len(self._source), bool)
+    columns = index.columns(self._source, _streams(self._source))
+    self.video_ids = columns["video_id"]
+    for video_id, *lengths in zip(self.video_ids, *(columns[s] for s in self.streams), strict=True):
+      self._check_lengths(video_id, lengths)
+    self.windows = np.array(columns[self.streams[0]])
+    self._group(columns["sentence_id"], columns[caption], own_identity=caption != "text")
+
+  def _group(self, sentence_ids, texts, own_identity):
+    text_of, keys = {}, []
+    for sentence_id, text in zip(sentence_ids, texts, strict=True):
       # What cleans to the same has the same token ids.
-      if text != example["text"] and clean(text) != clean(example["text"]):
+      key = (sentence_id, clean(text) if own_identity else None)
+      keys.append(key)
+      first = text_of.setdefault(key, text)
+      if first != text and clean(first) != clean(text):
         raise UserError(
-          f"sentence {example['sentence_id']!r} of {self._source.label!r} has different texts, "
+          f"sentence {sentence_id!r} of {self._source.label!r} has different texts, "
           "give each text its own sentence_id"
         )
-    self.sentence_ids, self.sentence_texts = list(text_of), list(text_of.values())
-    for sentence_id, text in text_of.items():
+    for (sentence_id, _), text in text_of.items():
       if not clean(text):
         raise UserError(f"sentence {sentence_id!r} of {self._source.label!r} has no text")
-    index_of = {sentence_id: index for index, sentence_id in enumerate(self.sentence_ids)}
-    self.sentence_of_video = np.array([index_of[s] for s in sentence_of_video], np.int64)
-    self.videos_of_sentence = _group(self.sentence_of_video, self.num_sentences)
+    self.sentence_ids, self.sentence_texts = [key[0] for key in text_of], list(text_of.values())
+    index_of = {key: number for number, key in enumerate(text_of)}
+    self.sentence_of_video = np.array([index_of[key] for key in keys], np.int64)
+    self.videos_of_sentence = _videos_of(self.sentence_of_video, self.num_sentences)
 
   @property
   def num_videos(self):
@@ -75,58 +93,87 @@ class RetrievalSplit:
     """{stream: (n, D) float32} of one video, one row per window of 16 frames.
 
     Raises:
-      UserError: no windows, values that are not finite, or streams of different lengths.
+      UserError: damaged records, or values that are not finite, for which a video is looked
+        through the first time it is read.
     """
-    (stored,) = self.stored_features([video_index])
+    stored = self._read(int(video_index))
     return {stream: array.astype(np.float32) for stream, array in stored.items()}
 
-  def stored_features(self, video_indices):
-    """A list with the features of several videos, in the data set's dtype; not to be written to."""
-    indices = [int(index) for index in video_indices]
-    missing = [index for index in indices if index not in self._cache]
-    # Read together: ArrayRecord reads in parallel, and one read costs about 1 ms.
-    examples = self._source.read(missing, self.streams) if missing else []
-    read = {
-      index: self._checked(self.video_ids[index], example)
-      for index, example in zip(missing, examples, strict=True)
-    }
-    return [read[index] if index in read else self._cache[index] for index in indices]
+  def stored_features(self, video_indices, length):
+    """The windows of several videos that `sample_indices` keeps, in the data set's dtype.
 
-  def _read_all(self, cache_bytes):
-    """Metadata of every video in order; fills the cache on the way."""
-    room = cache_bytes
-    for start in range(0, len(self._source), _READ_AT_ONCE):
-      indices = range(start, min(start + _READ_AT_ONCE, len(self._source)))
-      fields = _METADATA + self.streams if room > 0 else _METADATA
-      for index, example in zip(indices, self._source.read(indices, fields), strict=True):
-        if room > 0:
-          features = self._checked(example["video_id"], {s: example[s] for s in self.streams})
-          room -= sum(array.nbytes for array in features.values())
-          if room >= 0:
-            self._cache[index] = features
-        yield example
+    Yields:
+      {stream: (min(n, length), D)} of one video after the other; not to be written to.
 
-  def _checked(self, video_id, features):
-    lengths = {stream: len(array) for stream, array in features.items()}
-    if not all(lengths.values()):
-      raise UserError(f"video {video_id!r} of {self._source.label!r} has no features")
-    if len(set(lengths.values())) > 1:
-      raise UserError(
-        f"the feature streams of video {video_id!r} of {self._source.label!r} differ in length: "
-        f"{', '.join(f'{stream} {length}' for stream, length in lengths.items())}"
-      )
-    if not all(np.isfinite(array).all() for array in features.values()):
-      raise UserError(
-        f"the features of video {video_id!r} of {self._source.label!r} are not all finite"
-      )
+    Raises:
+      UserError: as `features`.
+    """
+    for video in map(int, video_indices):
+      key = (id(self), video, length)
+      rows = self._cache.get(key)
+      if rows is None:
+        whole = self._read(video)
+        rows = {stream: _sampled(array, length) for stream, array in whole.items()}
+        self._cache.put(key, rows)
+      yield rows
+
+  def _read(self, video):
+    """{stream: (n, D)} as stored, perhaps read-only."""
+    (features,) = self._source.read([video], self.streams)
+    if not self._known_good[video]:
+      self._check(video, features)
+      self._known_good[video] = True
     return features
 
-  def __getstate__(self):
-    return {**self.__dict__, "_cache": {}}
+  def _check(self, video, features):
+    if any(len(array) != self.windows[video] for array in features.values()):
+      raise UserError(
+        f"video {self.video_ids[video]!r} of {self._source.label!r} is not as long as noted: "
+        f"delete index-*.json in {self._source.folder}"
+      )
+    if not all(map(_all_finite, features.values())):
+      raise UserError(
+        f"the features of video {self.video_ids[video]!r} of {self._source.label!r} are not all "
+        "finite"
+      )
+
+  def _check_lengths(self, video_id, lengths):
+    """`lengths`: of the streams, in their order."""
+    if not all(lengths):
+      raise UserError(f"video {video_id!r} of {self._source.label!r} has no features")
+    if len(set(lengths)) > 1:
+      raise UserError(
+        f"the feature streams of video {video_id!r} of {self._source.label!r} differ in length: "
+        + ", ".join(f"{s} {length}" for s, length in zip(self.streams, lengths, strict=True))
+      )
+
+
+def _sampled(rows, length):
+  return rows if len(rows) <= length else rows[sample_indices(len(rows), length)]
+
+
+def _all_finite(array):
+  if array.dtype != np.float16:
+    return np.isfinite(array).all()
+  # An exponent of ones; several times as fast as numpy's function.
+  return array.size == 0 or (array.view(np.uint16) & 0x7C00).max() < 0x7C00
+
+
+def _check_caption(source, caption):
+  captions = [field for field in source.text_fields if field not in _NO_CAPTIONS]
+  if caption not in captions:
+    raise UserError(
+      f"data set {source.label!r} has no caption {caption!r}{did_you_mean(caption, captions)}: "
+      f"set --config.data.caption to {' or '.join(captions) or 'none'}"
+    )
+
+
+def _streams(source):
+  return [name for name, spec in source.feature_specs.items() if _is_stream(spec)]
 
 
 def _chosen_streams(source, streams):
-  held = [name for name, spec in source.feature_specs.items() if _is_stream(spec)]
+  held = _streams(source)
   chosen = tuple(streams or (name for name in STREAMS if name in held))
   missing = [name for name in chosen if name not in held]
   if missing or not chosen:
@@ -148,7 +195,7 @@ def _is_stream(spec):
   )
 
 
-def _group(sentence_of_video, sentences):
+def _videos_of(sentence_of_video, sentences):
   by_sentence = np.argsort(sentence_of_video, kind="stable")
   bounds = np.searchsorted(sentence_of_video[by_sentence], np.arange(1, sentences))
   return np.split(by_sentence, bounds)

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 Batch = dict[str, Any]  # host arrays (B, ...) of one step
 Variables = dict[str, Any]  # {"params": ..., further collections}
-Place = Callable[[Batch], Batch]  # host batch -> device batch, sharded over the mesh
+Place = Callable[[Batch], Batch]  # host arrays -> device arrays, batches sharded over the mesh
 
 
 class Task(Protocol):
@@ -26,6 +26,14 @@ class Task(Protocol):
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Endless batches from `start_step` on, functions of the seed and the step; has `close()`."""
+
+  def resident(self, place: Place) -> Batch:
+    """Arrays that stay on the devices for a whole run; `loss` finds them in each batch.
+
+    Called once, before the first step, with a `place` that puts a copy on every device. A task
+    without such arrays may leave this method out.
+    """
+    return {}
 
   def init(self, key) -> Variables:
     """Fresh variables from a PRNG key."""

@@ -6,14 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sign_jax.data import pipeline, source
-from sign_jax.errors import UserError
+from sign_jax.data import pipeline, source, synonyms
+from sign_jax.data import resident as resident_data
+from sign_jax.data.augment import Augmentation
+from sign_jax.data.cache import FeatureCache
+from sign_jax.errors import UserError, did_you_mean
 from sign_jax.metrics import retrieval as metrics
 from sign_jax.models.build import build, resolve
 from sign_jax.ops import contrastive
+from sign_jax.tasks import resident
 from sign_jax.weights import initial
 
 LOSSES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
+PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
 DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
@@ -37,13 +42,24 @@ class Retrieval:
     if config.ties not in metrics.TIES:
       raise UserError(f"ties={config.ties!r} is not one of {', '.join(metrics.TIES)}")
     self._config, self._data = config, config.data
+    if self._data.placement not in PLACEMENTS:
+      raise UserError(
+          f"data.placement={self._data.placement!r} is not one of {', '.join(PLACEMENTS)}"
+          + did_you_mean(self._data.placement, PLACEMENTS)
+      )
     self._splits = splits or {}
+    self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
+    self._augment = self._augmentation()
     # One stream alone need not be read together with the other.
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
     self._model = build(config.model, self._data.video_length)
     self._loss = LOSSES[resolve(config.model)["loss"]]
-    self._encode_video = jax.jit(self._apply("encode_video"))
+    self._encode_video = jax.jit(
+        lambda variables, video, valid: self._model.apply(
+            variables, video.astype(jnp.float32), valid, method="encode_video"
+        )
+    )
     self._encode_text = jax.jit(self._apply("encode_text"))
     self._score = jax.jit(self._apply("score"))
     self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
@@ -51,11 +67,25 @@ class Retrieval:
   def _apply(self, method):
     return functools.partial(self._model.apply, method=method)
 
+  def _augmentation(self):
+    data = self._data
+    used = data.synonym_probability > 0
+    return Augmentation(
+        data.swap_probability, data.synonym_probability, data.deletion_probability,
+        synonyms.read(data.synonyms or None) if used or data.synonyms else None,
+    )
+
+  @property
+  def _on_device(self):
+    return self._data.placement == "device"
+
   def split(self, name):
     """The RetrievalSplit of that name, opened once."""
     if name not in self._splits:
+      on_disk = self._data.placement == "disk" or self._on_device and name == "train"
       self._splits[name] = source.RetrievalSplit(
-          self._data.name, name, data_dir=self._data.data_dir or None, streams=self._streams
+          self._data.name, name, data_dir=self._data.data_dir or None, streams=self._streams,
+          caption=self._data.caption, cache=None if on_disk else self._cache,
       )
     return self._splits[name]
 
@@ -93,12 +123,38 @@ class Retrieval:
         batch_size=self.batch_size,
         seed=self._config.seed,
         start_step=start_step,
-        swap_probability=self._data.swap_probability,
+        augment=self._augment,
+        resident=self._on_device,
         num_workers=self._data.num_workers,
         shard_index=jax.process_index(),
         shard_count=jax.process_count(),
         **self._shapes(),
     )
+
+  def resident(self, place):
+    """{"video_rows": all training videos} with `data.placement=device`, else {}.
+
+    Raises:
+      UserError: when they do not fit.
+    """
+    if not self._on_device:
+      return {}
+    split, data = self.split("train"), self._data
+    nbytes = resident_data.nbytes(split, data.video_length, data.combine)
+    resident.check_room(nbytes, "the training features")
+    return place({
+        "video_rows": resident_data.rows(split, data.video_length, data.combine, data.alpha)
+    })
+
+  def _with_videos(self, batch):
+    """A batch with `video` (B, L_v, D) float32 and `video_valid`, wherever the features lie."""
+    if "video_rows" in batch:
+      video, valid = resident.gather(
+          batch["video_rows"], batch["video_start"], batch["video_windows"],
+          self._data.video_length,
+      )
+      batch = {**batch, "video": video, "video_valid": valid}
+    return {**batch, "video": batch["video"].astype(jnp.float32)}
 
   def init(self, key):
     """Seeded random variables."""
@@ -121,7 +177,8 @@ class Retrieval:
     """The contrastive loss; see `ops.contrastive`."""
     dropout, noise = jax.random.split(key)
     out = self._model.apply(
-        variables, batch, deterministic=False, rngs={"dropout": dropout, "noise": noise}
+        variables, self._with_videos(batch), deterministic=False,
+        rngs={"dropout": dropout, "noise": noise},
     )
     logit_scale = variables["params"]["logit_scale"]
     return self._loss(out["i2t"], out["t2i"]), ({"logit_scale": logit_scale}, {})

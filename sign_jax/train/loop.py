@@ -81,10 +81,16 @@ class Trainer:
       variables = dict(jax.device_put(loaded, self._shardings.variables))
       return state.replace(params=variables.pop("params"), model_state=variables)
 
+  @functools.cached_property
+  def _resident(self):
+    """What the task keeps on the devices; not loaded where nothing is trained."""
+    load = getattr(self.task, "resident", lambda place: {})
+    return load(functools.partial(sharding.replicate, self.mesh))
+
   def step(self, state, batch):
     """(state, metrics) after one update on a host batch; `state` is given up."""
     with jax.set_mesh(self.mesh):
-      return self._step(state, self.place(batch))
+      return self._step(state, {**self._resident, **self.place(batch)})
 
   def evaluate(self, variables, split):
     """{"split/name": number} of a split."""

@@ -60,6 +60,13 @@ def place_batch(mesh, batch):
   return jax.tree.map(place, batch)
 
 
+def replicate(mesh, tree):
+  """Host arrays, the same in each process -> global arrays with a copy on every device."""
+  sharding = NamedSharding(mesh, P())
+  place = lambda x: jax.make_array_from_process_local_data(sharding, x, x.shape)
+  return jax.tree.map(place, tree)
+
+
 def _spec(path, shape, mesh, rules):
   name = "/".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path)
   axes = next((axes for pattern, axes in rules if re.search(pattern, name)), ())

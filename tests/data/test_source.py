@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from sign_jax.data import records, source
+from sign_jax.data.cache import FeatureCache
+from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError
 from tests.data import tiny
 
@@ -46,22 +48,46 @@ def test_every_video_comes_back_with_its_features_text_and_sentence(data_dir):
 
 @pytest.mark.parametrize("cache_bytes", [0, 500, 1 << 30])
 def test_the_cache_changes_nothing(data_dir, cache_bytes):
-  split = source.RetrievalSplit("tiny", "train", data_dir, cache_bytes=cache_bytes)
-  whole = source.RetrievalSplit("tiny", "train", data_dir)
-  for other in [whole, pickle.loads(pickle.dumps(split))]:
-    for index in range(split.num_videos):
-      for stream in split.streams:
-        np.testing.assert_array_equal(
-          split.features(index)[stream], other.features(index)[stream]
-        )
+  cached = source.RetrievalSplit("tiny", "train", data_dir, cache=FeatureCache(cache_bytes))
+  for _ in range(2):
+    for split in [cached, pickle.loads(pickle.dumps(cached))]:
+      for index, streams in enumerate(split.stored_features(range(17), 4)):
+        whole = split.features(index)
+        for stream in split.streams:
+          kept = whole[stream][sample_indices(len(whole[stream]), 4)]
+          np.testing.assert_array_equal(streams[stream], kept)
+          assert streams[stream].dtype == np.float16
 
 
-def test_the_cache_keeps_to_its_limit(data_dir):
-  for limit in [0, 500, 1000]:
-    split = source.RetrievalSplit("tiny", "train", data_dir, cache_bytes=limit)
-    held = sum(a.nbytes for features in split._cache.values() for a in features.values())
-    assert held <= limit
-    assert (held > 0) == (limit > 0)
+def test_the_cache_holds_what_was_read_and_keeps_to_its_limit(data_dir):
+  row = 2 * 2 * tiny.DIM  # bytes of two streams
+  for limit, rows in [(0, 0), (row, 1), (10 * row + 1, 10), (1 << 20, 56)]:
+    cache = FeatureCache(limit)
+    split = source.RetrievalSplit("tiny", "train", data_dir, cache=cache)
+    assert cache.nbytes == 0
+    features = list(split.stored_features(range(17), 4))
+    assert sum(len(streams["aware"]) for streams in features) == 56  # at most 4 of each video
+    assert (cache.nbytes == rows * row) if limit != 10 * row + 1 else 0 < cache.nbytes <= limit
+    assert pickle.loads(pickle.dumps(cache)).nbytes == 0
+
+
+def test_one_cache_serves_two_splits(data_dir):
+  cache = FeatureCache(1 << 20)
+  names = ("train", "test")
+  splits = [source.RetrievalSplit("tiny", name, data_dir, cache=cache) for name in names]
+  for _ in range(2):
+    for split in splits:
+      (streams,) = split.stored_features([2], 9)
+      np.testing.assert_array_equal(streams["aware"], split.features(2)["aware"])
+
+
+def test_what_is_cached_is_not_read_again(data_dir):
+  split = source.RetrievalSplit("tiny", "train", data_dir, cache=FeatureCache(1 << 20))
+  list(split.stored_features(range(17), 4))
+  split._source = None
+  assert len(list(split.stored_features(range(17), 4))) == 17
+  with pytest.raises(AttributeError):
+    list(split.stored_features([0], 5))
 
 
 def test_one_stream_can_be_chosen(data_dir):
@@ -80,6 +106,28 @@ def test_a_data_set_with_one_stream(tmp_path):
 def test_only_the_wanted_fields_are_decoded(data_dir):
   (example,) = source.open_split("tiny", "train", data_dir).read([2], ["video_id"])
   assert list(example) == ["video_id"] and isinstance(example["video_id"], str)
+
+
+def test_own_decoder_and_tfds_agree(data_dir):
+  opened = source.open_split("tiny", "train", data_dir)
+  texts_and_rows = [*opened.text_fields, "agnostic", "aware"]
+  assert len(texts_and_rows) == 6
+  own, tfds = (
+    list(opened.read(range(17), fields))
+    for fields in (texts_and_rows, [*texts_and_rows, "num_frames"])  # a number is left to TFDS
+  )
+  for one, other in zip(own, tfds, strict=True):
+    assert other.pop("num_frames") >= 16 and one.keys() == other.keys()
+    for field, value in one.items():
+      np.testing.assert_array_equal(value, other[field], strict=field in ("agnostic", "aware"))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_that_are_not_finite_are_found_in_every_dtype(dtype):
+  good = np.array([[0, -1, np.finfo(dtype).max, np.finfo(dtype).tiny]], dtype)
+  assert source._all_finite(good) and source._all_finite(good[:0])
+  for bad in (np.nan, np.inf, -np.inf):
+    assert not source._all_finite(np.append(good, np.array([[1, 2, 3, bad]], dtype), axis=0))
 
 
 def test_a_part_of_a_split(data_dir):
@@ -161,8 +209,16 @@ def test_spoilt_examples_are_named(tmp_path, field, value, sentence, cache_bytes
     examples[14]["text"] = value  # the sentence's other video
   folder = built(tmp_path, examples)
   with pytest.raises(UserError, match=sentence):
-    split = source.RetrievalSplit("tiny", "train", folder, cache_bytes=cache_bytes)
-    split.features(split.video_ids.index("video_4"))
+    cache = FeatureCache(cache_bytes)
+    split = source.RetrievalSplit("tiny", "train", folder, cache=cache)
+    list(split.stored_features([split.video_ids.index("video_4")], 64))
+
+
+def test_a_spoilt_video_is_refused_each_time(tmp_path):
+  split = source.RetrievalSplit("tiny", "train", built(tmp_path, spoilt("aware", NOT_FINITE)))
+  for _ in range(2):
+    with pytest.raises(UserError, match="'video_4'.*not all finite"):
+      split.features(split.video_ids.index("video_4"))
 
 
 def test_the_fingerprint_follows_the_data_not_the_place(tmp_path, data_dir):
@@ -188,7 +244,7 @@ def test_the_fingerprint_follows_captions_and_features(tmp_path, field):
 
 
 def read_all(folder):
-  split = source.RetrievalSplit("tiny", "train", folder, cache_bytes=0)
+  split = source.RetrievalSplit("tiny", "train", folder)
   for index in range(split.num_videos):
     split.features(index)
 
@@ -254,6 +310,30 @@ def test_videos_of_one_sentence_have_one_text(tmp_path):
     source.RetrievalSplit("tiny", "train", folder)
 
 
+def test_captions_in_several_languages(tmp_path):
+  german = ["Regen im Norden", "Schnee", "Regen im  Norden", "Wind"]
+  examples = [
+    {**tiny.clip(i, sentence, 3), "sentence": text}
+    for i, (sentence, text) in enumerate(zip([0, 1, 0, 1], german, strict=True))
+  ]
+  tiny.build(tmp_path, {"train": examples})
+  split = source.RetrievalSplit("tiny", "train", tmp_path)
+  assert split.sentence_texts[split.sentence_of_video[0]].startswith("caption number")
+  assert split.num_sentences == 2
+  split = source.RetrievalSplit("tiny", "train", tmp_path, caption="sentence")
+  said = dict(zip(split.video_ids, split.sentence_of_video, strict=True))
+  assert {split.sentence_texts[s] for s in said.values()} <= set(german)
+  # One sentence id, two German sentences: they are told apart; white space does not count.
+  assert split.num_sentences == 3 and said["video_0"] == said["video_2"]
+  assert sorted(map(len, split.videos_of_sentence)) == [1, 1, 2]
+
+
+@pytest.mark.parametrize("caption", ["translation", "txt", "video_id", "agnostic", ""])
+def test_a_caption_that_is_not_there(data_dir, caption):
+  with pytest.raises(UserError, match=f"'tiny:1.0.0' has no caption '{caption}'.*caption to text$"):
+    source.RetrievalSplit("tiny", "train", data_dir, caption=caption)
+
+
 def test_opening_is_silent_and_needs_neither_tensorflow_nor_jax(data_dir):
   code = (
     "import sys; from sign_jax.data.source import RetrievalSplit;"
@@ -267,4 +347,5 @@ def test_opening_is_silent_and_needs_neither_tensorflow_nor_jax(data_dir):
 def test_records_survive_pickling(data_dir):
   opened = records.open_split("tiny", "test", data_dir)
   copy = pickle.loads(pickle.dumps(opened))
-  assert copy.read(range(6), ["video_id"]) == opened.read(range(6), ["video_id"])
+  names = [list(source.read(range(6), ["video_id"])) for source in (copy, opened)]
+  assert names[0] == names[1] and len(names[0]) == 6

@@ -37,8 +37,10 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
   def _info(self):
     example = next(iter(self.splits.values()))[0]
     streams = {name: DIM for name in ("agnostic", "aware") if name in example}
+    captions = [name for name in ("sentence", "translation") if name in example]
+    extra = {name: tfds.features.Text() for name in captions}
     return schema.LocalInfo(
-      builder=self, description="Test data.", features=schema.retrieval_features(streams)
+      builder=self, description="Test data.", features=schema.retrieval_features(streams, **extra)
     )
 
   def _split_generators(self, dl_manager):

@@ -157,6 +157,55 @@ def test_a_missing_split_is_noticed_before_training(data_dir):
     task.train_batches(0)
 
 
+@pytest.mark.parametrize(("placement", "held"), [
+    ("host", ["test", "train"]), ("disk", []), ("device", ["test"]),
+])
+def test_placements_decide_what_the_host_keeps(data_dir, placement, held):
+  settings = config(
+      data__name="signing_sim/tiny", data__data_dir=str(data_dir), data__placement=placement,
+      data__cache_gib=1e-4, data__video_length=4,
+  )
+  task, found = Retrieval(settings), []
+  for name in ("test", "train"):
+    before = task._cache.nbytes
+    assert len(list(task.split(name).stored_features(range(9), 4))) == 9
+    if task._cache.nbytes > before:
+      found.append(name)
+  assert found == held and task._cache.nbytes <= 1e-4 * 2**30
+
+
+def test_only_the_device_holds_all_videos():
+  for placement in ("host", "disk"):
+    assert Retrieval(config(data__placement=placement), splits()).resident(place) == {}
+  task = Retrieval(config(data__placement="device"), splits())
+  (rows,) = task.resident(place).values()
+  assert rows.shape == (np.minimum(splits()["train"].windows, 8).sum(), 8)
+  assert "video" not in next(task.train_batches(0))
+
+
+def test_a_caption_that_the_data_set_lacks(data_dir):
+  settings = config(data__name="signing_sim/tiny", data__data_dir=str(data_dir),
+                    data__caption="sentense")
+  with pytest.raises(UserError, match="no caption 'sentense'.*--config.data.caption to "):
+    Retrieval(settings).split("train")
+
+
+def test_augmentation_is_that_of_the_configuration():
+  plain, swapped, all_of_it = (
+      next(Retrieval(config(**changes), splits()).train_batches(0))
+      for changes in (
+          {"data__swap_probability": 0.0}, {"data__swap_probability": 1.0},
+          {"data__swap_probability": 0.0, "data__deletion_probability": 0.9,
+           "data__synonym_probability": 1.0},
+      )
+  )
+  np.testing.assert_array_equal(plain["text"], plain["text_aug"])
+  assert (np.sort(swapped["text"]) == np.sort(swapped["text_aug"])).all()
+  assert (swapped["text"] != swapped["text_aug"]).any(1).all()
+  assert ((all_of_it["text_aug"] > 0).sum(1) < (all_of_it["text"] > 0).sum(1)).all()
+  assert ((all_of_it["text_aug"] > 0).sum(1) >= 3).all()  # start, a word, end
+
+
 def test_a_table_has_a_line_for_each_direction():
   task = Retrieval(config(), splits())
   numbers = {f"test/{d}/{c}": i for d, i in (("t2v", 1.25), ("v2t", 99.0))
@@ -170,6 +219,8 @@ def test_a_table_has_a_line_for_each_direction():
 
 @pytest.mark.parametrize(("key", "words"), [
     ("ties", "ties='no' is not one of expected, released"),
+    ("data__placement", "data.placement='no' is not one of host, device, disk"),
+    ("data__synonyms", "the table of synonyms no cannot be read"),
     ("model__token_pooling", "token_pooling='no' is not one of"),
 ])
 def test_choices_that_do_not_exist(key, words):

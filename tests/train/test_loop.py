@@ -13,8 +13,10 @@ import pytest
 from sign_jax.errors import UserError
 from sign_jax.train import loop, report
 
-RATE = {"lr": 0.05, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6, "weight_decay": 0.0,
-        "clip_norm": 1.0}
+RATE = {
+    "name": "released_adam", "lr": 0.05, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
+    "weight_decay": 0.0, "decay_norms": True, "clip_norm": 1.0,
+}
 
 
 class Regression:
@@ -132,6 +134,41 @@ def test_a_run_begins_with_the_weights_that_the_task_loads():
   state = loop.Trainer(Loaded(), config()).create()
   np.testing.assert_array_equal(state.params["w"], [7, 8, 9])
   assert int(state.model_state["statistics"]["steps"]) == 0
+
+
+class Resident(Regression):
+  """Keeps its inputs on the devices; batches say which of them they mean."""
+
+  loads = 0
+
+  def resident(self, place):
+    self.loads += 1
+    rng = np.random.default_rng(9)
+    return place({"all_x": rng.standard_normal((50, 3), np.float32)})
+
+  def train_batches(self, start_step):
+    for step, batch in enumerate(super().train_batches(start_step), start_step):
+      yield {**batch, "row": (np.arange(4) + 7 * step) % 50}
+
+  def loss(self, variables, batch, key):
+    x = batch["all_x"][batch["row"]]
+    y = x @ jnp.array([1.0, -2, 3])
+    return super().loss(variables, {"x": x, "y": y}, key)
+
+
+def test_arrays_that_stay_on_the_devices_meet_each_batch(tmp_path):
+  task = Resident()
+  loop.train(task, config(steps=40, optim={**RATE, "lr": 0.3}, eval_every=20), tmp_path)
+  assert task.loads == 1
+  found = list(metrics(tmp_path).values())
+  assert found[-1] < 0.7 * found[0]
+
+
+def test_nothing_is_loaded_to_evaluate(tmp_path):
+  loop.train(Resident(), config(), tmp_path)
+  task = Resident()
+  loop.evaluate(task, config(), tmp_path)
+  assert task.loads == 0
 
 
 def test_parameters_stay_where_they_may_be():

@@ -95,3 +95,11 @@ def test_a_batch_is_placed_as_it_is():
   for name, value in batch.items():
     np.testing.assert_array_equal(placed[name], value)
     assert placed[name].sharding.spec == sharding.BATCH
+
+
+def test_a_copy_lies_on_every_device():
+  where = sharding.make_mesh(devices=jax.devices()[:1])
+  value = np.arange(10, dtype=np.float16).reshape(5, 2)  # rows need not divide
+  placed = sharding.replicate(where, {"rows": value})["rows"]
+  np.testing.assert_array_equal(placed, value, strict=True)
+  assert placed.sharding.spec == P() and placed.is_fully_replicated

@@ -1,0 +1,86 @@
+"""Captions and lengths of a split's videos, noted in a small file beside its large records."""
+
+import contextlib
+import hashlib
+import json
+
+import numpy as np
+from tqdm import tqdm
+
+from sign_jax.data import digest
+from sign_jax.files import replacing
+
+_QUIET_SECONDS = 2  # before a bar is shown
+
+
+def columns(source, streams):
+  """Texts and lengths of all examples of a split, in its order.
+
+  They are read from `index-SPLIT.json` in the data set's folder; where that file is missing, of
+  other records, or damaged, every record is read once, and the file is written if the folder can
+  be written to and the data set's builder has noted the digest of its records. A part of a split,
+  "train[:10%]", has no file.
+
+  Args:
+    source: `records.SplitSource`.
+    streams: names of its features that are arrays (windows, ...).
+
+  Returns:
+    {text field: list of str, stream: list of int, the number of windows}.
+
+  Raises:
+    UserError: the records are damaged.
+  """
+  path = source.folder / f"index-{source.split}.json"
+  records = digest.noted(source.folder) if source.split.isidentifier() else None
+  noted = _read(path, records)
+  if _fits(noted, source, streams):
+    return noted
+  found = _scan(source, streams)
+  if records:
+    with contextlib.suppress(OSError):  # a folder that is only read: each start looks anew
+      _write(path, records, found)
+  return found
+
+
+def _scan(source, streams):
+  fields = (*source.text_fields, *streams)
+  found = {field: [] for field in fields}
+  examples = source.read(range(len(source)), fields)
+  for example in tqdm(
+    examples, f"captions of {source.split}", len(source), unit="video", delay=_QUIET_SECONDS
+  ):
+    for field, value in example.items():
+      found[field].append(len(value) if isinstance(value, np.ndarray) else value)
+  return found
+
+
+def _fits(noted, source, streams):
+  kinds = {**dict.fromkeys(source.text_fields, str), **dict.fromkeys(streams, int)}
+  return isinstance(noted, dict) and noted.keys() == kinds.keys() and all(
+    isinstance(noted[field], list)
+    and len(noted[field]) == len(source)
+    and all(type(value) is kind for value in noted[field])
+    for field, kind in kinds.items()
+  )
+
+
+def _read(path, records):
+  """What `_write` wrote for these records, or None."""
+  try:
+    content = json.loads(path.read_text())
+    known = records and content["records"] == records
+    return content["columns"] if known and content["sha256"] == _sum(content["columns"]) else None
+  except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    return None  # missing or damaged
+
+
+def _write(path, records, found):
+  """Writes the file whole or not at all; several processes may do so at a time."""
+  content = json.dumps({"records": records, "sha256": _sum(found), "columns": found})
+  with replacing(path) as partial:
+    partial.write_text(content)
+
+
+def _sum(found):
+  return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()
