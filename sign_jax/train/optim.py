@@ -1,10 +1,13 @@
-"""The optimiser of the released CiCo and UPRet code as an optax chain."""
+"""Optimisers as optax chains: that of the released CiCo and UPRet code, and SGD."""
 
-import re
+import functools
+import math
 
 import jax
 import jax.numpy as jnp
 import optax
+
+from sign_jax.errors import UserError, did_you_mean
 
 CLIP_EPS = 1e-6  # added to norms before dividing, as PyTorch's clipping does
 
@@ -70,34 +73,91 @@ def warmup_cosine(lr, total_steps, warmup):
   return schedule
 
 
-def decay_mask(params):
-  """True for parameters that decay: all but biases (norm scales and embeddings do decay)."""
-  name = lambda path: str(path[-1].key)
-  return jax.tree_util.tree_map_with_path(lambda path, _: not re.search("bias", name(path)), params)
+def decay_mask(params, norms=True):
+  """True for parameters that decay: all but biases and, unless `norms`, the scales of norms.
+
+  In the released code these do decay, and so do embeddings and the logit scale.
+  """
+
+  def decays(path, _):
+    name = str(path[-1].key)
+    return "bias" not in name and (norms or name != "scale")
+
+  return jax.tree_util.tree_map_with_path(decays, params)
 
 
-def released_adam(schedule, *, b1=0.9, b2=0.98, eps=1e-6, weight_decay=0.001, clip_norm=1.0):
+def released_adam(
+    schedule, *, b1=0.9, b2=0.98, eps=1e-6, weight_decay=0.001, clip_norm=1.0, decay_norms=True
+):
   """Both clippings, Adam without bias correction, decay inside the scheduled step.
 
   Args:
     schedule: step (from 0) -> learning rate.
     weight_decay: added as weight_decay * parameter to the step that the rate multiplies.
     clip_norm: of all gradients together, then of each.
+    decay_norms: whether the scales of norms decay.
   """
   return optax.chain(
       clip_by_global_norm(clip_norm),
       clip_each_by_norm(clip_norm),
       scale_by_uncorrected_adam(b1, b2, eps),
-      optax.add_decayed_weights(weight_decay, mask=decay_mask),
+      optax.add_decayed_weights(
+          weight_decay, mask=functools.partial(decay_mask, norms=decay_norms)
+      ),
       optax.scale_by_learning_rate(schedule),
   )
 
 
-def from_config(optim, total_steps):
-  """(optimiser, schedule) of a config's `optim` section."""
-  schedule = warmup_cosine(optim.lr, total_steps, optim.warmup)
-  optimizer = released_adam(
-      schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps,
-      weight_decay=optim.weight_decay, clip_norm=optim.clip_norm,
+def sgd(schedule, *, momentum=0.9, weight_decay=0.0, clip_norm=math.inf):
+  """Gradient descent with momentum as PyTorch's `SGD` does it, without dampening.
+
+  Args:
+    schedule: step (from 0) -> learning rate.
+    momentum: of the velocity, which the rate multiplies last.
+    weight_decay: times the parameter, added to its gradient; of all parameters.
+    clip_norm: of all gradients together.
+  """
+  return optax.chain(
+      clip_by_global_norm(clip_norm),
+      optax.add_decayed_weights(weight_decay),
+      optax.trace(momentum),
+      optax.scale_by_learning_rate(schedule),
   )
-  return optimizer, schedule
+
+
+def _released_adam(optim, schedule):
+  return released_adam(
+      schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps,
+      weight_decay=optim.weight_decay, clip_norm=optim.clip_norm, decay_norms=optim.decay_norms,
+  )
+
+
+def _adam(optim, schedule):
+  """Adam as in the papers, which name nothing but the rate."""
+  return optax.adam(schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps)
+
+
+def _sgd(optim, schedule):
+  return sgd(
+      schedule, momentum=optim.momentum, weight_decay=optim.weight_decay,
+      clip_norm=optim.clip_norm,
+  )
+
+
+OPTIMIZERS = {"released_adam": _released_adam, "adam": _adam, "sgd": _sgd}
+
+
+def from_config(optim, total_steps):
+  """(optimiser, schedule) of a config's `optim` section; its `name` is one of `OPTIMIZERS`.
+
+  Raises:
+    UserError: on another name.
+  """
+  name = optim.name
+  if name not in OPTIMIZERS:
+    raise UserError(
+        f"optim.name={name!r} is not one of {', '.join(OPTIMIZERS)}"
+        + did_you_mean(name, OPTIMIZERS)
+    )
+  schedule = warmup_cosine(optim.lr, total_steps, optim.warmup)
+  return OPTIMIZERS[name](optim, schedule), schedule

@@ -54,10 +54,10 @@ def reference(params, gradients):
     yield dict(params)
 
 
-def optimizer():
+def optimizer(**changes):
   section = ml_collections.ConfigDict({
-      "lr": LR, "warmup": WARMUP, "b1": B1, "b2": B2, "eps": EPS, "weight_decay": DECAY,
-      "clip_norm": CLIP,
+      "name": "released_adam", "lr": LR, "warmup": WARMUP, "b1": B1, "b2": B2, "eps": EPS,
+      "weight_decay": DECAY, "decay_norms": True, "clip_norm": CLIP, **changes,
   })
   return optim.from_config(section, TOTAL)
 
@@ -101,6 +101,38 @@ def test_biases_alone_do_not_decay():
   assert {name for name, decays in mask.items() if not decays} == {
       "['attn']['bias']", "['ln_1']['bias']"
   }
+
+
+def second_updates(**changes):
+  """{name: update} of the second step, the first one whose rate is not 0, after tiny gradients."""
+  transform, _ = optimizer(**changes)
+  params, state = tree(0), None
+  state = transform.init(params)
+  for seed in (1, 2):
+    updates, state = transform.update(tree(seed, 1e-3), state, params)
+  return named(updates)
+
+
+def test_scales_of_norms_decay_unless_switched_off():
+  with_norms, without = second_updates(), second_updates(decay_norms=False)
+  assert {name for name in with_norms if np.any(with_norms[name] != without[name])} == {
+      "['ln_1']['scale']"
+  }
+  difference = with_norms["['ln_1']['scale']"] - without["['ln_1']['scale']"]
+  np.testing.assert_allclose(
+      difference, -rate(1) * DECAY * named(tree(0))["['ln_1']['scale']"], rtol=1e-3
+  )
+
+
+def test_adam_of_the_papers_corrects_its_bias():
+  updates = second_updates(name="adam")
+  m, v = ({name: np.zeros_like(x) for name, x in updates.items()} for _ in range(2))
+  for seed in (1, 2):
+    for name, g in named(tree(seed, 1e-3)).items():
+      m[name], v[name] = B1 * m[name] + (1 - B1) * g, B2 * v[name] + (1 - B2) * g**2
+  for name, update in updates.items():
+    step = m[name] / (1 - B1**2) / (np.sqrt(v[name] / (1 - B2**2)) + EPS)
+    np.testing.assert_allclose(update, -rate(1) * step, rtol=1e-3)
 
 
 def test_adam_has_no_bias_correction():
