@@ -4,6 +4,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from data_builders.findings import Findings
+from sign_jax.errors import UserError
+
 
 def rows(dim, dtype=np.float16):
   """Feature for a `(n, *dim)` array of unknown `n`; `dim` is an int or a tuple.
@@ -39,6 +42,20 @@ def retrieval_features(streams, **extra):
   })
 
 
+def not_empty(examples, split, findings):
+  """`examples`, checked to be at least one.
+
+  Raises:
+    UserError: every video of the split has been skipped.
+  """
+  count = 0
+  for count, example in enumerate(examples, 1):  # noqa: B007
+    yield example
+  if not count:
+    reason = next((skip.reason for skip in findings.skips if skip.split == split), "none is listed")
+    raise UserError(f"every video of the split {split} is damaged, the first: {reason}")
+
+
 class LocalInfo(tfds.core.DatasetInfo):
   """`DatasetInfo` that never looks for a published copy of the data set on the network."""
 
@@ -53,19 +70,28 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   (usually with `retrieval_info`), `_split_generators` and `_generate_examples`.
 
   Attributes:
+    CAN_SKIP: whether damaged videos can be left out.
+    COMPRESSED: whether its records are, see `array_records`.
     manual_dir: folder with the user's files, or None; set before `_info` runs, so that a width
       can be read from the files.
+    findings: `Findings` of the build.
+    part: (k, n): `progress` gives every n-th item, the k-th of them first (from 1).
   """
 
-  def __init__(self, *, manual_dir=None, **kwargs):
-    self.manual_dir = manual_dir
+  CAN_SKIP = False
+  COMPRESSED = False
+
+  def __init__(self, *, manual_dir=None, on_error="stop", part=(1, 1), **kwargs):
+    self.manual_dir, self.part = manual_dir, part
+    self.findings = Findings(on_error)
     super().__init__(**{**kwargs, "file_format": "array_record"})
 
   def source_digest(self):
     """Changes when the user's files do, so that the data set is built again; "" without any."""
     return ""
 
-  def retrieval_info(self, description, streams, metadata=None, **extra):
+  def retrieval_info(self, description, streams, metadata=None, citation=None, homepage=None,
+                     **extra):
     """`DatasetInfo` with `retrieval_features(streams, **extra)`.
 
     `metadata` is a JSON-like dict that is stored beside the data as `info.metadata`.
@@ -75,8 +101,15 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       description=description,
       features=retrieval_features(streams, **extra),
       metadata=tfds.core.MetadataDict(metadata or {}),
+      citation=citation,
+      homepage=homepage,
     )
 
   def progress(self, items, split, unit="video"):
-    """`items` (with a length) behind a progress bar that names the data set and the split."""
-    return tqdm(items, desc=f"{self.info.full_name} {split}", unit=unit, mininterval=0.5)
+    """This part's `items` (a sequence), with a bar that names the data set and the split.
+
+    Every builder generates its examples from this, so that each can be built in parts.
+    """
+    first, step = self.part[0] - 1, self.part[1]
+    return tqdm(items[first::step], desc=f"{self.info.full_name} {split}", unit=unit,
+                mininterval=0.5)

@@ -30,6 +30,7 @@ class SigningSimConfig(tfds.core.BuilderConfig):
 class Builder(schema.RetrievalBuilder):
   """Simulates the corpus on the user's machine; nothing is downloaded."""
 
+  COMPRESSED = True
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First version."}
   DEFAULT_BUILDER_CONFIG_NAME = "small"

@@ -1,0 +1,66 @@
+"""Sign features of clips, as CiCo, UPRet and SEDS release them or as `sign_jax.extract` writes."""
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from data_builders.attachments import locate
+from sign_jax.data import feature_files, safe_pickle
+from sign_jax.errors import UserError
+
+ENDINGS = (".npz", ".pkl")
+KEY = "feature"  # of the dict in a released pickle
+_REMEDY = "get it anew or extract it with `python -m sign_jax.extract`"
+
+
+class Features(NamedTuple):
+  """The features of one clip."""
+
+  feature: np.ndarray  # (windows, dim) float32, finite also in float16
+  num_frames: int  # of the video, 0 where the file does not say
+  fps: float  # frames per second of the video, 0 where the file does not say
+  stride: int  # frames from one window to the next, 0 where the file does not say
+  weights: str  # fingerprint of the sign encoder's weights, "" where the file does not say
+
+
+class FeatureFolder:
+  """The features of one sign encoder: `[<split>/]<name>.npz` or `.pkl` for each clip."""
+
+  def __init__(self, root):
+    self.root = pathlib.Path(root)
+
+  def find(self, clip, split):
+    """The file of a clip, or None; `split` is one of `clips.SPLITS`."""
+    return locate.find(self.root, clip, split, ENDINGS)
+
+  @staticmethod
+  def read(path):
+    """Reads a file that `find` has found.
+
+    Returns:
+      `Features`.
+
+    Raises:
+      UserError: a damaged or hostile file, or features of another shape, kind or range.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == ".npz":
+      return Features(*feature_files.read(path))
+    content = safe_pickle.read(
+      path, kind="feature file", remedy=_REMEDY, max_bytes=feature_files.MAX_BYTES
+    )
+    feature = _array(content, path)
+    feature_files.check_feature(path, feature, _REMEDY)
+    return Features(np.ascontiguousarray(feature, np.float32), 0, 0.0, 0, "")
+
+
+def _array(content, path):
+  if isinstance(content, dict):
+    if KEY not in content:
+      found = ", ".join(str(key)[:40] for key in list(content)[:5]) or "nothing"
+      raise UserError(f"{path} has no {KEY!r}, only {found}, {_REMEDY}")
+    content = content[KEY]
+  if not isinstance(content, np.ndarray):
+    raise UserError(f"{path} holds a {type(content).__name__} and no array, {_REMEDY}")
+  return content

@@ -1,0 +1,67 @@
+"""Looks at a corpus before it is built: `python -m data_builders.check NAME --manual_dir DIR`.
+
+Every entry of the annotations and every file that is there is read. A table says how many videos,
+sentences and files there are, beside the published numbers, and how high R@1 can be at all; then
+follow notes, warnings (results mean something else than they seem) and errors (a build stops there,
+or leaves the video out). The exit status is 1 when there are errors.
+"""
+
+import argparse
+import sys
+
+from data_builders import corpora
+from data_builders.checks import annotations, files, report, sentences
+from sign_jax.errors import one_sentence
+
+
+def check(name, manual_dir, protocol=None):
+  """Checks a corpus.
+
+  Args:
+    name: a name of `corpora.names()`.
+    manual_dir: folder with the user's files.
+    protocol: one of the corpus's, None for its first.
+
+  Returns:
+    `report.Report`.
+
+  Raises:
+    UserError: no such corpus.
+  """
+  module = corpora.annotations(name)
+  protocol = protocol or module.PROTOCOLS[0]
+  found = report.Report(name, protocol, str(manual_dir))
+  splits = annotations.read(found)
+  if not splits:
+    return found
+  published = module.PUBLISHED.get(protocol, {})
+  annotations.check_sizes(found, splits, published)
+  annotations.check_leaks(found, module.PROTOCOLS)
+  sentences.check(found, splits, published)
+  files.check(found, splits)
+  return found
+
+
+def main(argv=None):
+  """The command line."""
+  parser = argparse.ArgumentParser(
+    prog="python -m data_builders.check",
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument("name", help=f"one of {', '.join(corpora.names())}")
+  parser.add_argument("--manual_dir", required=True, help="your own files")
+  parser.add_argument("--protocol", help="whose list of videos; default: the corpus's first")
+  parser.add_argument("--json", help="file for the report with everything that is found")
+  args = parser.parse_args(argv)
+  with one_sentence():
+    found = check(args.name, args.manual_dir, args.protocol)
+    if args.json:
+      found.write(args.json)
+    print("\n".join(found.lines()))
+    if found.counts()[report.ERROR]:
+      sys.exit(1)
+
+
+if __name__ == "__main__":
+  main()

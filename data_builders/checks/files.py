@@ -1,0 +1,141 @@
+"""The files that belong to the clips: every one is found, read and compared with the others."""
+
+import collections
+import pathlib
+
+from tqdm import tqdm
+
+from data_builders import contents
+from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
+from data_builders.clips import FOLDERS
+from sign_jax.data import video as videos
+from sign_jax.errors import UserError
+
+RELEASED_STRIDE = 1  # of features in files that do not say
+# Features and poses of one video may differ by a frame, where one tool drops the last.
+TOLERANCE = 1
+
+
+def check(report, splits):
+  """Adds what is found for {split: clips}, with a progress bar."""
+  kinds = _open(report, splits)
+  if not kinds:
+    return
+  tallies = {kind.name: _Tally() for kind in kinds}
+  unfit = collections.defaultdict(list)
+  total = sum(map(len, splits.values()))
+  with tqdm(total=total, desc=f"{report.name} files", unit="video", mininterval=0.5) as bar:
+    for split, clips in splits.items():
+      for clip in clips:
+        _check_clip(clip, split, kinds, tallies, unfit)
+        bar.update()
+  for kind in kinds:
+    tallies[kind.name].tell(report, kind.name, splits)
+  for (level, text), items in unfit.items():
+    report.add(level, f"{counted(len(items), 'video')}: {text}", items)
+
+
+def _open(report, splits):
+  """The kinds of files that are there, see `contents`."""
+  root, kinds = pathlib.Path(report.manual_dir).expanduser(), []
+  for name, folder in FOLDERS.items():
+    if not (root / folder).is_dir():
+      report.add(NOTE, f"there is no folder {root / folder}, so none of its files were looked at")
+      continue
+    try:
+      is_pose = name == contents.Poses.name
+      kinds.append(
+        contents.Poses(root / folder) if is_pose else contents.Stream(name, root / folder, splits)
+      )
+    except UserError as error:
+      report.add(ERROR, str(error))
+  raw = contents.Videos(root)
+  if any(raw.find(clip, split) for split, clips in splits.items() for clip in clips):
+    kinds.append(raw)
+  else:
+    report.add(NOTE, f"there are no videos in {root}, so none were looked at")
+  return kinds
+
+
+def _check_clip(clip, split, kinds, tallies, unfit):
+  fields, extents = {}, {}
+  for kind in kinds:
+    path = kind.find(clip, split)
+    if path is None:
+      tallies[kind.name].missing[split].append(Item(clip.video_id))
+      continue
+    try:
+      read, extents[kind.name] = kind.read(clip, path)
+    except (UserError, OSError) as error:  # a disk may fail, or a permission, for a single file
+      tallies[kind.name].unreadable[split].append(Item(clip.video_id, str(error)))
+      continue
+    tallies[kind.name].found[split] += 1
+    fields |= read
+    if kind.name in contents.STREAMS:
+      stride = kind.metadata()[kind.name]["stride"] or RELEASED_STRIDE
+      _check_windows(clip, kind.name, len(read[kind.name]), stride, extents, unfit)
+    elif path.is_dir() and kind.name == contents.Videos.name:
+      _check_pictures(clip, extents[kind.name].num_frames, unfit)
+  _check_lengths(clip, fields, extents, unfit)
+
+
+def _check_windows(clip, name, count, stride, extents, unfit):
+  frames = clip.num_frames or extents[name].num_frames
+  expected = videos.num_windows(frames, stride)
+  if count != expected:
+    text = f"the windows of {name} do not fit the number of frames at stride {stride}"
+    reason = f"{count} windows, {frames} frames have {expected}"
+    unfit[WARNING, text].append(Item(clip.video_id, reason))
+
+
+def _check_pictures(clip, count, unfit):
+  if clip.num_frames and count != clip.num_frames:
+    text = "there are not as many pictures as the annotations say"
+    reason = f"{count} pictures, {clip.num_frames} frames"
+    unfit[WARNING, text].append(Item(clip.video_id, reason))
+
+
+def _check_lengths(clip, fields, extents, unfit):
+  counts = {name: len(fields[name]) for name in contents.STREAMS if name in fields}
+  if len(set(counts.values())) > 1:
+    reason = ", ".join(f"{name} {count}" for name, count in counts.items())
+    unfit[ERROR, "the streams have different numbers of windows"].append(
+      Item(clip.video_id, reason)
+    )
+  try:
+    contents.check_same_video(extents, clip)
+  except UserError as error:
+    unfit[ERROR, "the files cannot be of the same video"].append(Item(clip.video_id, str(error)))
+    return
+  pose = extents.get(contents.Poses.name)
+  rgb = next((extents[name] for name in contents.STREAMS if name in extents), None)
+  if pose and rgb and abs(pose.num_frames - rgb.num_frames) > TOLERANCE:
+    reason = f"{pose.num_frames} frames of pose, {rgb.num_frames} of features"
+    text = "pose and features have different numbers of frames, so their windows do not coincide"
+    unfit[WARNING, text].append(Item(clip.video_id, reason))
+
+
+class _Tally:
+  """What became of the files of one kind."""
+
+  def __init__(self):
+    self.found = collections.Counter()
+    self.missing, self.unreadable = collections.defaultdict(list), collections.defaultdict(list)
+
+  def tell(self, report, name, splits):
+    """Adds counts and findings to a report; a build needs all files but the raw videos."""
+    level = WARNING if name == contents.Videos.name else ERROR
+    report.files[name] = {}
+    for split in splits:
+      missing, unreadable = self.missing[split], self.unreadable[split]
+      report.files[name][split] = {
+        "found": self.found[split],
+        "missing": len(missing),
+        "unreadable": len(unreadable),
+      }
+      if missing:
+        count = counted(len(missing), "video")
+        report.add(level, f"{split}: there is no file of {name} for {count}", missing)
+      if unreadable:
+        count = counted(len(unreadable), "file")
+        report.add(ERROR, f"{split}: {count} of {name} cannot be used", unreadable)

@@ -1,0 +1,109 @@
+"""Lists a corpus's clips for the extraction of features.
+
+  python -m data_builders.list_clips NAME --manual_dir DIR --out clips.csv [--split S]
+  python -m sign_jax.extract --videos DIR --csv clips.csv --out DIR/features/agnostic ...
+"""
+
+import argparse
+import csv
+import pathlib
+import sys
+
+from data_builders import clips, corpora
+from data_builders.findings import ON_ERROR, Findings, named
+from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import replacing
+
+COLUMNS = ("video", "name", "start", "end")
+
+
+def rows(splits):
+  """The table's rows.
+
+  Args:
+    splits: {split: [`Clip`]}.
+
+  Returns:
+    [(video, name, start, end)]: `video` is a file or a folder of pictures relative to the
+    manual_dir, `name` where the builder looks for the features, "train/VIDEO_ID"; `start` and `end`
+    are seconds as text, both "" for the whole video.
+
+  Raises:
+    UserError: clips of which the annotations do not say where they are.
+  """
+  unknown = [clip.video_id for members in splits.values() for clip in members if not clip.video]
+  if unknown:
+    raise UserError(
+      f"nothing says when {len(unknown)} clips begin and end: {named(unknown)}; "
+      "put the table with their times into the manual_dir, or leave them out with --on_error skip"
+    )
+  return [
+    (clip.video, f"{clips.SPLIT_NAMES[split][0]}/{clip.video_id}", *_times(clip))
+    for split, members in splits.items()
+    for clip in members
+  ]
+
+
+def write(path, table):
+  """Writes the table as CSV, whole or not at all."""
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    csv.writer(file).writerows([COLUMNS, *table])
+
+
+def main(argv=None):
+  """The command line."""
+  args = _parse(argv)
+  with one_sentence():
+    findings = Findings(args.on_error)
+    splits = corpora.read(args.name, args.manual_dir, args.protocol, findings)
+    if args.split:
+      splits = {args.split: splits[args.split]}
+    if args.on_error == "skip":
+      splits = {name: _with_times(name, members, findings) for name, members in splits.items()}
+    table = rows(splits)
+    write(args.out, table)
+  for note in findings.notes:
+    print(f"note: {note}", file=sys.stderr)
+  _report(args, table, findings)
+
+
+def _with_times(split, members, findings):
+  for clip in members:
+    if not clip.video:
+      findings.skip(split, clip.video_id, "nothing says when it begins and ends")
+  return [clip for clip in members if clip.video]
+
+
+def _parse(argv):
+  parser = argparse.ArgumentParser(
+    prog="python -m data_builders.list_clips",
+    description="Lists a corpus's clips for the extraction of features.",
+  )
+  parser.add_argument("name", help=f"one of {', '.join(corpora.names())}")
+  parser.add_argument("--manual_dir", required=True, help="folder with the corpus's files")
+  parser.add_argument("--out", required=True, help="the CSV file to write")
+  parser.add_argument("--split", choices=clips.SPLITS, help="default: all")
+  parser.add_argument("--protocol", help="whose list of clips; default: the corpus's first")
+  parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
+                      help="at a damaged entry: stop, or leave it out")  # fmt: skip
+  return parser.parse_args(argv)
+
+
+def _times(clip):
+  return (repr(clip.start), repr(clip.end)) if clip.end else ("", "")
+
+
+def _report(args, table, findings):
+  videos = {video for video, *_ in table}
+  lost = sum(not (pathlib.Path(args.manual_dir).expanduser() / video).exists() for video in videos)
+  print(f"{len(table)} clips of {len(videos)} videos in {args.out}")
+  if findings.skips:
+    print(f"{len(findings.skips)} clips left out, first: {findings.skips[0].reason}")
+  if lost:
+    print(f"{lost} of the videos are not in {args.manual_dir} yet")
+
+
+if __name__ == "__main__":
+  main()

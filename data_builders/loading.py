@@ -1,0 +1,50 @@
+"""Builders by name."""
+
+import importlib
+import pathlib
+
+from sign_jax.data.folder import default_data_dir
+from sign_jax.errors import UserError, did_you_mean
+
+
+def names():
+  """The data sets that can be built: folders with a builder module, sorted."""
+  root = pathlib.Path(__file__).parent
+  return sorted(path.parent.name for path in root.glob("*/*_dataset_builder.py")
+                if path.stem == f"{path.parent.name}_dataset_builder")
+
+
+def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="stop", part=(1, 1)):
+  """The TFDS builder of a data set.
+
+  Args:
+    name: a name of `names()`, or "name/config".
+    config: name of a builder config; None means the builder's default.
+    data_dir: where prepared data sets live; None means `folder.default_data_dir()`.
+    manual_dir: the user's own files, for builders that read some.
+    on_error: "stop" at the first damaged video, or "skip" all damaged ones.
+    part: (k, n) for the k-th of n parts.
+
+  Raises:
+    UserError: there is no such data set or config, or it cannot skip.
+  """
+  builder, config = find(name, config)
+  if on_error != "stop" and not builder.CAN_SKIP:
+    raise UserError(f"{builder.name} leaves no video out, build it without --on_error {on_error}")
+  return builder(data_dir=str(data_dir or default_data_dir()), config=config,
+                 manual_dir=manual_dir, on_error=on_error, part=part)
+
+
+def find(name, config):
+  """The builder's class, and the name of its config or None; arguments as in `load_builder`."""
+  name, _, in_name = name.partition("/")
+  config = config or in_name or None
+  if name not in names():
+    raise UserError(f"there is no data set {name!r}{did_you_mean(name, names())}: choose one of "
+                    f"{', '.join(names())}")
+  builder = importlib.import_module(f"data_builders.{name}.{name}_dataset_builder").Builder
+  configs = [known.name for known in builder.BUILDER_CONFIGS]
+  if config is not None and config not in configs:
+    raise UserError(f"{name} has no config {config!r}{did_you_mean(config, configs)}: choose one "
+                    f"of {', '.join(configs) or 'none, leave it out'}")
+  return builder, config

@@ -1,0 +1,119 @@
+"""Annotations of PHOENIX-2014T: German weather forecasts in German Sign Language."""
+
+import pathlib
+
+from data_builders import cico, clips, plain_table
+from data_builders.clips import Clip
+from data_builders.findings import Collector, Findings
+from sign_jax.errors import UserError
+
+PROTOCOLS = ("cico", "official")
+# {protocol: {split: (videos, sentences)}}; each video has a sentence of its own.
+PUBLISHED = dict.fromkeys(
+  PROTOCOLS, {"train": (7096, 7096), "validation": (519, 519), "test": (642, 642)}
+)
+LANGUAGE = "de"
+FPS = 25.0
+MANUAL = "annotations/manual/PHOENIX-2014-T.{}.corpus.csv"
+FRAMES = "features/fullFrame-210x260px/{}/{}"
+CICO = "cico"
+_COLUMNS = ("name", "speaker", "orth", "translation")
+
+
+def read(manual_dir, protocol=None, findings=None):
+  """Reads the annotations.
+
+  Args:
+    manual_dir: the folder `PHOENIX-2014-T` of the release.
+    protocol: one of `PROTOCOLS`, None for the first. "cico": CiCo's pickles, machine translations
+      into English beside the German sentences; "official": the release alone.
+    findings: `Findings`; None stops at the first damage.
+
+  Returns:
+    {split: [`Clip`]}; `sentence` is German, `glosses` and `signer` come from the release.
+
+  Raises:
+    UserError: a file is missing or damaged.
+  """
+  root, findings = pathlib.Path(manual_dir), findings or Findings()
+  return {"cico": _read_cico, "official": _read_official}[protocol or PROTOCOLS[0]](root, findings)
+
+
+def _read_official(root, findings):
+  collector = Collector(findings)
+  for split in clips.SPLITS:
+    path = root / MANUAL.format(_name(split))
+    for line, row in plain_table.read(path, "|", _COLUMNS):
+      where = f"{path}, line {line}"
+      with collector.entry(split, row["name"] if row else f"line {line}"):
+        if row is None:
+          raise UserError(f"{where} has too many or too few values, correct it")
+        collector.add(split, _official(row, split), where)
+  return collector.result()
+
+
+def _official(row, split):
+  return Clip(
+    video_id=row["name"],
+    sentence_id=row["name"],
+    sentence=row["translation"],
+    signer=row["speaker"],
+    glosses=row["orth"],
+    fps=FPS,
+    video=_frames(split, row["name"]),
+  )
+
+
+def _read_cico(root, findings):
+  collector, train = Collector(findings), set()
+  for split in clips.SPLITS:
+    official = _official_rows(root, split)
+    entries = cico.entries(cico.find(root / CICO, split))
+    names = {key for key, _, _ in entries}
+    if split == "train":
+      train = names
+    if split == "validation" and train & names:
+      # The released dev.pkl holds train + dev: who validates on it, validates on the training data.
+      entries = [entry for entry in entries if entry[0] not in train]
+      findings.notes.append(
+        f"dev.pkl lists {len(names)} videos of which {len(names & train)} are in train.pkl: the "
+        f"other {len(entries)} are the validation split"
+      )
+    for name, where, video in entries:
+      with collector.entry(split, name):
+        collector.add(split, _cico(name, where, video, split, official), where)
+  splits = collector.result()
+  cico.note_untranslated(splits, findings)
+  return splits
+
+
+def _official_rows(root, split):
+  path = root / MANUAL.format(_name(split))
+  rows = plain_table.read(path, "|", _COLUMNS) if path.is_file() else []
+  return {row["name"]: row for _, row in rows if row}
+
+
+def _cico(name, where, video, split, official):
+  translation = cico.sentence(video, "text", where)
+  if cico.text(video, "video_name", where) != name:
+    raise UserError(f"{where} has another video_name, get the released file")
+  row = official.get(name, {})
+  return Clip(
+    video_id=name,
+    sentence_id=name,
+    sentence=cico.sentence(video, "ori_text", where),
+    translation=translation,
+    signer=row.get("speaker", ""),
+    glosses=row.get("orth", ""),
+    num_frames=cico.num_frames(video, where),
+    fps=FPS,
+    video=_frames(split, name),
+  )
+
+
+def _name(split):
+  return clips.SPLIT_NAMES[split][0]
+
+
+def _frames(split, name):
+  return FRAMES.format(_name(split), name)

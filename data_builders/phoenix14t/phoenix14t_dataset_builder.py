@@ -1,0 +1,46 @@
+"""TFDS builder of `phoenix14t`.
+
+  python -m data_builders.build phoenix14t --manual_dir DIR
+"""
+
+import tensorflow_datasets as tfds
+
+from data_builders import corpus_builder
+from data_builders.phoenix14t import annotations
+
+
+class Builder(corpus_builder.CorpusBuilder):
+  """Reads the corpus as its owner and others release it."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  RELEASE_NOTES = {"1.0.0": "First version."}
+  ANNOTATIONS = annotations
+  BUILDER_CONFIGS = corpus_builder.configs(annotations.PROTOCOLS)
+  HOMEPAGE = "https://www-i6.informatik.rwth-aachen.de/~koller/RWTH-PHOENIX-2014-T/"
+  DESCRIPTION = """
+  RWTH-PHOENIX-Weather 2014 T: German weather forecasts interpreted into German Sign Language, with
+  German sentences and glosses. For research, not for commercial use; see the terms on its site.
+  Each video has a sentence_id of its own, also where sentences repeat. Protocols: cico (text is
+  CiCo's machine translation into English), official (text is German).
+  """
+  CITATION = """
+  @inproceedings{camgoz2018neural,
+    title = {Neural Sign Language Translation},
+    author = {Camgoz, Necati Cihan and Hadfield, Simon and Koller, Oscar and Ney, Hermann and
+      Bowden, Richard},
+    booktitle = {CVPR},
+    year = {2018},
+  }
+  """
+  MANUAL_DOWNLOAD_INSTRUCTIONS = """
+  The folder given as --manual_dir is PHOENIX-2014-T of the release v3, with
+  - annotations/manual/PHOENIX-2014-T.{train,dev,test}.corpus.csv; the protocol official needs them,
+    the other takes glosses and signers from them;
+  - for the protocol cico: cico/{train,dev,test}.pkl, the PHOENIX annotations that CiCo and UPRet
+    release;
+  - features/fullFrame-210x260px/{train,dev,test}/NAME/*.png, to extract features or for the config
+    video;
+  - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
+    CiCo releases them, or NAME.npz of `python -m sign_jax.extract`;
+  - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
+  """

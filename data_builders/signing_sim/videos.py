@@ -1,0 +1,185 @@
+"""Renders the simulator's videos to files, with captions and labelled signs.
+
+  python -m data_builders.signing_sim.videos --out DIR [--config small] [--size 112] [--look target]
+
+DIR receives `videos/*.mp4`, `captions.csv` (video, sentence, split, signer: what `video_folder`
+builds), `signs.csv` (every sign's place and class, in the format of `sign_jax.pseudo_labels`) and
+`classes.txt`. `--look source` films another corpus (other sentences, other signers, another camera
+and light) in which a sign encoder can learn its signs before it sees the target.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import functools
+import os
+import pathlib
+
+import av
+import numpy as np
+from tqdm import tqdm
+
+from data_builders.signing_sim import corpus, lexicon, render, skeleton
+from sign_jax.data import label_table
+from sign_jax.data.video import WINDOW
+from sign_jax.errors import UserError, one_sentence
+
+CONFIGS = {
+  "tiny": corpus.TINY,
+  "study": corpus.Settings(sentences=(400, 100, 150), signers=10),
+  "small": corpus.SMALL,
+}
+_SLACK = 2  # frames by which a sign's segment is longer than a window, before and behind
+_KEYFRAMES = 12  # frames from one that can be jumped to to the next
+_SOURCE_SEED = 1000  # added to the corpus's seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+  """What a camera makes of the scene.
+
+  Attributes:
+    zoom: of the figure about the middle of the picture.
+    shift: (right, down) of the figure, in pixels of the simulator's canvas.
+    gains: of red, green and blue.
+  """
+
+  zoom: float
+  shift: tuple[float, float]
+  gains: tuple[float, float, float]
+
+
+LOOKS = {
+  "target": Look(zoom=1.25, shift=(0.0, 12.0), gains=(1.0, 1.0, 1.0)),
+  "source": Look(zoom=1.05, shift=(10.0, 0.0), gains=(0.7, 0.85, 1.1)),
+}
+
+
+def classes(settings):
+  """{gloss: class number}: signs that look the same share one."""
+  same = lexicon.lookalikes(settings.lookalike_share)
+  numbers = {}
+  for gloss in lexicon.GLOSSES:
+    partner = same.get(gloss)
+    numbers[gloss] = numbers[partner] if partner in numbers else len(set(numbers.values()))
+  return numbers
+
+
+def class_names(settings):
+  """Names of the classes in their order, such as "SNOW/HAIL"."""
+  numbers = classes(settings)
+  names = [[] for _ in set(numbers.values())]
+  for gloss, number in numbers.items():
+    names[number].append(gloss)
+  return ["/".join(glosses) for glosses in names]
+
+
+def frames(points, look, size):
+  """Films keypoints (F, 133, 2): (F, size, size, 3) uint8 RGB."""
+  middle = skeleton.CANVAS / 2
+  placed = (points - middle) * look.zoom + middle + np.array(look.shift)
+  pictures = render.frames(placed, size)
+  return np.clip(np.rint(pictures * np.array(look.gains)), 0, 255).astype(np.uint8)
+
+
+def write_video(path, pictures):
+  """Writes (F, H, W, 3) uint8 RGB as a video of `corpus.FPS`, whole or not at all."""
+  partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+  try:
+    with av.open(str(partial), "w", format="mp4") as container:
+      stream = container.add_stream("mpeg4", rate=int(corpus.FPS))
+      stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], "yuv420p"
+      stream.codec_context.gop_size = _KEYFRAMES
+      stream.codec_context.bit_rate = 30 * pictures[0].size  # more than such pictures need
+      for picture in pictures:
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+      container.mux(stream.encode())
+    os.replace(partial, path)
+  finally:
+    partial.unlink(missing_ok=True)
+
+
+def signs(spans, glosses, num_frames, numbers):
+  """Segments of a video's signs, each about its sign's middle and long enough for a window.
+
+  Args:
+    spans: (G, 2) first and last frame of every sign.
+    glosses: their G names.
+    num_frames: of the video.
+    numbers: {gloss: class}.
+
+  Yields:
+    (start, end, class, gloss): seconds.
+  """
+  for (first, last), gloss in zip(np.asarray(spans).tolist(), glosses, strict=True):
+    start = (first + last + 1) // 2 - WINDOW // 2 - _SLACK
+    stop = start + WINDOW + 2 * _SLACK
+    # Half a frame early, so that rounding moves no frame.
+    start, stop = max(start, 0) - 0.5, min(stop, num_frames) - 0.5
+    yield max(start, 0.0) / corpus.FPS, stop / corpus.FPS, numbers[gloss], gloss
+
+
+def film(video, settings, look, size, folder):
+  """Writes one video unless it is there; returns the rows of its signs without its split."""
+  points, spans = corpus.simulate(video, settings)
+  path = folder / f"{video.video_id}.mp4"
+  if not path.is_file():
+    write_video(path, frames(points, look, size))
+  numbers = classes(settings)
+  return [
+    (path.name, f"{start:.6f}", f"{end:.6f}", number, gloss)
+    for start, end, number, gloss in signs(spans, video.glosses, len(points), numbers)
+  ]
+
+
+def write(out, settings, look, size):
+  """Writes a corpus; videos that are there stay.
+
+  Args:
+    out: pathlib.Path of the folder.
+    settings: `corpus.Settings`.
+    look: `Look`.
+    size: height and width of the videos, pixels, even.
+
+  Returns:
+    (number of videos, number of signs).
+  """
+  folder = out / "videos"
+  folder.mkdir(parents=True, exist_ok=True)
+  items = [(split, x) for split, members in corpus.videos(settings).items() for x in members]
+  one = functools.partial(film, settings=settings, look=look, size=size, folder=folder)
+  with concurrent.futures.ProcessPoolExecutor() as pool:
+    rows = pool.map(one, [video for _, video in items], chunksize=8)
+    labels = [
+      (*row, split)
+      for (split, _), found in zip(items, tqdm(rows, total=len(items), unit="video"), strict=True)
+      for row in found
+    ]
+  captions = [(f"{x.video_id}.mp4", x.sentence.text, s, x.signer.name) for s, x in items]
+  label_table.write_rows(out / "captions.csv", ("video", "sentence", "split", "signer"), captions)
+  columns = ("video", "start", "end", "label", "gloss", "split")
+  label_table.write_rows(out / "signs.csv", columns, labels)
+  (out / "classes.txt").write_text("\n".join(class_names(settings)) + "\n")
+  return len(items), len(labels)
+
+
+def main(argv=None):
+  """The command line."""
+  parser = argparse.ArgumentParser(prog="python -m data_builders.signing_sim.videos")
+  parser.add_argument("--out", required=True, help="folder that receives videos and tables")
+  parser.add_argument("--config", default="small", choices=CONFIGS, help="size of the corpus")
+  parser.add_argument("--look", default="target", choices=LOOKS)
+  parser.add_argument("--size", type=int, default=112, help="of the videos, pixels")
+  parser.add_argument("--seed", type=int, default=0)
+  args = parser.parse_args(argv)
+  with one_sentence():
+    if args.size < 32 or args.size % 2:
+      raise UserError(f"--size {args.size} is no size of a video, choose an even one from 32 on")
+    seed = args.seed + (_SOURCE_SEED if args.look == "source" else 0)
+    settings = dataclasses.replace(CONFIGS[args.config], seed=seed)
+    videos, labels = write(pathlib.Path(args.out), settings, LOOKS[args.look], args.size)
+    print(f"{videos} videos with {labels} signs in {args.out}")
+
+
+if __name__ == "__main__":
+  main()
