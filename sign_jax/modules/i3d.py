@@ -4,12 +4,18 @@ Source: Carreira and Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017). Mo
 names of the widespread PyTorch port (`Mixed_3b.b1a.conv3d`), so weights are renamed by a table.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from sign_jax.modules.batch_norm import BatchNorm
+
 EMBEDDING = 1024
+EPSILON = 1e-3  # of BatchNorm
 FEW_CHANNELS = 8  # on CPU, stack the temporal taps of a convolution with fewer
 
 # Channels of the branches of each Mixed block: b0, b1a, b1b, b2a, b2b, b3b.
@@ -115,7 +121,7 @@ class ConvUnit(nn.Module):
   def __call__(self, x, train):
     """(B, T, H, W, C) -> (B, T / stride, H / stride, W / stride, features), rounded up."""
     x = Conv3d(self.features, self.kernel, self.stride, name="conv3d")(x)
-    return nn.relu(BatchNorm(name="bn")(x, train)).astype(self.dtype)
+    return nn.relu(BatchNorm(epsilon=EPSILON, name="bn")(x, train)).astype(self.dtype)
 
 
 class Conv3d(nn.Module):
@@ -133,36 +139,6 @@ class Conv3d(nn.Module):
     return conv3d(x, kernel, self.stride)
 
 
-class BatchNorm(nn.Module):
-  """BatchNorm over all axes but the last, with PyTorch's running statistics.
-
-  Not `nn.BatchNorm`, whose running variance is the biased one.
-  """
-
-  momentum: float = 0.1
-  epsilon: float = 1e-3
-
-  @nn.compact
-  def __call__(self, x, train):
-    """(..., C) -> (..., C) float32."""
-    channels = x.shape[-1:]
-    scale = self.param("scale", nn.initializers.ones, channels)
-    bias = self.param("bias", nn.initializers.zeros, channels)
-    running_mean = self.variable("batch_stats", "mean", jnp.zeros, channels)
-    running_var = self.variable("batch_stats", "var", jnp.ones, channels)
-    x = x.astype(jnp.float32)
-    mean, var = running_mean.value, running_var.value
-    if train:
-      axes = tuple(range(x.ndim - 1))
-      mean, var = jnp.mean(x, axes), jnp.var(x, axes)
-      if not self.is_initializing():
-        count = x.size // x.shape[-1]
-        unbiased = var * (count / max(count - 1, 1))
-        running_mean.value += self.momentum * (mean - running_mean.value)
-        running_var.value += self.momentum * (unbiased - running_var.value)
-    return (x - mean) * (scale * lax.rsqrt(var + self.epsilon)) + bias
-
-
 class Logits(nn.Module):
   """The classifier: a 1x1x1 convolution of the pooled embedding, hence a matrix product."""
 
@@ -178,6 +154,35 @@ def init_shapes(model):
   """Shapes and dtypes of an `I3D`'s variables, computed without running it."""
   clip = jax.ShapeDtypeStruct((1, 16, 32, 32, 3), "float32")  # its size changes no variable
   return jax.eval_shape(model.init, jax.random.key(0), clip)
+
+
+def init(model, key):
+  """Fresh variables of an `I3D`: He's kernels, scales and variances 1, the rest 0.
+
+  One draw for all kernels: those of `model.init`, one for each, compile for most of a minute.
+
+  Args:
+    model: `I3D`.
+    key: PRNG key.
+
+  Returns:
+    {"params": ..., "batch_stats": ...}.
+  """
+  shapes = init_shapes(model)
+  sizes = [leaf.size for path, leaf in _kernels(shapes)]
+  normal = iter(jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1]))
+
+  def fill(path, leaf):
+    if path[-1].key != "kernel":
+      return jnp.full(leaf.shape, path[-1].key in ("scale", "var"), leaf.dtype)
+    return next(normal).reshape(leaf.shape) * np.sqrt(2 / np.prod(leaf.shape[:-1]))
+
+  return jax.tree_util.tree_map_with_path(fill, shapes)
+
+
+def _kernels(tree):
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  return [(path, leaf) for path, leaf in leaves if path[-1].key == "kernel"]
 
 
 def conv3d(x, kernel, stride):
@@ -224,7 +229,31 @@ def max_pool(x, window, strides):
 
   The original pads with zeros; this pads with -inf, which is the same after a ReLU.
   """
+  if jax.default_backend() == "cpu":
+    return _max_pool_by_axes(x, window, strides)
   return nn.max_pool(x, window, strides, padding="SAME")
+
+
+def _max_pool_by_axes(x, window, strides):
+  # One axis after the other, as maxima of shifted slices: XLA's gradient of a pool is slow on CPU,
+  # and makes up a third of a training step.
+  for axis, (size, stride) in enumerate(zip(window, strides, strict=True), 1):
+    length = x.shape[axis]
+    out = -(-length // stride)
+    span = (out - 1) * stride + 1
+    padding = max(span - 1 + size - length, 0)
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = (padding // 2, padding - padding // 2, 0)
+    padded = lax.pad(x, jnp.array(-jnp.inf, x.dtype), config)
+    slices = (lax.slice_in_dim(padded, k, k + span, stride, axis) for k in range(size))
+    x = functools.reduce(_larger, slices)
+  return x
+
+
+def _larger(x, y):
+  # Not jnp.maximum, whose gradient looks for what equals the maximum: where a compiler computes
+  # the two anew and rounds them differently, it is lost.
+  return jnp.where(x >= y, x, y)
 
 
 def _scaled(channels, width):

@@ -3,7 +3,7 @@
 CiCo and UPRet score video a and text b by the products of all their tokens,
 S[a,b,i,j] = v_ai . t_bj, pooled first over one axis and then over the other. The (A, N_v, B, N_t)
 tensor would not fit at large batches: it exists for one tile of texts at a time and is computed
-again on the way back.
+again on the way back. SEDS matches two sequences of the same windows so, too.
 """
 
 import functools
@@ -12,6 +12,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from sign_jax.ops.maximum import max_over
 from sign_jax.ops.placement import replicate
 
 NEGATIVE = -1e30  # finite: a fully masked row stays free of NaN
@@ -42,15 +43,25 @@ def pool_tokens(similarity, mask, axis, pooling, temperature):
     similarity: (A, N_v, B, N_t) float32.
     mask: bool, broadcastable to `similarity`, or None to let padding take part (released).
     axis: the axis pooled away: 1 (video tokens) or 3 (text tokens).
-    pooling: "softmax", the mean under softmax(similarity / temperature) (released), or "max"
-      (UPRet, eq. 24).
+    pooling: "softmax", the mean under softmax(similarity / temperature) (released), "max" (UPRet,
+      eq. 24), or "diagonal", of that mean the one term with i = j (SEDS, eq. 5 and 6; N_v = N_t).
     temperature: of that softmax.
   """
   masked = similarity if mask is None else jnp.where(mask, similarity, NEGATIVE)
   if pooling == "max":
-    return masked.max(axis)
+    return max_over(masked, axis)
+  if pooling == "diagonal":
+    return _diagonal_terms(similarity, masked / temperature, axis)
   weights = jax.nn.softmax(masked / temperature, axis=axis)
   return (weights * similarity).sum(axis)
+
+
+def _diagonal_terms(similarity, logits, axis):
+  """similarity * softmax(logits) over `axis` at i = j, without that axis."""
+  # (A, B, N) -> as the tile without the axis.
+  diagonal = lambda x: jnp.moveaxis(jnp.diagonal(x, axis1=1, axis2=3), 1, 2 if axis == 3 else 1)
+  log_share = diagonal(logits) - jax.nn.logsumexp(logits, axis=axis)
+  return diagonal(similarity) * jnp.exp(log_share)
 
 
 def _exact(x):
@@ -103,7 +114,7 @@ def late_interaction(
   Args:
     video: (A, N_v, D) float, L2-normalised tokens.
     text: (B, N_t, D) float, L2-normalised tokens.
-    video_weights: (A, N_v) float32, a row sums to 1 (0 on padding).
+    video_weights: (A, N_v) float32, 0 on padding; a row sums to 1, or the score is a sum.
     text_weights: (B, N_t) float32, likewise; belongs to `text_aug` where that is given.
     text_aug: (B, N_t, D) float or None (then `text` serves both directions).
     video_mask, text_mask: (A, N_v) and (B, N_t) bool, True = valid; both None lets padding take

@@ -11,6 +11,8 @@ from ott.geometry import geometry
 from ott.problems.linear import linear_problem
 from ott.solvers.linear import sinkhorn
 
+from sign_jax.ops.maximum import max_over
+
 EPSILON = 0.1  # entropic regularisation of the released code
 LARGEST_COST = 2.0  # costs are 1 - cosine
 SMALLEST_EPSILON = LARGEST_COST / 60.0  # below, float32 does not hold the kernel
@@ -172,7 +174,7 @@ def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=
   pairs = s.reshape(-1, *s.shape[2:])
   plans = uniform_plans(pairs, solver, epsilon, iterations)
   moved = plans * pairs
-  score = 0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))
+  score = 0.5 * (max_over(moved, 1).mean(-1) + max_over(moved, 2).mean(-1))
   return score.reshape(s.shape[:2]), plans, pairs
 
 

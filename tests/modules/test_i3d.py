@@ -1,4 +1,4 @@
-
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,12 +37,28 @@ def test_conv3d_is_the_3d_convolution(channels, stride, shape, kernel):
   np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("shape", [(2, 7, 9, 1, 3), (1, 6, 8, 5, 2)])
+@pytest.mark.parametrize(
+  ("window", "strides"),
+  [((1, 3, 3), (1, 2, 2)), ((3, 3, 3), (2, 2, 2)), ((3, 3, 3), (1, 1, 1)), ((2, 2, 2), (2, 2, 2))],
+)
+def test_max_pool_is_that_of_xla_with_its_gradient(shape, window, strides):
+  x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+  theirs = lambda x: nn.max_pool(x, window, strides, padding="SAME")
+  np.testing.assert_array_equal(i3d.max_pool(x, window, strides), theirs(x))
+  total = lambda pool: lambda x: (pool(x) * np.arange(pool(x).size).reshape(pool(x).shape)).sum()
+  actual, expected = (
+    jax.grad(total(pool))(x) for pool in (lambda x: i3d.max_pool(x, window, strides), theirs)
+  )
+  np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
 def test_batch_norm_keeps_the_statistics_of_pytorch():
   torch = pytest.importorskip("torch")
   rng = np.random.default_rng(0)
   batches = rng.standard_normal((3, 2, 2, 3, 3, 4)).astype(np.float32) * 3 + 1
   theirs = torch.nn.BatchNorm3d(4, eps=1e-3)
-  ours = i3d.BatchNorm()
+  ours = i3d.BatchNorm(epsilon=i3d.EPSILON)
   variables = ours.init(jax.random.key(0), batches[0], train=True)
   for batch in batches:
     expected = theirs(torch.from_numpy(np.moveaxis(batch, -1, 1).copy()))

@@ -118,3 +118,70 @@ def test_bfloat16_tokens_are_normalised_in_float32():
   norms = jnp.linalg.norm(normalize(x).astype(jnp.float32), axis=-1)
   assert normalize(x).dtype == jnp.bfloat16
   assert np.abs(norms - 1).max() < 1.5e-3
+
+
+def diagonal_scores(x, masked, **kwargs):
+  """Two streams of the same windows: sums over valid ones, as SEDS matches them."""
+  masks = {"video_mask": x["video_mask"], "text_mask": x["other_mask"]} if masked else {}
+  weights = (x[name].astype(jnp.float32) for name in ("video_mask", "other_mask"))
+  return late_interaction(x["video"], x["other"], *weights, pooling="diagonal", **masks, **kwargs)
+
+
+@pytest.fixture
+def streams(inputs):
+  rng = np.random.default_rng(1)
+  other = normalize(jnp.asarray(rng.standard_normal((B, N_V, D)), jnp.float32))
+  other_mask = jnp.arange(N_V)[None] < rng.integers(1, N_V + 1, (B, 1))
+  return {**inputs, "other": other, "other_mask": other_mask}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("max_elements", [2**20, A * N_V * N_V * 2, 1])
+def test_diagonal_equals_pair_by_pair(streams, masked, max_elements):
+  got = diagonal_scores(streams, masked, max_elements=max_elements)
+  expected = np.zeros((2, A, B))
+  for a, b in np.ndindex(A, B):
+    s = np.asarray(streams["video"][a], np.float64) @ np.asarray(streams["other"][b]).T
+    ours, others = np.asarray(streams["video_mask"][a]), np.asarray(streams["other_mask"][b])
+    shares = np.exp(s / 0.07)
+    over_others = shares / (shares * (others if masked else 1)).sum(1, keepdims=True)
+    over_ours = shares / (shares * (ours[:, None] if masked else 1)).sum(0)
+    for i in range(N_V):
+      both = ours[i] and others[i] if masked else True  # a masked window has no share
+      expected[0, a, b] += s[i, i] * over_others[i, i] * (ours[i] and both)
+      expected[1, a, b] += s[i, i] * over_ours[i, i] * (others[i] and both)
+  for ours, theirs in zip(got, expected, strict=True):
+    np.testing.assert_allclose(ours, theirs, atol=3e-6)
+
+
+def test_gradients_of_the_diagonal_do_not_depend_on_the_tile(streams):
+  def loss(video, other, max_elements):
+    x = {**streams, "video": video, "other": other}
+    i2t, t2i = diagonal_scores(x, False, max_elements=max_elements)
+    return jnp.sum(jnp.sin(3 * i2t) + jnp.cos(2 * t2i))
+
+  whole, tiled = (
+      jax.grad(functools.partial(loss, max_elements=n), argnums=(0, 1))(
+          streams["video"], streams["other"]
+      )
+      for n in (2**20, 1)
+  )
+  for one, other in zip(whole, tiled, strict=True):
+    np.testing.assert_allclose(other, one, atol=1e-5 * np.abs(one).max())
+
+
+def test_memory_of_the_diagonal_is_bound_by_the_tile():
+  batch, tokens, dim = 128, 24, 8
+  shape, weights = ((batch, tokens, dim), jnp.float32), ((batch, tokens), jnp.float32)
+  shapes = [jax.ShapeDtypeStruct(*s) for s in (shape, shape, weights, weights)]
+
+  def temporaries(max_elements):
+    def loss(*args):
+      scores = late_interaction(*args, pooling="diagonal", max_elements=max_elements)
+      return sum(x.sum() for x in scores)
+
+    compiled = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(*shapes).compile()
+    return compiled.memory_analysis().temp_size_in_bytes
+
+  whole = batch * batch * tokens * tokens
+  assert temporaries(whole // 16) < temporaries(whole) / 6

@@ -75,3 +75,91 @@ def test_mixed_block(train):
   # After a ReLU, as everywhere in I3D: the original pools with zeros around.
   x = np.maximum(compare.draw(0, 2, 4, 6, 5, 7), 0)
   check(module, model, x, "Mixed_3b", train)
+
+
+def pool(x, window, strides):
+  """Max-pool with padding SAME, zeros around."""
+  padding = []
+  for length, size, stride in zip(x.shape[:1:-1], window[::-1], strides[::-1], strict=True):
+    total = max((-(-length // stride) - 1) * stride + size - length, 0)
+    padding += [total // 2, total - total // 2]
+  return torch.nn.functional.max_pool3d(torch.nn.functional.pad(x, padding), window, strides)
+
+
+class WholeI3D(torch.nn.Module):
+  """I3D at a share of its width, without dropout, on clips of any size."""
+
+  POOLS = {
+    "Conv3d_2b_1x1": ((1, 3, 3), (1, 2, 2)), "Mixed_3b": ((1, 3, 3), (1, 2, 2)),
+    "Mixed_4b": ((3, 3, 3), (2, 2, 2)), "Mixed_5b": ((2, 2, 2), (2, 2, 2)),
+  }  # fmt: skip
+
+  def __init__(self, width, classes):
+    super().__init__()
+    scaled = lambda channels: round(channels * width)
+    first, third, channels = scaled(64), scaled(192), scaled(192)
+    self.Conv3d_1a_7x7 = reference.ConvUnit(3, first, 7, 2)
+    self.Conv3d_2b_1x1 = reference.ConvUnit(first, first, 1)
+    self.Conv3d_2c_3x3 = reference.ConvUnit(first, third, 3)
+    for name, widths in i3d.MIXED.items():
+      widths = tuple(map(scaled, widths))
+      self.add_module(name, reference.Mixed(channels, widths))
+      channels = widths[0] + widths[2] + widths[4] + widths[5]
+    self.logits = torch.nn.Module()
+    self.logits.conv3d = torch.nn.Conv3d(channels, classes, 1)
+
+  def forward(self, x):
+    for name, module in self.named_children():
+      if name in self.POOLS:
+        x = pool(x, *self.POOLS[name])
+      if name != "logits":
+        x = module(x)
+    return self.logits.conv3d(x.mean((2, 3, 4), keepdim=True))[..., 0, 0, 0]
+
+
+def test_a_training_step_of_the_whole_network(quick_compile):
+  """Forward by batch statistics, gradients of all parameters, statistics after the step.
+
+  In float64: in float32 some activation always lies so near to the kink of a ReLU or of a pool that
+  rounding decides on which side, and with it on a gradient.
+  """
+  with jax.enable_x64(True):
+    check_a_training_step()
+
+
+def check_a_training_step():
+  torch.manual_seed(2)
+  width, classes = 1 / 8, 4
+  module = WholeI3D(width, classes)
+  model = i3d.I3D(classes, dropout_rate=0.0, width=width, dtype=np.float64)
+  clip = compare.draw(0, 3, 16, 40, 48, 3).astype(np.float64)  # odd after some of the strides
+  labels = np.array([1, 3, 0])
+  unsettle(module)
+  module.double().train()
+  state = {name: x.numpy() for name, x in module.state_dict().items()}
+  variables = convert.merge(i3d.init_shapes(model), state, table.TABLE, table.IGNORE)
+
+  expected = module(theirs_of(clip))
+  loss = torch.nn.functional.cross_entropy(expected, torch.from_numpy(labels))
+  loss.backward()
+
+  @jax.jit
+  def step(params):
+    def total(params):
+      out, updates = model.apply(
+        {**variables, "params": params}, clip, train=True, mutable=["batch_stats"]
+      )
+      log = jax.nn.log_softmax(out["logits"])
+      return -log[np.arange(3), labels].mean(), (out["logits"], updates)
+
+    return jax.value_and_grad(total, has_aux=True)(params)
+
+  (value, (logits, updates)), grads = step(variables["params"])
+  compare.assert_close(logits, expected, "logits", 1e-4)
+  compare.assert_close(value, loss, "loss", 1e-4)
+  compare.check_gradients(module, grads, table.TABLE, "", "", tolerance=1e-3)
+  ours = convert.export(updates, table.TABLE)
+  running = {name: x for name, x in module.state_dict().items() if "running" in name}
+  assert ours.keys() == running.keys()
+  for name, value in running.items():
+    compare.assert_close(ours[name], value, name, 1e-4)

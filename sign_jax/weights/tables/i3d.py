@@ -18,9 +18,15 @@ TABLE = (
 # Counters of PyTorch's BatchNorm, which a fixed momentum does not use.
 IGNORE = (r".+\.num_batches_tracked",)
 
+# The classifier's names on both sides, where training on other classes begins with a fresh one.
+CLASSIFIER, CLASSIFIER_PATHS = r"logits\.conv3d\..+", r"params/logits/.+"
+
+_FIRST, _CLASSIFIER_KERNEL = "Conv3d_1a_7x7.conv3d.weight", "logits.conv3d.weight"
+_FIRST_CHANNELS = 64  # of an I3D of width 1
+
 
 def load(path):
-  """Reads a file of PyTorch I3D weights, with as many classes as it has.
+  """Reads a file of PyTorch I3D weights, with as many classes and channels as it has.
 
   Args:
     path: a file that `readers.read` can read.
@@ -31,12 +37,30 @@ def load(path):
   Raises:
     UserError: the file cannot be read, or holds the weights of something else.
   """
-  state = readers.read(path)
-  classifier = state.get("logits.conv3d.weight")
-  if classifier is None or classifier.ndim != 5:
-    raise UserError(
-      f"{path} holds no I3D weights (no logits.conv3d.weight with 5 axes among its "
-      f"{len(state)} entries), pass the file of an I3D sign encoder"
-    )
-  model = i3d.I3D(num_classes=classifier.shape[0])
+  return from_state(readers.read(path), path)
+
+
+def from_state(state, path):
+  """The same from a state dict; `path` is where it comes from, for errors."""
+  model = i3d.I3D(num_classes=num_classes(state, path), width=_width(state))
   return model, convert.merge(i3d.init_shapes(model), state, TABLE, IGNORE)
+
+
+def num_classes(state, path):
+  """Classes of an I3D's state dict.
+
+  Raises:
+    UserError: it is of something else.
+  """
+  kernel = state.get(_CLASSIFIER_KERNEL)
+  if kernel is None or kernel.ndim != 5:
+    raise UserError(
+      f"{path} holds no I3D weights (no {_CLASSIFIER_KERNEL} with 5 axes among its {len(state)} "
+      "entries), pass the file of an I3D sign encoder"
+    )
+  return kernel.shape[0]
+
+
+def _width(state):
+  kernel = state.get(_FIRST)  # where it is missing, merging says so
+  return 1.0 if kernel is None or not kernel.ndim else kernel.shape[0] / _FIRST_CHANNELS

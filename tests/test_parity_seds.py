@@ -1,0 +1,100 @@
+"""SEDS against numbers measured on the released PyTorch code."""
+
+import jax
+import numpy as np
+import pytest
+
+from sign_jax import parity
+from sign_jax.golden import seds, seeded
+from tests.test_parity import GOLDEN, bad, changed_copy, largest_changed, median_changed
+
+# Compiling takes most of the time. Unoptimised programs also round differently from one place to
+# the next, which finds gradients that depend on it.
+pytestmark = pytest.mark.usefixtures("quick_compile")
+STEM = GOLDEN / "seds_tiny"
+BIAS_BEFORE_NORM = "signbert.embed.st_gcn_hand.conv4.0.bias"
+
+
+@pytest.fixture(scope="module")
+def computed():
+  facts, _ = parity.read_case(STEM)
+  return seds.quantities("seds", facts)
+
+
+@pytest.fixture
+def recheck(computed, monkeypatch):
+  """`parity.check` on a changed file, with our quantities and fingerprint from before."""
+  facts, _ = parity.read_case(STEM)
+  monkeypatch.setitem(parity.SYSTEMS, "seds", lambda *_: dict(computed))
+  monkeypatch.setattr(seeded, "state_dict", lambda _: None)
+  monkeypatch.setattr(seeded, "fingerprint", lambda _: facts["fingerprint"])
+  return lambda stem: parity.check("seds", stem)
+
+
+def test_every_golden_number_agrees(recheck):
+  rows = recheck(STEM)
+  assert not bad(rows)
+  assert len(rows) == 365
+
+
+def test_losses_features_and_logits_agree_far_below_the_tolerance(recheck):
+  for row in recheck(STEM):
+    if not row.name.startswith("grad_norms/"):
+      assert row.max_rel < 2e-5, row
+
+
+@pytest.mark.parametrize("pick", [largest_changed, median_changed])
+@pytest.mark.parametrize("name", np.load(f"{STEM}.npz").files)
+def test_one_number_changed_by_one_percent_fails(recheck, tmp_path, name, pick):
+  def change(facts, arrays):
+    pick(name)(facts, arrays)
+    if not np.any(arrays[name] != before[name]):  # the median of a sparse constant is 0
+      arrays[name].flat[np.abs(arrays[name]).argmin()] = 0.01
+
+  _, before = parity.read_case(STEM)
+  stem = changed_copy("seds", tmp_path, change)
+  assert [row.name for row in bad(recheck(stem))] == [name]
+
+
+@pytest.mark.parametrize("name", ["logit_scale", "embed.st_gcn_body.data_bn.bias", "fusion"])
+def test_gradient_norms_changed_by_one_percent_fail(recheck, tmp_path, name):
+  def change(facts, arrays):
+    for key in facts["grad_norms"]:
+      if name in key:
+        facts["grad_norms"][key] *= 1.01
+        changed.append(f"grad_norms/{key}")
+
+  changed = []
+  stem = changed_copy("seds", tmp_path, change)
+  assert [row.name for row in bad(recheck(stem))] == changed != []
+
+
+def test_a_gradient_that_is_zero_in_theory_is_compared_absolutely(recheck, tmp_path):
+  def change(value):
+    return lambda facts, _: facts["grad_norms"].update({BIAS_BEFORE_NORM: value})
+
+  assert not bad(recheck(changed_copy("seds", tmp_path, change(1e-6))))
+  rows = bad(recheck(changed_copy("seds", tmp_path, change(1e-5))))
+  assert [row.name for row in rows] == [f"grad_norms/{BIAS_BEFORE_NORM}"]
+
+
+def test_half_of_the_batch_gives_half_of_the_golden_features():
+  """Seeded arrays of fewer rows are the first rows of larger ones; evaluation knows no batch."""
+  facts, golden = parity.read_case(STEM)
+  model, batch = seds.build_model(facts), seds.make_batch("", 2, 16)
+  found = seds._evaluation(model, seds.load_variables(facts, model, batch), batch)
+  for name, x in golden.items():
+    if name.startswith("eval_") and name.endswith("_features"):
+      np.testing.assert_allclose(found[name], x[:2], atol=2e-5, err_msg=name)
+
+
+def test_the_prefix_reaches_inputs_and_weights():
+  facts, _ = parity.read_case(STEM)
+  few = {**facts, "params": facts["params"][:4]}
+  assert seeded.fingerprint(seeded.state_dict(few)) != seeded.fingerprint(
+      seeded.state_dict({**few, "seed_prefix": "fresh/"})
+  )
+  first, other = (seds.make_batch(prefix, 3, 16) for prefix in ("", "fresh/"))
+  differ = jax.tree.map(lambda a, b: not np.array_equal(a, b), first, other)
+  del differ["pose"]["frames_valid"]  # all are, in every case
+  assert all(jax.tree.leaves(differ))
