@@ -2,9 +2,10 @@
 
     python -m sign_jax.export --workdir runs/upret --out upret.safetensors
 
-The file is a flat state dict, .safetensors or .pt; --config.init.model takes it in again. It holds
-what takes part in the computation: the released classes load it with `strict=False`, because they
-have some parameters more that nothing reads.
+The file is a flat state dict, .safetensors or .pt; --config.init.model takes it in again, and
+--config.init.i3d and `sign_jax.extract` that of a sign encoder. It holds what takes part in the
+computation: the released classes load it with `strict=False`, because they have some parameters
+more that nothing reads.
 """
 
 import argparse
@@ -19,7 +20,9 @@ from jax.sharding import SingleDeviceSharding
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.train import checkpoint
 from sign_jax.weights import convert, writers
-from sign_jax.weights.tables import upret
+from sign_jax.weights.tables import i3d, upret
+
+TABLES = {**upret.SYSTEMS, "i3d": i3d.TABLE}
 
 
 def export(workdir, out):
@@ -35,11 +38,20 @@ def export(workdir, out):
   Raises:
     UserError: no run or no readable checkpoint there, or `out` cannot be written.
   """
-  table = upret.SYSTEMS[_system(workdir)]
-  variables, record = _best(workdir)
-  state = convert.export(variables, table)
+  state, record = state_of(workdir)
   writers.write(out, state)
   return len(state), record["best_step"]
+
+
+def state_of(workdir):
+  """(PyTorch state dict of numpy arrays, record) of a run's best checkpoint.
+
+  Raises:
+    UserError: as `export`.
+  """
+  table = TABLES[_system(workdir)]
+  variables, record = _best(workdir)
+  return convert.export(variables, table), record
 
 
 def _system(workdir):
@@ -50,8 +62,8 @@ def _system(workdir):
     raise UserError(f"{workdir} holds no run: pass the --workdir of one") from error
   except (OSError, ValueError, LookupError, TypeError) as error:
     raise UserError(f"{path} cannot be read: pass the --workdir of another run") from error
-  if name not in upret.SYSTEMS:
-    known = " and ".join(upret.SYSTEMS)
+  if name not in TABLES:
+    known = ", ".join(TABLES)
     raise UserError(f"{workdir} is a run of {name}, and only {known} have released names")
   return name
 

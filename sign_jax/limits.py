@@ -10,10 +10,15 @@ POSITIVE = (
     "model.video.width", "model.video.layers", "model.video.heads",
     "model.text.width", "model.text.layers", "model.text.heads",
     "model.distribution.samples", "model.ot.epsilon", "model.ot.iterations",
+    "data.size", "model.width", "optim.clip_norm",
 )
 NOT_NEGATIVE = (
-    "seed", "steps", "epochs", "data.num_workers", "optim.lr", "optim.warmup",
-    "optim.weight_decay", "model.max_elements",
+    "seed", "steps", "epochs", "data.num_workers", "data.cache_gib", "optim.lr", "optim.warmup",
+    "optim.weight_decay", "model.max_elements", "model.num_classes",
+)
+PROBABILITIES = (
+    "data.swap_probability", "data.synonym_probability", "data.deletion_probability",
+    "data.scale", "data.jitter", "model.dropout", "optim.momentum",
 )
 SHORTEST_TEXT = 3  # start, a word, end
 
@@ -33,6 +38,9 @@ def check(values):
   for key in NOT_NEGATIVE:
     if values.get(key, 0) < 0:
       raise UserError(f"{key}={values[key]} must not be negative")
+  for key in PROBABILITIES:
+    if not 0 <= values.get(key, 0) <= 1:
+      raise UserError(f"{key}={values[key]} is not between 0 and 1")
   if not values.get("steps") and not values.get("epochs"):
     raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
   _check_text_length(values)

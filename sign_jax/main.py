@@ -16,10 +16,11 @@ from ml_collections import config_flags
 
 from sign_jax import limits
 from sign_jax.errors import UserError, did_you_mean, one_sentence
+from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import cache, checkpoint, loop, report
 
-TASKS = {"retrieval": Retrieval}
+TASKS = {"retrieval": Retrieval, "recognition": Recognition}
 EXAMPLE = "python -m sign_jax.main --config configs/upret.py --workdir runs/upret"
 
 FLAGS = flags.FLAGS
@@ -30,7 +31,9 @@ flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do.")
 # What may change between two starts of a run: where the data lie, how often to look, and how the
 # work is cut into pieces.
 FREE_KEYS = (
-    "data.data_dir", "data.num_workers", "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
+    "data.data_dir", "data.num_workers", "data.placement", "data.cache_gib", "data.videos",
+    "data.labels",
+    "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
     "model.max_elements", "model.ot.max_elements",
 )
 EVALUATION_KEYS = (*FREE_KEYS, "ties")

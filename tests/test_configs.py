@@ -6,7 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs import cico, common, upret
+from configs import cico, common, sign_encoder, upret
+from sign_jax import limits
+from sign_jax import main as main_program
+from sign_jax.data.label_table import Label
+from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import optim
 from sign_jax.train.loop import Trainer
@@ -196,3 +200,26 @@ def test_full_size_is_clip_vit_b_32(system):
   # 3 x 32 x 32, and there are 65 positions where CLIP has 50.
   towers = count(visual) + count(textual) + count(params["logit_scale"])
   assert towers == 151_277_313 - 2048 * 768 + 15 * 768
+
+
+@pytest.mark.parametrize("dataset", sign_encoder.DATASETS)
+def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
+  """Traced at full size; `tests/tasks/test_recognition.py` executes a small one."""
+  config = sign_encoder.get_config(dataset)
+  limits.check(main_program._flat(config.to_dict()))
+  config.data.videos = str(tmp_path)
+  labels = [Label("a", 0, 1, number) for number in range(300)]
+  task = Recognition(config, dict.fromkeys(("train", "validation", "test"), labels))
+  size, width = (64, 0.25) if dataset == "signing_sim" else (224, 1.0)
+  variables = jax.eval_shape(task.init, jax.random.key(0))
+  kernel = variables["params"]["logits"]["conv3d"]["kernel"]
+  assert kernel.shape == (1024 * width, 300)
+  batch = {
+      "video": jax.ShapeDtypeStruct((config.batch_size, 16, size, size, 3), np.uint8),
+      "label": jax.ShapeDtypeStruct((config.batch_size,), np.int32),
+  }
+  loss, (_, updates) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1))
+  assert loss.shape == () and set(updates) == {"batch_stats"}
+  optim.from_config(config.optim, 10)
+  assert (config.optim.name, config.optim.momentum) == ("sgd", 0.9)
+  assert config.data.jitter == 0.2 and config.data.scale == 0.1 and not config.data.flip

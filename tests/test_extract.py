@@ -1,21 +1,23 @@
 import errno
 import os
 
+import av
 import jax
 import numpy as np
 import pytest
 
-from sign_jax import errors, extract, sign_encoder
-from sign_jax.data import feature_files, video
+from sign_jax import clips, encoder_weights, errors, extract, sign_encoder
+from sign_jax.data import containers, feature_files, video
 from sign_jax.errors import UserError
-from tests.videos import render, truncate
+from tests.videos import picture_folder, render, truncate
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
 WEIGHTS = "random:0"
 
 
 @pytest.fixture(scope="module")
-def encoder():
-  return sign_encoder.make_encoder(*sign_encoder.random(seed=0, width=0.03), batch_size=2)
+def encoder(quick_compile):
+  return sign_encoder.make_encoder(*sign_encoder.random(seed=0, width=1 / 32), batch_size=2)
 
 
 @pytest.fixture
@@ -27,8 +29,8 @@ def folder(tmp_path):
 
 
 def run(folder, encoder, stride=8, **options):
-  jobs = extract.find_jobs(folder / "videos", folder / "out")
-  return extract.extract(jobs, lambda: encoder, WEIGHTS, stride, **options)
+  jobs = clips.find(folder / "videos")
+  return extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, stride, **options)
 
 
 def read(folder, name):
@@ -48,7 +50,7 @@ def test_every_video_gets_one_feature_per_window(folder, encoder):
 
 def test_features_are_those_of_the_windows_one_by_one(folder, encoder):
   run(folder, encoder)
-  model, variables = sign_encoder.random(seed=0, width=0.03)
+  model, variables = sign_encoder.random(seed=0, width=1 / 32)
   windows = np.stack([window for window, _ in video.read_windows(folder / "videos/b.mp4", 8)])
   expected = jax.jit(model.apply)(variables, windows.astype(np.float32) / 255 - 0.5)["embedding"]
   np.testing.assert_allclose(read(folder, "b").feature, expected, rtol=1e-3, atol=1e-5)
@@ -107,8 +109,8 @@ def test_survives_being_killed(folder, encoder):
 
 def test_nothing_is_loaded_when_all_is_there(folder, encoder):
   run(folder, encoder)
-  jobs = extract.find_jobs(folder / "videos", folder / "out")
-  summary = extract.extract(jobs, pytest.fail, WEIGHTS, 8)
+  jobs = clips.find(folder / "videos")
+  summary = extract.extract(jobs, folder / "out", pytest.fail, WEIGHTS, 8)
   assert len(summary.skipped) == 3
 
 
@@ -116,9 +118,9 @@ def test_other_settings_need_another_folder_or_overwrite(folder, encoder):
   run(folder, encoder)
   with pytest.raises(UserError, match="--overwrite"):
     run(folder, encoder, stride=4)
-  jobs = extract.find_jobs(folder / "videos", folder / "out")
+  jobs = clips.find(folder / "videos")
   with pytest.raises(UserError, match="another --out"):
-    extract.extract(jobs, lambda: encoder, "random:1", 8)
+    extract.extract(jobs, folder / "out", lambda: encoder, "random:1", 8)
   assert len(run(folder, encoder, stride=4, overwrite=True).done) == 3
   assert read(folder, "b").stride == 4
 
@@ -143,22 +145,125 @@ def test_weights_that_overflow_write_nothing(folder, encoder):
 def test_a_table_names_the_videos(folder):
   table = folder / "videos.csv"
   table.write_text("video,sentence\nb.mp4,one\nnone.mp4,two\nb.mp4,three\n")
-  jobs = extract.find_jobs(folder / "videos", folder / "out", table)
+  jobs = clips.find(folder / "videos", table)
   assert [job.name for job in jobs] == ["b.mp4", "none.mp4"]
   table.write_text("video\n../b.mp4\n")
   with pytest.raises(UserError, match="line 2"):
-    extract.find_jobs(folder / "videos", folder / "out", table)
+    clips.find(folder / "videos", table)
+
+
+def table_of(folder, *rows, columns="video,name,start,end"):
+  path = folder / "clips.csv"
+  path.write_text("\n".join([columns, *rows]) + "\n")
+  return path
+
+
+def test_a_table_names_clips_of_videos(folder, encoder):
+  """Names as `data_builders.list_clips` gives them, with a folder and dots."""
+  table = table_of(folder, "b.mp4,train/b.x_0,0.2,1.0", "b.mp4,train/b.x_1,,", "a.mp4,,0.5,")
+  jobs = clips.find(folder / "videos", table)
+  assert [(job.name, job.start, job.end) for job in jobs] == [
+    ("train/b.x_0", 0.2, 1.0), ("train/b.x_1", 0.0, np.inf), ("a.mp4", 0.5, np.inf),
+  ]  # fmt: skip
+  summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 1)
+  assert summary.done == ["train/b.x_0", "train/b.x_1", "a.mp4"]
+  counts = {"train/b.x_0": 20, "train/b.x_1": 33, "a": 20 - 13}
+  for name, num_frames in counts.items():
+    assert read(folder, name).num_frames == num_frames
+  whole, part = read(folder, "train/b.x_1").feature, read(folder, "train/b.x_0").feature
+  np.testing.assert_allclose(part, whole[5:10], rtol=1e-3, atol=1e-5)
+  assert extract.extract(jobs, folder / "out", pytest.fail, WEIGHTS, 1).skipped == summary.done
+
+
+def test_a_clip_outside_its_video_fails_by_name(folder, encoder):
+  jobs = clips.find(folder / "videos", table_of(folder, "a.mp4,x,0,0.4", "a.mp4,y,9,10"))
+  summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
+  assert summary.done == ["x"] and "no frame from 9.0 to 10.0" in summary.failed["y"]
+
+
+@pytest.mark.parametrize(
+  ("row", "words"),
+  [
+    ("a.mp4,x,one,2", "start and end must be seconds"),
+    ("a.mp4,x,3,2", "from 3.0 to 2.0"),
+    ("a.mp4,x,nan,2", "from nan to 2.0"),
+    ("a.mp4,x,-1,2", "from -1.0"),
+    ("a.mp4,x,inf,", "from inf"),
+    ("a.mp4,../x,,", "no path inside"),
+    ("../a.mp4,x,,", "no path inside"),
+  ],
+)
+def test_a_wrong_row_is_named(folder, row, words):
+  with pytest.raises(UserError, match=words) as error:
+    clips.find(folder / "videos", table_of(folder, "a.mp4,,,", row))
+  assert "clips.csv, line 3" in str(error.value)
+
+
+def test_two_clips_of_one_name_are_refused(folder):
+  table = table_of(folder, "a.mp4,,,", "a.mp4,,1,2")
+  with pytest.raises(UserError, match=r"a\.mp4 and a\.mp4 would both become a\.npz"):
+    clips.find(folder / "videos", table)
+
+
+@pytest.mark.parametrize("name", ["images{:04d}.png", "{}.png"])
+def test_folders_of_pictures_are_videos(folder, encoder, name):
+  frames = list(video.read_frames(folder / "videos/a.mp4"))
+  picture_folder(folder / "pictures/monday/one", frames, name)
+  (folder / "pictures/monday/one/stray.py.lprof").write_text("no picture")
+  (folder / "pictures/monday/one/._1.png").write_text("no picture")
+  jobs = clips.find(folder / "pictures")  # without a table: a tree of pictures alone
+  assert [job.name for job in jobs] == ["monday/one"]
+  summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
+  assert summary.done == ["monday/one"]
+  ours = read(folder, "monday/one")
+  assert (ours.num_frames, ours.fps) == (20, 0.0)
+  resized = [
+    containers.resized(av.VideoFrame.from_ndarray(frame, format="rgb24"), (256, 256))
+    for frame in frames
+  ]  # fmt: skip
+  cropped = np.stack([video.center_crop(frame, 224) for frame in resized])
+  expected = encoder.encode(np.stack([cropped[:16], cropped[4:]]))
+  np.testing.assert_allclose(ours.feature, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_shards_divide_the_work(folder, encoder):
+  jobs = clips.find(folder / "videos")
+  parts = [clips.shard(jobs, f"{i}/2") for i in (1, 2)]
+  assert [[job.name for job in part] for part in parts] == [["a.mp4", "sub/c.mkv"], ["b.mp4"]]
+  for part in parts:
+    extract.extract(part, folder / "out", lambda: encoder, WEIGHTS, 8)
+  assert len(run(folder, encoder).skipped) == 3
+  assert clips.shard(jobs, "") == jobs
+  for text in ("0/2", "3/2", "1", "1/0", "a/b", "1/2/3"):
+    with pytest.raises(UserError, match="is no part"):
+      clips.shard(jobs, text)
+
+
+def test_windows_of_several_videos_share_a_batch(folder, encoder):
+  batches = []
+
+  def counting(windows):
+    batches.append(len(windows))
+    return np.concatenate([encoder.encode(windows[i : i + 2]) for i in range(0, len(windows), 2)])
+
+  truncate(folder / "videos/sub/c.mkv", 0.3)
+  run(folder, encoder)
+  apart = {name: read(folder, name).feature for name in ("a", "b")}
+  run(folder, encoder._replace(encode=counting, batch_size=4), overwrite=True)
+  assert batches == [4, 2]  # 2 windows of a.mp4, 4 of b.mp4, none of the broken one
+  for name, feature in apart.items():
+    np.testing.assert_array_equal(read(folder, name).feature, feature)
 
 
 def test_mistakes_in_the_folder(folder):
   with pytest.raises(UserError, match="no folder"):
-    extract.find_jobs(folder / "none", folder / "out")
+    clips.find(folder / "none")
   (folder / "empty").mkdir()
   with pytest.raises(UserError, match="no videos"):
-    extract.find_jobs(folder / "empty", folder / "out")
+    clips.find(folder / "empty")
   render(folder / "videos/a.avi", 1)
   with pytest.raises(UserError, match=r"a\.avi and a\.mp4 would both become"):
-    extract.find_jobs(folder / "videos", folder / "out")
+    clips.find(folder / "videos")
 
 
 def command(folder, *options):
@@ -203,7 +308,7 @@ def test_a_full_disk_ends_with_one_sentence(folder, encoder, capsys, monkeypatch
     raise OSError(errno.ENOSPC, "No space left on device")
 
   monkeypatch.setattr(np, "savez", full_disk)
-  monkeypatch.setattr(extract, "_load", lambda args: encoder)
+  monkeypatch.setattr(encoder_weights.Source, "encoder", lambda *_: encoder)
   with pytest.raises(SystemExit) as end:
     command(folder, "--random_weights", "--stride", "16")
   assert end.value.code == 1
@@ -247,7 +352,7 @@ def test_random_weights_tell_clips_apart():
 
 def test_random_weights_are_a_function_of_the_seed():
   first, again, other = (
-    sign_encoder.random(seed, width=0.03)[1]["params"]["Mixed_5c"]["b0"]["conv3d"]["kernel"]
+    sign_encoder.random(seed, width=1 / 32)[1]["params"]["Mixed_5c"]["b0"]["conv3d"]["kernel"]
     for seed in (3, 3, 4)
   )
   np.testing.assert_array_equal(first, again)

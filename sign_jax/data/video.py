@@ -1,106 +1,101 @@
-"""Videos, decoded one frame at a time: frames, sliding windows, and what the sign encoder reads."""
+"""Videos, one frame at a time: frames, sliding windows, and what the sign encoder reads.
+
+A video is a file (`containers`) or a folder of pictures (`pictures`).
+"""
 
 import collections
 import itertools
 import math
 import pathlib
-from typing import NamedTuple
 
-import av
 import numpy as np
 
-from sign_jax.errors import UserError
+from sign_jax.data import containers, pictures, seeking
+from sign_jax.data.containers import VideoError, VideoInfo
+
+__all__ = [
+  "EXTENSIONS", "VideoError", "VideoInfo", "center_crop", "normalize", "num_windows", "probe",
+  "read_frames", "read_windows", "resize_of", "timed_frames", "window_starts",
+]  # fmt: skip
 
 EXTENSIONS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv")
-MAX_PIXELS = 8192 * 4352  # per frame; a larger one is refused before any is decoded
 WINDOW = 16  # frames in a window
-# Containers of these files. Others, such as playlists, make a decoder open files that they name.
-FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv")
 RESIZE, CROP = 256, 224  # the sign encoder's frames: resized, then cropped in the centre
-END_TOLERANCE = 0.5  # seconds that the last frame may last
 MEAN = 0.5  # subtracted from RGB in [0, 1]
 
 
-class VideoError(UserError):
-  """A video that cannot be read whole; the text begins with the file's name."""
-
-
-class VideoInfo(NamedTuple):
-  """What a video's header says."""
-
-  num_frames: int  # 0 where the header does not say
-  fps: float  # frames per second, 0 where unknown
-  height: int  # pixels, as stored, before rotation
-  width: int
-
-
 def probe(path):
-  """Reads the header of a video.
-
-  Args:
-    path: video file.
-
-  Returns:
-    `VideoInfo`.
+  """`VideoInfo` of a video; of a folder of pictures, only the number of frames is known.
 
   Raises:
-    VideoError: no such file, no video, or frames above `MAX_PIXELS`.
+    VideoError: no such file, no video, or frames above `containers.MAX_PIXELS`.
   """
-  with _open(path) as container:
-    return _info(container.streams.video[0])
+  if pathlib.Path(path).is_dir():
+    return VideoInfo(len(pictures.paths(path)), 0.0, 0, 0)
+  return containers.probe(path)
 
 
-def read_frames(path, size=None):
-  """Decodes a video, one frame in memory at a time; turns it upright where it says how.
+def timed_frames(path, size=None, start=0.0, end=math.inf):
+  """Reads a video, one frame in memory at a time; turns it upright where it says how.
 
   Args:
-    path: video file.
+    path: video file or folder of pictures.
     size: (height, width) to resize to, bilinear, whatever the aspect ratio; None keeps the size.
+    start, end: seconds; frames with start <= seconds < end are read. See `pictures.FPS` for
+      folders. Files are not decoded from their beginning where they allow to jump.
 
   Yields:
-    (H, W, 3) uint8 RGB.
+    (seconds, (H, W, 3) uint8 RGB).
 
   Raises:
-    VideoError: no such file, no video, too large, empty, truncated or damaged. Damage is reported
-      after the last good frame: a reader must not keep anything before the end is reached.
+    VideoError: nothing there, no video, too large, empty, truncated or damaged, no frame in the
+      clip. Damage is reported after the last good frame: a reader must not keep anything before
+      the end is reached.
   """
-  path = pathlib.Path(path)
-  with _open(path) as container:
-    stream = container.streams.video[0]
-    _check_not_truncated(path, stream)
-    tally = _Tally()
-    for frame, error in _decode(container, stream):
-      tally.add(frame, error)
-      if frame is not None:
-        yield _to_rgb(frame, size)
-    tally.check(path, stream)
+  if pathlib.Path(path).is_dir():
+    yield from pictures.clip(path, start, end, size)
+  elif start <= 0 and math.isinf(end):
+    yield from containers.frames(path, size)
+  else:
+    yield from seeking.clip(path, start, end, size)
 
 
-def read_windows(path, stride=1):
-  """Decodes a video into the sign encoder's windows, one window in memory at a time.
+def read_frames(path, size=None, start=0.0, end=math.inf):
+  """The frames of `timed_frames` without their times."""
+  return (frame for _, frame in timed_frames(path, size, start, end))
+
+
+def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP):
+  """Reads a video as the sign encoder's windows, one window in memory at a time.
 
   Args:
-    path: video file.
+    path, start, end: as for `timed_frames`.
     stride: frames from one window to the next; the starts are `window_starts`.
+    crop: height and width of the frames, `RESIZE` / `CROP` of which they are resized to before.
 
   Yields:
-    (window, frames so far): (16, 224, 224, 3) uint8 RGB, and how many frames were decoded when the
-    window was complete; the last window has the number of frames of the video.
+    (window, seconds): (16, crop, crop, 3) uint8 RGB, and a list that grows, the seconds of all
+    frames read so far; with the last window, of all frames of the video.
 
   Raises:
-    VideoError: as `read_frames`.
+    VideoError: as `timed_frames`.
   """
-  recent = collections.deque(maxlen=WINDOW)
-  count, complete = 0, False
-  for frame in read_frames(path, (RESIZE, RESIZE)):
-    recent.append(center_crop(frame, CROP))
-    count += 1
-    complete = count >= WINDOW and (count - WINDOW) % stride == 0
+  recent, seconds = collections.deque(maxlen=WINDOW), []
+  complete = False
+  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end):
+    recent.append(center_crop(frame, crop))
+    seconds.append(second)
+    complete = len(seconds) >= WINDOW and (len(seconds) - WINDOW) % stride == 0
     if complete:
-      yield np.stack(recent), count
+      yield np.stack(recent), seconds
   if not complete:
     repeated = itertools.repeat(recent[-1], WINDOW - len(recent))
-    yield np.stack([*recent, *repeated]), count
+    yield np.stack([*recent, *repeated]), seconds
+
+
+def resize_of(crop):
+  """The size to which frames are resized before a crop of this size: 256 for 224."""
+  return round(crop * RESIZE / CROP)
 
 
 def window_starts(num_frames, stride=1):
@@ -136,128 +131,3 @@ def center_crop(frame, size):
 def normalize(frames):
   """uint8 RGB of any shape -> float32 in [-0.5, 0.5]; accepts numpy and jax arrays."""
   return frames.astype(np.float32) / 255 - MEAN
-
-
-# Titles that are not UTF-8 do not matter. PyAV 19 no longer has the option, nor the need for it.
-_ANY_METADATA = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
-
-
-def _open(path):
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise VideoError(f"{path} does not exist, check the name of the video")
-  try:
-    # A path that begins with "/" is read as a file; "concat:a.mp4" would be a protocol.
-    location, options = str(path.absolute()), {"format_whitelist": ",".join(FORMATS)}
-    container = av.open(location, options=options, **_ANY_METADATA)
-  except (av.FFmpegError, ValueError, OSError) as error:
-    raise VideoError(
-      f"{path} is no video or a damaged one ({_reason(error)}), get it anew"
-    ) from error
-  try:
-    _check_header(path, container)
-  except BaseException:
-    container.close()
-    raise
-  return container
-
-
-def _check_header(path, container):
-  if not container.streams.video:
-    raise VideoError(f"{path} has no video stream, pass a file that has one")
-  context = container.streams.video[0].codec_context
-  if context is None or context.width < 1 or context.height < 1:
-    raise VideoError(f"{path} has a video stream of unknown kind or size, convert it to H.264")
-  if context.width * context.height > MAX_PIXELS:
-    raise VideoError(
-      f"{path} has frames of {context.width} x {context.height}, more than the {MAX_PIXELS} pixels "
-      "that are read, make it smaller"
-    )
-  # The stream inside may be larger than its header says; the decoder then refuses it.
-  context.options = {"max_pixels": str(MAX_PIXELS)}
-
-
-def _info(stream):
-  fps = stream.average_rate or stream.guessed_rate or 0
-  context = stream.codec_context
-  return VideoInfo(stream.frames, float(fps), context.height, context.width)
-
-
-def _check_not_truncated(path, stream):
-  # A header at the front survives a cut: its index then points behind the end of the file.
-  end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
-  size = path.stat().st_size
-  if end > size:
-    raise VideoError(f"{path} is cut short at {size} of at least {end} bytes, get it anew")
-
-
-class _Tally:
-  """What a decoder gave, to compare with what the header promised."""
-
-  def __init__(self):
-    self.good, self.damage, self.end = 0, None, 0.0
-
-  def add(self, frame, error):
-    self.damage = self.damage or error
-    if frame is not None:
-      self.good += not frame.is_corrupt
-      self.end = max(self.end, frame.time or 0.0)
-
-  def check(self, path, stream):
-    if not self.good:
-      why = f" ({self.damage})" if self.damage else ""
-      raise VideoError(f"{path} holds no frame that can be decoded{why}, get the video anew")
-    stated = stream.frames or math.inf
-    # An error that costs no frame, such as bytes behind the last one, is none.
-    if self.damage and self.good < stated:
-      raise VideoError(
-        f"{path} is damaged, only {self.good} of {stream.frames or 'its'} frames can be decoded "
-        f"({self.damage}), get it anew"
-      )
-    end = _stated_end(stream)
-    if end - self.end > END_TOLERANCE:
-      raise VideoError(f"{path} is cut short at {self.end:.2f} of {end:.2f} seconds, get it anew")
-
-
-def _stated_end(stream):
-  # Matroska and WebM have no number of frames, but mostly this tag; 0 without it.
-  try:
-    hours, minutes, seconds = stream.metadata.get("DURATION", "0:0:0").split(":")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-  except ValueError:
-    return 0.0
-
-
-def _decode(container, stream):
-  # Yields (frame, None) or (None, what was damaged), to the end of the stream.
-  packets = container.demux(stream)
-  while True:
-    try:
-      packet = next(packets, None)
-    except (av.FFmpegError, OSError) as error:
-      yield None, _reason(error)
-      return
-    if packet is None:
-      return
-    if packet.is_corrupt:
-      yield None, "a packet is cut short"
-    try:
-      for frame in packet.decode():
-        yield frame, None
-        if frame.is_corrupt:
-          yield None, "a frame is corrupt"
-    except (av.FFmpegError, OSError) as error:
-      yield None, _reason(error)
-
-
-def _to_rgb(frame, size):
-  height, width = size or (None, None)
-  turns = round(frame.rotation / 90) % 4
-  if turns % 2:
-    height, width = width, height
-  frame = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR")
-  return np.rot90(frame.to_ndarray(), turns)
-
-
-def _reason(error):
-  return getattr(error, "strerror", None) or str(error) or type(error).__name__

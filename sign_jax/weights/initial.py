@@ -1,8 +1,12 @@
-"""Weights from files in place of fresh ones, where a retrieval system's training begins."""
+"""Weights from files in place of fresh ones, where a system's training begins."""
+
+import functools
 
 from sign_jax.errors import UserError
 from sign_jax.weights import convert, readers
-from sign_jax.weights.tables import clip, upret
+from sign_jax.weights.tables import clip, i3d, upret
+
+CLASSIFIERS = ("file", "fresh")
 
 
 def load(variables, init, system):
@@ -41,6 +45,50 @@ def from_clip(variables, path):
 def from_model(variables, path, system):
   """The weights of a released CiCo or UPRet checkpoint, which must hold all of the model."""
   return _merge(path, variables, readers.read(path), upret.SYSTEMS[system], upret.IGNORE)
+
+
+class I3DFile:
+  """The sign encoder's weights that a configuration names; read once, and not before."""
+
+  def __init__(self, path, classifier):
+    """Checks the settings.
+
+    Args:
+      path: file of I3D weights; "" keeps all variables fresh.
+      classifier: "file" takes the file's classifier too, "fresh" leaves it as it is.
+
+    Raises:
+      UserError: another `classifier`.
+    """
+    if classifier not in CLASSIFIERS:
+      raise UserError(f"init.classifier={classifier!r} is not one of {', '.join(CLASSIFIERS)}")
+    self._path, self._is_fresh = path, classifier == "fresh"
+
+  @functools.cached_property
+  def _state(self):
+    return readers.read(self._path)
+
+  @property
+  def num_classes(self):
+    """Classes of the classifier that is taken from the file, 0 where none is.
+
+    Raises:
+      UserError: the file cannot be read, or is none of an I3D.
+    """
+    return i3d.num_classes(self._state, self._path) if self._path and not self._is_fresh else 0
+
+  def load(self, variables):
+    """`variables`, with numpy arrays in place of all that comes from the file.
+
+    Raises:
+      UserError: names the missing, unexpected and mis-shaped entries.
+    """
+    if not self._path:
+      return variables
+    ignore, keep = i3d.IGNORE, ()
+    if self._is_fresh:
+      ignore, keep = (*ignore, i3d.CLASSIFIER), (i3d.CLASSIFIER_PATHS,)
+    return _merge(self._path, variables, self._state, i3d.TABLE, ignore, keep)
 
 
 def _merge(path, *args):

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from sign_jax.data import video
+from sign_jax.data import containers, seeking, video
 from sign_jax.data.video import VideoError
 from tests.videos import render, render_constant, truncate
 
@@ -77,7 +77,7 @@ def test_windows_are_the_frames_from_each_start(tmp_path, num_frames, stride):
   windows = list(video.read_windows(path, stride))
   starts = video.window_starts(num_frames, stride)
   assert len(windows) == len(starts)
-  assert windows[-1][1] == num_frames
+  assert len(windows[-1][1]) == num_frames
   for (window, _), start in zip(windows, starts, strict=True):
     expected = [frames[min(start + i, num_frames - 1)] for i in range(16)]
     np.testing.assert_array_equal(window, expected)
@@ -133,7 +133,8 @@ def test_what_is_no_video_is_refused(tmp_path):
   assert_refused(tmp_path / "text.mp4", "no video or a damaged one")
   assert_refused(tmp_path / "empty.mp4", "no video or a damaged one")
   assert_refused(tmp_path / "none.mp4", "does not exist")
-  assert_refused(tmp_path, "does not exist")
+  (tmp_path / "folder").mkdir()
+  assert_refused(tmp_path / "folder", "holds no pictures")
 
 
 CONCAT = "ffconcat version 1.0\nfile secret.mp4\n"
@@ -183,10 +184,10 @@ def test_sound_alone_is_refused(tmp_path):
 
 def test_absurd_sizes_are_refused_before_decoding(tmp_path, monkeypatch):
   path = render(tmp_path / "a.mp4", 2, size=(360, 640))
-  monkeypatch.setattr(video, "MAX_PIXELS", 360 * 640 - 1)
+  monkeypatch.setattr(containers, "MAX_PIXELS", 360 * 640 - 1)
   with pytest.raises(VideoError, match="640 x 360, more than"):
     next(video.read_frames(path))
-  monkeypatch.setattr(video, "MAX_PIXELS", 360 * 640)
+  monkeypatch.setattr(containers, "MAX_PIXELS", 360 * 640)
   assert next(video.read_frames(path)).shape == (360, 640, 3)
 
 
@@ -228,3 +229,94 @@ def test_a_title_that_is_not_utf8_does_not_matter(tmp_path, name):
   path.write_bytes(content.replace(b"zzzzzzzz", b"\xe9\xff\xfezzzzz"))
   assert video.probe(path).num_frames in (0, 5)  # Matroska does not say
   assert len(read_all(path)) == 5
+
+
+COLORS = [(20 * i, 255 - 20 * i, 40 * (i % 6)) for i in range(12)]  # of one frame each
+PER_COLOR = 5
+
+
+def long_video(path, **options):
+  """60 frames, 25 a second, five of each colour, with a jump mark every twelve."""
+  codec = CODECS.get(path.suffix, "mpeg4")
+  colors = [color for color in COLORS for _ in range(PER_COLOR)]
+  return render_constant(path, colors, codec=codec, gop_size=12, **options)
+
+
+def indices(path, start, end):
+  """Numbers of the frames that a clip has, by their times; checks their colours."""
+  found = []
+  for seconds, frame in video.timed_frames(path, None, start, end):
+    number = round(seconds * 25)
+    assert seconds == pytest.approx(number / 25, abs=1.1e-3)  # Matroska counts milliseconds
+    np.testing.assert_allclose(frame.mean((0, 1)), COLORS[number // PER_COLOR], atol=20)
+    found.append(number)
+  return found
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.mpg", "a.ts"])
+@pytest.mark.parametrize(("first", "last"), [(0, 7), (11, 12), (12, 13), (29, 47), (59, 59)])
+def test_a_clip_has_exactly_its_frames(tmp_path, name, first, last):
+  path = long_video(tmp_path / name)
+  start, end = (first - 0.5) / 25, (last + 0.5) / 25
+  assert indices(path, max(start, 0), end) == list(range(first, last + 1))
+
+
+def test_the_start_belongs_to_a_clip_and_the_end_does_not(tmp_path):
+  path = long_video(tmp_path / "a.mp4")
+  for first, last in ((3, 9), (12, 24), (17, 36)):
+    assert indices(path, first / 25, last / 25) == list(range(first, last))
+
+
+def test_an_open_end_and_one_behind_the_end_are_the_end(tmp_path):
+  path = long_video(tmp_path / "a.mp4")
+  assert indices(path, 2.0, np.inf) == indices(path, 2.0, 99.0) == list(range(50, 60))
+  assert indices(path, 0.0, np.inf) == list(range(60))
+  with pytest.raises(VideoError, match=re.escape(f"{path} has no frame from 5.0 to 6.0")):
+    indices(path, 5.0, 6.0)
+
+
+def test_a_clip_of_a_long_video_is_not_decoded_from_the_beginning(tmp_path, monkeypatch):
+  path, decoded = long_video(tmp_path / "a.mp4"), []
+
+  def counting(*args):
+    for frame, error in decode(*args):
+      decoded.append(frame)
+      yield frame, error
+
+  decode = containers.decode
+  monkeypatch.setattr(containers, "decode", counting)
+  assert indices(path, 50 / 25, 53 / 25) == [50, 51, 52]
+  assert len(decoded) <= 53 - 48 + 1  # the jump goes to frame 48
+
+
+def test_a_jump_that_goes_too_far_is_made_good(tmp_path, monkeypatch):
+  path = long_video(tmp_path / "a.mp4")
+  decode_from = seeking._decode_from
+  monkeypatch.setattr(
+    seeking, "_decode_from", lambda path, start: decode_from(path, start and start + 0.6)
+  )
+  assert indices(path, 20 / 25, 23 / 25) == [20, 21, 22]
+
+
+def test_damage_counts_in_the_clip_that_it_is_in(tmp_path):
+  path = render(tmp_path / "a.mp4", 60, gop_size=12)
+  content = bytearray(path.read_bytes())
+  middle = len(content) // 2
+  content[middle : middle + 600] = bytes(np.random.default_rng(0).bytes(600))
+  path.write_bytes(content)
+  with pytest.raises(VideoError, match="damaged"):
+    list(video.read_frames(path, None, 0.2, 2.0))
+  assert len(list(video.read_frames(path, None, 0.0, 0.4))) == 10
+  truncate(path, 0.6)
+  with pytest.raises(VideoError, match="damaged|cut short"):
+    list(video.read_frames(path, None, 0.0, 0.4))
+
+
+def test_windows_of_a_clip(tmp_path):
+  path = render(tmp_path / "a.mp4", 60)
+  frames = [video.center_crop(frame, 56) for frame in read_all(path, (64, 64))]
+  windows = list(video.read_windows(path, 4, 20 / 25, 41 / 25, crop=56))
+  assert [len(window) for window, _ in windows] == [16] * 3
+  assert windows[-1][1] == [index / 25 for index in range(20, 41)]
+  for (window, _), first in zip(windows, (20, 24, 25), strict=True):
+    np.testing.assert_array_equal(window, frames[first : first + 16])

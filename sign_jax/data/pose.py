@@ -1,0 +1,181 @@
+"""Whole-body keypoints -> what SEDS's pose encoder reads: hands in their boxes, body, windows.
+
+Source: Jiang et al., "SEDS" (ACM MM 2024), section 3.1, and its released code.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sign_jax.data.sampling import sample_indices
+from sign_jax.errors import UserError
+
+# COCO-WholeBody's keypoints; left before right.
+KEYPOINTS = 133
+HANDS = np.stack([np.arange(91, 112), np.arange(112, 133)])
+ARMS = np.array([[5, 7, 9], [6, 8, 10]])  # shoulder, elbow, wrist
+BODY = np.array([0, *ARMS[0], *ARMS[1]])  # the nose first
+
+SIZE = 256  # of the square that hands and body are scaled to
+MAX_FRAMES = 300
+WINDOW = 16
+FEWEST_VISIBLE, VISIBLE = 10, 0.1  # keypoints that a hand needs, and their confidence
+ARM_CONFIDENCE = 0.5
+BOTTOM = 50  # px; a forearm that ends so close to the bottom has its hand outside
+BEYOND, FOREARM, UPPER_ARM = 0.33, 1.1, 0.9
+BOX = 2.2  # side of a hand's box, of the hand's own size
+LARGEST = 1e6  # px
+KEEP = 0.4  # confidence of a keypoint that is not set to 0
+
+
+class NoHands(UserError):
+  """A video in no frame of which a hand can be used. Whoever reads many videos may skip it."""
+
+
+class Pose(NamedTuple):
+  """A video's poses.
+
+  Attributes:
+    left, right: (F, 21, 2) float32, x and y in the hand's box, which is 256 wide; the left hand is
+      mirrored; zeros where a keypoint is not sure, or a hand not usable.
+    body: (F, 7, 2) float32: nose; shoulder, elbow and wrist of the left arm, then of the right one;
+      the image is 256 x 256.
+    frames: (F,) int64, ascending: which of the video's frames these are. The last one is repeated
+      where there are fewer than 16.
+    clips_start: (W,) int32, the first frame of every window of 16 among the F; -1 for padding.
+  """
+
+  left: np.ndarray
+  right: np.ndarray
+  body: np.ndarray
+  frames: np.ndarray
+  clips_start: np.ndarray
+
+
+def prepare(keypoints, image_size, name, windows=64):
+  """The poses of one video.
+
+  Args:
+    keypoints: (F, 133, 3): x and y in pixels, and confidence, of COCO-WholeBody's keypoints.
+    image_size: (width, height) in pixels.
+    name: of the file or video, for errors.
+    windows: W, the most windows that are kept; at equal distances where there are more.
+
+  Raises:
+    NoHands: no frame has a usable hand.
+    UserError: the array or the size cannot be right.
+  """
+  keypoints = _checked(keypoints, image_size, name)
+  size = np.asarray(image_size, np.float64)
+  frames = np.arange(0, len(keypoints), -(-len(keypoints) // MAX_FRAMES))
+  corner, side, usable = hand_boxes(keypoints[frames], size)
+  kept = np.flatnonzero(usable.any(1))
+  if not len(kept):
+    raise NoHands(
+      f"{name} shows no usable hand in any of {len(frames)} frames, leave this video out or "
+      "estimate its poses anew"
+    )
+  count = max(len(kept) - WINDOW + 1, 1)
+  kept = np.pad(kept, (0, max(WINDOW - len(kept), 0)), mode="edge")
+  frames = frames[kept]
+  left, right = _in_boxes(keypoints[frames], corner[kept], side[kept], usable[kept])
+  starts = sample_indices(count, windows)
+  return Pose(
+    left=left,
+    right=right,
+    body=(keypoints[frames][:, BODY, :2] * (SIZE / size)).astype(np.float32),
+    frames=frames,
+    clips_start=np.pad(starts, (0, windows - len(starts)), constant_values=-1).astype(np.int32),
+  )
+
+
+def _checked(keypoints, image_size, name):
+  """The array in float64.
+
+  Raises:
+    UserError: see `prepare`.
+  """
+  keypoints = np.asarray(keypoints)
+  if keypoints.shape[1:] != (KEYPOINTS, 3) or keypoints.dtype.kind not in "fiu":
+    raise UserError(
+      f"{name} holds keypoints of shape {keypoints.shape} and type {keypoints.dtype}, they must be "
+      f"(frames, {KEYPOINTS}, 3) numbers: x, y and confidence of COCO-WholeBody"
+    )
+  if not len(keypoints):
+    raise NoHands(f"{name} has no frames, leave this video out")
+  if not (np.abs(keypoints) <= LARGEST).all():  # NaN compares false
+    raise UserError(
+      f"{name} holds keypoints that are not finite or in no image, estimate its poses anew"
+    )
+  if len(image_size) != 2 or not all(0 < x <= LARGEST for x in image_size):
+    raise UserError(f"{name} has images of size {image_size}, pass their width and height")
+  return keypoints.astype(np.float64)
+
+
+def hand_boxes(keypoints, size):
+  """A square about every hand.
+
+  Args:
+    keypoints: (F, 133, 3) float.
+    size: (2,) float, width and height of the image.
+
+  Returns:
+    corner: (F, 2, 2) float64, x and y of the upper left one; [:, 0] is of the left hand.
+    side: (F, 2) float64, at least 1.
+    usable: (F, 2) bool; the others' boxes are of no meaning.
+  """
+  corner, side, seen = _boxes_about_hands(keypoints[:, HANDS], size)
+  arm_corner, arm_side, found = _boxes_from_arms(keypoints[:, ARMS], size)
+  return (
+    np.where(seen[..., None], corner, arm_corner),
+    np.maximum(np.where(seen, side, arm_side), 1.0),
+    seen | found,
+  )
+
+
+def _boxes_about_hands(hands, size):
+  """hands: (F, 2, 21, 3) -> corner (F, 2, 2), side and seen (F, 2)."""
+  visible = hands[..., 2] > VISIBLE
+  seen = visible.sum(-1) >= FEWEST_VISIBLE
+  points = hands[..., :2]
+  low = points.min(-2, where=visible[..., None], initial=np.inf)
+  high = points.max(-2, where=visible[..., None], initial=-np.inf)
+  low, high = (np.where(seen[..., None], x, 0.0) for x in (low, high))
+  side = np.round(BOX * (high - low).max(-1))
+  corner = (low + high) / 2 - side[..., None] / 2
+  return np.clip(corner, 0.0, np.maximum(size - side[..., None], 0.0)), side, seen
+
+
+def _boxes_from_arms(arms, size):
+  """arms: (F, 2, 3, 3) -> corner (F, 2, 2), side and found (F, 2)."""
+  shoulder, elbow, wrist = np.moveaxis(arms[..., :2], -2, 0)
+  found = (arms[..., 2] > ARM_CONFIDENCE).all(-1) & (size[1] - wrist[..., 1] >= BOTTOM)
+  lengths = [np.linalg.norm(wrist - elbow, axis=-1), np.linalg.norm(elbow - shoulder, axis=-1)]
+  side = FOREARM * np.maximum(lengths[0], UPPER_ARM * lengths[1])
+  centre = wrist + BEYOND * (wrist - elbow)
+  return centre - side[..., None] / 2, side, found
+
+
+def _in_boxes(keypoints, corner, side, usable):
+  """Both hands, (F, 21, 2) float32 each, left first."""
+  hands = keypoints[:, HANDS]
+  points = (hands[..., :2] - corner[:, :, None]) * (SIZE / side)[..., None, None]
+  points[:, 0, :, 0] = SIZE - points[:, 0, :, 0]
+  sure = (hands[..., 2] >= KEEP) & usable[..., None]
+  points = np.where(sure[..., None], points, 0.0).astype(np.float32)
+  return points[:, 0], points[:, 1]
+
+
+def pad(pose, frames=MAX_FRAMES):
+  """A `Pose` in arrays of a fixed size, as batches of SEDS have them.
+
+  Returns:
+    left, right (frames, 21, 2) and body (frames, 7, 2) float32, zeros after the video's end;
+    frames_valid (frames,) bool; clips_start (W,) int32.
+  """
+  missing = frames - len(pose.frames)
+  padded = lambda x: np.pad(x, ((0, missing), *((0, 0) for _ in x.shape[1:])))
+  return {
+    "left": padded(pose.left), "right": padded(pose.right), "body": padded(pose.body),
+    "frames_valid": np.arange(frames) < len(pose.frames), "clips_start": pose.clips_start,
+  }  # fmt: skip

@@ -1,0 +1,186 @@
+"""Batches of windows from labelled segments, with the sign encoder's training augmentation.
+
+A batch is a dict of `video` (B, 16, crop, crop, 3) uint8 RGB and `label` (B,) int32; evaluation
+has `mask` (B,) bool besides, False in the rows that fill up the last batch. Every training batch
+is a function of (seed, step) alone: threads, worker processes and restarts change nothing.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+import grain
+import numpy as np
+from PIL import Image
+
+from sign_jax.data import pipeline, video
+from sign_jax.data.assemble import shard_rows
+from sign_jax.data.cache import FeatureCache
+
+
+class Augmentation(NamedTuple):
+  """How a training window differs from what evaluation reads; one draw for all its frames."""
+
+  scale: float = 0.1  # the crop's side is `crop` times 1 - scale to 1 + scale
+  jitter: float = 0.2  # red, green and blue are each multiplied by 1 - jitter to 1 + jitter
+  flip: bool = False  # left and right, every second time
+
+
+class Segments:
+  """Frames of labelled segments; may be pickled and shared between threads."""
+
+  def __init__(self, folder, labels, crop=video.CROP, cache=None):
+    """Opens nothing yet.
+
+    Args:
+      folder: of the videos.
+      labels: [`label_table.Label`].
+      crop: height and width of the windows.
+      cache: `FeatureCache` of segments, already resized; by default they are decoded each time.
+    """
+    self._folder, self.labels, self.crop = pathlib.Path(folder), labels, crop
+    self._cache = FeatureCache(0) if cache is None else cache
+
+  def __len__(self):
+    return len(self.labels)
+
+  def frames(self, index):
+    """(F, R, R, 3) uint8 RGB of a segment, F at least a window, R = `video.resize_of(crop)`.
+
+    A segment shorter than a window repeats its last frame.
+
+    Raises:
+      VideoError: names the video that cannot be read.
+    """
+    key = (id(self), index)
+    held = self._cache.get(key)
+    if held is None:
+      held = {"frames": self._decode(self.labels[index])}
+      self._cache.put(key, held)
+    return held["frames"]
+
+  def _decode(self, label):
+    size = (video.resize_of(self.crop),) * 2
+    frames = list(video.read_frames(self._folder / label.video, size, label.start, label.end))
+    frames += frames[-1:] * (video.WINDOW - len(frames))
+    return np.stack(frames)
+
+
+def train_batches(
+  segments,
+  *,
+  batch_size,
+  seed,
+  augment=Augmentation(),  # noqa: B008 - immutable
+  start_step=0,
+  num_workers=0,
+  shard_index=0,
+  shard_count=1,
+):
+  """Endless training batches: each epoch reads one random window of each segment.
+
+  Args:
+    segments: `Segments`.
+    batch_size: B of the global batch. What an epoch leaves over is dropped.
+    seed: int in [0, 2**32).
+    augment: `Augmentation`.
+    start_step: the first batch is the one that an uninterrupted run gives at this step.
+    num_workers: processes besides threads.
+    shard_index, shard_count: this process gets the rows [i * B / n, (i + 1) * B / n).
+
+  Returns:
+    Iterator of batches of B / shard_count rows. Its `close()` ends threads and processes.
+
+  Raises:
+    UserError: rows that do not divide among the shards; from the iterator, what
+      `Segments.frames` raises.
+  """
+  rows = shard_rows(batch_size, shard_index, shard_count)
+  steps = (
+    grain.MapDataset.range(len(segments))
+    .seed(seed)
+    .shuffle()
+    .batch(batch_size, drop_remainder=True)
+    .repeat()
+    .map_with_index(_TrainBatch(segments, rows, seed, augment))
+  )
+  return pipeline._iterate(steps[start_step:], num_workers)
+
+
+def eval_batches(segments, *, batch_size, shard_index=0, shard_count=1):
+  """The central window of every segment once, in their order.
+
+  Args:
+    segments: `Segments`.
+    batch_size: of the global batch; rows that fill up the last one repeat the last segment.
+    shard_index, shard_count: as in `train_batches`.
+
+  Returns:
+    Iterator of batches with `mask`.
+  """
+  rows = shard_rows(batch_size, shard_index, shard_count)
+  steps = grain.MapDataset.range(-(-len(segments) // batch_size))
+  return pipeline._iterate(steps.map(_EvalBatch(segments, batch_size, rows)), 0)
+
+
+def augmented(window, crop, augment, rng):
+  """A random crop of another scale, with other colours.
+
+  Args:
+    window: (T, R, R, 3) uint8.
+    crop: height and width of the result.
+    augment: `Augmentation`.
+    rng: numpy Generator.
+
+  Returns:
+    (T, crop, crop, 3) uint8.
+  """
+  side = min(crop * rng.uniform(1 - augment.scale, 1 + augment.scale), window.shape[1])
+  left, top = rng.uniform(0, window.shape[1] - side, 2)
+  gains = rng.uniform(1 - augment.jitter, 1 + augment.jitter, 3)
+  flipped = augment.flip and rng.random() < 0.5
+  box = (left, top, left + side, top + side)
+  images = (Image.fromarray(frame) for frame in window)
+  crops = [np.asarray(x.resize((crop, crop), Image.Resampling.BILINEAR, box)) for x in images]
+  table = np.clip(np.rint(np.arange(256)[:, None] * gains), 0, 255).astype(np.uint8)
+  jittered = table[np.stack(crops), np.arange(3)]
+  return jittered[:, :, ::-1] if flipped else jittered
+
+
+class _TrainBatch:
+  def __init__(self, segments, rows, seed, augment):
+    self._segments, self._rows, self._seed, self._augment = segments, rows, seed, augment
+
+  def __call__(self, step, indices):
+    chosen = np.asarray(indices)[self._rows]
+    first = self._rows.start
+    windows = [self._window(step, first + row, index) for row, index in enumerate(chosen)]
+    return _batch(self._segments, chosen, windows)
+
+  def _window(self, step, row, index):
+    rng = np.random.default_rng((self._seed, step, row))
+    frames = self._segments.frames(int(index))
+    start = rng.integers(len(frames) - video.WINDOW + 1)
+    window = frames[start : start + video.WINDOW]
+    return augmented(window, self._segments.crop, self._augment, rng)
+
+
+class _EvalBatch:
+  def __init__(self, segments, batch_size, rows):
+    self._segments, self._batch_size, self._rows = segments, batch_size, rows
+
+  def __call__(self, number):
+    places = np.arange(number * self._batch_size, (number + 1) * self._batch_size)[self._rows]
+    chosen = np.minimum(places, len(self._segments) - 1)
+    batch = _batch(self._segments, chosen, [self._window(int(index)) for index in chosen])
+    return {**batch, "mask": places < len(self._segments)}
+
+  def _window(self, index):
+    frames = self._segments.frames(index)
+    start = (len(frames) - video.WINDOW) // 2
+    window = frames[start : start + video.WINDOW]
+    return np.stack([video.center_crop(frame, self._segments.crop) for frame in window])
+
+
+def _batch(segments, indices, windows):
+  labels = [segments.labels[index].label for index in indices]
+  return {"video": np.stack(windows), "label": np.array(labels, np.int32)}

@@ -1,0 +1,192 @@
+"""Videos of a target corpus -> pseudo-labels, to make a sign encoder domain-aware (CiCo).
+
+  python -m sign_jax.pseudo_labels --videos DIR --csv FILE --weights FILE --out labels.csv
+
+A domain-agnostic I3D reads windows of 16 frames; those whose softmax maximum exceeds `--threshold`
+become labelled segments (`ops.segments`). Where the table has a column `split`, only its training
+videos are read. The same command resumes; `--shard 2/4` does a quarter of the work, and the one
+that ends last writes the table.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from sign_jax import clips, encoder_weights, errors, sign_encoder
+from sign_jax.data import label_table, video
+from sign_jax.data.label_table import Label
+from sign_jax.errors import UserError
+from sign_jax.ops import segments
+
+TRAIN = "train"
+
+
+def main(argv=None):
+  """The command; exits with 1 when a video is missing or unreadable, after doing the others."""
+  args = _parse(argv)
+  with errors.one_sentence():
+    jobs = training_clips(clips.find(args.videos, args.csv))
+    glosses = _read_glosses(args.classes)
+    source = encoder_weights.find(args)
+    settings = {
+      "weights": source.fingerprint, "stride": args.stride, "threshold": args.threshold,
+      "near": args.near, "apart": args.apart,
+    }  # fmt: skip
+    progress = Progress(args.out, settings, args.shard)
+    load = lambda: source.encoder(args.batch_size, best_class)
+    failed = label(clips.shard(jobs, args.shard), load, settings, progress)
+    done = progress.read()
+    missing = [job for job in jobs if job.name not in done and job.name not in failed]
+    if not missing:
+      found = [x for job in jobs if job.name in done for x in _labels(job, done[job.name], glosses)]
+      label_table.write(args.out, found)
+  _print(args, jobs, done, failed, missing)
+  if failed:
+    sys.exit(1)
+
+
+def training_clips(jobs):
+  """The clips of the split "train", or all where none has a split.
+
+  Raises:
+    UserError: there are splits, but none is "train".
+  """
+  train = [job for job in jobs if job.split == TRAIN] if any(job.split for job in jobs) else jobs
+  if not train:
+    raise UserError("the table has no rows of the split train: pseudo-labels are for training")
+  return train
+
+
+def best_class(out):
+  """(class, its probability) of each window, (n,) int32 and (n,) float32."""
+  probabilities = jax.nn.softmax(out["logits"])
+  return probabilities.argmax(-1), probabilities.max(-1)
+
+
+def label(jobs, load, settings, progress):
+  """Labels clips and notes them in `progress`.
+
+  Args:
+    jobs: [`clips.Clip`].
+    load: function without arguments that gives an encoder that reads `best_class`.
+    settings: dict with stride, threshold, near and apart, see `segments.select`.
+    progress: `Progress`; what it holds already stays.
+
+  Returns:
+    {name: reason} of the clips that cannot be read.
+  """
+  done = progress.read()
+  todo, failed = [job for job in jobs if job.name not in done], {}
+  if not todo:
+    return failed
+  rules = {key: settings[key] for key in ("threshold", "near", "apart")}
+  with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="video", mininterval=1) as bar:
+    for windows, result in sign_encoder.encode_videos(todo, load(), settings["stride"]):
+      bar.set_postfix(windows=windows, refresh=False)
+      if result is None:
+        continue
+      if result.error:
+        failed[result.job.name] = str(result.error)
+      else:
+        starts = video.window_starts(len(result.seconds), settings["stride"])
+        found = segments.select(starts, *result.outputs, **rules)
+        progress.add(result.job.name, len(starts), [_timed(x, result.seconds) for x in found])
+      bar.update()
+  return failed
+
+
+class Progress:
+  """What has been labelled, one line a clip, in a file of each shard beside the table."""
+
+  def __init__(self, out, settings, shard=""):
+    """`out`: the table's path. Raises UserError when others were made with other settings."""
+    self._folder = pathlib.Path(f"{out}.progress")
+    self._settings = settings
+    self._path = self._folder / f"{(shard or '1/1').replace('/', '_of_')}.jsonl"
+    self.read()
+
+  def read(self):
+    """{name: {"windows": count, "segments": [...]}} of all shards; a line cut short is left out."""
+    done = {}
+    for path in sorted(self._folder.glob("*.jsonl")):
+      for line in path.read_text(errors="replace").splitlines():
+        try:
+          entry = json.loads(line)
+          name, settings = entry.pop("name"), entry.pop("settings")
+        except (ValueError, KeyError, AttributeError):
+          continue
+        if settings != self._settings:
+          raise UserError(
+            f"{path} was made with other settings ({settings}), use another --out or delete "
+            f"{self._folder}"
+          )
+        done[name] = entry
+    return done
+
+  def add(self, name, windows, found):
+    """Notes a clip."""
+    entry = {"name": name, "settings": self._settings, "windows": windows, "segments": found}
+    self._folder.mkdir(parents=True, exist_ok=True)
+    with self._path.open("a") as file:
+      # First a line's end: what a kill has cut short must not swallow this one.
+      file.write("\n" + json.dumps(entry) + "\n")
+
+
+def _timed(segment, seconds):
+  # [start, end, class, score]; half a frame of room on both sides, whatever is rounded.
+  half = min(np.diff(seconds), default=1 / 25) / 2
+  last = min(segment.last + video.WINDOW, len(seconds)) - 1
+  start, end = max(seconds[segment.first] - half, 0.0), seconds[last] + half
+  return [round(start, 6), round(end, 6), segment.label, round(segment.score, 6)]
+
+
+def _labels(job, entry, glosses):
+  for start, end, label, score in entry["segments"]:
+    gloss = glosses[label] if label < len(glosses) else ""
+    yield Label(job.video, start, end, label, score, gloss)
+
+
+def _read_glosses(path):
+  if not path:
+    return []
+  try:
+    return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise UserError(f"--classes {path} cannot be read, pass a file of one name a line") from error
+
+
+def _parse(argv):
+  parser = argparse.ArgumentParser(
+    prog="python -m sign_jax.pseudo_labels", description="Pseudo-labels for a sign encoder (I3D)."
+  )
+  add = parser.add_argument
+  add("--out", required=True, help="the CSV file to write")
+  add("--threshold", type=float, default=0.6, help="that a window's softmax maximum must exceed")
+  add("--near", type=int, default=3, help="frames within which a window extends a kept one")
+  add("--apart", type=int, default=24, help="frames within which it is dropped")
+  add("--classes", help="file of the encoder's classes, one name a line")
+  encoder_weights.add_arguments(parser)
+  return parser.parse_args(argv)
+
+
+def _print(args, jobs, done, failed, missing):
+  entries = [done[job.name] for job in jobs if job.name in done]
+  labels = [segment[2] for entry in entries for segment in entry["segments"]]
+  rows = {
+    "videos": len(entries), "failed": len(failed), "windows": sum(e["windows"] for e in entries),
+    "labels": len(labels), "classes": len(set(labels)),
+  }  # fmt: skip
+  for name, count in rows.items():
+    print(f"{name:<12}{count:>10}")
+  for name, reason in failed.items():
+    print(f"  {name}: {reason}")
+  print(f"{len(missing)} videos are left to other shards" if missing else f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+  main()

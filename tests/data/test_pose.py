@@ -1,0 +1,230 @@
+import numpy as np
+import pytest
+
+from sign_jax.data import pose
+from sign_jax.errors import UserError
+
+WIDTH, HEIGHT = 640, 480
+SIZE = np.float64([WIDTH, HEIGHT])
+LEFT, RIGHT = pose.HANDS
+GRID = np.stack([np.arange(21) % 5 * 10, np.arange(21) // 5 * 5], -1)  # 40 wide, 20 high
+
+
+def person(frames=20, left=(400, 200), right=(200, 200)):
+  """(F, 133, 3) keypoints of somebody who stands still, all of them sure.
+
+  Args:
+    frames: F.
+    left, right: upper left corner of the hands' keypoints.
+  """
+  keypoints = np.ones((frames, 133, 3))
+  keypoints[..., :2] = (320, 100)
+  keypoints[:, [5, 7, 9], :2] = [(380, 150), (420, 250), (410, 210)]
+  keypoints[:, [6, 8, 10], :2] = [(260, 150), (220, 250), (220, 210)]
+  keypoints[:, LEFT, :2] = np.add(left, GRID)
+  keypoints[:, RIGHT, :2] = np.add(right, GRID)
+  return keypoints
+
+
+def prepare(keypoints, **kwargs):
+  return pose.prepare(keypoints, (WIDTH, HEIGHT), "a.pkl", **kwargs)
+
+
+def hide(keypoints, frames, joints, confidence=0.0):
+  keypoints[np.ix_(np.atleast_1d(frames), joints, [2])] = confidence
+  return keypoints
+
+
+def test_a_hand_lies_in_a_box_of_twice_its_size():
+  """40 wide: a box of 88 about (220, 210), so from (176, 166) on."""
+  out = prepare(person())
+  expected = (np.add((200, 200), GRID) - (176, 166)) * 256 / 88
+  np.testing.assert_allclose(out.right, np.broadcast_to(expected, (20, 21, 2)), rtol=1e-6)
+  assert out.right.dtype == out.left.dtype == out.body.dtype == np.float32
+  # About the middle of the box, whatever the hand's place in the image.
+  np.testing.assert_allclose((out.right.max((0, 1)) + out.right.min((0, 1))) / 2, 128)
+
+
+def test_the_left_hand_is_mirrored():
+  out = prepare(person())
+  np.testing.assert_allclose(out.left[..., 0], 256 - out.right[..., 0], rtol=1e-6)
+  np.testing.assert_allclose(out.left[..., 1], out.right[..., 1], rtol=1e-6)
+
+
+def test_the_body_is_scaled_by_the_image():
+  keypoints = person()
+  keypoints[..., 2] *= 0.95
+  hide(keypoints, np.arange(20), [0], 0.01)  # not even the nose is left out
+  expected = [(320, 100), (380, 150), (420, 250), (410, 210), (260, 150), (220, 250), (220, 210)]
+  expected = np.array(expected) * (256 / 640, 256 / 480)
+  np.testing.assert_allclose(prepare(keypoints).body[7], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ("corner", "expected"),
+  [((0, 200), (0, 166)), ((600, 200), (552, 166)), ((200, 0), (176, 0)), ((200, 460), (176, 392))],
+)
+def test_a_box_is_moved_inside_the_image(corner, expected):
+  found, side, usable = pose.hand_boxes(person(1, right=corner), SIZE)
+  np.testing.assert_array_equal(found[0, 1], expected)
+  assert side[0, 1] == 88 and usable.all()
+
+
+def test_a_box_larger_than_the_image_begins_at_its_corner():
+  keypoints = person(1)
+  keypoints[:, RIGHT, :2] = GRID * (15, 20)
+  corner, side, _ = pose.hand_boxes(keypoints, SIZE)
+  np.testing.assert_array_equal(corner[0, 1], (0, 0))
+  assert side[0, 1] == 1320
+
+
+def test_only_visible_keypoints_make_the_box():
+  keypoints = person(1)
+  keypoints[0, RIGHT[20], :2] = (620, 20)
+  before = pose.hand_boxes(keypoints, SIZE)[1][0, 1]
+  hide(keypoints, 0, RIGHT[20:], pose.VISIBLE)  # above, not at
+  assert before > 800 and pose.hand_boxes(keypoints, SIZE)[1][0, 1] == 88
+
+
+def test_a_hand_in_one_point_has_a_box_of_a_pixel():
+  keypoints = person(16)
+  keypoints[:, RIGHT, :2] = (200, 200)
+  assert pose.hand_boxes(keypoints, SIZE)[1][0, 1] == 1
+  assert np.isfinite(prepare(keypoints).right).all()
+
+
+@pytest.mark.parametrize(("visible", "side"), [(10, 88), (9, 1.1 * 0.9 * np.hypot(40, 100))])
+def test_ten_keypoints_make_a_hand_and_nine_its_forearm(visible, side):
+  """With nine, the upper arm's 107.7 px count more than the forearm's 40."""
+  keypoints = hide(person(1), 0, RIGHT[visible:])
+  corner, sides, usable = pose.hand_boxes(keypoints, SIZE)
+  assert usable[0, 1]
+  np.testing.assert_allclose(sides[0, 1], side)
+  if visible == 9:  # the wrist (220, 210) and a third of (0, -40) beyond
+    np.testing.assert_allclose(corner[0, 1] + side / 2, (220, 210 - 0.33 * 40))
+
+
+def test_a_long_forearm_makes_the_box():
+  keypoints = hide(person(1), 0, RIGHT)
+  keypoints[0, 10, :2] = (20, 250)
+  corner, side, _ = pose.hand_boxes(keypoints, SIZE)
+  np.testing.assert_allclose(side[0, 1], 1.1 * 200)
+  # About (-46, 250): it is not moved inside.
+  np.testing.assert_allclose(corner[0, 1], (-46 - 110, 250 - 110))
+
+
+@pytest.mark.parametrize("joint", [6, 8, 10])
+def test_a_forearm_needs_all_its_joints(joint):
+  keypoints = hide(person(1), 0, RIGHT)
+  assert pose.hand_boxes(hide(keypoints, 0, [joint], 0.51), SIZE)[2][0, 1]
+  assert not pose.hand_boxes(hide(keypoints, 0, [joint], 0.5), SIZE)[2][0, 1]
+
+
+@pytest.mark.parametrize(("y", "usable"), [(430, True), (430.5, False), (500, False)])
+def test_a_forearm_that_ends_at_the_bottom_has_no_hand(y, usable):
+  keypoints = hide(person(1), 0, RIGHT)
+  keypoints[0, 10, 1] = y
+  assert pose.hand_boxes(keypoints, SIZE)[2][0, 1] == usable
+
+
+def test_the_bottom_does_not_matter_to_a_visible_hand():
+  keypoints = person(1)
+  keypoints[0, 10, 1] = 479
+  assert pose.hand_boxes(keypoints, SIZE)[2].all()
+
+
+def test_unsure_keypoints_are_zero_in_both_hands():
+  keypoints = person()
+  hide(keypoints, [4], [LEFT[3], RIGHT[3]], 0.39)
+  hide(keypoints, [4], [LEFT[5], RIGHT[5]], 0.4)
+  out = prepare(keypoints)
+  for hand in (out.left, out.right):
+    assert not hand[4, 3].any() and hand[4, 5].all() and hand[5, 3].all()
+
+
+def test_one_hand_that_is_never_seen_is_zeros():
+  keypoints = hide(hide(person(), np.arange(20), LEFT), np.arange(20), [9])
+  out = prepare(keypoints)
+  assert not out.left.any() and out.right.any() and len(out.frames) == 20
+
+
+def test_frames_without_hands_are_dropped():
+  keypoints = person(30)
+  for hand, wrist, frames in ((LEFT, 9, [3, 4, 10]), (RIGHT, 10, [4, 10, 11])):
+    hide(hide(keypoints, frames, hand), frames, [wrist])
+  keypoints[:, 0, 0] = np.arange(30)
+  out = prepare(keypoints)
+  expected = np.delete(np.arange(30), [4, 10])
+  np.testing.assert_array_equal(out.frames, expected)
+  np.testing.assert_allclose(out.body[:, 0, 0], expected * 256 / 640, rtol=1e-6)
+  assert not out.left[3].any() and out.right[3].any()
+  np.testing.assert_array_equal(out.clips_start[:14], [*range(13), -1])
+
+
+@pytest.mark.parametrize(
+  ("frames", "stride"), [(300, 1), (301, 2), (600, 2), (601, 3), (5000, 17)]
+)
+def test_long_videos_are_strided(frames, stride):
+  out = prepare(person(frames))
+  np.testing.assert_array_equal(out.frames, np.arange(0, frames, stride))
+  starts = np.linspace(0, len(out.frames) - 16, 64).astype(int)
+  np.testing.assert_array_equal(out.clips_start, starts)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 15, 16])
+def test_short_videos_repeat_their_last_frame(frames):
+  keypoints = person(frames)
+  keypoints[:, 0, 0] = np.arange(frames)
+  out = prepare(keypoints, windows=5)
+  np.testing.assert_array_equal(out.frames, np.minimum(np.arange(16), frames - 1))
+  np.testing.assert_allclose(out.body[:, 0, 0], out.frames * 256 / 640, rtol=1e-6)
+  np.testing.assert_array_equal(out.clips_start, [0, -1, -1, -1, -1])
+
+
+@pytest.mark.parametrize(("frames", "count"), [(17, 2), (79, 64), (80, 64)])
+def test_windows_are_all_or_at_equal_distances(frames, count):
+  starts = prepare(person(frames)).clips_start
+  assert starts.dtype == np.int32 and starts.shape == (64,) and (starts[:count] >= 0).all()
+  assert starts[0] == 0 and starts[count - 1] == frames - 16 and (starts[count:] == -1).all()
+
+
+@pytest.mark.parametrize("frames", [0, 4, 400])
+def test_a_video_without_hands_can_be_told_apart(frames):
+  with pytest.raises(pose.NoHands, match="^a.pkl .*leave this video out"):
+    prepare(np.zeros((frames, 133, 3)))
+  assert issubclass(pose.NoHands, UserError)
+
+
+@pytest.mark.parametrize(
+  "keypoints",
+  [np.zeros((4, 137, 3)), np.zeros((133, 3)), np.zeros((4, 133, 2)), np.array("x"),
+   np.full((2, 133, 3), "1"), np.zeros((2, 133, 3), complex)],
+)  # fmt: skip
+def test_other_arrays_are_refused(keypoints):
+  with pytest.raises(UserError, match=r"^a.pkl holds keypoints of .*\(frames, 133, 3\)"):
+    prepare(keypoints)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_impossible_coordinates_are_refused(value):
+  keypoints = person()
+  keypoints[3, 100, 0] = value
+  with pytest.raises(UserError, match="^a.pkl .*not finite or in no image"):
+    prepare(keypoints)
+
+
+@pytest.mark.parametrize("size", [(0, 480), (640, -1), (np.nan, 480), (640,), (1e9, 1e9)])
+def test_impossible_sizes_are_refused(size):
+  with pytest.raises(UserError, match="^a.pkl has images of size"):
+    pose.prepare(person(), size, "a.pkl")
+
+
+def test_pad_fills_with_zeros():
+  out = prepare(person(20))
+  arrays = pose.pad(out)
+  for name, joints in (("left", 21), ("right", 21), ("body", 7)):
+    assert arrays[name].shape == (300, joints, 2)
+    np.testing.assert_array_equal(arrays[name][:20], getattr(out, name))
+    assert not arrays[name][20:].any()
+  assert arrays["frames_valid"].sum() == 20 and arrays["frames_valid"][:20].all()
+  np.testing.assert_array_equal(arrays["clips_start"], out.clips_start)

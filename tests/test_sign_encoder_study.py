@@ -1,0 +1,141 @@
+"""The simulator's videos, and the study of the sign encoder that is made of them."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from data_builders.signing_sim import corpus, phonology, videos
+from data_builders.video_folder import captions
+from launch import sign_encoder_study as study
+from sign_jax.data import label_table, video
+
+SETTINGS = corpus.Settings(sentences=(2, 1, 1), signers=4, seed=3)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+  root = tmp_path_factory.mktemp("videos")
+  counts = videos.write(root, SETTINGS, videos.LOOKS["target"], 48)
+  return root, counts
+
+
+def rows(path):
+  with path.open(newline="") as file:
+    return list(csv.DictReader(file))
+
+
+def test_all_videos_are_there_with_all_their_frames(written):
+  root, (count, _) = written
+  listed = corpus.videos(SETTINGS)
+  assert count == sum(map(len, listed.values())) == len(list((root / "videos").iterdir()))
+  for members in listed.values():
+    for item in members:
+      points, _ = corpus.simulate(item, SETTINGS)
+      path = root / "videos" / f"{item.video_id}.mp4"
+      frames = list(video.read_frames(path))
+      assert len(frames) == len(points) and frames[0].shape == (48, 48, 3)
+      assert video.probe(path).fps == corpus.FPS
+      drawn = videos.frames(points[:3], videos.LOOKS["target"], 48)
+      assert np.abs(np.stack(frames[:3]).astype(int) - drawn).mean() < 6
+
+
+def test_the_captions_are_what_video_folder_builds(written):
+  root, _ = written
+  splits = captions.by_split(captions.read(root / "captions.csv"))
+  assert {name: len(clips) for name, clips in splits.items()} == {
+    name: len(members) for name, members in corpus.videos(SETTINGS).items()
+  }
+  assert all((root / "videos" / clip.video).is_file() for clip in splits["test"])
+
+
+def test_segments_are_about_their_signs(written):
+  root, (_, count) = written
+  splits = label_table.read(root / "signs.csv")
+  assert sum(map(len, splits.values())) == count
+  item = corpus.videos(SETTINGS)["test"][0]
+  points, spans = corpus.simulate(item, SETTINGS)
+  ours = [x for x in splits["test"] if x.video == f"{item.video_id}.mp4"]
+  assert [x.gloss for x in ours] == list(item.glosses)
+  path = root / "videos" / ours[0].video
+  for label, (first, last) in zip(ours, spans.tolist(), strict=True):
+    seconds = [s for s, _ in video.timed_frames(path, None, label.start, label.end)]
+    middle = (first + last + 1) // 2
+    expected = range(max(middle - 10, 0), min(middle + 10, len(points)))
+    assert [round(s * 24) for s in seconds] == list(expected)
+
+
+def test_signs_that_look_the_same_share_a_class():
+  numbers, forms = videos.classes(SETTINGS), phonology.forms(SETTINGS.lookalike_share)
+  by_class = {}
+  for gloss, number in numbers.items():
+    by_class.setdefault(number, set()).add(forms[gloss])
+  assert sorted(by_class) == list(range(len(by_class)))
+  assert all(len(found) == 1 for found in by_class.values())
+  names = videos.class_names(SETTINGS)
+  assert "SNOW/HAIL" in names and names[numbers["HAIL"]] == "SNOW/HAIL"
+  assert len(names) == len(by_class) < len(numbers)
+
+
+def test_the_source_is_another_corpus_and_another_look(tmp_path):
+  target, source = (videos.LOOKS[name] for name in ("target", "source"))
+  points, _ = corpus.simulate(corpus.videos(SETTINGS)["test"][0], SETTINGS)
+  ours, theirs = (videos.frames(points[:1], look, 64).astype(int) for look in (target, source))
+  assert np.abs(ours - theirs).mean() > 20
+  options = ["--config", "tiny", "--look", "source", "--size", "32"]
+  videos.main(["--out", str(tmp_path / "a"), *options])
+  sentences = {row["sentence"] for row in rows(tmp_path / "a/captions.csv")}
+  own = {x.sentence.text for found in corpus.videos(corpus.TINY).values() for x in found}
+  assert len(sentences & own) < len(own) / 4
+
+
+def test_a_size_that_no_video_has_is_refused(capsys):
+  for size in ("33", "8"):
+    with pytest.raises(SystemExit):
+      videos.main(["--out", "unused", "--size", size])
+    assert f"--size {size} is no size" in capsys.readouterr().err
+
+
+def test_accuracy_of_labels():
+  signs = [
+    {"video": "a", "start": "0", "end": "1", "label": "5"},
+    {"video": "a", "start": "0.6", "end": "1.6", "label": "6"},
+    {"video": "b", "start": "0", "end": "1", "label": "7"},
+  ]
+  label = lambda name, start, end, number: {
+    "video": name, "start": start, "end": end, "label": number,
+  }  # fmt: skip
+  labels = [
+    label("a", "0.1", "1.1", "5"),  # the nearest
+    label("a", "0.1", "1.2", "6"),  # inside, but not the nearest
+    label("b", "0.6", "1.6", "7"),  # the nearest, but its middle is outside
+    label("b", "0", "1", "5"),  # wrong
+  ]
+  assert study.label_accuracy(labels, signs) == (0.5, 0.5)
+
+
+def test_the_table_collects_what_the_steps_have_left(tmp_path, monkeypatch):
+  runs = study.Study(tmp_path)
+  (tmp_path / "target").mkdir()
+  table = "video,start,end,label,split\na,0,1,5,train\n"
+  for path in (tmp_path / "labels.csv", tmp_path / "target/signs.csv"):
+    path.write_text(table)
+  for seed in (0, 1):
+    for number, combine in enumerate(study.COMBINE):
+      folder = runs.retrieval(seed, combine)
+      folder.mkdir(parents=True)
+      values = {f"test/{column}": 10.0 * number + seed for column in study.COLUMNS}
+      (folder / "results.json").write_text(json.dumps(values))
+  (tmp_path / "agnostic").mkdir()
+  (tmp_path / "agnostic/results.json").write_text('{"test/top1": 61.25}')
+  lines = study.table(runs, [0, 1]).splitlines()
+  assert "top-1 61.2 %" in lines[0] and "1 pseudo-labels in 1 videos" in lines[1]
+  assert lines[3].split()[:4] == ["agnostic", "0.5", "±", "0.7"]
+  assert lines[5].split()[:4] == ["sum", "20.5", "±", "0.7"]
+  # What is there is not made again, and a step that fails says where to look.
+  monkeypatch.setattr(study.subprocess, "run", pytest.fail)
+  runs._run(tmp_path / "labels.csv", "none")
+  monkeypatch.undo()
+  with pytest.raises(study.UserError, match="sign_jax.none.*log.txt"):
+    runs._run(tmp_path / "missing", "sign_jax.none", "x")
