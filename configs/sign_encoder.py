@@ -1,6 +1,6 @@
 """The domain-aware sign encoder: an I3D fine-tuned on pseudo-labels (CiCo, CVPR 2023; UPRet eq. 6).
 
-    python -m sign_jax.pseudo_labels --videos VIDEOS --csv captions.csv \
+    python -m sign_jax.pseudo_labels --videos VIDEOS --csv clips.csv \
       --weights bsl5k.pth.tar --out labels.csv
     python -m sign_jax.main --config configs/sign_encoder.py:how2sign --workdir runs/aware \
       --config.init.i3d=bsl5k.pth.tar --config.data.labels=labels.csv --config.data.videos=VIDEOS

@@ -136,7 +136,8 @@ class Videos:
     if clip.end:
       if not whole.fps:
         raise UserError(f"{path} does not say its frames per second, get it anew")
-      start, end = round(clip.start * whole.fps), round(clip.end * whole.fps)
+      # The frames that the extraction reads: start <= seconds < end.
+      start, end = (math.ceil(time * whole.fps - 1e-6) for time in (clip.start, clip.end))
       if whole.num_frames and end > whole.num_frames + math.ceil(whole.fps):
         raise UserError(
           f"{path} has {whole.num_frames} frames and {clip.video_id} ends at frame {end}, get the "

@@ -5,16 +5,15 @@
 """
 
 import argparse
-import csv
 import pathlib
 import sys
 
 from data_builders import clips, corpora
 from data_builders.findings import ON_ERROR, Findings, named
+from sign_jax.data import label_table
 from sign_jax.errors import UserError, one_sentence
-from sign_jax.files import replacing
 
-COLUMNS = ("video", "name", "start", "end")
+COLUMNS = ("video", "name", "start", "end", "split")
 
 
 def rows(splits):
@@ -24,7 +23,7 @@ def rows(splits):
     splits: {split: [`Clip`]}.
 
   Returns:
-    [(video, name, start, end)]: `video` is a file or a folder of pictures relative to the
+    [(video, name, start, end, split)]: `video` is a file or a folder of pictures relative to the
     manual_dir, `name` where the builder looks for the features, "train/VIDEO_ID"; `start` and `end`
     are seconds as text, both "" for the whole video.
 
@@ -38,18 +37,10 @@ def rows(splits):
       "put the table with their times into the manual_dir, or leave them out with --on_error skip"
     )
   return [
-    (clip.video, f"{clips.SPLIT_NAMES[split][0]}/{clip.video_id}", *_times(clip))
+    (clip.video, f"{clips.SPLIT_NAMES[split][0]}/{clip.video_id}", *_times(clip), split)
     for split, members in splits.items()
     for clip in members
   ]
-
-
-def write(path, table):
-  """Writes the table as CSV, whole or not at all."""
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-    csv.writer(file).writerows([COLUMNS, *table])
 
 
 def main(argv=None):
@@ -63,7 +54,7 @@ def main(argv=None):
     if args.on_error == "skip":
       splits = {name: _with_times(name, members, findings) for name, members in splits.items()}
     table = rows(splits)
-    write(args.out, table)
+    label_table.write_rows(args.out, COLUMNS, table)
   for note in findings.notes:
     print(f"note: {note}", file=sys.stderr)
   _report(args, table, findings)

@@ -89,7 +89,7 @@ class Study:
     """CiCo on one stream, or on the sum."""
     data_dir = self._manual(seed) / "tfds"
     self._run(
-        data_dir / "video_folder", "data_builders.build", "video_folder",
+        data_dir / "video_folder/default/1.0.0/source.txt", "data_builders.build", "video_folder",
         "--manual_dir", self._manual(seed), "--data_dir", data_dir,
     )
     settings = {

@@ -54,7 +54,7 @@ def read(root, split):
     raise UserError(f"there is no file {wanted}, get the re-aligned table from How2Sign's site")
   _refuse_original_times(path)
   rows = plain_table.read(path, "\t", _COLUMNS)
-  ranks = _ranks([row for _, row in rows if row])
+  ranks = _ranks([row for _, row in rows])
   return path, [(line, row and _row(line, row, ranks)) for line, row in rows]
 
 
@@ -77,13 +77,19 @@ def _refuse_original_times(path):
 
 
 def _ranks(rows):
-  """{id of a row: rank of its start time within the video}."""
+  """{id of a row: rank of its start time within the video}, where that is certain.
+
+  A line that cannot be read may be of any video; a line that is there twice shifts the others.
+  """
+  if None in rows:
+    return {}
   videos = collections.defaultdict(list)
   for row in rows:
     videos[row["VIDEO_NAME"]].append(row)
   ranks = {}
   for members in videos.values():
-    if all(math.isfinite(_seconds(row["START_REALIGNED"])) for row in members):
+    is_unique = len({row["SENTENCE_NAME"] for row in members}) == len(members)
+    if is_unique and all(math.isfinite(_seconds(row["START_REALIGNED"])) for row in members):
       members.sort(key=lambda row: _seconds(row["START_REALIGNED"]))
       ranks.update((id(row), rank) for rank, row in enumerate(members))
   return ranks

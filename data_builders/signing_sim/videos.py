@@ -12,7 +12,6 @@ import argparse
 import concurrent.futures
 import dataclasses
 import functools
-import os
 import pathlib
 
 import av
@@ -23,6 +22,7 @@ from data_builders.signing_sim import corpus, lexicon, render, skeleton
 from sign_jax.data import label_table
 from sign_jax.data.video import WINDOW
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import replacing
 
 CONFIGS = {
   "tiny": corpus.TINY,
@@ -84,19 +84,14 @@ def frames(points, look, size):
 
 def write_video(path, pictures):
   """Writes (F, H, W, 3) uint8 RGB as a video of `corpus.FPS`, whole or not at all."""
-  partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-  try:
-    with av.open(str(partial), "w", format="mp4") as container:
-      stream = container.add_stream("mpeg4", rate=int(corpus.FPS))
-      stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], "yuv420p"
-      stream.codec_context.gop_size = _KEYFRAMES
-      stream.codec_context.bit_rate = 30 * pictures[0].size  # more than such pictures need
-      for picture in pictures:
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-      container.mux(stream.encode())
-    os.replace(partial, path)
-  finally:
-    partial.unlink(missing_ok=True)
+  with replacing(path) as partial, av.open(str(partial), "w", format="mp4") as container:
+    stream = container.add_stream("mpeg4", rate=int(corpus.FPS))
+    stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], "yuv420p"
+    stream.codec_context.gop_size = _KEYFRAMES
+    stream.codec_context.bit_rate = 30 * pictures[0].size  # more than such pictures need
+    for picture in pictures:
+      container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+    container.mux(stream.encode())
 
 
 def signs(spans, glosses, num_frames, numbers):

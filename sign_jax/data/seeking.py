@@ -1,5 +1,6 @@
 """Clips of video files: their frames from one second to another, found by jumping."""
 
+import math
 import pathlib
 
 import av
@@ -7,29 +8,43 @@ import av
 from sign_jax.data import containers
 from sign_jax.data.containers import VideoError
 
+END_TOLERANCE = 1.0  # seconds that a corpus's times may lie behind the last frame
+
 
 def clip(path, start, end, size=None):
   """Decodes the frames with start <= seconds < end; those long before are jumped over.
 
   Args:
     path, size: as for `containers.frames`.
-    start, end: seconds; `end` may be infinite. A clip may reach beyond the video's end.
+    start, end: seconds; `end` may be infinite, and a second beyond the video's.
 
   Yields:
     As `containers.frames`.
 
   Raises:
-    VideoError: as `containers.frames`, of what is decoded; no frame at all in the clip.
+    VideoError: as `containers.frames`, of what is decoded; no frame at all in the clip, or none
+      near its end.
   """
-  path, found = pathlib.Path(path), False
+  path, last = pathlib.Path(path), None
   for seconds, frame in _from(path, start):
     if seconds >= end:
       break
     if seconds >= start:
-      found = True
+      last = seconds
       yield seconds, containers.to_rgb(frame, size)
-  if not found:
+  else:
+    _check_end(path, start, end, last)
+  if last is None:
     raise VideoError(f"{path} has no frame from {start} to {end} seconds, correct the times")
+
+
+def _check_end(path, start, end, last):
+  """A video without the clip's end is not the one that the times are of."""
+  if last is not None and math.isfinite(end) and end - last > END_TOLERANCE:
+    raise VideoError(
+      f"{path} ends at {last:.2f} seconds and a clip lasts from {start} to {end}: get the whole "
+      "video"
+    )
 
 
 class _BadJump(Exception):

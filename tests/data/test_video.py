@@ -269,7 +269,7 @@ def test_the_start_belongs_to_a_clip_and_the_end_does_not(tmp_path):
 
 def test_an_open_end_and_one_behind_the_end_are_the_end(tmp_path):
   path = long_video(tmp_path / "a.mp4")
-  assert indices(path, 2.0, np.inf) == indices(path, 2.0, 99.0) == list(range(50, 60))
+  assert indices(path, 2.0, np.inf) == indices(path, 2.0, 2.9) == list(range(50, 60))
   assert indices(path, 0.0, np.inf) == list(range(60))
   with pytest.raises(VideoError, match=re.escape(f"{path} has no frame from 5.0 to 6.0")):
     indices(path, 5.0, 6.0)
@@ -320,3 +320,11 @@ def test_windows_of_a_clip(tmp_path):
   assert windows[-1][1] == [index / 25 for index in range(20, 41)]
   for (window, _), first in zip(windows, (20, 24, 25), strict=True):
     np.testing.assert_array_equal(window, frames[first : first + 16])
+
+
+def test_a_clip_far_behind_the_end_is_of_another_video(tmp_path):
+  path = render(tmp_path / "a.mp4", 50)
+  # The times of a corpus are not exact.
+  assert len(list(video.timed_frames(path, start=1.0, end=2.5))) == 25
+  with pytest.raises(VideoError, match=r"ends at 1\.96 seconds.*get the whole video"):
+    list(video.timed_frames(path, start=1.0, end=30.0))

@@ -5,7 +5,7 @@ import pytest
 
 from data_builders import build
 from data_builders.findings import Findings
-from data_builders.how2sign import annotations
+from data_builders.how2sign import annotations, realigned
 from sign_jax.errors import UserError
 from tests.data_builders import trees
 
@@ -189,3 +189,16 @@ def test_a_changed_annotation_or_feature_builds_anew(tmp_path):
   assert is_built_now() and not is_built_now()
   (tmp_path / "raw_videos").mkdir()  # not read for features
   assert not is_built_now()
+
+
+@pytest.mark.parametrize("damage", ["malformed", "twice"])
+def test_no_cico_names_where_ranks_are_uncertain(tmp_path, damage):
+  trees.how2sign(tmp_path)
+  path = realigned.find(tmp_path, "train")
+  lines = path.read_text().splitlines()
+  lines[1] = lines[1].replace("\t", " ", 1) if damage == "malformed" else lines[2]
+  path.write_text("\n".join(lines) + "\n")
+  rows = [row for _, row in realigned.read(tmp_path, "train")[1] if row]
+  video = lines[2].split("\t")[1]
+  assert any(row.video_name == video for row in rows)
+  assert not any(row.cico_name for row in rows if row.video_name == video)

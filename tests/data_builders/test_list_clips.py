@@ -29,6 +29,7 @@ def test_how2signs_clips_are_cut_at_the_realigned_times(tmp_path, capsys):
     assert found["video"] == f"raw_videos/{row['VIDEO_NAME']}.mp4"
     assert float(found["start"]) == float(row["START_REALIGNED"])
     assert float(found["end"]) == float(row["END_REALIGNED"])
+    assert trees.SPLITS[found["split"]] == folder
   out = capsys.readouterr().out
   assert "24 clips of 6 videos" in out and "6 of the videos are not in" in out
 
@@ -50,7 +51,7 @@ def test_folders_of_pictures_are_whole_clips(tmp_path, capsys, corpus, folder):
   for split, released in trees.SPLITS.items():
     for name in names[split]:
       row = {"video": f"{folder.format(released)}/{name}", "name": f"{released}/{name}",
-             "start": "", "end": ""}  # fmt: skip
+             "start": "", "end": "", "split": split}  # fmt: skip
       assert row in rows and (tmp_path / row["video"]).is_dir()
   assert "not in" not in capsys.readouterr().out
 
