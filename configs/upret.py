@@ -39,9 +39,10 @@ sample a side leaves nothing to transport (this row so differs from the others i
 Plans between tokens are found several times faster, on a CPU at least, by ot.solver=scaling.
 
 variant="paper" follows the paper where the released code differs: hard max over tokens (eq. 24),
-padding masked, attention scores scaled by (D / heads)^-0.5 (eq. 8), transport between tokens (eq.
-15-22) inside the scaled similarity, K draws beside no mean (eq. 11-12), one loss of the mean
-similarity (eq. 24-26). Each is a switch of its own; see docs/fidelity.md.
+padding masked, tokens split before the attention of the distribution modules (eq. 7-10), its scores
+scaled by (D / heads)^-0.5 (eq. 8), transport between tokens (eq. 15-22) inside the scaled
+similarity, K draws beside no mean (eq. 11-12), one loss of the mean similarity (eq. 24-26). Each is
+a switch of its own; see docs/fidelity.md.
 """
 
 from configs.common import retrieval_config

@@ -21,6 +21,7 @@ from tqdm import tqdm  # noqa: E402
 
 from launch.tables import SECONDS, TABLES  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
+from sign_jax.train import report  # noqa: E402
 
 DATASETS = ("signing_sim", "how2sign", "phoenix14t", "csl_daily", "video_folder")
 
@@ -71,7 +72,7 @@ def collect(workdir, columns):
 
 def _seconds_per_step(workdir):
   config = json.loads((workdir / "config.json").read_text())
-  rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+  rows = report.read_metrics(workdir / "metrics.jsonl")
   speeds = [row["pairs_per_second"] for row in rows if "pairs_per_second" in row]
   return config["batch_size"] / statistics.median(speeds)
 
@@ -149,6 +150,8 @@ def main(argv=None):
     wrong = [argument for argument in extra if not argument.startswith("--config.")]
     if wrong:
       raise UserError(f"{wrong[0]!r} is not an argument: overrides are --config.KEY=VALUE")
+    if any(argument.startswith("--config.seed") for argument in extra):
+      raise UserError("the seeds of a table are --seeds, not --config.seed")
     if args.table not in TABLES:
       raise UserError(
           f"there is no table {args.table!r}: choose one of {', '.join(TABLES)}"

@@ -23,4 +23,5 @@ def replacing(path):
     error.filename = path  # a full disk is told without, and users know no partial file
     raise
   finally:
-    partial.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not there, or its folder is none
+      partial.unlink()

@@ -10,7 +10,7 @@ POSITIVE = (
     "model.video.width", "model.video.layers", "model.video.heads",
     "model.text.width", "model.text.layers", "model.text.heads",
     "model.distribution.samples", "model.ot.epsilon", "model.ot.iterations",
-    "data.size", "model.width", "optim.clip_norm",
+    "data.size", "model.width", "optim.clip_norm", "optim.eps",
 )
 NOT_NEGATIVE = (
     "seed", "steps", "epochs", "data.num_workers", "data.cache_gib", "optim.lr", "optim.warmup",
@@ -18,8 +18,9 @@ NOT_NEGATIVE = (
 )
 PROBABILITIES = (
     "data.swap_probability", "data.synonym_probability", "data.deletion_probability",
-    "data.scale", "data.jitter", "model.dropout", "optim.momentum",
+    "data.scale", "data.jitter", "model.dropout", "model.distribution.dropout", "optim.momentum",
 )
+BELOW_ONE = ("optim.b1", "optim.b2")
 SHORTEST_TEXT = 3  # start, a word, end
 
 
@@ -41,6 +42,9 @@ def check(values):
   for key in PROBABILITIES:
     if not 0 <= values.get(key, 0) <= 1:
       raise UserError(f"{key}={values[key]} is not between 0 and 1")
+  for key in BELOW_ONE:
+    if not 0 <= values.get(key, 0) < 1:
+      raise UserError(f"{key}={values[key]} is not at least 0 and below 1")
   if not values.get("steps") and not values.get("epochs"):
     raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
   _check_text_length(values)
@@ -59,9 +63,8 @@ def _check_heads(values):
     if width % heads:
       raise UserError(f"{tower}.width={width} does not divide among {tower}.heads={heads}")
   width = values.get("model.embed_dim", 0)
-  if "model.distribution.samples" in values and (
-      width % 2 or width % max(1, width // HEAD_WIDTH)
-  ):
+  # Halves of the width have as many heads where the split comes before the attention.
+  if "model.distribution.samples" in values and width % (2 * max(1, width // HEAD_WIDTH)):
     raise UserError(
         f"model.embed_dim={width} does not divide among the heads of the distribution modules: "
         f"use a multiple of {HEAD_WIDTH}"

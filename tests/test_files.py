@@ -33,8 +33,10 @@ def test_two_writers_do_not_meet(tmp_path):
   assert path.read_text() == "one"  # the one that ended last
 
 
-def test_errors_name_the_file_that_was_meant(tmp_path):
-  path = tmp_path / "nowhere" / "file"
+@pytest.mark.parametrize("folder", ["nowhere", "is_a_file"])
+def test_errors_name_the_file_that_was_meant(tmp_path, folder):
+  (tmp_path / "is_a_file").write_text("")
+  path = tmp_path / folder / "file"
   with pytest.raises(OSError) as error, replacing(path) as partial:
     partial.write_text("x")
   assert error.value.filename == path

@@ -66,6 +66,7 @@ def test_a_figure_is_drawn(tmp_path):
         (["upret/tabel4"], "did you mean 'upret/table4'"),
         (["upret/table4", "--confg.seed=1"], "is not an argument"),
         (["upret/table4", "--collect"], "no results.json"),
+        (["upret/table4", "--config.seed=5"], "are --seeds"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path, capsys, arguments, words):

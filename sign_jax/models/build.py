@@ -137,11 +137,11 @@ def _check_solver(ot, distribution):
   if ot["level"] == "token" and solver not in ("ott", "scaling"):
     raise UserError(
         f"model.ot.solver={solver} does not solve transport between tokens: use "
-        "--config.model.ot.solver=ott or --config.model.ot.level=sample"
+        "--config.model.ot.solver=ott or scaling, or --config.model.ot.level=sample"
     )
   if solver == "scaling" and ot["epsilon"] < SMALLEST_EPSILON:
     raise UserError(
-        f"model.ot.solver=scaling needs a model.ot.epsilon of {SMALLEST_EPSILON:.3f} or more: use "
+        f"model.ot.solver=scaling needs a model.ot.epsilon of {SMALLEST_EPSILON:.4f} or more: use "
         "--config.model.ot.solver=ott"
     )
   both = distribution["sampling"] and distribution["video"] and distribution["text"]

@@ -71,7 +71,7 @@ def scaling_plans(cost, a, b, epsilon=EPSILON, iterations=50):
     ValueError: for an epsilon whose kernel float32 does not hold.
   """
   if epsilon < SMALLEST_EPSILON:
-    raise ValueError(f"scaling needs an epsilon of {SMALLEST_EPSILON:.3f} or more, not {epsilon}")
+    raise ValueError(f"scaling needs an epsilon of {SMALLEST_EPSILON:.4f} or more, not {epsilon}")
   kernel = jax.lax.stop_gradient(jnp.exp(-cost / epsilon))
 
   def round_(_, scalings):

@@ -145,19 +145,31 @@ def _sgd(optim, schedule):
 
 
 OPTIMIZERS = {"released_adam": _released_adam, "adam": _adam, "sgd": _sgd}
+# Keys of the section that each reads beside `lr` and `warmup`.
+KEYS = {
+    "released_adam": ("b1", "b2", "eps", "weight_decay", "clip_norm", "decay_norms"),
+    "adam": ("b1", "b2", "eps"),
+    "sgd": ("momentum", "weight_decay", "clip_norm"),
+}
 
 
 def from_config(optim, total_steps):
   """(optimiser, schedule) of a config's `optim` section; its `name` is one of `OPTIMIZERS`.
 
   Raises:
-    UserError: on another name.
+    UserError: on another name, or one whose keys the section does not have.
   """
   name = optim.name
   if name not in OPTIMIZERS:
     raise UserError(
         f"optim.name={name!r} is not one of {', '.join(OPTIMIZERS)}"
         + did_you_mean(name, OPTIMIZERS)
+    )
+  if missing := [key for key in KEYS[name] if key not in optim]:
+    fitting = [other for other in OPTIMIZERS if all(key in optim for key in KEYS[other])]
+    raise UserError(
+        f"optim.name={name} needs optim.{missing[0]}, which this configuration does not have: use "
+        f"{' or '.join(fitting)}"
     )
   schedule = warmup_cosine(optim.lr, total_steps, optim.warmup)
   return OPTIMIZERS[name](optim, schedule), schedule

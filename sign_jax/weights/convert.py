@@ -18,7 +18,7 @@ from flax import traverse_util
 
 from sign_jax.errors import UserError
 
-NAMED = 20  # entries of each kind that an error message names
+NAMED = 2000  # entries of each kind that an error message names: all of any real model
 
 
 class Layout(NamedTuple):

@@ -5,8 +5,10 @@ of one storage each. TorchScript adds code, which is neither read nor run: its m
 collected into names ("visual.conv1.weight"). Before version 1.6, files were a row of pickles.
 """
 
+import lzma
 import re
 import zipfile
+import zlib
 
 from sign_jax.data import pickle_machine, torch_legacy, torch_tensors
 from sign_jax.data.torch_tensors import Tensor
@@ -16,7 +18,7 @@ MAX_PICKLE = 2**24  # bytes; structures of real files have less than one million
 MAX_NAMES, MAX_DEPTH = 100_000, 64  # of modules
 DAMAGE = (
   ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError, OSError,
-  RuntimeError, MemoryError, zipfile.BadZipFile,
+  RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 
 

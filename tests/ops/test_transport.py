@@ -57,7 +57,7 @@ def test_scaling_is_ott_after_any_number_of_iterations(shape, iterations):
 
 
 def test_scaling_refuses_an_epsilon_that_float32_cannot_hold():
-  with pytest.raises(ValueError, match="epsilon of 0.033"):
+  with pytest.raises(ValueError, match="epsilon of 0.0333 or more"):
     transport.uniform_plans(similarities(2, 2), "scaling", 0.01, 50)
 
 

@@ -4,6 +4,8 @@ import ml_collections
 import numpy as np
 import pytest
 
+from configs import sign_encoder, upret
+from sign_jax.errors import UserError
 from sign_jax.train import optim
 
 PARAMS = {
@@ -133,6 +135,18 @@ def test_adam_of_the_papers_corrects_its_bias():
   for name, update in updates.items():
     step = m[name] / (1 - B1**2) / (np.sqrt(v[name] / (1 - B2**2)) + EPS)
     np.testing.assert_allclose(update, -rate(1) * step, rtol=1e-3)
+
+
+@pytest.mark.parametrize("config", [upret.get_config(), sign_encoder.get_config()])
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_every_name_with_every_configuration(config, name):
+  section = config.optim.copy_and_resolve_references()
+  section.name = name
+  if all(key in section for key in optim.KEYS[name]):
+    assert optim.from_config(section, TOTAL)
+  else:
+    with pytest.raises(UserError, match=f"optim.name={name} needs optim.*does not have: use "):
+      optim.from_config(section, TOTAL)
 
 
 def test_adam_has_no_bias_correction():

@@ -95,11 +95,11 @@ def test_names_everything_that_does_not_fit():
 
 
 def test_long_lists_are_abbreviated():
-  extra = {f"extra.{i:02d}": np.zeros(1) for i in range(25)}
+  extra = {f"extra.{i:04d}": np.zeros(1) for i in range(2005)}
   with pytest.raises(UserError) as error:
     convert.merge(target(), {**state(), **extra}, TABLE)
-  assert "25 unexpected" in str(error.value) and "and 5 more" in str(error.value)
-  assert "extra.19" in str(error.value) and "extra.20" not in str(error.value)
+  assert "2005 unexpected" in str(error.value) and "and 5 more" in str(error.value)
+  assert "extra.1999" in str(error.value) and "extra.2000" not in str(error.value)
 
 
 def test_two_entries_for_one_place_are_an_error():

@@ -290,3 +290,19 @@ def test_bad_headers_of_safetensors(tmp_path, what):
     header = struct.pack("<Q", len(text)) + text + bytes(4)
   path.write_bytes(header)
   refused(path, "damaged")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_flipped_bytes_of_a_compressed_pickle(tmp_path, method):
+  path = tmp_path / "w.pt"
+  with zipfile.ZipFile(path, "w") as file:
+    file.writestr("a/data.pkl", dumps({"w": tensor()}), method)
+    file.writestr("a/data/0", bytes(24))
+  content, errors = path.read_bytes(), 0
+  for place in range(40, content.index(b"a/data/0")):
+    path.write_bytes(content[:place] + bytes([content[place] ^ 0x5A]) + content[place + 1 :])
+    try:
+      readers.read(path)
+    except UserError:
+      errors += 1
+  assert errors > 20
