@@ -20,10 +20,10 @@ CORPORA = ("how2sign", "phoenix14t", "csl_daily", "video_folder")
 DATASETS = (*CORPORA, "signing_sim")
 SIGNING_SIM = {
     "data.size": 64,
-    "model.width": 0.25,
-    "batch_size": 24, "eval_batch_size": 48, "steps": 1500, "epochs": 0,
+    "model.width": 0.25, "model.dropout": 0.2,
+    "batch_size": 32, "eval_batch_size": 64, "steps": 1500, "epochs": 0,
     "eval_every": 250,
-    "optim.lr": 0.05,
+    "optim.name": "adam", "optim.lr": 3e-3,  # SGD learns nothing from scratch in so few steps
 }
 
 
@@ -71,8 +71,10 @@ def get_config(dataset=None):
       "optim": {
           "name": "sgd", "lr": 0.01, "warmup": 0.1, "momentum": 0.9, "weight_decay": 0.0,
           "clip_norm": 10.0,
+          "b1": 0.9, "b2": 0.999, "eps": 1e-8,  # of optim.name=adam
       },
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
+      "profile": False,  # leaves a trace of a few steps in WORKDIR/profile
   })
   if dataset == "signing_sim":
     config.update_from_flattened_dict(SIGNING_SIM)

@@ -17,7 +17,7 @@ from absl import logging
 from data_builders import array_records, parts, skipped
 from data_builders.findings import ON_ERROR, named
 from data_builders.loading import find, load_builder, names
-from sign_jax.data import digest
+from sign_jax.data import digest, shares
 from sign_jax.data.folder import default_data_dir
 from sign_jax.errors import UserError, one_sentence
 
@@ -82,9 +82,7 @@ def _alone(folder, name=".lock"):
     yield
 
 
-def _build(builder, manual_dir):
-  # Before: files that change meanwhile call for a new build.
-  source = builder.source_digest()
+def _build(builder, manual_dir, source):
   tfds.disable_progress_bar()  # the builders show their own, which knows the total
   config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
   with (
@@ -173,14 +171,15 @@ def _build_anew(folder, load, manual_dir, count):
   """Builds in `folder`, from `count` parts or, where that is 0, from the user's files."""
   _remove_remains(folder)
   builder = load()  # anew: the remains may have described another state
+  # Before they are read: files that change meanwhile call for a new build.
+  source = parts.join(builder, folder, count) if count else builder.source_digest()
   if count:
-    parts.join(builder, folder, count)
     if builder.findings.on_error == "stop" and (skips := builder.findings.skips):
       raise UserError(
         f"the parts of {folder} leave out {len(skips)} damaged videos (first: {skips[0].reason}), "
         "pass --on_error skip to accept that, or correct their files"
       )
-  _build(builder, manual_dir)
+  _build(builder, manual_dir, source)
   if count:
     parts.remove(folder)
   return builder
@@ -215,7 +214,7 @@ def main(argv=None):
     if not args.shard:
       print(_report(*prepare(*what)))
       return
-    builder, missing = prepare_part(parts.parse(args.shard), *what)
+    builder, missing = prepare_part(shares.parse(args.shard), *what)
     print(_report(builder, True) if builder else
           f"part {args.shard} is there, missing: {', '.join(map(str, missing))}")
 

@@ -5,6 +5,7 @@ import pathlib
 
 from data_builders import clips
 from sign_jax.data import safe_pickle
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 
 
@@ -14,7 +15,7 @@ def find(folder, split):
   Raises:
     UserError: there is none.
   """
-  names = [f"{name}.pkl" for name in clips.SPLIT_NAMES[split]]
+  names = [f"{name}.pkl" for name in split_names.NAMES[split]]
   paths = [pathlib.Path(folder) / name for name in names]
   path = next((path for path in paths if path.is_file()), None)
   if path is None:

@@ -6,9 +6,6 @@ from sign_jax.data.csv_table import LONGEST_NAME
 from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError
 
-SPLITS = ("train", "validation", "test")
-# Names of the splits in files and folders of the releases.
-SPLIT_NAMES = {"train": ("train",), "validation": ("dev", "val", "validation"), "test": ("test",)}
 # Where a corpus's derived files lie in its manual_dir.
 FOLDERS = {"agnostic": "features/agnostic", "aware": "features/aware", "pose": "pose"}
 LONGEST_TEXT = 10_000  # characters; a sentence of a real corpus has some hundred
@@ -48,12 +45,6 @@ def shown(name):
   """A name for a message: quoted, escaped and short, whatever it is."""
   text = repr(name[: _SHOWN + 1] if isinstance(name, str) else type(name).__name__)
   return f"{text[:_SHOWN]}...'" if len(text) > _SHOWN + 2 else text
-
-
-
-def split_of(name):
-  """The split that a release calls `name`, or None."""
-  return next((split for split, names in SPLIT_NAMES.items() if name in names), None)
 
 
 def check(clip, where):

@@ -237,7 +237,7 @@ def _first(root, folder, splits):
       try:
         if path is not None:
           return path, folder.read(path)
-      except UserError as error:
+      except (UserError, OSError) as error:
         reason = str(error)
   raise UserError(f"{root} holds no features that can be read ({reason})")
 

@@ -131,8 +131,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
         shown = clip if is_video else clip._replace(video="")  # raw videos may come and go
         state.update(f"{split} {tuple(shown)}".encode())
         for kind, path in self._files[clip.video_id].items():
-          facts = path.stat() if path else None
-          state.update(f"{kind} {facts and (facts.st_size, facts.st_mtime_ns)}".encode())
+          state.update(f"{kind} {path and file_facts(path, deep=kind != 'video')}".encode())
     return state.hexdigest()
 
   @functools.cached_property
@@ -163,6 +162,12 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
       for split, clips in self._splits.items()
       for clip in clips
     }
+
+
+def file_facts(path, deep):
+  """Size and time of a file or folder, and of the files in it where `deep`."""
+  inside = sorted(path.iterdir()) if deep and path.is_dir() else ()
+  return [(x.name, x.stat().st_size, x.stat().st_mtime_ns) for x in (path, *inside)]
 
 
 def _missing(paths):

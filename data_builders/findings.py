@@ -5,6 +5,7 @@ import contextlib
 from typing import NamedTuple
 
 from data_builders import clips
+from sign_jax.data import splits as split_names
 from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError, did_you_mean
 
@@ -68,7 +69,7 @@ class Collector:
   """
 
   def __init__(self, findings):
-    self.splits = {split: [] for split in clips.SPLITS}
+    self.splits = {split: [] for split in split_names.SPLITS}
     self._findings = findings
     self._places, self._texts = {}, {}
 

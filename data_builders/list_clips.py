@@ -8,9 +8,10 @@ import argparse
 import pathlib
 import sys
 
-from data_builders import clips, corpora
+from data_builders import corpora
 from data_builders.findings import ON_ERROR, Findings, named
 from sign_jax.data import label_table
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence
 
 COLUMNS = ("video", "name", "start", "end", "split")
@@ -37,7 +38,7 @@ def rows(splits):
       "put the table with their times into the manual_dir, or leave them out with --on_error skip"
     )
   return [
-    (clip.video, f"{clips.SPLIT_NAMES[split][0]}/{clip.video_id}", *_times(clip), split)
+    (clip.video, f"{split_names.NAMES[split][0]}/{clip.video_id}", *_times(clip), split)
     for split, members in splits.items()
     for clip in members
   ]
@@ -75,7 +76,7 @@ def _parse(argv):
   parser.add_argument("name", help=f"one of {', '.join(corpora.names())}")
   parser.add_argument("--manual_dir", required=True, help="folder with the corpus's files")
   parser.add_argument("--out", required=True, help="the CSV file to write")
-  parser.add_argument("--split", choices=clips.SPLITS, help="default: all")
+  parser.add_argument("--split", choices=split_names.SPLITS, help="default: all")
   parser.add_argument("--protocol", help="whose list of clips; default: the corpus's first")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
                       help="at a damaged entry: stop, or leave it out")  # fmt: skip

@@ -8,7 +8,6 @@ build whose examples come from the parts, so the result is that of a build in on
 import json
 import os
 import pathlib
-import re
 import shutil
 import socket
 
@@ -21,19 +20,6 @@ from sign_jax.errors import UserError
 
 _FACTS = "part.json"
 _READ_AT_ONCE = 64
-
-
-def parse(text):
-  """(k, n) of "k/n".
-
-  Raises:
-    UserError: not two numbers with 1 <= k <= n.
-  """
-  match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
-  k, n = map(int, match.groups()) if match else (0, 0)
-  if not 1 <= k <= n:
-    raise UserError(f"--shard {text} is no part, write 1/3, 2/3 or 3/3 for one of three")
-  return k, n
 
 
 def place(folder, part):
@@ -79,7 +65,11 @@ def write(builder, path, source):
 
 
 def join(builder, folder, n):
-  """Lets a builder take its examples from the parts, and adds what they have skipped."""
+  """Lets a builder take its examples from the parts, and adds what they have skipped.
+
+  Returns:
+    The digest of the user's files from which the parts were made.
+  """
   paths = [place(folder, (k, n)) for k in range(1, n + 1)]
   facts = [_facts(path) for path in paths]
   builder.findings.skips += [Skip(*skip) for fact in facts for skip in fact["skips"]]
@@ -90,6 +80,7 @@ def join(builder, folder, n):
     for split in facts[0]["examples"]
   }
   builder._split_generators = lambda dl_manager: splits  # where TFDS asks for them
+  return facts[0]["source"]
 
 
 def remove(folder):

@@ -28,7 +28,7 @@ STRIDE = 4  # of the features; the labels' is half
 COMBINE = ("agnostic", "aware", "sum")
 COLUMNS = ("t2v/R@1", "t2v/R@5", "t2v/MnR", "v2t/R@1", "v2t/R@5")
 ENCODER = {"data.size": SIZE, "log_every": 25}
-FINE_TUNING = {"steps": 400, "eval_every": 100, "optim.lr": 0.01}
+FINE_TUNING = {"steps": 400, "eval_every": 100, "optim.lr": 1e-3}
 RETRIEVAL = {
     "batch_size": 64, "eval_batch_size": 50, "steps": 300, "eval_every": 50,
     "data.video_length": 20, "data.text_length": 20, "data.alpha": 0.5,

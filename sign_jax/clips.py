@@ -2,7 +2,6 @@
 
 import math
 import pathlib
-import re
 from typing import NamedTuple
 
 from sign_jax.data import csv_table, feature_files, pictures, video
@@ -18,6 +17,11 @@ class Clip(NamedTuple):
   start: float = 0.0  # seconds
   end: float = math.inf
   split: str = ""  # as the table says
+
+  @property
+  def part(self):
+    """Which part of which video, as a text that results keep to know whether they still fit."""
+    return f"{self.video} {self.start!r} {self.end!r}"
 
 
 def find(videos, csv=None):
@@ -58,19 +62,6 @@ def result_path(folder, clip):
   if clip.name == clip.video:
     return feature_files.path_of(folder, clip.video)
   return pathlib.Path(folder) / f"{clip.name}.npz"
-
-
-def shard(items, text):
-  """Every n-th of `items`, from the i-th on (from 1), for `text` "i/n"; all of them for "".
-
-  Raises:
-    UserError: not two numbers with 1 <= i <= n.
-  """
-  match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text or "1/1")
-  i, n = map(int, match.groups()) if match else (0, 0)
-  if not 1 <= i <= n:
-    raise UserError(f"--shard {text} is no part, write 1/3, 2/3 or 3/3 for one of three")
-  return items[i - 1 :: n]
 
 
 def _described(clip):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from sign_jax import clips, encoder_weights, errors, sign_encoder
-from sign_jax.data import feature_files, video
+from sign_jax.data import feature_files, shares, video
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.errors import UserError
 
@@ -32,7 +32,7 @@ def main(argv=None):
   """The command; exits with 1 when a video is missing or unreadable, after doing the others."""
   args = _parse(argv)
   with errors.one_sentence():
-    jobs = clips.shard(clips.find(args.videos, args.csv), args.shard)
+    jobs = shares.take(clips.find(args.videos, args.csv), args.shard)
     source = encoder_weights.find(args)
     summary = extract(
       jobs, args.out, lambda: source.encoder(args.batch_size), source.fingerprint, args.stride,
@@ -55,13 +55,14 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
     overwrite: do also what is there already.
 
   Returns:
-    `Summary`; a video that cannot be read is in `failed` and does not stop the others.
+    `Summary`; a video that cannot be read is in `failed` and does not stop the others. A result of
+    another part of a video than the clip is now is made anew.
 
   Raises:
     UserError: an output exists that was made with other weights or another stride.
   """
   paths = {job: clips.result_path(out, job) for job in jobs}
-  there = {job for job in jobs if not overwrite and _is_complete(paths[job], weights, stride)}
+  there = set() if overwrite else _complete(paths, weights, stride)
   todo = [job for job in jobs if job not in there]
   summary = Summary([], [job.name for job in jobs if job in there], {})
   if not todo:
@@ -85,7 +86,9 @@ def _write(path, result, stride, weights):
   if result.error:
     raise result.error
   fps = video.probe(result.job.path).fps
-  content = FeatureFile(result.outputs, len(result.seconds), fps, stride, weights)
+  content = FeatureFile(
+    result.outputs, len(result.seconds), fps, stride, weights, result.job.part
+  )
   feature_files.write(path, content)
 
 
@@ -99,9 +102,14 @@ def _parse(argv):
   return parser.parse_args(argv)
 
 
-def _is_complete(path, weights, stride):
-  if not path.exists():
-    return False
+def _complete(paths, weights, stride):
+  """The clips of {clip: path} whose results are there."""
+  found = {job: path for job, path in paths.items() if path.exists()}
+  bar = tqdm(found.items(), "looking at what is there", unit="video", mininterval=1, leave=False)
+  return {job for job, path in bar if _is_complete(path, job, weights, stride)}
+
+
+def _is_complete(path, job, weights, stride):
   try:
     content = feature_files.read(path)
   except UserError:  # cut short by a crash: do it again
@@ -111,6 +119,8 @@ def _is_complete(path, weights, stride):
       f"{path} was made with other settings (weights {content.weights[:20]}, stride "
       f"{content.stride}), use another --out or pass --overwrite"
     )
+  if content.part not in ("", job.part):  # the table has other times for it now
+    return False
   return len(content.feature) == video.num_windows(content.num_frames, stride)
 
 

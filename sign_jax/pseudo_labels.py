@@ -18,12 +18,11 @@ import numpy as np
 from tqdm import tqdm
 
 from sign_jax import clips, encoder_weights, errors, sign_encoder
-from sign_jax.data import label_table, video
+from sign_jax.data import label_table, shares, video
 from sign_jax.data.label_table import Label
+from sign_jax.data.splits import split_of
 from sign_jax.errors import UserError
 from sign_jax.ops import segments
-
-TRAIN = "train"
 
 
 def main(argv=None):
@@ -39,8 +38,8 @@ def main(argv=None):
     }  # fmt: skip
     progress = Progress(args.out, settings, args.shard)
     load = lambda: source.encoder(args.batch_size, best_class)
-    failed = label(clips.shard(jobs, args.shard), load, settings, progress)
-    done = progress.read()
+    label(shares.take(jobs, args.shard), load, settings, progress)
+    done, failed = progress.read(jobs)
     missing = [job for job in jobs if job.name not in done and job.name not in failed]
     if not missing:
       found = [x for job in jobs if job.name in done for x in _labels(job, done[job.name], glosses)]
@@ -51,12 +50,18 @@ def main(argv=None):
 
 
 def training_clips(jobs):
-  """The clips of the split "train", or all where none has a split.
+  """The clips of the split "train", or all, with a warning, where none has a split.
 
   Raises:
     UserError: there are splits, but none is "train".
   """
-  train = [job for job in jobs if job.split == TRAIN] if any(job.split for job in jobs) else jobs
+  if not any(job.split for job in jobs):
+    tqdm.write(
+      "no row has a split: all videos are labelled, which is right only where none of them is for "
+      "validation or test", file=sys.stderr,
+    )  # fmt: skip
+    return jobs
+  train = [job for job in jobs if split_of(job.split) == "train"]
   if not train:
     raise UserError("the table has no rows of the split train: pseudo-labels are for training")
   return train
@@ -75,15 +80,13 @@ def label(jobs, load, settings, progress):
     jobs: [`clips.Clip`].
     load: function without arguments that gives an encoder that reads `best_class`.
     settings: dict with stride, threshold, near and apart, see `segments.select`.
-    progress: `Progress`; what it holds already stays.
-
-  Returns:
-    {name: reason} of the clips that cannot be read.
+    progress: `Progress`; what it holds already stays, but for clips that could not be read or
+      have other times now.
   """
-  done = progress.read()
-  todo, failed = [job for job in jobs if job.name not in done], {}
+  done, _ = progress.read(jobs)
+  todo = [job for job in jobs if job.name not in done]
   if not todo:
-    return failed
+    return
   rules = {key: settings[key] for key in ("threshold", "near", "apart")}
   with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="video", mininterval=1) as bar:
     for windows, result in sign_encoder.encode_videos(todo, load(), settings["stride"]):
@@ -91,13 +94,13 @@ def label(jobs, load, settings, progress):
       if result is None:
         continue
       if result.error:
-        failed[result.job.name] = str(result.error)
+        progress.add(result.job, error=str(result.error))
       else:
         starts = video.window_starts(len(result.seconds), settings["stride"])
         found = segments.select(starts, *result.outputs, **rules)
-        progress.add(result.job.name, len(starts), [_timed(x, result.seconds) for x in found])
+        timed = [_timed(x, result.seconds) for x in found]
+        progress.add(result.job, windows=len(starts), segments=timed)
       bar.update()
-  return failed
 
 
 class Progress:
@@ -108,29 +111,45 @@ class Progress:
     self._folder = pathlib.Path(f"{out}.progress")
     self._settings = settings
     self._path = self._folder / f"{(shard or '1/1').replace('/', '_of_')}.jsonl"
-    self.read()
+    self.read([])
 
-  def read(self):
-    """{name: {"windows": count, "segments": [...]}} of all shards; a line cut short is left out."""
-    done = {}
+  def read(self, jobs):
+    """What has become of clips, in all shards; a line cut short is left out.
+
+    Args:
+      jobs: [`clips.Clip`]; entries of other times of theirs do not count.
+
+    Returns:
+      {name: {"windows": count, "segments": [...]}}, and {name: reason} of those that could not be
+      read.
+
+    Raises:
+      UserError: an entry was made with other settings.
+    """
+    parts = {job.name: job.part for job in jobs}
+    entries = [x for x in self._entries() if parts.get(x["name"]) == x["part"]]
+    done = {entry["name"]: entry for entry in entries if "error" not in entry}
+    failed = {x["name"]: x["error"] for x in entries if "error" in x and x["name"] not in done}
+    return done, failed
+
+  def _entries(self):
     for path in sorted(self._folder.glob("*.jsonl")):
       for line in path.read_text(errors="replace").splitlines():
         try:
           entry = json.loads(line)
-          name, settings = entry.pop("name"), entry.pop("settings")
-        except (ValueError, KeyError, AttributeError):
+          settings, _, _ = entry["settings"], entry["name"], entry["part"]
+        except (ValueError, KeyError, TypeError):
           continue
         if settings != self._settings:
           raise UserError(
             f"{path} was made with other settings ({settings}), use another --out or delete "
             f"{self._folder}"
           )
-        done[name] = entry
-    return done
+        yield entry
 
-  def add(self, name, windows, found):
-    """Notes a clip."""
-    entry = {"name": name, "settings": self._settings, "windows": windows, "segments": found}
+  def add(self, job, **facts):
+    """Notes a clip: its `windows` and `segments`, or an `error`."""
+    entry = {"name": job.name, "part": job.part, "settings": self._settings, **facts}
     self._folder.mkdir(parents=True, exist_ok=True)
     with self._path.open("a") as file:
       # First a line's end: what a kill has cut short must not swallow this one.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sign_jax import clips, encoder_weights, errors, extract, sign_encoder
-from sign_jax.data import containers, feature_files, video
+from sign_jax.data import containers, feature_files, shares, video
 from sign_jax.errors import UserError
 from tests.videos import picture_folder, render, truncate
 
@@ -44,7 +44,7 @@ def test_every_video_gets_one_feature_per_window(folder, encoder):
     content = read(folder, name)
     assert content.feature.shape[0] == len(video.window_starts(num_frames, 8))
     assert content.feature.dtype == np.float32
-    assert content[1:] == (num_frames, 25.0, 8, WEIGHTS)
+    assert content[1:5] == (num_frames, 25.0, 8, WEIGHTS)
   assert not list((folder / "out").rglob("*.partial"))
 
 
@@ -228,15 +228,30 @@ def test_folders_of_pictures_are_videos(folder, encoder, name):
 
 def test_shards_divide_the_work(folder, encoder):
   jobs = clips.find(folder / "videos")
-  parts = [clips.shard(jobs, f"{i}/2") for i in (1, 2)]
+  parts = [shares.take(jobs, f"{i}/2") for i in (1, 2)]
   assert [[job.name for job in part] for part in parts] == [["a.mp4", "sub/c.mkv"], ["b.mp4"]]
   for part in parts:
     extract.extract(part, folder / "out", lambda: encoder, WEIGHTS, 8)
   assert len(run(folder, encoder).skipped) == 3
-  assert clips.shard(jobs, "") == jobs
+  assert shares.take(jobs, "") == jobs
   for text in ("0/2", "3/2", "1", "1/0", "a/b", "1/2/3"):
     with pytest.raises(UserError, match="is no part"):
-      clips.shard(jobs, text)
+      shares.take(jobs, text)
+
+
+def test_a_clip_that_has_other_times_now_is_made_anew(folder, encoder):
+  jobs = clips.find(folder / "videos")
+  extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
+  jobs[1] = jobs[1]._replace(end=0.9)
+  summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
+  assert (summary.done, summary.skipped) == (["b.mp4"], ["a.mp4", "sub/c.mkv"])
+  assert read(folder, "b").num_frames == 23 and read(folder, "b").part == "b.mp4 0.0 0.9"
+  # A file that does not say is one of an older version, and stays.
+  feature_files.write(folder / "out/b.npz", read(folder, "b")._replace(part=""))
+  jobs[1] = jobs[1]._replace(end=0.5)
+  old = read(folder, "b")._replace(num_frames=9)
+  np.savez(folder / "out/b.npz", **old._replace(feature=old.feature[:1])._asdict())
+  assert not extract.extract(jobs, folder / "out", None, WEIGHTS, 8).done
 
 
 def test_windows_of_several_videos_share_a_batch(folder, encoder):

@@ -4,10 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from data_builders import list_clips
 from sign_jax import clips, pseudo_labels, sign_encoder
-from sign_jax.data import label_table, video
+from sign_jax.data import label_table, shares, video
 from sign_jax.errors import UserError
 from sign_jax.ops import segments
+from tests.data_builders import trees
 from tests.videos import picture_folder, render, truncate
 
 SETTINGS = {"weights": "w", "stride": 1, "threshold": 0.6, "near": 3, "apart": 24}
@@ -106,8 +108,8 @@ def label(folder, shard="", encoder=ENCODER, **settings):
   jobs = pseudo_labels.training_clips(clips.find(folder / "videos", folder / "clips.csv"))
   settings = {**SETTINGS, **settings}
   progress = pseudo_labels.Progress(folder / "labels.csv", settings, shard)
-  failed = pseudo_labels.label(clips.shard(jobs, shard), lambda: encoder, settings, progress)
-  return progress.read(), failed
+  pseudo_labels.label(shares.take(jobs, shard), lambda: encoder, settings, progress)
+  return progress.read(jobs)
 
 
 def test_videos_become_timed_segments(folder):
@@ -145,6 +147,25 @@ def test_resumes_after_a_kill_and_a_line_cut_short(folder):
   done, _ = label(folder)
   assert list(done) == ["one", "two", "none"]
   assert label(folder, encoder=None)[0] == done  # nothing is left to do
+
+
+def test_a_clip_that_has_other_times_now_is_labelled_anew(folder):
+  before, _ = label(folder)
+  (folder / "clips.csv").write_text("video,start,end,split\none,,1.2,train\ntwo,,,train\n")
+  done, _ = label(folder)
+  assert done["one"]["windows"] == 15 and done["two"] == before["two"]
+
+
+def test_what_could_not_be_read_is_tried_again(folder):
+  render(folder / "videos/a.mp4", 30)
+  (folder / "clips.csv").write_text("video\ntwo\na.mp4\n")
+  content = (folder / "videos/a.mp4").read_bytes()
+  truncate(folder / "videos/a.mp4", 0.5)
+  done, failed = label(folder)
+  assert list(done) == ["two"] and list(failed) == ["a.mp4"]
+  (folder / "videos/a.mp4").write_bytes(content)
+  done, failed = label(folder)
+  assert sorted(done) == ["a.mp4", "two"] and not failed
 
 
 def test_other_settings_are_refused(folder):
@@ -204,6 +225,28 @@ def test_a_broken_video_is_named_and_the_others_are_labelled(folder, monkeypatch
   out = capsys.readouterr().out
   assert "a.mp4: " in out and "gone.mp4 does not exist" in out
   assert [row["video"] for row in rows(folder)] == ["one", "one"]
+
+
+def test_broken_videos_in_two_shards_do_not_keep_the_table_back(folder, monkeypatch, capsys):
+  (folder / "clips.csv").write_text("video\ngone.mp4\nlost.mp4\none\n")
+  for shard in ("1/2", "2/2"):
+    with pytest.raises(SystemExit):
+      command(folder, monkeypatch, "--shard", shard)
+  captured = capsys.readouterr()
+  assert "gone.mp4 does not exist" in captured.out and "lost.mp4 does not exist" in captured.out
+  assert [row["video"] for row in rows(folder)] == ["one", "one"]
+  assert "no row has a split" in captured.err
+
+
+def test_the_list_of_a_corpus_says_which_clips_are_for_training(tmp_path):
+  names = trees.csl_daily(tmp_path, with_videos=True)
+  list_clips.main(
+    ["csl_daily", "--manual_dir", f"{tmp_path}", "--out", f"{tmp_path}/clips.csv"]
+  )
+  jobs = clips.find(tmp_path, tmp_path / "clips.csv")
+  train = pseudo_labels.training_clips(jobs)
+  assert [job.name for job in train] == [f"train/{name}" for name in names["train"]]
+  assert len(jobs) == sum(map(len, names.values()))
 
 
 def test_without_training_videos_there_is_nothing_to_label(folder, monkeypatch, capsys):

@@ -10,6 +10,7 @@ from data_builders.signing_sim import corpus, phonology, videos
 from data_builders.video_folder import captions
 from launch import sign_encoder_study as study
 from sign_jax.data import label_table, video
+from sign_jax.errors import UserError
 
 SETTINGS = corpus.Settings(sentences=(2, 1, 1), signers=4, seed=3)
 
@@ -39,6 +40,13 @@ def test_all_videos_are_there_with_all_their_frames(written):
       assert video.probe(path).fps == corpus.FPS
       drawn = videos.frames(points[:3], videos.LOOKS["target"], 48)
       assert np.abs(np.stack(frames[:3]).astype(int) - drawn).mean() < 6
+
+
+def test_videos_that_were_rendered_otherwise_do_not_stay(written):
+  root, counts = written
+  assert videos.write(root, SETTINGS, videos.LOOKS["target"], 48) == counts
+  with pytest.raises(UserError, match="rendered otherwise, choose another --out"):
+    videos.write(root, SETTINGS, videos.LOOKS["source"], 48)
 
 
 def test_the_captions_are_what_video_folder_builds(written):

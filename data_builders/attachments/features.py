@@ -31,7 +31,7 @@ class FeatureFolder:
     self.root = pathlib.Path(root)
 
   def find(self, clip, split):
-    """The file of a clip, or None; `split` is one of `clips.SPLITS`."""
+    """The file of a clip, or None; `split` is one of `splits.SPLITS`."""
     return locate.find(self.root, clip, split, ENDINGS)
 
   @staticmethod
@@ -46,7 +46,7 @@ class FeatureFolder:
     """
     path = pathlib.Path(path)
     if path.suffix == ".npz":
-      return Features(*feature_files.read(path))
+      return Features(*feature_files.read(path)[:5])
     content = safe_pickle.read(
       path, kind="feature file", remedy=_REMEDY, max_bytes=feature_files.MAX_BYTES
     )

@@ -2,7 +2,7 @@
 
 import errno
 
-from data_builders.clips import SPLIT_NAMES
+from sign_jax.data import splits
 
 
 def find(root, clip, split, endings):
@@ -11,13 +11,13 @@ def find(root, clip, split, endings):
   Args:
     root: pathlib.Path of a folder with a folder for each split, or with all clips in one.
     clip: `Clip`.
-    split: one of `clips.SPLITS`.
+    split: one of `splits.SPLITS`.
     endings: what follows a clip's name, e.g. ".pkl"; "" is a folder of the clip's name.
 
   Returns:
     pathlib.Path, or None.
   """
-  for folder in (*(root / name for name in SPLIT_NAMES[split]), root):
+  for folder in (*(root / name for name in splits.NAMES[split]), root):
     for name in clip.names:
       for ending in endings:
         # Not with_suffix: names such as "clip-1.5" have dots in them.

@@ -34,7 +34,7 @@ class PoseFolder:
     self.root = pathlib.Path(root)
 
   def find(self, clip, split):
-    """The file or folder of a clip, or None; `split` is one of `clips.SPLITS`."""
+    """The file or folder of a clip, or None; `split` is one of `splits.SPLITS`."""
     return locate.find(self.root, clip, split, tuple(_READERS))
 
   @staticmethod

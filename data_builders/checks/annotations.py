@@ -5,8 +5,8 @@ import pathlib
 
 from data_builders import cico, corpora
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.clips import SPLITS
 from data_builders.findings import Findings
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 
 

@@ -3,7 +3,7 @@
 import collections
 
 from data_builders.checks.report import NOTE, WARNING, Item, counted
-from data_builders.clips import SPLITS
+from sign_jax.data.splits import SPLITS
 from sign_jax.data.tokenizer import clean
 
 RECALL_AT = (1, 5, 10)

@@ -7,6 +7,7 @@ from data_builders import cico, clips, plain_table
 from data_builders.clips import Clip
 from data_builders.findings import Collector, Findings
 from sign_jax.data import safe_pickle
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 
 PROTOCOLS = ("cico", "official")
@@ -52,7 +53,7 @@ def _read_official(root, findings):
   listed = set()
   for line, row in plain_table.read(path, "|", ("name", "split")):
     where = f"{path}, line {line}"
-    split = clips.split_of(row["split"]) if row else None
+    split = split_names.split_of(row["split"]) if row else None
     name = _in_place(row["name"], info, findings) if row else f"line {line}"
     with collector.entry(split or "unknown", name):
       if split is None:
@@ -142,7 +143,7 @@ def _lengths(root):
 def _read_cico(root, findings):
   collector, frames = Collector(findings), _frames(root)
   info = _info(root, findings) if (root / INFO).is_file() else {}
-  for split in clips.SPLITS:
+  for split in split_names.SPLITS:
     for key, where, video in cico.entries(cico.find(root / CICO, split)):
       with collector.entry(split, cico.name(video, key)):
         collector.add(split, _cico(key, where, video, info, frames), where)

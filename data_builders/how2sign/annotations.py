@@ -8,6 +8,7 @@ from data_builders import cico, clips
 from data_builders.clips import Clip
 from data_builders.findings import Collector, Findings
 from data_builders.how2sign import realigned
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 
 PROTOCOLS = ("cico", "seds", "csv")
@@ -50,7 +51,7 @@ def read(manual_dir, protocol=None, findings=None):
 
 def _read_tables(root, findings, find_video):
   collector = Collector(findings)
-  for split in clips.SPLITS:
+  for split in split_names.SPLITS:
     path, rows = realigned.read(root, split)
     for line, row in rows:
       where = f"{path}, line {line}"
@@ -65,7 +66,7 @@ def _read_tables(root, findings, find_video):
 def _read_pickles(root, protocol, findings, find_video):
   collector = Collector(findings)
   is_seds = protocol == "seds"
-  for split in clips.SPLITS:
+  for split in split_names.SPLITS:
     rows = realigned.by_name(root, split)
     unknown = 0
     for key, where, video in cico.entries(cico.find(root / protocol, split)):

@@ -2,9 +2,10 @@
 
 import pathlib
 
-from data_builders import cico, clips, plain_table
+from data_builders import cico, plain_table
 from data_builders.clips import Clip
 from data_builders.findings import Collector, Findings
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 
 PROTOCOLS = ("cico", "official")
@@ -41,7 +42,7 @@ def read(manual_dir, protocol=None, findings=None):
 
 def _read_official(root, findings):
   collector = Collector(findings)
-  for split in clips.SPLITS:
+  for split in split_names.SPLITS:
     path = root / MANUAL.format(_name(split))
     for line, row in plain_table.read(path, "|", _COLUMNS):
       where = f"{path}, line {line}"
@@ -66,7 +67,7 @@ def _official(row, split):
 
 def _read_cico(root, findings):
   collector, train = Collector(findings), set()
-  for split in clips.SPLITS:
+  for split in split_names.SPLITS:
     official = _official_rows(root, split)
     entries = cico.entries(cico.find(root / CICO, split))
     names = {key for key, _, _ in entries}
@@ -112,7 +113,7 @@ def _cico(name, where, video, split, official):
 
 
 def _name(split):
-  return clips.SPLIT_NAMES[split][0]
+  return split_names.NAMES[split][0]
 
 
 def _frames(split, name):

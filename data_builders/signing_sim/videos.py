@@ -12,6 +12,7 @@ import argparse
 import concurrent.futures
 import dataclasses
 import functools
+import json
 import pathlib
 
 import av
@@ -138,9 +139,13 @@ def write(out, settings, look, size):
 
   Returns:
     (number of videos, number of signs).
+
+  Raises:
+    UserError: videos are there that were rendered otherwise.
   """
   folder = out / "videos"
   folder.mkdir(parents=True, exist_ok=True)
+  _note_settings(out, settings, look, size)
   items = [(split, x) for split, members in corpus.videos(settings).items() for x in members]
   one = functools.partial(film, settings=settings, look=look, size=size, folder=folder)
   with concurrent.futures.ProcessPoolExecutor() as pool:
@@ -156,6 +161,16 @@ def write(out, settings, look, size):
   label_table.write_rows(out / "signs.csv", columns, labels)
   (out / "classes.txt").write_text("\n".join(class_names(settings)) + "\n")
   return len(items), len(labels)
+
+
+def _note_settings(out, settings, look, size):
+  path = out / "settings.json"
+  facts = {"corpus": settings, "look": look}
+  text = json.dumps({**{k: dataclasses.asdict(v) for k, v in facts.items()}, "size": size})
+  before = path.read_text() if path.is_file() else None
+  if before != text and (before or any((out / "videos").glob("*.mp4"))):
+    raise UserError(f"{out} holds videos that were rendered otherwise, choose another --out")
+  path.write_text(text)
 
 
 def main(argv=None):

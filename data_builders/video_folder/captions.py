@@ -4,11 +4,10 @@ import zlib
 from typing import NamedTuple
 
 from sign_jax.data import csv_table
+from sign_jax.data import splits as split_names
 from sign_jax.data.tokenizer import clean
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.errors import UserError
 
-SPLITS = ("train", "validation", "test")
-ALIASES = {"val": "validation", "dev": "validation", **{split: split for split in SPLITS}}
 TEST_SHARE = VALIDATION_SHARE = 10  # percent of the sentences, of a split by hash
 
 
@@ -50,7 +49,7 @@ def read(path):
     if not cleaned:  # "&nbsp;" too has nothing to read
       raise UserError(f"{where}: {row['video']} has no sentence, write one or remove the row")
     sentence_id = f"sentence_{numbers.setdefault(cleaned, len(numbers)):05d}"
-    split = _split(row["split"], where) if "split" in row else None
+    split = split_names.parse(row["split"], where) if "split" in row else None
     clip = Clip(line, row["video"], sentence, sentence_id, row.get("signer", ""), split)
     first = lines.setdefault(clip.video_id, line)
     if first != line:
@@ -68,8 +67,8 @@ def by_split(clips):
     UserError: a split without rows.
   """
   if clips[0].split is None:
-    return dict.fromkeys(SPLITS, clips)
-  splits = {split: [clip for clip in clips if clip.split == split] for split in SPLITS}
+    return dict.fromkeys(split_names.SPLITS, clips)
+  splits = {split: [clip for clip in clips if clip.split == split] for split in split_names.SPLITS}
   if empty := _empty(splits):
     raise UserError(
       f"the column split has no rows for {empty}, and training needs all three splits: add rows, "
@@ -81,7 +80,7 @@ def by_split(clips):
 def count_leaks(splits):
   """How many sentences of validation and test are sentences of train too."""
   train = {clip.sentence_id for clip in splits["train"]}
-  others = (clip.sentence_id for split in SPLITS[1:] for clip in splits[split])
+  others = (clip.sentence_id for split in split_names.SPLITS[1:] for clip in splits[split])
   return len(train.intersection(others))
 
 
@@ -93,7 +92,7 @@ def by_hash(clips):
   Raises:
     UserError: too few sentences to fill the three splits.
   """
-  splits = {split: [] for split in SPLITS}
+  splits = {split: [] for split in split_names.SPLITS}
   for clip in clips:
     bucket = zlib.crc32(clean(clip.sentence).encode()) % 100
     is_test, is_validation = bucket < TEST_SHARE, bucket < TEST_SHARE + VALIDATION_SHARE
@@ -108,13 +107,6 @@ def by_hash(clips):
 
 def _empty(splits):
   return " and ".join(split for split, members in splits.items() if not members)
-
-
-def _split(name, where):
-  if name not in ALIASES:
-    hint = did_you_mean(name, ALIASES)
-    raise UserError(f"{where}: unknown split {name!r}{hint}, use one of {', '.join(ALIASES)}")
-  return ALIASES[name]
 
 
 def _without_extension(video):

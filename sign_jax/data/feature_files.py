@@ -23,6 +23,7 @@ class FeatureFile(NamedTuple):
   fps: float  # frames per second of the video, 0 where unknown
   stride: int  # frames from one window to the next
   weights: str  # fingerprint of the sign encoder's weights
+  part: str = ""  # which part of which video, see `clips.Clip`; "" where the file does not say
 
 
 def path_of(folder, video):
@@ -53,8 +54,9 @@ def read(path):
   if not path.is_file():
     raise UserError(f"there is no feature file {path}, make it with `python -m sign_jax.extract`")
   entries = npz.read(
-    path, FeatureFile._fields, kind="feature file", remedy=_REMEDY, max_bytes=MAX_BYTES
-  )
+    path, FeatureFile._fields[:5], optional=("part",), kind="feature file", remedy=_REMEDY,
+    max_bytes=MAX_BYTES,
+  )  # fmt: skip
   try:
     content = FeatureFile(
       feature=entries["feature"],
@@ -62,6 +64,7 @@ def read(path):
       fps=float(entries["fps"]),
       stride=int(entries["stride"]),
       weights=str(entries["weights"]),
+      part=str(entries.get("part", "")),
     )
   except (TypeError, ValueError, OverflowError) as error:
     raise UserError(f"{path} is no complete feature file ({error}), {_REMEDY}") from error

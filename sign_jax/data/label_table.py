@@ -6,13 +6,13 @@ import zlib
 from typing import NamedTuple
 
 from sign_jax.data import csv_table
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.data import splits as split_names
+from sign_jax.errors import UserError
 from sign_jax.files import replacing
 
-SPLITS = ("train", "validation", "test")
-_ALIASES = {"val": "validation", "dev": "validation", **{split: split for split in SPLITS}}
 COLUMNS = ("video", "start", "end", "label", "score", "gloss")
 VALIDATION_SHARE = 10  # percent of the videos, where the table has no column split
+MAX_SECONDS = 30.0  # of a segment, all of whose frames are held at once; a sign takes one or two
 MAX_LABEL = 2**20  # a classifier of more classes would not fit anywhere
 
 
@@ -34,13 +34,15 @@ def read(path):
     path: CSV file with the columns video, start, end, label, perhaps score, gloss and split.
 
   Returns:
-    {split: [`Label`]} for all of `SPLITS`, in the order of the table. Without a column `split`,
-    about a tenth of the videos, by a hash of their names, are for validation and none for test.
+    {split: [`Label`]} for all of `splits.SPLITS`, in the order of the table. Without a column
+    `split`, about a tenth of the videos, by a hash of their names, are for validation and none for
+    test.
 
   Raises:
-    UserError: names the line: no such file, missing columns, no rows, wrong numbers.
+    UserError: names the line: no such file, missing columns, no rows, wrong numbers, or a
+      segment of more than `MAX_SECONDS`.
   """
-  splits = {split: [] for split in SPLITS}
+  splits = {split: [] for split in split_names.SPLITS}
   for line, row in csv_table.read(path, COLUMNS[:4]):
     where = f"{path}, line {line}"
     csv_table.check_inside(row["video"], where)
@@ -70,10 +72,7 @@ def _split(row, where):
   if "split" not in row:
     bucket = zlib.crc32(row["video"].encode()) % 100
     return "validation" if bucket < VALIDATION_SHARE else "train"
-  if row["split"] not in _ALIASES:
-    hint = did_you_mean(row["split"], _ALIASES)
-    raise UserError(f"{where}: unknown split {row['split']!r}{hint}, use {', '.join(_ALIASES)}")
-  return _ALIASES[row["split"]]
+  return split_names.parse(row["split"], where)
 
 
 def _label(row, where):
@@ -84,6 +83,11 @@ def _label(row, where):
     raise UserError(f"{where}: start, end and label must be numbers, correct them") from error
   if not 0 <= start < end < float("inf"):  # NaN compares false
     raise UserError(f"{where}: the segment lasts from {start} to {end} seconds, correct the times")
+  if end - start > MAX_SECONDS:
+    raise UserError(
+      f"{where}: the segment lasts {end - start:.1f} seconds, and a sign no more than "
+      f"{MAX_SECONDS:.0f}, correct the times"
+    )
   if not 0 <= label < MAX_LABEL:
     raise UserError(f"{where}: the label {label} is no class, classes count from 0")
   return Label(row["video"], start, end, label, score, row.get("gloss", ""))

@@ -15,12 +15,15 @@ _HEADERS = {
 }
 
 
-def read(path, names=None, *, kind=".npz file", remedy="get it anew", max_bytes=MAX_BYTES):
+def read(
+  path, names=None, *, optional=(), kind=".npz file", remedy="get it anew", max_bytes=MAX_BYTES
+):
   """Reads arrays; runs no code from the file, whatever it holds.
 
   Args:
     path: pathlib.Path.
     names: the arrays to read, None for all. The others are not looked at.
+    optional: further arrays to read where they are there.
     kind, remedy: what the file should be, and what to do when it is not, for the error.
     max_bytes: more than this, all arrays together, is refused before memory is taken.
 
@@ -34,18 +37,19 @@ def read(path, names=None, *, kind=".npz file", remedy="get it anew", max_bytes=
   with path.open("rb") as file:
     try:
       with zipfile.ZipFile(file) as archive:
-        return _read(archive, names, max_bytes)
+        return _read(archive, names, optional, max_bytes)
     # Zip, decompressors, tokenizer and memory raise almost anything over hostile bytes.
     except Exception as error:
       raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
 
 
-def _read(archive, names, max_bytes):
+def _read(archive, names, optional, max_bytes):
   entries = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
   names = list(entries if names is None else names)
   missing = [name for name in names if name not in entries]
   if missing:
     raise ValueError(f"it has no {' and no '.join(missing)}")
+  names += [name for name in optional if name in entries and name not in names]
   for name in names:
     max_bytes -= entries[name].file_size
     if max_bytes < 0:

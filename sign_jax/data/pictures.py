@@ -20,9 +20,16 @@ def paths(folder):
 
   Returns:
     [pathlib.Path], perhaps empty.
+
+  Raises:
+    VideoError: the folder cannot be read.
   """
+  try:
+    entries = list(pathlib.Path(folder).iterdir())
+  except OSError as error:
+    raise VideoError(f"{folder} cannot be read: {error.strerror}") from error
   found = (
-    path for path in pathlib.Path(folder).iterdir()
+    path for path in entries
     if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
   )  # fmt: skip
   return sorted(found, key=lambda path: (_natural(path.name), path.name))

@@ -95,7 +95,7 @@ def train_batches(
     .repeat()
     .map_with_index(assemble)
   )
-  return _iterate(steps[start_step:], num_workers)
+  return iterate(steps[start_step:], num_workers)
 
 
 def eval_batches(
@@ -123,7 +123,7 @@ def eval_batches(
 
   def batches(rows_of, count):
     steps = grain.MapDataset.range(-(-count // batch_size))
-    return _iterate(steps.map(EvalBatch(rows_of, count, batch_size, rows)), num_workers)
+    return iterate(steps.map(EvalBatch(rows_of, count, batch_size, rows)), num_workers)
 
   return (
     batches(VideoRows(split, video_length, combine, alpha), split.num_videos),
@@ -159,7 +159,8 @@ def _fake_text(rng, batch_size, length):
   return ids.astype(np.int32)
 
 
-def _iterate(steps, num_workers):
+def iterate(steps, num_workers):
+  """Iterator over a `grain.MapDataset`, read ahead by threads, and by processes where asked."""
   batches = steps.to_iter_dataset(_READ_IN_WORKER if num_workers else _READ)
   if num_workers:
     _parse_no_flags()

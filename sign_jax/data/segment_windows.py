@@ -103,7 +103,7 @@ def train_batches(
     .repeat()
     .map_with_index(_TrainBatch(segments, rows, seed, augment))
   )
-  return pipeline._iterate(steps[start_step:], num_workers)
+  return pipeline.iterate(steps[start_step:], num_workers)
 
 
 def eval_batches(segments, *, batch_size, shard_index=0, shard_count=1):
@@ -119,7 +119,7 @@ def eval_batches(segments, *, batch_size, shard_index=0, shard_count=1):
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
   steps = grain.MapDataset.range(-(-len(segments) // batch_size))
-  return pipeline._iterate(steps.map(_EvalBatch(segments, batch_size, rows)), 0)
+  return pipeline.iterate(steps.map(_EvalBatch(segments, batch_size, rows)), 0)
 
 
 def augmented(window, crop, augment, rng):

@@ -1,10 +1,12 @@
 """Poses of clips from OpenPose: a folder of JSON files, one for each frame."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
+from data_builders import corpus_builder
 from data_builders.attachments import openpose, poses
 from data_builders.attachments.poses import PoseFolder
 from tests.data_builders.attached import refused
@@ -136,3 +138,14 @@ def test_a_huge_frame_is_refused(tmp_path, monkeypatch):
 def test_too_many_frames_are_refused(tmp_path, monkeypatch):
   monkeypatch.setattr(poses, "MAX_FRAMES", 2)
   refused(openpose_folder(tmp_path, {i: [person()] for i in range(3)}), "more than 2")
+
+
+def test_a_frame_that_is_changed_in_place_is_seen(tmp_path):
+  folder = openpose_folder(tmp_path, {0: [person()], 1: []})
+  before = corpus_builder.file_facts(folder, deep=True)
+  frame = next(folder.glob("*_keypoints.json"))
+  content, time = frame.read_bytes(), frame.stat().st_mtime_ns
+  frame.write_bytes(content[::-1])
+  os.utime(frame, ns=(time, time + 10**9))
+  assert corpus_builder.file_facts(folder, deep=True) != before
+  assert len(corpus_builder.file_facts(folder, deep=False)) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from data_builders import build, parts
 from data_builders.signing_sim import corpus
-from sign_jax.data import feature_files, records
+from sign_jax.data import feature_files, records, shares
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.errors import UserError
 from tests import videos
@@ -210,6 +210,24 @@ def test_a_folder_of_videos_is_built_in_parts_too(tmp_path):
   assert_same(builder.data_dir, one.data_dir)
 
 
+def test_a_join_notes_the_files_that_the_parts_were_made_from(tmp_path, monkeypatch):
+  trees.how2sign(tmp_path)
+  what = ("how2sign", None, tmp_path / "data", tmp_path)
+  joined, join = [], parts.join
+
+  def change(*args):
+    """A file changes after all parts were found to be up to date."""
+    path = next((tmp_path / "features/agnostic/train").iterdir())
+    path.write_bytes(path.read_bytes())
+    joined.append(path)
+    return join(*args)
+
+  monkeypatch.setattr(parts, "join", change)
+  build.prepare_part((1, 2), *what)
+  builder, _ = build.prepare_part((2, 2), *what)
+  assert joined and not build.is_complete(builder)
+
+
 def test_the_simulator_is_built_in_parts_too(tmp_path):
   one, _ = build.prepare("signing_sim/tiny", None, tmp_path / "one")
   for k in (1, 2):
@@ -221,4 +239,4 @@ def test_the_simulator_is_built_in_parts_too(tmp_path):
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "-1/3", "1/3/3", "", "1/9999999"])
 def test_what_is_no_part(text):
   with pytest.raises(UserError, match="is no part, write 1/3"):
-    parts.parse(text)
+    shares.parse(text)

@@ -382,3 +382,10 @@ def test_an_unknown_optimiser_is_named():
   config.optim.name = "sdg"
   with pytest.raises(UserError, match="optim.name='sdg' is not one of .* .did you mean 'sgd'"):
     optim.from_config(config.optim, 10)
+
+
+def test_segments_of_no_sign_are_refused(tmp_path):
+  path = tmp_path / "labels.csv"
+  path.write_text("video,start,end,label\na.mp4,0,31,1\n")
+  with pytest.raises(UserError, match="line 2: the segment lasts 31.0 seconds, and a sign no more"):
+    label_table.read(path)
