@@ -32,7 +32,7 @@ def read(path):
   if not path.is_file():
     raise UserError(f"there is no weights file {path}, pass the path of one")
   reader = _reader(path)
-  return _strip_module(_arrays(_unwrap(reader(path)), path))
+  return _strip_module(_arrays(_unwrap(reader(path)), path), path)
 
 
 def _reader(path):
@@ -122,5 +122,10 @@ def _array(value):
     return None
 
 
-def _strip_module(state):
-  return {name.removeprefix("module."): value for name, value in state.items()}
+def _strip_module(state, path):
+  stripped = {name.removeprefix("module."): value for name, value in state.items()}
+  if len(stripped) < len(state):
+    raise UserError(
+      f"{path} holds entries both with and without the beginning module., pass a file of one model"
+    )
+  return stripped

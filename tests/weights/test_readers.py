@@ -191,3 +191,10 @@ def test_names_of_modules_within_a_state_dict_do_no_harm(tmp_path):
     state = readers.read(tmp_path / "a.pt")
     assert list(state) == list(model.state_dict())
     np.testing.assert_array_equal(state["running_var"], [1, 1])
+
+
+def test_entries_that_a_wrapper_would_hide_are_refused(tmp_path):
+  path = tmp_path / "twice.npz"
+  np.savez(path, **{"a": np.zeros(2), "module.a": np.ones(2)})
+  with pytest.raises(UserError, match="both with and without the beginning module"):
+    readers.read(path)
