@@ -6,7 +6,9 @@ goes on), and writes TABLE.txt, TABLE.md and, for a figure, TABLE.png. Arguments
 """
 
 import argparse
+import ast
 import collections
+import importlib
 import json
 import pathlib
 import statistics
@@ -20,6 +22,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from launch.tables import SECONDS, TABLES  # noqa: E402
+from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
@@ -32,8 +35,47 @@ def folder_name(row):
   return ",".join([row.system, *overrides])
 
 
-def run(row, dataset, seed, workdir, extra):
-  """Trains one row with one seed unless its results are there; the output goes to log.txt.
+def arguments(row, dataset, seed, extra):
+  """The flags that configure one row with one seed."""
+  overrides = [f"--config.{key}={value}" for key, value in {**row.overrides, "seed": seed}.items()]
+  return [f"--config=configs/{row.system}.py:{dataset}", *overrides, *extra]
+
+
+def check_settings(workdir, row, dataset, seed, extra):
+  """Compares the settings of a run that is there with those that `arguments` gives.
+
+  Raises:
+    UserError: the run had others, or `extra` has what no configuration takes.
+  """
+  if not (workdir / "config.json").exists():
+    return
+  config = importlib.import_module(f"configs.{row.system}").get_config(dataset)
+  config.update_from_flattened_dict({**row.overrides, "seed": seed})
+  for argument in extra:
+    key, _, text = argument.removeprefix("--config.").partition("=")
+    try:
+      config.update_from_flattened_dict({key: _value(text)})
+    except (AttributeError, KeyError, TypeError) as error:
+      raise UserError(f"{argument} does not fit configs/{row.system}.py") from error
+  try:
+    program.check_config(config, workdir)
+  except UserError as error:
+    raise UserError(
+        f"{workdir} holds a run with other settings: give the same --config flags or another "
+        "--workdirs"
+    ) from error
+
+
+def _value(text):
+  """What a flag's text stands for: true, false, a number, or the text itself."""
+  try:
+    return ast.literal_eval(text.title() if text in ("true", "false") else text)
+  except (ValueError, SyntaxError):
+    return text
+
+
+def run(workdir, given):
+  """Trains with these flags unless there are results; the output goes to log.txt.
 
   Raises:
     UserError: with the run's own last line when it fails.
@@ -41,11 +83,7 @@ def run(row, dataset, seed, workdir, extra):
   if (workdir / "results.json").exists():
     return
   workdir.mkdir(parents=True, exist_ok=True)
-  overrides = [f"--config.{key}={value}" for key, value in {**row.overrides, "seed": seed}.items()]
-  command = [
-      sys.executable, "-m", "sign_jax.main", "--config", f"configs/{row.system}.py:{dataset}",
-      "--workdir", str(workdir), *overrides, *extra,
-  ]
+  command = [sys.executable, "-m", "sign_jax.main", "--workdir", str(workdir), *given]
   log = workdir / "log.txt"
   with log.open("a") as file:
     status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
@@ -82,8 +120,9 @@ def measure(table, dataset, seeds, root, extra, train=True):
   jobs = [(r, seed, root / folder_name(r) / f"seed{seed}") for r in table.rows for seed in seeds]
   found = collections.defaultdict(lambda: collections.defaultdict(list))
   for row, seed, workdir in tqdm(jobs, unit="run"):
+    check_settings(workdir, row, dataset, seed, extra)
     if train:
-      run(row, dataset, seed, workdir, extra)
+      run(workdir, arguments(row, dataset, seed, extra))
     for column, number in collect(workdir, table.columns).items():
       found[row.label][column].append(number)
   return found
@@ -160,8 +199,17 @@ def main(argv=None):
     _report(args, extra)
 
 
+def check_extra(table, extra):
+  """Raises UserError where an argument for all rows changes what makes a row."""
+  keys = {argument.removeprefix("--config.").partition("=")[0] for argument in extra}
+  for row in table.rows:
+    if own := sorted(keys & row.overrides.keys()):
+      raise UserError(f"the row {row.label!r} sets {own[0]} itself: leave --config.{own[0]} out")
+
+
 def _report(args, extra):
   table = TABLES[args.table]
+  check_extra(table, extra)
   root = pathlib.Path(args.workdirs) / args.dataset
   found = measure(table, args.dataset, args.seeds, root, extra, train=not args.collect)
   header, rows = cells(table, found)

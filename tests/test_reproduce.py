@@ -67,6 +67,7 @@ def test_a_figure_is_drawn(tmp_path):
         (["upret/table4", "--confg.seed=1"], "is not an argument"),
         (["upret/table4", "--collect"], "no results.json"),
         (["upret/table4", "--config.seed=5"], "are --seeds"),
+        (["upret/table4", "--config.model.ot.weight=0.5"], "the row 'DM RS' sets model.ot.weight"),
     ],
 )
 def test_mistakes_are_one_sentence(tmp_path, capsys, arguments, words):
@@ -74,6 +75,22 @@ def test_mistakes_are_one_sentence(tmp_path, capsys, arguments, words):
     reproduce.main([*arguments, "--workdirs", str(tmp_path)])
   assert stop.value.code == 1
   assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_run_with_other_settings_is_not_collected(tmp_path, capsys):
+  table = TABLES["upret/figure3b"]
+  fake_runs(table, tmp_path, seeds=(0,))
+  for row in table.rows:
+    workdir = tmp_path / "signing_sim" / reproduce.folder_name(row) / "seed0"
+    config = retrieval_config(row.system, "signing_sim")
+    config.update_from_flattened_dict({**row.overrides, "steps": 7, "log_every": 3})
+    (workdir / "config.json").write_text(config.to_json())
+    (workdir / "checkpoints" / "last" / "7").mkdir(parents=True)
+  common = ["upret/figure3b", "--workdirs", str(tmp_path), "--seeds", "0", "--collect"]
+  reproduce.main([*common, "--config.steps=7"])  # how often to log makes no difference
+  with pytest.raises(SystemExit):
+    reproduce.main(common)
+  assert "holds a run with other settings" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_a_run_that_fails_is_named(tmp_path, capsys):
