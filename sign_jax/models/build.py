@@ -5,7 +5,9 @@ import jax.numpy as jnp
 
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.models.cico import CiCo
+from sign_jax.models.seds import SEDS, STREAMS
 from sign_jax.models.upret import UPRet
+from sign_jax.ops.sampling import SAMPLINGS
 from sign_jax.ops.transport import SMALLEST_EPSILON
 
 # What a switch is where the configuration leaves it None. "released" equals the PyTorch code that
@@ -32,6 +34,17 @@ VARIANTS = {
         "loss": "joint",
     },
 }
+# The same for SEDS, whose paper pools tokens as CiCo's code does.
+SEDS_VARIANTS = {
+    "released": {
+        "token_pooling": "softmax", "mask_padding": False,
+        "roles": "released", "sampling": "released", "merge": "released", "alpha": 1.0,
+    },
+    "paper": {
+        "token_pooling": "softmax", "mask_padding": False,
+        "roles": "paper", "sampling": "exact", "merge": "paper", "alpha": 0.8,
+    },
+}
 CHOICES = {
     "token_pooling": ("softmax", "max"),
     "split": ("after", "before"),
@@ -40,8 +53,14 @@ CHOICES = {
     "ot_solver": ("ott", "scaling", "closed_form", "released"),
     "loss": ("four_terms", "joint"),
     "structure": ("mlp+attention", "mlp", "attention"),
+    "streams": tuple(STREAMS),
+    "kind": ("cgaf", "cross_attention", "add_mlp", "concat_mlp", "concat_transformer"),
+    "roles": ("released", "paper"),
+    "sampling": SAMPLINGS,
+    "merge": ("released", "paper"),
     "dtype": ("auto", "float32", "bfloat16"),
-    "name": ("cico", "upret"),
+    "attention": ("xla", "cudnn"),
+    "name": ("cico", "upret", "seds"),
     "variant": tuple(VARIANTS),
 }
 
@@ -62,11 +81,6 @@ def compute_dtype(name):
   return jnp.dtype(name)
 
 
-def _tile_elements():
-  """Similarities in one tile: about the size of a CPU's cache, or 512 MiB on an accelerator."""
-  return 2**19 if jax.default_backend() == "cpu" else 2**27
-
-
 def _plan_elements():
   """Elements of one tile of plans between tokens: a CPU's cache, or 64 MiB on an accelerator."""
   return 2**17 if jax.default_backend() == "cpu" else 2**24
@@ -78,11 +92,15 @@ def resolve(model):
   Raises:
     UserError: on a value that a switch does not have.
   """
-  switches = dict(VARIANTS[_choose("variant", model.variant)])
-  given = {
-      "token_pooling": model.token_pooling, "mask_padding": model.mask_padding, "loss": model.loss
-  }
-  if _choose("name", model.name) == "upret":
+  name, variant = _choose("name", model.name), _choose("variant", model.variant)
+  switches = dict((SEDS_VARIANTS if name == "seds" else VARIANTS)[variant])
+  given = {"token_pooling": model.token_pooling, "mask_padding": model.mask_padding}
+  if name == "seds":
+    given |= {switch: model.fusion[switch] for switch in ("roles", "sampling", "merge")}
+    given["alpha"] = model.alpha
+  else:
+    given["loss"] = model.loss
+  if name == "upret":
     given |= {
         "split": model.distribution.split,
         "score_scale": model.distribution.score_scale,
@@ -99,7 +117,7 @@ def build(model, video_length):
   """The Flax module of a `model` section.
 
   Args:
-    model: ml_collections.ConfigDict, see configs/upret.py.
+    model: ml_collections.ConfigDict, see configs/common.py.
     video_length: clips that the video tower has positions for.
 
   Raises:
@@ -107,17 +125,41 @@ def build(model, video_length):
   """
   switches = resolve(model)
   common = {
-      "video": {**model.video, "length": video_length},
-      "text": dict(model.text),
+      "video": {**model.video, **_blocks(model), "length": video_length},
+      "text": {**model.text, **_blocks(model)},
       "embed_dim": model.embed_dim,
       "token_pooling": switches["token_pooling"],
       "mask_padding": switches["mask_padding"],
       "temperature": model.temperature,
-      "max_elements": model.max_elements or _tile_elements(),
+      "max_elements": model.max_elements,
       "dtype": compute_dtype(model.dtype),
   }
-  if model.name == "cico":
-    return CiCo(**common)
+  builders = {"cico": _cico, "upret": _upret, "seds": _seds}
+  return builders[model.name](model, switches, common)
+
+
+def _blocks(model):
+  """How the towers' blocks are computed, which changes no result.
+
+  Raises:
+    UserError: where cuDNN cannot.
+  """
+  attention = _choose("attention", model.get("attention", "xla"))
+  dtype, backend = compute_dtype(model.dtype), jax.default_backend()
+  if attention == "cudnn" and (dtype != jnp.bfloat16 or backend != "gpu"):
+    raise UserError(
+        f"model.attention=cudnn needs bfloat16 on an NVIDIA GPU, and this is {dtype.name} on "
+        f"{backend}: use --config.model.attention=xla"
+    )
+  return {"attention": attention, "remat": bool(model.get("remat", False))}
+
+
+def _cico(model, switches, common):
+  del model, switches
+  return CiCo(**common)
+
+
+def _upret(model, switches, common):
   distribution = {
       **model.distribution,
       **{name: switches[name] for name in ("split", "score_scale", "first_is_mean")},
@@ -130,6 +172,16 @@ def build(model, video_length):
   _choose("ot_solver", ot["solver"])
   _check_solver(ot, distribution)
   return UPRet(**common, distribution=distribution, ot=ot)
+
+
+def _seds(model, switches, common):
+  _choose("kind", model.fusion.kind)
+  fusion = {**model.fusion, **{name: switches[name] for name in ("roles", "sampling", "merge")}}
+  pose = {**model.pose, "max_windows": model.pose.max_windows or None}
+  return SEDS(
+      **common, pose=pose, fusion=fusion, streams=_choose("streams", model.streams),
+      alpha=switches["alpha"], beta=model.beta,
+  )
 
 
 def _check_solver(ot, distribution):

@@ -1,116 +1,188 @@
-import functools
+import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sign_jax.ops.late_interaction import late_interaction, mean_weights, normalize, tile_size
+from sign_jax.ops.late_interaction import late_interaction, mean_weights, normalize
+from sign_jax.ops.late_interaction_tiles import tile_shape
+from tests import program
 
 A, B, N_V, N_T, D = 6, 8, 5, 7, 16
+TEMPERATURE = 0.07
+CASES = [  # pooling, masked, text_aug
+    ("softmax", False, True), ("softmax", True, True), ("softmax", True, False),
+    ("max", False, True), ("max", True, False), ("diagonal", False, False),
+    ("diagonal", True, False),
+]  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def inputs():
+  """Tokens, not normalised, and masks with at least one valid token a row.
+
+  The last two tokens of a sequence are the same, so that they tie for the maximum. `other` has as
+  many tokens as `video`.
+  """
   rng = np.random.default_rng(0)
-  tokens = lambda *shape: normalize(jnp.asarray(rng.standard_normal(shape), jnp.float32))
-  video_mask = jnp.arange(N_V)[None] < rng.integers(1, N_V + 1, (A, 1))
-  text_mask = jnp.arange(N_T)[None] < rng.integers(1, N_T + 1, (B, 1))
+
+  def tokens(*shape):
+    x = rng.standard_normal(shape, np.float32)
+    x[:, -1] = x[:, -2]
+    return jnp.asarray(x)
+
+  mask = lambda size, count: jnp.arange(count)[None] < rng.integers(1, count + 1, (size, 1))
   return {
       "video": tokens(A, N_V, D), "text": tokens(B, N_T, D), "text_aug": tokens(B, N_T, D),
-      "video_mask": video_mask, "text_mask": text_mask,
+      "other": tokens(B, N_V, D),
+      "video_mask": mask(A, N_V), "text_mask": mask(B, N_T), "other_mask": mask(B, N_V),
   }
 
 
-def simple(x, pooling, masked, temperature=0.07):
-  """Pair by pair, straight from the equations, in float64."""
-  i2t, t2i = np.zeros((A, B)), np.zeros((A, B))
+def arguments(x, pooling, masked, aug):
+  """Float arguments of `late_interaction`, and its masks."""
+  text = "other" if pooling == "diagonal" else "text"
+  video_mask, text_mask = x["video_mask"], x[f"{text}_mask"]
+  arrays = {
+      "video": x["video"], "text": x[text],
+      "video_weights": mean_weights(video_mask), "text_weights": mean_weights(text_mask),
+      **({"text_aug": x["text_aug"]} if aug else {}),
+  }
+  return arrays, {"video_mask": video_mask, "text_mask": text_mask} if masked else {}
 
-  def pool(row):
+
+def untiled(pooling, video, text, video_weights, text_weights, text_aug=None, **masks):
+  """The whole tensor at once, pooled by gathering or summing."""
+  unit = lambda x: x / jnp.linalg.norm(x, axis=-1, keepdims=True)
+  text_aug = text if text_aug is None else text_aug
+
+  def pool(s, mask, axis):
+    kept = jnp.where(mask, s, -1e9)
     if pooling == "max":
-      return row.max()
-    weights = np.exp((row - row.max()) / temperature)
-    return (weights / weights.sum() * row).sum()
+      first = jnp.argmax(kept, axis, keepdims=True)
+      return jnp.take_along_axis(s, first, axis).squeeze(axis)
+    terms = jax.nn.softmax(kept / TEMPERATURE, axis) * s
+    if pooling == "diagonal":  # (A, B, N) -> without the axis
+      return jnp.moveaxis(jnp.diagonal(terms, axis1=1, axis2=3), 1, 2 if axis == 3 else 1)
+    return terms.sum(axis)
 
-  array = {name: np.asarray(value, np.float64) for name, value in x.items()}
-  for a in range(A):
-    for b in range(B):
-      v_ok, t_ok = np.asarray(x["video_mask"][a]), np.asarray(x["text_mask"][b])
-      s = array["video"][a] @ array["text"][b].T
-      s_aug = array["video"][a] @ array["text_aug"][b].T
-      f = [pool(s[i][t_ok] if masked else s[i]) for i in range(N_V)]
-      g = [pool(s_aug[:, j][v_ok] if masked else s_aug[:, j]) for j in range(N_T)]
-      i2t[a, b] = np.mean(np.array(f)[v_ok])
-      t2i[a, b] = np.mean(np.array(g)[t_ok])
-  return i2t, t2i
+  s, s_aug = (jnp.einsum("aid,bjd->aibj", unit(video), unit(x)) for x in (text, text_aug))
+  every = lambda x: jnp.ones(x.shape[:2], bool)
+  f = pool(s, masks.get("text_mask", every(text))[None, None], 3)
+  g = pool(s_aug, masks.get("video_mask", every(video))[:, :, None, None], 1)
+  return jnp.einsum("aib,ai->ab", f, video_weights), jnp.einsum("abj,bj->ab", g, text_weights)
 
 
-def scores(x, pooling="softmax", masked=False, **kwargs):
-  masks = {name: x[name] for name in ("video_mask", "text_mask")} if masked else {}
-  return late_interaction(
-      x["video"], x["text"], mean_weights(x["video_mask"]), mean_weights(x["text_mask"]),
-      text_aug=x["text_aug"], pooling=pooling, **masks, **kwargs,
-  )
+def scores_and_gradients(function, arrays, masks):
+  def total(arrays):
+    i2t, t2i = function(**arrays, **masks)
+    return jnp.sum(jnp.sin(3 * i2t) + jnp.cos(2 * t2i)), (i2t, t2i)
+
+  grads, scores = jax.jit(jax.grad(total, has_aux=True))(arrays)
+  return {"i2t": scores[0], "t2i": scores[1], **grads}
 
 
-@pytest.mark.parametrize("pooling", ["softmax", "max"])
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("max_elements", [2**20, A * N_V * N_T * 2, 1])
-def test_equals_pair_by_pair(inputs, pooling, masked, max_elements):
-  got = scores(inputs, pooling, masked, max_elements=max_elements)
-  for ours, expected in zip(got, simple(inputs, pooling, masked), strict=True):
+@pytest.mark.parametrize(("pooling", "masked", "aug"), CASES)
+def test_scores_and_all_gradients_are_those_of_the_untiled(
+    quick_compile, inputs, pooling, masked, aug
+):
+  arrays, masks = arguments(inputs, pooling, masked, aug)
+
+  def tiled(**given):
+    return late_interaction(**given, pooling=pooling, max_elements=150)  # many tiles
+
+  got = scores_and_gradients(tiled, arrays, masks)
+  expected = scores_and_gradients(lambda **x: untiled(pooling, **x), arrays, masks)
+  for name, x in expected.items():
+    if "weights" in name:
+      x = np.where(arrays[name] == 0, 0, x)
+    np.testing.assert_allclose(got[name], x, atol=1e-5 * np.abs(x).max(), err_msg=name)
+    assert np.abs(x).max() > 1e-3, name
+
+
+@pytest.mark.parametrize("max_elements", [0, 1])
+def test_no_tile_changes_the_result(quick_compile, inputs, max_elements):
+  arrays, masks = arguments(inputs, "softmax", True, True)
+  got = late_interaction(**arrays, **masks, max_elements=max_elements)
+  for ours, expected in zip(got, untiled("softmax", **arrays, **masks), strict=True):
     np.testing.assert_allclose(ours, expected, atol=2e-6)
 
 
-def test_masking_changes_the_scores(inputs):
-  assert np.abs(scores(inputs, masked=True)[0] - scores(inputs, masked=False)[0]).max() > 1e-3
+def test_pair_by_pair(quick_compile, inputs):
+  arrays, masks = arguments(inputs, "softmax", True, True)
+  got = late_interaction(**arrays, **masks)
+  unit = lambda x: np.asarray(x, np.float64) / np.linalg.norm(x, axis=-1, keepdims=True)
+  mean = lambda row: (np.exp(row / TEMPERATURE) * row).sum() / np.exp(row / TEMPERATURE).sum()
+  for a, b in np.ndindex(A, B):
+    clips = unit(inputs["video"][a])[inputs["video_mask"][a]]
+    words, aug = (unit(inputs[x][b])[inputs["text_mask"][b]] for x in ("text", "text_aug"))
+    expected = [np.mean([mean(row) for row in s]) for s in (clips @ words.T, aug @ clips.T)]
+    np.testing.assert_allclose([x[a, b] for x in got], expected, atol=2e-6)
 
 
-def test_gradients_do_not_depend_on_the_tile(inputs):
-  def loss(video, text, max_elements):
-    i2t, t2i = scores({**inputs, "video": video, "text": text}, max_elements=max_elements)
-    return jnp.sum(jnp.sin(3 * i2t) + jnp.cos(2 * t2i))
-
-  grads = [
-      jax.grad(functools.partial(loss, max_elements=n), argnums=(0, 1))(
-          inputs["video"], inputs["text"]
-      )
-      for n in (2**20, 1)
-  ]
-  for whole, tiled in zip(*grads, strict=True):
-    np.testing.assert_allclose(tiled, whole, atol=1e-5 * np.abs(whole).max())
+def test_masking_changes_the_scores(quick_compile, inputs):
+  arrays, masks = arguments(inputs, "softmax", True, True)
+  apart = late_interaction(**arrays, **masks)[0] - late_interaction(**arrays)[0]
+  assert np.abs(apart).max() > 1e-3
 
 
-def test_memory_is_bound_by_the_tile():
-  batch, tokens, words, dim = 128, 32, 16, 8
-  shapes = [
-      jax.ShapeDtypeStruct(s, jnp.float32)
-      for s in ((batch, tokens, dim), (batch, words, dim), (batch, tokens), (batch, words))
-  ]
-
-  def temporaries(max_elements):
-    def loss(*args):
-      return sum(x.sum() for x in late_interaction(*args, max_elements=max_elements))
-
-    compiled = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(*shapes).compile()
-    return compiled.memory_analysis().temp_size_in_bytes
-
-  whole = batch * batch * tokens * words
-  assert temporaries(whole // 16) < temporaries(whole) / 6
+def test_bfloat16_operands_have_float32_sums(quick_compile, inputs):
+  arrays, masks = arguments(inputs, "softmax", False, True)
+  tokens = ("video", "text", "text_aug")
+  narrow = {name: x.astype(jnp.bfloat16) if name in tokens else x for name, x in arrays.items()}
+  got = scores_and_gradients(late_interaction, narrow, masks)
+  expected = scores_and_gradients(late_interaction, arrays, masks)
+  for name, x in expected.items():
+    assert got[name].dtype == (jnp.bfloat16 if name in tokens else jnp.float32)
+    np.testing.assert_allclose(
+        got[name].astype(jnp.float32), x, atol=0.05 * np.abs(x).max(), err_msg=name
+    )
 
 
-def test_tile_size_divides():
-  assert tile_size(4, 4, 12, 4, 64 * 5) == 4
-  assert tile_size(4, 4, 12, 4, 1) == 1
-  assert tile_size(4, 4, 12, 4, 10**9) == 12
+def temporaries(batch):
+  """Bytes for value and gradient of UPRet's similarity, compiled and not run."""
+  shape = lambda *sizes: jax.ShapeDtypeStruct((batch, *sizes), jnp.float32)
+
+  def total(video, text, text_aug, *weights):
+    return sum(x.sum() for x in late_interaction(video, text, *weights, text_aug=text_aug))
+
+  step = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2, 3, 4)))
+  shapes = shape(65, 512), shape(32, 512), shape(32, 512), shape(65), shape(32)
+  return step.lower(*shapes).compile().memory_analysis().temp_size_in_bytes
+
+
+def test_memory_of_large_batches():
+  small, large = temporaries(1024), temporaries(2048)
+  assert large <= 2**30
+  assert large <= 2.2 * small
+
+
+def test_devices_share_work_and_memory(tmp_path):
+  path = tmp_path / "devices.json"
+  status, _, error = program.run("tests.ops.late_interaction_on_devices", path, devices=8)
+  assert status == 0, error
+  found = json.loads(path.read_text())
+  one = found["1"]
+  for devices in ("2", "4", "8"):
+    assert found[devices]["temporaries"] <= 1.25 * one["temporaries"] / int(devices)
+    for ours, expected in zip(found[devices]["arrays"], one["arrays"], strict=True):
+      np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("max_elements", "shape"), [
+  (10**9, (130, 24)), (2**12, (85, 12)), (2**9, (32, 4)), (1, (1, 1)),
+])
+def test_tile_shape(max_elements, shape):
+  rows, sequences = tile_shape(130, 24, 4, max_elements)
+  assert (rows, sequences) == shape
+  assert rows * sequences * 4 <= max(max_elements, 4)
 
 
 def test_one_mask_alone_is_refused(inputs):
+  arrays, masks = arguments(inputs, "softmax", True, True)
   with pytest.raises(ValueError, match="both masks"):
-    late_interaction(
-        inputs["video"], inputs["text"], mean_weights(inputs["video_mask"]),
-        mean_weights(inputs["text_mask"]), video_mask=inputs["video_mask"],
-    )
+    late_interaction(**arrays, video_mask=masks["video_mask"])
 
 
 def test_bfloat16_tokens_are_normalised_in_float32():
@@ -118,70 +190,3 @@ def test_bfloat16_tokens_are_normalised_in_float32():
   norms = jnp.linalg.norm(normalize(x).astype(jnp.float32), axis=-1)
   assert normalize(x).dtype == jnp.bfloat16
   assert np.abs(norms - 1).max() < 1.5e-3
-
-
-def diagonal_scores(x, masked, **kwargs):
-  """Two streams of the same windows: sums over valid ones, as SEDS matches them."""
-  masks = {"video_mask": x["video_mask"], "text_mask": x["other_mask"]} if masked else {}
-  weights = (x[name].astype(jnp.float32) for name in ("video_mask", "other_mask"))
-  return late_interaction(x["video"], x["other"], *weights, pooling="diagonal", **masks, **kwargs)
-
-
-@pytest.fixture
-def streams(inputs):
-  rng = np.random.default_rng(1)
-  other = normalize(jnp.asarray(rng.standard_normal((B, N_V, D)), jnp.float32))
-  other_mask = jnp.arange(N_V)[None] < rng.integers(1, N_V + 1, (B, 1))
-  return {**inputs, "other": other, "other_mask": other_mask}
-
-
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("max_elements", [2**20, A * N_V * N_V * 2, 1])
-def test_diagonal_equals_pair_by_pair(streams, masked, max_elements):
-  got = diagonal_scores(streams, masked, max_elements=max_elements)
-  expected = np.zeros((2, A, B))
-  for a, b in np.ndindex(A, B):
-    s = np.asarray(streams["video"][a], np.float64) @ np.asarray(streams["other"][b]).T
-    ours, others = np.asarray(streams["video_mask"][a]), np.asarray(streams["other_mask"][b])
-    shares = np.exp(s / 0.07)
-    over_others = shares / (shares * (others if masked else 1)).sum(1, keepdims=True)
-    over_ours = shares / (shares * (ours[:, None] if masked else 1)).sum(0)
-    for i in range(N_V):
-      both = ours[i] and others[i] if masked else True  # a masked window has no share
-      expected[0, a, b] += s[i, i] * over_others[i, i] * (ours[i] and both)
-      expected[1, a, b] += s[i, i] * over_ours[i, i] * (others[i] and both)
-  for ours, theirs in zip(got, expected, strict=True):
-    np.testing.assert_allclose(ours, theirs, atol=3e-6)
-
-
-def test_gradients_of_the_diagonal_do_not_depend_on_the_tile(streams):
-  def loss(video, other, max_elements):
-    x = {**streams, "video": video, "other": other}
-    i2t, t2i = diagonal_scores(x, False, max_elements=max_elements)
-    return jnp.sum(jnp.sin(3 * i2t) + jnp.cos(2 * t2i))
-
-  whole, tiled = (
-      jax.grad(functools.partial(loss, max_elements=n), argnums=(0, 1))(
-          streams["video"], streams["other"]
-      )
-      for n in (2**20, 1)
-  )
-  for one, other in zip(whole, tiled, strict=True):
-    np.testing.assert_allclose(other, one, atol=1e-5 * np.abs(one).max())
-
-
-def test_memory_of_the_diagonal_is_bound_by_the_tile():
-  batch, tokens, dim = 128, 24, 8
-  shape, weights = ((batch, tokens, dim), jnp.float32), ((batch, tokens), jnp.float32)
-  shapes = [jax.ShapeDtypeStruct(*s) for s in (shape, shape, weights, weights)]
-
-  def temporaries(max_elements):
-    def loss(*args):
-      scores = late_interaction(*args, pooling="diagonal", max_elements=max_elements)
-      return sum(x.sum() for x in scores)
-
-    compiled = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(*shapes).compile()
-    return compiled.memory_analysis().temp_size_in_bytes
-
-  whole = batch * batch * tokens * tokens
-  assert temporaries(whole // 16) < temporaries(whole) / 6

@@ -1,0 +1,59 @@
+"""One similarity on 1, 2, 4 and 8 devices: `python -m tests.ops.late_interaction_on_devices FILE`.
+
+FILE receives {devices: {"temporaries": bytes of one device, "arrays": scores and gradients}}.
+"""
+
+import json
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from sign_jax.ops.late_interaction import late_interaction
+
+BATCH, CLIPS, WORDS, WIDTH = 256, 12, 10, 8
+
+
+def inputs(batch):
+  """Tokens of videos, texts and augmented texts, and weights."""
+  rng = np.random.default_rng(0)
+  draw = lambda *shape: rng.standard_normal((batch, *shape), np.float32)
+  return (
+    draw(CLIPS, WIDTH), draw(WORDS, WIDTH), draw(WORDS, WIDTH),
+    np.abs(draw(CLIPS)), np.abs(draw(WORDS)),
+  )
+
+
+@jax.jit
+def scores_and_gradients(video, text, text_aug, *weights):
+  def total(video, text, text_aug, *weights):
+    scores = late_interaction(video, text, *weights, text_aug=text_aug)
+    return sum(jnp.sin(x).sum() for x in scores), scores
+
+  return jax.grad(total, argnums=(0, 1, 2, 3, 4), has_aux=True)(video, text, text_aug, *weights)
+
+
+def measure(devices):
+  """See the top of this file."""
+  shape = (devices // min(devices, 2), min(devices, 2))
+  mesh = jax.make_mesh(
+    shape, ("data", "fsdp"), axis_types=(AxisType.Auto,) * 2, devices=jax.devices()[:devices]
+  )
+  rows = NamedSharding(mesh, P(("data", "fsdp")))
+  with jax.set_mesh(mesh):
+    shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows) for x in inputs(BATCH)]
+    compiled = scores_and_gradients.lower(*shapes).compile()
+    found = scores_and_gradients(*(jax.device_put(x, rows) for x in inputs(16)))
+  return {
+    "temporaries": compiled.memory_analysis().temp_size_in_bytes,
+    "arrays": [np.asarray(x).tolist() for x in jax.tree.leaves(found)],
+  }
+
+
+if __name__ == "__main__":
+  result = {devices: measure(devices) for devices in (1, 2, 4, 8)}
+  pathlib.Path(sys.argv[1]).write_text(json.dumps(result))
