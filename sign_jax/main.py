@@ -18,7 +18,7 @@ from sign_jax import limits
 from sign_jax.errors import UserError, did_you_mean, one_sentence
 from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
-from sign_jax.train import cache, checkpoint, loop, report
+from sign_jax.train import cache, checkpoint, distributed, loop, report
 
 TASKS = {"retrieval": Retrieval, "recognition": Recognition}
 EXAMPLE = "python -m sign_jax.main --config configs/upret.py --workdir runs/upret"
@@ -34,7 +34,8 @@ FREE_KEYS = (
     "data.data_dir", "data.num_workers", "data.placement", "data.cache_gib", "data.videos",
     "data.labels",
     "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
-    "model.max_elements", "model.ot.max_elements",
+    "model.max_elements", "model.ot.max_elements", "model.remat", "model.attention",
+    "gradient_cache.chunks", "profile",
 )
 EVALUATION_KEYS = (*FREE_KEYS, "ties")
 
@@ -155,9 +156,18 @@ def _read_config(path):
 def claim(workdir):
   """Keeps a second program out of `workdir`; the system frees the claim of a killed one.
 
+  Process 0 claims for all.
+
   Raises:
     UserError: when another program is at work there, or nothing can be written there.
   """
+  with contextlib.ExitStack() as held:
+    distributed.on_first(lambda: held.enter_context(_lock(workdir)))
+    yield
+
+
+@contextlib.contextmanager
+def _lock(workdir):
   try:
     workdir.mkdir(parents=True, exist_ok=True)
     lock = open(workdir / ".lock", "w")
@@ -181,6 +191,7 @@ def main(argv):
   config, workdir, mode = parse(argv)
   if config.task not in TASKS:
     raise UserError(f"task={config.task!r} is not one of {', '.join(TASKS)}")
+  distributed.start()
   if mode == "evaluate":
     config = config_of_run(config, workdir, argv)
   cache.enable()
@@ -188,9 +199,15 @@ def main(argv):
   with claim(workdir):
     if mode == "evaluate":
       return loop.evaluate(task, config, workdir)
-    check_config(config, workdir)
-    report.write_json(workdir / "config.json", json.loads(config.to_json()))
+    distributed.check_same(config.to_json(), "the configuration")
+    distributed.on_first(lambda: _begin(config, workdir))
     return loop.train(task, config, workdir)
+
+
+def _begin(config, workdir):
+  """Compares with an earlier start's configuration and writes this one's down."""
+  check_config(config, workdir)
+  report.write_json(workdir / "config.json", json.loads(config.to_json()))
 
 
 if __name__ == "__main__":

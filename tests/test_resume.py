@@ -14,8 +14,9 @@ EVERY = program.SMALL["eval_every"]
 
 def trajectory(workdir):
   """Everything that metrics.jsonl says but the speed."""
+  speeds = ("pairs_per_second", "seconds_to_first_step")
   return [
-      {name: value for name, value in row.items() if name != "pairs_per_second"}
+      {name: value for name, value in row.items() if name not in speeds}
       for row in program.metrics(workdir)
   ]
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from sign_jax.modules.clip import TextTower, VideoTower
-from sign_jax.ops.late_interaction import late_interaction, mean_weights, normalize
+from sign_jax.ops.late_interaction import late_interaction, mean_weights
 
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07)
 
@@ -35,7 +35,8 @@ class CiCo(nn.Module):
     token_pooling: "softmax" or "max": how a token's similarities to the other side are pooled.
     mask_padding: True keeps padding out of that pooling; the released code lets it in.
     temperature: of the softmax pooling.
-    max_elements: bound on a tile of the late interaction, see `ops.late_interaction`.
+    max_elements: bound on a tile of the late interaction; 0 suits shapes and device, see
+      `ops.late_interaction`.
     dtype: of the matrix products; parameters are float32, softmaxes and scores too.
   """
 
@@ -45,7 +46,7 @@ class CiCo(nn.Module):
   token_pooling: str = "softmax"
   mask_padding: bool = False
   temperature: float = 0.07
-  max_elements: int = 2**25
+  max_elements: int = 0
   dtype: jnp.dtype = jnp.float32
 
   def setup(self):
@@ -87,22 +88,32 @@ class CiCo(nn.Module):
     """Unscaled I2T and T2I: Tokens of A videos and B texts -> two (A, B) float32."""
     masks = {"video_mask": video.mask, "text_mask": text.mask} if self.mask_padding else {}
     return late_interaction(
-        normalize(video.features),
-        normalize(text.features),
+        video.features,
+        text.features,
         video.weights,
         (text if text_aug is None else text_aug).weights,
-        text_aug=None if text_aug is None else normalize(text_aug.features),
+        text_aug=None if text_aug is None else text_aug.features,
         pooling=self.token_pooling,
         temperature=self.temperature,
         max_elements=self.max_elements,
         **masks,
     )
 
-  def __call__(self, batch, deterministic=True, noise=None):
-    """Logits of all pairs of a batch, for training.
+  def encode_batch(self, batch):
+    """A training batch after the towers: {"video", "text", "text_aug": Tokens}; draws nothing.
 
     Args:
       batch: video (B, L_v, F) float, video_valid (B, L_v) bool, text and text_aug (B, N_t) int32.
+    """
+    video = self.encode_video(batch["video"], batch["video_valid"])
+    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
+    return {"video": video, "text": text, "text_aug": text_aug}
+
+  def compare(self, encoded, deterministic=True, noise=None):
+    """Logits of all pairs of an encoded batch, for training.
+
+    Args:
+      encoded: what `encode_batch` returns.
       deterministic, noise: of no meaning here (UPRet samples).
 
     Returns:
@@ -110,13 +121,13 @@ class CiCo(nn.Module):
       video, text and text_aug.
     """
     del deterministic, noise
-    video = self.encode_video(batch["video"], batch["video_valid"])
-    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
-    i2t, t2i = self.similarity(video, text, text_aug)
+    i2t, t2i = self.similarity(encoded["video"], encoded["text"], encoded["text_aug"])
     scale = jnp.exp(self.logit_scale)
-    return {
-        "i2t": scale * i2t, "t2i": scale * t2i, "video": video, "text": text, "text_aug": text_aug,
-    }
+    return {**encoded, "i2t": scale * i2t, "t2i": scale * t2i}
+
+  def __call__(self, batch, deterministic=True, noise=None):
+    """`compare` on `encode_batch`."""
+    return self.compare(self.encode_batch(batch), deterministic, noise)
 
   def score(self, video, text):
     """Evaluation: 1/2 (I2T + T2I) with scale 1. Tokens, Tokens -> (A, B) float32."""

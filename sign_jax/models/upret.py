@@ -110,11 +110,11 @@ class UPRet(CiCo):
     )
     return {"transport": score, "plans": plans, "sample_cosines": cosines}
 
-  def __call__(self, batch, deterministic=True, noise=None):
-    """Logits of all pairs of a batch, for training.
+  def compare(self, encoded, deterministic=True, noise=None):
+    """Logits of all pairs of an encoded batch, for training.
 
     Args:
-      batch: as for `CiCo`.
+      encoded: what `encode_batch` returns.
       deterministic: False turns dropout on (needs the rng "dropout").
       noise: {"video": (n, B, 1 + L_v, D), "text": (n, B, N_t, D)} standard normal, n = K - 1
         where the first sample is the mean and K else; or None to draw it (needs the rng "noise").
@@ -123,9 +123,8 @@ class UPRet(CiCo):
       as `CiCo`, plus transport (B, B), and plans and sample_cosines (B * B, K, K), where they
       were computed.
     """
-    video = self.encode_video(batch["video"], batch["video_valid"])
-    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
-    out = {"video": video, "text": text, "text_aug": text_aug}
+    out = dict(encoded)
+    video, text, text_aug = (encoded[name] for name in ("video", "text", "text_aug"))
     seen = video, text, text_aug  # what the late interaction reads
     if self.samples_matter:
       noise = noise or {}

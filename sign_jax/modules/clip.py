@@ -13,14 +13,24 @@ CONTEXT = 77  # positions that CLIP's checkpoints hold; only the first N_t are r
 
 
 class VideoTower(nn.Module):
-  """Sign features -> video tokens: CLIP's vision transformer on clips instead of patches."""
+  """Sign features -> video tokens: CLIP's vision transformer on clips instead of patches.
+
+  Attributes:
+    length: L_v, the most clips.
+    attention, remat: see `modules.transformer.Transformer`.
+    attend_class: whether the class token is valid and attended to. It is in SEDS; the released code
+      of CiCo and UPRet masks position 0.
+  """
 
   width: int
   layers: int
   heads: int
   embed_dim: int
   length: int = 64
+  attend_class: bool = False
   dtype: jnp.dtype = jnp.float32
+  attention: str = "xla"
+  remat: bool = False
 
   @nn.compact
   def __call__(self, video, valid):
@@ -32,8 +42,7 @@ class VideoTower(nn.Module):
 
     Returns:
       tokens: (B, 1 + L_v, D), the class token first, not normalised.
-      mask: (B, 1 + L_v) bool, True = valid. The class token is never valid, nor attended to:
-        the released code masks position 0.
+      mask: (B, 1 + L_v) bool, True = valid and attended to.
     """
     scale = self.width**-0.5
     normal = nn.initializers.normal(scale)
@@ -43,8 +52,11 @@ class VideoTower(nn.Module):
     x = jnp.concatenate([class_token, x], axis=1)
     positions = self.param("positional_embedding", normal, (1 + self.length, self.width))
     x = layer_norm("ln_pre", self.dtype)(x + positions.astype(x.dtype))
-    mask = jnp.pad(valid, ((0, 0), (1, 0)))
-    x = Transformer(self.layers, self.heads, self.dtype, name="transformer")(x, mask)
+    mask = jnp.pad(valid, ((0, 0), (1, 0)), constant_values=self.attend_class)
+    blocks = Transformer(
+        self.layers, self.heads, self.dtype, self.attention, self.remat, name="transformer"
+    )
+    x = blocks(x, mask)
     x = layer_norm("ln_post", self.dtype)(x)
     projection = self.param("proj", normal, (self.width, self.embed_dim))
     return x @ projection.astype(x.dtype), mask
@@ -58,6 +70,8 @@ class TextTower(nn.Module):
   heads: int
   embed_dim: int
   dtype: jnp.dtype = jnp.float32
+  attention: str = "xla"
+  remat: bool = False
 
   @nn.compact
   def __call__(self, ids):
@@ -79,7 +93,10 @@ class TextTower(nn.Module):
         "positional_embedding", nn.initializers.normal(0.01), (CONTEXT, self.width)
     )
     x = embed(ids) + positions[:length].astype(self.dtype)
-    x = Transformer(self.layers, self.heads, self.dtype, name="transformer")(x, causal=True)
+    blocks = Transformer(
+        self.layers, self.heads, self.dtype, self.attention, self.remat, name="transformer"
+    )
+    x = blocks(x, causal=True)
     x = layer_norm("ln_final", self.dtype)(x)
     projection = self.param(
         "text_projection", nn.initializers.normal(self.width**-0.5), (self.width, self.embed_dim)

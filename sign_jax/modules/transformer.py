@@ -21,11 +21,41 @@ def layer_norm(name, dtype):
   return nn.LayerNorm(epsilon=LAYER_NORM_EPS, dtype=dtype, name=name)
 
 
+def attend(q, k, v, mask, causal, implementation):
+  """Scaled dot-product attention.
+
+  Args:
+    q, k, v: (B, N, H, D / H) float.
+    mask: (B, N) bool keys that may be attended to, or None.
+    causal: whether a query sees no later key.
+    implementation: "xla", or "cudnn", which computes in bfloat16 or float16 on NVIDIA GPUs.
+
+  Returns:
+    (B, N, H, D / H).
+  """
+  length = q.shape[1]
+  if implementation == "cudnn" and mask is not None:
+    q, k, v, mask = pad_to_even(q, k, v, mask)
+  mask = None if mask is None else mask[:, None, None, :]
+  out = jax.nn.dot_product_attention(
+      q, k, v, mask=mask, is_causal=causal, implementation=implementation
+  )
+  return out[:, :length]
+
+
+def pad_to_even(q, k, v, mask):
+  """One more token, not to be attended to, where N is odd: cuDNN's gradients want that."""
+  odd = q.shape[1] % 2
+  q, k, v = (jnp.pad(x, ((0, 0), (0, odd), (0, 0), (0, 0))) for x in (q, k, v))
+  return q, k, v, jnp.pad(mask, ((0, 0), (0, odd)))
+
+
 class MultiHeadAttention(nn.Module):
   """Self-attention with one projection for queries, keys and values."""
 
   heads: int
   dtype: jnp.dtype = jnp.float32
+  attention: str = "xla"
 
   @nn.compact
   def __call__(self, x, mask=None, causal=False):
@@ -33,8 +63,7 @@ class MultiHeadAttention(nn.Module):
     batch, length, width = x.shape
     qkv = nn.Dense(3 * width, dtype=self.dtype, name="in_proj")(x)
     q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, -1), 2, 0)
-    mask = None if mask is None else mask[:, None, None, :]
-    out = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=causal)
+    out = attend(q, k, v, mask, causal, self.attention)
     return nn.Dense(width, dtype=self.dtype, name="out_proj")(out.reshape(batch, length, width))
 
 
@@ -54,24 +83,35 @@ class ResidualBlock(nn.Module):
 
   heads: int
   dtype: jnp.dtype = jnp.float32
+  attention: str = "xla"
 
   @nn.compact
   def __call__(self, x, mask=None, causal=False):
-    attention = MultiHeadAttention(self.heads, self.dtype, name="attn")
+    attention = MultiHeadAttention(self.heads, self.dtype, self.attention, name="attn")
     x = x + attention(layer_norm("ln_1", self.dtype)(x), mask, causal)
     return x + Mlp(self.dtype, name="mlp")(layer_norm("ln_2", self.dtype)(x))
 
 
 class Transformer(nn.Module):
-  """`layers` residual blocks named resblocks_0, resblocks_1, ..."""
+  """`layers` residual blocks named resblocks_0, resblocks_1, ...
+
+  Attributes:
+    layers, heads, dtype: as in CLIP.
+    attention: see `attend`.
+    remat: True keeps only the blocks' inputs for the way back and computes the rest again.
+  """
 
   layers: int
   heads: int
   dtype: jnp.dtype = jnp.float32
+  attention: str = "xla"
+  remat: bool = False
 
   @nn.compact
   def __call__(self, x, mask=None, causal=False):
     """x: (B, N, D); mask: (B, N) bool or None. -> (B, N, D)."""
+    causal_argument = 3  # counting from the module itself
+    block = nn.remat(ResidualBlock, static_argnums=causal_argument) if self.remat else ResidualBlock
     for i in range(self.layers):
-      x = ResidualBlock(self.heads, self.dtype, name=f"resblocks_{i}")(x, mask, causal)
+      x = block(self.heads, self.dtype, self.attention, name=f"resblocks_{i}")(x, mask, causal)
     return x

@@ -17,6 +17,8 @@ class Task(Protocol):
     selection: name of the number, higher is better, that chooses the best checkpoint; one of
       those that `evaluate` returns.
     fingerprint: changes when the data set changes; a run does not resume on other data.
+    can_cache_gradients: True where the task has `encode` and `compare`, see
+      `train.gradient_cache`; a task without it cannot.
   """
 
   batch_size: int
@@ -43,6 +45,12 @@ class Task(Protocol):
 
   def loss(self, variables: Variables, batch: Batch, key):
     """(scalar loss, (named scalars to log, updated collections beside "params"))."""
+
+  def encode(self, variables: Variables, batch: Batch):
+    """Representations (B, ...) of examples, each a function of its own example; draws nothing."""
+
+  def compare(self, variables: Variables, encoded, key):
+    """What `loss` returns, from the representations of all its examples."""
 
   def constrain(self, params):
     """Parameters after an update, moved back to where they may be."""

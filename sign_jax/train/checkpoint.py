@@ -4,12 +4,10 @@
 a small JSON record with a digest of the arrays, because a flipped bit restores silently.
 """
 
-import sys
-
 import orbax.checkpoint as ocp
 
 from sign_jax.errors import UserError
-from sign_jax.train import digest
+from sign_jax.train import digest, distributed
 
 LAST = "last"
 
@@ -117,7 +115,7 @@ class Checkpoints:
     if items is None:
       return None
     if digest.of_arrays(items.tree) != record["digest"]:
-      print(f"checkpoint {step} is damaged (its digest differs)", file=sys.stderr)
+      distributed.say(f"checkpoint {step} is damaged (its digest differs)")
       return None
     return items.tree, record
 
@@ -125,7 +123,7 @@ class Checkpoints:
     try:
       return manager.restore(step, args=ocp.args.Composite(**items))
     except Exception as error:  # orbax raises many kinds for missing and truncated files
-      print(f"checkpoint {step} cannot be read ({type(error).__name__})", file=sys.stderr)
+      distributed.say(f"checkpoint {step} cannot be read ({type(error).__name__})")
       return None
 
   def close(self):

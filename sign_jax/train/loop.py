@@ -2,17 +2,25 @@
 
 import contextlib
 import functools
-import signal
-import sys
+import itertools
 import time
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from tqdm import tqdm
 
 from sign_jax.errors import UserError
-from sign_jax.train import checkpoint, optim, report, sharding
+from sign_jax.train import (
+  checkpoint,
+  distributed,
+  gradient_cache,
+  optim,
+  prefetch,
+  profiling,
+  progress,
+  report,
+  sharding,
+)
+from sign_jax.train.interruption import Interruption
 from sign_jax.train.state import TrainState
 
 
@@ -29,17 +37,27 @@ def create_state(task, optimizer, seed):
   return TrainState(jnp.zeros([], jnp.int32), params, variables, optimizer.init(params))
 
 
-def train_step(task, optimizer, schedule, seed, state, batch):
-  """One update; a pure function of state and batch.
-
-  Randomness depends on the seed and the step alone, so a resumed run draws what it would have.
-  """
-  key = jax.random.fold_in(jax.random.key(seed), state.step)
+def _gradients(task, state, batch, resident, key):
+  """((loss, (metrics, new model_state)), gradients) of one batch."""
 
   def loss(params):
-    return task.loss({"params": params, **state.model_state}, batch, key)
+    return task.loss({"params": params, **state.model_state}, {**resident, **batch}, key)
 
-  (value, (metrics, model_state)), grads = jax.value_and_grad(loss, has_aux=True)(state.params)
+  return jax.value_and_grad(loss, has_aux=True)(state.params)
+
+
+def train_step(task, optimizer, schedule, seed, chunks, state, batch, resident):
+  """One update; a pure function of state, batch and what stays on the devices.
+
+  Randomness depends on the seed and the step alone, so a resumed run draws what it would have.
+  `chunks` above 0 caches gradients, see `gradient_cache`.
+  """
+  key = jax.random.fold_in(jax.random.key(seed), state.step)
+  if chunks:
+    result = gradient_cache.gradients(task, state, batch, resident, key, chunks)
+  else:
+    result = _gradients(task, state, batch, resident, key)
+  (value, (metrics, model_state)), grads = result
   updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
   params = jax.tree.map(lambda p, u: p + u, state.params, updates)
   metrics = {
@@ -55,9 +73,9 @@ def train_step(task, optimizer, schedule, seed, state, batch):
 class Trainer:
   """A task on a mesh: jitted step, where the state lives, evaluation."""
 
-  def __init__(self, task, config):
+  def __init__(self, task, config, devices=None):
     self.task, self.config = task, config
-    self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor)
+    self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor, devices)
     sharding.check_batch(task.batch_size, self.mesh)
     sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
     optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
@@ -68,7 +86,8 @@ class Trainer:
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings
     )
     self._shardings = shardings
-    step = functools.partial(train_step, task, optimizer, schedule, config.seed)
+    chunks = gradient_cache.check(task, config, self.mesh)
+    step = functools.partial(train_step, task, optimizer, schedule, config.seed, chunks)
     self._step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
     self.place = functools.partial(sharding.place_batch, self.mesh)
 
@@ -88,9 +107,15 @@ class Trainer:
     return load(functools.partial(sharding.replicate, self.mesh))
 
   def step(self, state, batch):
-    """(state, metrics) after one update on a host batch; `state` is given up."""
+    """(state, metrics) after one update on a batch, placed or not; `state` is given up."""
     with jax.set_mesh(self.mesh):
-      return self._step(state, {**self._resident, **self.place(batch)})
+      return self._step(state, self.place(batch), self._resident)
+
+  def trace_step(self, batch):
+    """The program of a step (`jax.stages.Traced`) on a global batch of such shapes and dtypes."""
+    shapes = sharding.batch_shapes(self.mesh, batch)
+    with jax.set_mesh(self.mesh):
+      return self._step.trace(self.target, shapes, self._resident)
 
   def evaluate(self, variables, split):
     """{"split/name": number} of a split."""
@@ -99,26 +124,9 @@ class Trainer:
     return {f"{split}/{name}": value for name, value in numbers.items()}
 
 
-class Interruption:
-  """Turns SIGTERM and the first Ctrl-C into a flag that the loop polls."""
-
-  def __enter__(self):
-    self.asked = False
-    self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
-    return self
-
-  def _ask(self, number, frame):
-    del frame
-    self.asked = True
-    signal.signal(number, self._before[number])  # a second one ends the program at once
-
-  def __exit__(self, *error):
-    for number, handler in self._before.items():
-      signal.signal(number, handler)
-
-
 def _resume(trainer, checkpoints, task):
   """(state, record, step): the newest checkpoint's, or a fresh start."""
+  distributed.check_same(task.fingerprint, "the data set")
   restored = checkpoints.restore_last(trainer.target)
   if restored is None:
     fresh = {"fingerprint": task.fingerprint, "best_step": None, "best": None}
@@ -131,22 +139,8 @@ def _resume(trainer, checkpoints, task):
   step = int(state.step)
   if record["best_step"] == step:
     checkpoints.ensure_best(step, state.variables, record)
-  tqdm.write(f"resuming at step {step}", file=sys.stderr)
+  distributed.say(f"resuming at step {step}")
   return state, record, step
-
-
-def _fetch(pending, step):
-  """Means of the metrics of the steps since the last call; raises UserError on a bad loss."""
-  rows = jax.device_get(pending)
-  for number, row in enumerate(rows, step - len(rows) + 1):
-    for name in ("loss", "gradient_norm"):  # either ruins the parameters
-      if not np.isfinite(row[name]):
-        raise UserError(
-            f"the {name.replace('_', ' ')} is {row[name]} at step {number}: lower "
-            "--config.optim.lr or look for bad values in the data; the last checkpoint before it "
-            "is kept"
-        )
-  return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
 def train(task, config, workdir):
@@ -155,7 +149,7 @@ def train(task, config, workdir):
   Args:
     task: see `tasks.base.Task`.
     config: the whole configuration.
-    workdir: pathlib.Path of the run.
+    workdir: pathlib.Path of the run, the same folder for all processes.
 
   Returns:
     results {name: number}, as written to results.json.
@@ -163,55 +157,54 @@ def train(task, config, workdir):
   Raises:
     UserError: on a loss that is not finite, unreadable checkpoints or changed data.
   """
+  began = time.perf_counter()
   trainer, total = Trainer(task, config), total_steps(task, config)
   # Closed on errors too: a checkpoint on its way to the disk must arrive there.
   with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
     state, record, start = _resume(trainer, checkpoints, task)
     if start < total:
+      steps = range(start + 1, total + 1)
       with (
-          contextlib.closing(report.MetricsWriter(workdir, start)) as writer,
+          contextlib.closing(report.metrics_writer(workdir, start)) as writer,
           contextlib.closing(task.train_batches(start)) as batches,
+          profiling.Profile(workdir / "profile", steps, config.get("profile")) as profile,
       ):
+        log = progress.Log(writer, task.batch_size, steps, began)
         state, record = _train_steps(
-            trainer, checkpoints, writer, batches, state, record, range(start + 1, total + 1)
+            trainer, checkpoints, log, profile, batches, state, record, steps
         )
     if int(state.step) < total:
       raise UserError(f"stopped at step {int(state.step)}: the same command goes on from there")
     del state
     results = evaluate_best(trainer, checkpoints, workdir, record["best_step"])
-  report.draw_curves(workdir, task.selection, config.title)
+  distributed.on_first(lambda: report.draw_curves(workdir, task.selection, config.title))
   return results
 
 
-def _train_steps(trainer, checkpoints, writer, batches, state, record, steps):
+def _train_steps(trainer, checkpoints, log, profile, batches, state, record, steps):
   """Trains, logs, evaluates and saves; (state, record) after the last step or an interruption."""
-  task, config, total = trainer.task, trainer.config, steps[-1]
-  pending, clock = [], time.perf_counter()
-  bar = tqdm(
-      total=total, initial=steps[0] - 1, unit="step", dynamic_ncols=True, smoothing=0.2
-  )
-  tqdm.write("compiling: the first step can take half a minute", file=sys.stderr)
-  with bar, Interruption() as interruption:
-    for step in steps:
-      state, metrics = trainer.step(state, next(batches))
-      pending.append(metrics)
-      bar.update()
+  config, total = trainer.config, steps[-1]
+  batches = prefetch.to_devices(itertools.islice(batches, len(steps)), trainer.place)
+  distributed.say("compiling: the first step can take half a minute")
+  with contextlib.closing(log), Interruption() as interruption:
+    for step, batch in zip(steps, batches, strict=True):
+      profile.before(step, state)
+      with profile.naming(step):
+        state, metrics = trainer.step(state, batch)
+      log.add(metrics)
+      profile.after(step, state)
       at_evaluation = step % config.eval_every == 0 or step == total
-      if step % config.log_every == 0 or at_evaluation or interruption.asked:
-        numbers = _fetch(pending, step)
-        seconds = time.perf_counter() - clock
-        numbers["pairs_per_second"] = len(pending) * task.batch_size / seconds
-        writer.write(step, numbers)
-        bar.set_postfix_str(
-            f"loss {numbers['loss']:.3f}, {numbers['pairs_per_second']:.0f} pairs/s"
-        )
-        pending, clock = [], time.perf_counter()
+      synchronised = step % config.log_every == 0 or at_evaluation
+      stop = interruption.agreed(synchronised)
+      if synchronised or stop:
+        log.write(step)
       if at_evaluation:
-        record = _evaluate_and_save(trainer, checkpoints, writer, state, record, step)
-        clock = time.perf_counter()
-      elif interruption.asked:
+        record = _evaluate_and_save(trainer, checkpoints, log.writer, state, record, step)
+        log.restart_clock()
+        stop = interruption.agreed(True)  # it may have been asked for meanwhile
+      elif stop:
         checkpoints.save_last(step, state, record)
-      if interruption.asked:
+      if stop:
         break
   return state, record
 
@@ -221,7 +214,7 @@ def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
   numbers = trainer.evaluate(state.variables, "validation")
   writer.write(step, numbers)
   score = numbers[f"validation/{trainer.task.selection}"]
-  tqdm.write(f"step {step}: validation {trainer.task.selection} {score:.1f}", file=sys.stderr)
+  distributed.say(f"step {step}: validation {trainer.task.selection} {score:.1f}")
   if record["best"] is None or score > record["best"]:
     record = {**record, "best": score, "best_step": step}
   checkpoints.save_last(step, state, record)
@@ -244,8 +237,9 @@ def evaluate_best(trainer, checkpoints, workdir, best_step=None):
   for split in ("validation", "test"):
     numbers = trainer.evaluate(variables, split)
     results.update(numbers)
-    print(trainer.task.table(numbers, split))
-  report.write_json(workdir / "results.json", results)
+    if distributed.is_first():
+      print(trainer.task.table(numbers, split))
+  distributed.on_first(lambda: report.write_json(workdir / "results.json", results))
   return results
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -153,11 +154,53 @@ KEYS = {
 }
 
 
+def scale_by_rates(rates, default):
+  """Scales every parameter's step by its rate.
+
+  Args:
+    rates: (regular expression, rate) pairs. The first whose expression is found in a parameter's
+      path ("visual/conv1/kernel") gives its rate.
+    default: rate of parameters that none is found in.
+  """
+
+  def rate(path, _):
+    name = "/".join(str(key.key) for key in path)
+    return next((value for pattern, value in rates if re.search(pattern, name)), default)
+
+  def update(updates, state, params=None):
+    del params
+    scale = lambda path, g: g * rate(path, g)
+    return jax.tree_util.tree_map_with_path(scale, updates), state
+
+  return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
+
+
+def _rates(optim):
+  """[(regular expression, rate)] of the section's `groups`; errors as `from_config`."""
+  rates = []
+  for name, group in optim.get("groups", {}).items():
+    try:
+      re.compile(group.paths)
+    except re.error as error:
+      raise UserError(
+          f"optim.groups.{name}.paths={group.paths!r} is no regular expression ({error})"
+      ) from error
+    rates.append((group.paths, group.lr))
+  return rates
+
+
 def from_config(optim, total_steps):
   """(optimiser, schedule) of a config's `optim` section; its `name` is one of `OPTIMIZERS`.
 
+  Where the section has `groups`, {any name: {"paths": regular expression, "lr": rate}}, parameters
+  whose path one of them is found in have that rate in place of `optim.lr`, under the same schedule;
+  see `scale_by_rates`. A group may be empty.
+
+  Returns:
+    (optax.GradientTransformation, function of a step that is the rate `optim.lr` scheduled).
+
   Raises:
-    UserError: on another name, or one whose keys the section does not have.
+    UserError: on another name, one whose keys the section does not have, or a wrong expression.
   """
   name = optim.name
   if name not in OPTIMIZERS:
@@ -172,4 +215,9 @@ def from_config(optim, total_steps):
         f"{' or '.join(fitting)}"
     )
   schedule = warmup_cosine(optim.lr, total_steps, optim.warmup)
-  return OPTIMIZERS[name](optim, schedule), schedule
+  rates = _rates(optim)
+  if not rates:
+    return OPTIMIZERS[name](optim, schedule), schedule
+  # The rate comes last in all of them.
+  steps = OPTIMIZERS[name](optim, warmup_cosine(1.0, total_steps, optim.warmup))
+  return optax.chain(steps, scale_by_rates(rates, optim.lr)), schedule

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt  # noqa: E402
 from tensorboardX import SummaryWriter  # noqa: E402
 
 from sign_jax.files import replacing  # noqa: E402
+from sign_jax.train import distributed  # noqa: E402
 
 
 def write_json(path, content):
@@ -51,6 +52,21 @@ class MetricsWriter:
     """Flushes both."""
     self._file.close()
     self._board.close()
+
+
+class NoWriter:
+  """Stands in for a `MetricsWriter` in processes that write nothing."""
+
+  def write(self, step, numbers):
+    """Nothing."""
+
+  def close(self):
+    """Nothing."""
+
+
+def metrics_writer(workdir, start_step):
+  """A `MetricsWriter` in process 0, a `NoWriter` elsewhere."""
+  return MetricsWriter(workdir, start_step) if distributed.is_first() else NoWriter()
 
 
 def draw_curves(workdir, selection, title):

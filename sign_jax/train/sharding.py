@@ -4,7 +4,7 @@ import re
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from sign_jax.errors import UserError
@@ -34,8 +34,17 @@ def make_mesh(fsdp=1, tensor=1, devices=None):
         "choose sizes that do"
     )
   # Auto axes: under Explicit ones embeddings and batch-splitting reshapes raise.
-  shape = (len(devices) // (fsdp * tensor), fsdp, tensor)
-  return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * 3, devices=devices)
+  shape, auto = (len(devices) // (fsdp * tensor), fsdp, tensor), (AxisType.Auto,) * 3
+  if jax.process_count() == 1:
+    return jax.make_mesh(shape, AXES, axis_types=auto, devices=devices)
+  if len(jax.local_devices()) % tensor:
+    raise UserError(
+        f"mesh.tensor={tensor} does not divide the {len(jax.local_devices())} devices of each "
+        "process: choose a size that does"
+    )
+  # Rows of a batch lie in the order of the processes, each of which reads its own shard of it.
+  devices = sorted(devices, key=lambda d: (d.process_index, d.id))
+  return Mesh(np.array(devices).reshape(shape), AXES, axis_types=auto)
 
 
 def check_batch(batch_size, mesh, key="batch_size"):
@@ -50,14 +59,25 @@ def check_batch(batch_size, mesh, key="batch_size"):
 
 
 def place_batch(mesh, batch):
-  """Host arrays (B_local, ...) -> global arrays with their first axis over the data axes."""
+  """Host arrays (B_local, ...) -> global arrays with their first axis over the data axes.
+
+  Arrays that are on the devices already stay as they are.
+  """
   sharding = NamedSharding(mesh, BATCH)
 
   def place(x):
+    if isinstance(x, jax.Array):
+      return x
     shape = (x.shape[0] * jax.process_count(), *x.shape[1:])
     return jax.make_array_from_process_local_data(sharding, x, shape)
 
   return jax.tree.map(place, batch)
+
+
+def batch_shapes(mesh, batch):
+  """A global batch (B, ...) -> jax.ShapeDtypeStructs that say where `place_batch` puts it."""
+  sharding = NamedSharding(mesh, BATCH)
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), batch)
 
 
 def replicate(mesh, tree):

@@ -1,5 +1,6 @@
 """The loop with a task of its own, of three parameters."""
 
+import gzip
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
-from sign_jax.train import loop, report
+from sign_jax.train import loop, prefetch, profiling, report
 
 RATE = {
     "name": "released_adam", "lr": 0.05, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
@@ -30,8 +31,8 @@ class Regression:
   def train_batches(self, start_step):
     step = start_step
     while True:
+      self.at_step.get(step, lambda: None)()  # a batch is drawn in the step before its own
       step += 1
-      self.at_step.get(step, lambda: None)()
       rng = np.random.default_rng((3, step))
       x = rng.standard_normal((self.batch_size, 3), np.float32)
       yield {"x": x, "y": x @ np.float32([1, -2, 3])}
@@ -197,8 +198,13 @@ def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path, kind, step)
 
 
 def test_a_signal_in_the_last_step_lets_the_run_end(tmp_path):
-  task = Regression(at_step={12: lambda: os.kill(os.getpid(), signal.SIGTERM)})
-  assert loop.train(task, config(), tmp_path)["best_step"]
+  class Stopped(Regression):
+    def evaluate(self, variables, split, place):
+      if split == "validation" and not (tmp_path / "metrics.jsonl").read_text().count("score"):
+        os.kill(os.getpid(), signal.SIGTERM)
+      return super().evaluate(variables, split, place)
+
+  assert loop.train(Stopped(), config(eval_every=12), tmp_path)["best_step"] == 12
   assert (tmp_path / "results.json").exists()
 
 
@@ -225,6 +231,49 @@ def test_a_bad_gradient_of_a_good_loss_is_noticed(tmp_path):
   with pytest.raises(UserError, match="the gradient norm is nan at step 1: lower"):
     loop.train(Steep(), config(), tmp_path)
   assert (tmp_path / "metrics.jsonl").read_text() == ""  # NaN is no JSON
+
+
+def test_the_loop_waits_for_the_devices_only_where_it_logs(tmp_path, monkeypatch):
+  waits = []
+  fetch, ready = jax.device_get, jax.block_until_ready
+  monkeypatch.setattr(jax, "device_get", lambda x: waits.append("log") or fetch(x))
+  monkeypatch.setattr(jax, "block_until_ready", lambda x: waits.append("first") or ready(x))
+  steps = []
+
+  class Watched(Regression):
+    def evaluate(self, variables, split, place):
+      steps.append(list(waits))
+      return super().evaluate(variables, split, place)
+
+  loop.train(Watched(), config(eval_every=12, log_every=5), tmp_path)
+  assert steps[0] == ["first", "log", "log", "log"]  # after steps 1, 5, 10 and 12
+
+
+def test_the_time_to_the_first_step_is_written_once_a_start(tmp_path, capsys):
+  loop.train(Regression(), config(), tmp_path)
+  times = metrics(tmp_path, "seconds_to_first_step")
+  assert list(times) == [1] and times[1] > 0
+  assert f"the first step was done after {times[1]:.1f} s" in capsys.readouterr().err
+
+
+def test_a_profile_is_a_trace_of_a_few_steps(tmp_path, capsys):
+  loop.train(Regression(), config(profile=True), tmp_path)
+  assert f"a trace of steps 3 to 5 is in {tmp_path / 'profile'}" in capsys.readouterr().err
+  (events,) = (tmp_path / "profile").rglob("*.trace.json.gz")
+  events = json.loads(gzip.decompress(events.read_bytes()))["traceEvents"]
+  named = [event["args"] for event in events if event.get("name") == profiling.NAME]
+  assert sorted(int(arguments["step_num"]) for arguments in named) == [3, 4, 5]
+  assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+def test_the_next_batch_is_placed_before_the_step_that_needs_it():
+  events = []
+  source = (events.append(f"draw {i}") or i for i in range(4))
+  for batch in prefetch.to_devices(source, lambda i: events.append(f"place {i}") or i):
+    events.append(f"step {batch}")
+  assert [event for event in events if not event.startswith("draw")] == [
+      "place 0", "place 1", "step 0", "place 2", "step 1", "place 3", "step 2", "step 3"
+  ]
 
 
 def test_other_data_do_not_go_on(tmp_path):

@@ -149,6 +149,42 @@ def test_every_name_with_every_configuration(config, name):
       optim.from_config(section, TOTAL)
 
 
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_groups_have_their_rates(name):
+  """Each parameter moves as with its own rate for all."""
+  section = ml_collections.ConfigDict({
+      "name": name, "lr": 0.0, "warmup": 0.5, "b1": B1, "b2": B2, "eps": EPS, "momentum": 0.9,
+      "weight_decay": DECAY, "decay_norms": True, "clip_norm": CLIP, "groups": {},
+  })
+
+  def run(**changes):
+    section.update_from_flattened_dict({key.replace("__", "."): v for key, v in changes.items()})
+    transform, schedule = optim.from_config(section, TOTAL)
+    params, state = tree(0), None
+    state = transform.init(params)
+    for seed in (1, 2):
+      updates, state = transform.update(tree(seed), state, params)
+    return named(updates), float(schedule(1))
+
+  expected = {lr: run(lr=lr)[0] for lr in (0.1, 0.02, 0.003)}
+  section.groups = {
+      "first": {"paths": "^attn/", "lr": 0.02}, "second": {"paths": "scale$|bias", "lr": 0.003},
+      "empty": {"paths": "nothing", "lr": 9.0},
+  }
+  found, rate_of_rest = run(lr=0.1)
+  assert rate_of_rest == pytest.approx(0.1 * 0.2)
+  rates = {"attn']['kernel": 0.02, "attn']['bias": 0.02, "ln_1']['scale": 0.003,
+           "ln_1']['bias": 0.003}  # fmt: skip
+  for path, update in found.items():
+    lr = rates.get(path[2:-2], 0.003 if "scale" in path else 0.1)
+    np.testing.assert_allclose(update, expected[lr][path], rtol=1e-5, err_msg=path)
+
+
+def test_a_group_that_is_no_expression():
+  with pytest.raises(UserError, match=r"optim.groups.a.paths='\(' is no regular expression"):
+    optimizer(groups={"a": {"paths": "(", "lr": 1.0}})
+
+
 def test_adam_has_no_bias_correction():
   transform = optim.scale_by_uncorrected_adam(B1, B2, EPS)
   params = {"w": jnp.ones(3)}

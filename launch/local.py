@@ -1,0 +1,150 @@
+"""Runs the training program in several processes on this machine, as a pod would run it.
+
+    python -m launch.local --processes 2 --devices_per_process 4 -- \
+      --config configs/upret.py --workdir runs/upret
+
+Every process simulates its devices on the CPU. Process 0 speaks as a run alone does; each line of
+another one stands on stderr behind its number. When one fails, the others are ended, and the exit
+status is that of the first to fail. Ctrl-C and SIGTERM reach all of them: they stop after the same
+step, and the same command goes on from there; a second one kills them.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+from sign_jax.errors import UserError, one_sentence
+from sign_jax.train.distributed import COORDINATOR, PROCESS, PROCESSES
+
+GRACE_SECONDS = 5.0  # for those that are left to write down what they can, when one has failed
+_POLL_SECONDS = 0.05
+_DEVICES_FLAG = r"--xla_force_host_platform_device_count=\S*"
+
+
+def free_port():
+  """A TCP port of this machine that nobody listens on."""
+  with socket.socket() as listener:
+    listener.bind(("127.0.0.1", 0))
+    return listener.getsockname()[1]
+
+
+def environment(process, processes, devices, port):
+  """The variables of one process with `devices` simulated devices."""
+  flags = re.sub(_DEVICES_FLAG, "", os.environ.get("XLA_FLAGS", ""))
+  return {
+      **os.environ,
+      "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), "XLA_FLAGS": flags,
+      COORDINATOR: f"127.0.0.1:{port}", PROCESSES: str(processes), PROCESS: str(process),
+  }
+
+
+class Group:
+  """Processes that live and die together."""
+
+  def __init__(self, command, processes, devices):
+    """Starts `command` (a list of words) in each process."""
+    port, self.children, self._readers = free_port(), [], []
+    for index in range(processes):
+      # Out of the terminal's group: Ctrl-C must reach them once, from here.
+      child = subprocess.Popen(
+          command, env=environment(index, processes, devices, port), start_new_session=True,
+          **({} if index == 0 else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}),
+      )
+      self.children.append(child)
+      if index:
+        self._readers.append(threading.Thread(target=_prefix, args=(child.stdout, index)))
+        self._readers[-1].start()
+
+  def send(self, number):
+    """Sends a signal to all that still run."""
+    for child in self.children:
+      with contextlib.suppress(ProcessLookupError):
+        child.send_signal(number)
+
+  def wait(self):
+    """The exit status: 0, or that of the first one to fail, as shells report it."""
+    try:
+      return self._first_failure()
+    finally:
+      self.send(signal.SIGKILL)
+      for child in self.children:
+        child.wait()
+      for reader in self._readers:
+        reader.join()
+
+  def _first_failure(self):
+    while True:
+      codes = [child.poll() for child in self.children]
+      failed = [(index, code) for index, code in enumerate(codes) if code]
+      if failed:
+        self._end(*failed[0])
+        return failed[0][1] if failed[0][1] > 0 else 128 - failed[0][1]
+      if all(code == 0 for code in codes):
+        return 0
+      time.sleep(_POLL_SECONDS)
+
+  def _end(self, index, code):
+    """Ends those that are left, which may wait for the lost one inside a collective."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    if any(child.poll() is None for child in self.children):
+      print(f"process {index} ended with status {code}: ending the others", file=sys.stderr)
+    self.send(signal.SIGTERM)
+    while time.monotonic() < deadline and None in [child.poll() for child in self.children]:
+      time.sleep(_POLL_SECONDS)
+
+
+def _prefix(stream, index):
+  for line in stream:
+    sys.stderr.buffer.write(b"[%d] " % index + line)
+    sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def forwarding(group):
+  """Passes SIGTERM and Ctrl-C on to the group; the second one kills it."""
+
+  def forward(number, frame):
+    del frame
+    group.send(number if number not in seen else signal.SIGKILL)
+    seen.update((signal.SIGTERM, signal.SIGINT))
+
+  seen = set()
+  before = {s: signal.signal(s, forward) for s in (signal.SIGTERM, signal.SIGINT)}
+  try:
+    yield
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+def main(argv):
+  """Runs `sign_jax.main` with what stands behind "--"; returns the exit status."""
+  parser = argparse.ArgumentParser("launch.local", description=__doc__.split("\n\n")[0])
+  parser.add_argument("--processes", type=int, required=True)
+  parser.add_argument("--devices_per_process", type=int, default=1)
+  own, program = (argv, []) if "--" not in argv else (
+      argv[: argv.index("--")], argv[argv.index("--") + 1 :]
+  )
+  given = parser.parse_args(own)
+  if not program:
+    raise UserError("no arguments for the training program: put them behind --")
+  for name in ("processes", "devices_per_process"):
+    if getattr(given, name) < 1:
+      raise UserError(f"--{name}={getattr(given, name)} must be 1 or more")
+  group = Group(
+      [sys.executable, "-m", "sign_jax.main", *program], given.processes, given.devices_per_process
+  )
+  with forwarding(group):
+    return group.wait()
+
+
+if __name__ == "__main__":
+  with one_sentence():
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,197 @@
+"""Throughput, memory, loss and R@1 against batch size, learning-rate rule and number of devices.
+
+    python -m launch.scaling_study --workdir runs/scaling --batch_sizes 32 64 128 \
+      --rules constant linear sqrt --devices 1 4 -- --config configs/cico.py
+
+Every run sees the same number of examples. Without --devices it has those of this machine; with it,
+so many simulated ones of the CPU. A run that is there is collected, one that was stopped goes on.
+Writes scaling.txt, scaling.json and scaling.png. What stands behind "--" goes to every run.
+"""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from sign_jax.errors import UserError, one_sentence  # noqa: E402
+from sign_jax.train import report  # noqa: E402
+
+RULES = {  # batch relative to the base -> factor of the learning rate
+    "constant": lambda ratio: 1.0,
+    "linear": lambda ratio: ratio,
+    "sqrt": math.sqrt,
+}
+COLUMNS = (
+    ("pairs_per_second", "pairs/s"), ("memory_gib", "memory GiB"), ("loss", "loss"),
+    ("recall", "T2V R@1"),
+)
+HERE = "here"  # the devices of this machine
+
+
+def rate(base_lr, base_batch, batch, rule):
+  """The learning rate of a batch size by a rule (Goyal et al., 2017; Krizhevsky, 2014)."""
+  return base_lr * RULES[rule](batch / base_batch)
+
+
+class Study:
+  """A grid of runs in one folder."""
+
+  def __init__(self, root, given, extra):
+    """
+    Args:
+      root: pathlib.Path.
+      given: what `_arguments` parses.
+      extra: flags of every run.
+    """
+    self.root, self._given, self._extra = root, given, extra
+
+  def check(self):
+    """Writes down what all runs share.
+
+    Raises:
+      UserError: when runs that are there were started otherwise.
+    """
+    path = self.root / "study.json"
+    keys = ("base_lr", "base_batch", "examples")
+    shared = {**{key: getattr(self._given, key) for key in keys}, "flags": self._extra}
+    if path.exists() and json.loads(path.read_text()) != shared:
+      raise UserError(f"{self.root} holds runs with other settings: use them or a new --workdir")
+    self.root.mkdir(parents=True, exist_ok=True)
+    report.write_json(path, shared)
+
+  def folder(self, batch, rule, devices):
+    """The workdir of a run."""
+    return self.root / f"batch{batch},{rule},devices={devices}"
+
+  def command(self, batch, rule, devices):
+    """The words that start a run."""
+    steps = max(1, self._given.examples // batch)
+    settings = {
+        "batch_size": batch, "steps": steps, "eval_every": steps,
+        "optim.lr": rate(self._given.base_lr, self._given.base_batch, batch, rule),
+    }
+    flags = [f"--config.{key}={value}" for key, value in settings.items()]
+    program = ["sign_jax.main"]
+    if devices != HERE:
+      program = ["launch.local", "--processes", "1", "--devices_per_process", str(devices), "--"]
+    workdir = ["--workdir", str(self.folder(batch, rule, devices))]
+    return [sys.executable, "-m", *program, *self._extra, *workdir, *flags]
+
+  def run(self, batch, rule, devices):
+    """Trains, unless the results are there.
+
+    Raises:
+      UserError: with the program's last line when it fails.
+    """
+    workdir = self.folder(batch, rule, devices)
+    if (workdir / "results.json").exists() and (workdir / "memory.json").exists():
+      return
+    log = self.root / "log.txt"
+    with log.open("ab") as file:
+      start = file.tell()
+      child = subprocess.Popen(
+          self.command(batch, rule, devices), stdout=file, stderr=subprocess.STDOUT
+      )
+      _, status, usage = os.wait4(child.pid, 0)
+      child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+      lines = log.read_bytes()[start:].decode(errors="replace").split("\n")
+      last = next((line for line in reversed(lines) if line.strip()), child.returncode)
+      raise UserError(f"{workdir.name} failed ({last}): see {log}")
+    report.write_json(workdir / "memory.json", {"host_gib": usage.ru_maxrss / 2**20})
+
+  def collect(self, batch, rule, devices):
+    """{"batch", "rule", "devices", and a number for each of COLUMNS}."""
+    workdir = self.folder(batch, rule, devices)
+    rows = [row for row in report.read_metrics(workdir / "metrics.jsonl") if "loss" in row]
+    results = json.loads((workdir / "results.json").read_text())
+    memory = json.loads((workdir / "memory.json").read_text())["host_gib"]
+    # The first row holds the time of compiling.
+    speeds = [row["pairs_per_second"] for row in rows[1:] or rows]
+    return {
+        "batch": batch, "rule": rule, "devices": devices,
+        "pairs_per_second": statistics.median(speeds),
+        "memory_gib": rows[-1].get("device_memory_gib", memory),
+        "loss": rows[-1]["loss"], "recall": results["test/t2v/R@1"],
+    }
+
+
+def table(rows):
+  """The collected runs as a text."""
+  head = ("batch", "rule", "devices", *(label for _, label in COLUMNS))
+  lines = ["".join(f"{name:>12}" for name in head)]
+  for row in rows:
+    numbers = (f"{row[key]:.2f}" for key, _ in COLUMNS)
+    cells = (row["batch"], row["rule"], row["devices"], *numbers)
+    lines.append("".join(f"{cell!s:>12}" for cell in cells))
+  return "\n".join(lines)
+
+
+def draw(rows, path):
+  """A picture for each of COLUMNS, a line for each rule and number of devices."""
+  figure, axes = plt.subplots(1, len(COLUMNS), figsize=(15, 3.6), constrained_layout=True)
+  lines = sorted({(row["rule"], str(row["devices"])) for row in rows})
+  for ax, (key, label) in zip(axes, COLUMNS, strict=True):
+    for rule, devices in lines:
+      points = sorted(
+          (row["batch"], row[key]) for row in rows
+          if (row["rule"], str(row["devices"])) == (rule, devices)
+      )
+      ax.plot(*zip(*points, strict=True), marker=".", label=f"{rule}, devices: {devices}")
+    ax.set(xlabel="batch size", ylabel=label, ylim=(0, 1.1 * max(row[key] for row in rows) or 1))
+    ax.set_xscale("log", base=2)
+    batches = sorted({row["batch"] for row in rows})
+    ax.set_xticks(batches, [str(batch) for batch in batches])
+    ax.spines[["top", "right"]].set_visible(False)
+  axes[0].legend(frameon=False, fontsize="small")
+  figure.savefig(path, dpi=130)
+  plt.close(figure)
+
+
+def _arguments(argv):
+  parser = argparse.ArgumentParser("launch.scaling_study", description=__doc__.split("\n\n")[0])
+  parser.add_argument("--workdir", default="runs/scaling")
+  parser.add_argument("--batch_sizes", type=int, nargs="+", default=[32, 64, 128])
+  parser.add_argument("--rules", nargs="+", choices=RULES, default=["constant"])
+  parser.add_argument("--devices", type=int, nargs="+", help="simulated ones; default: this host's")
+  parser.add_argument("--base_lr", type=float, default=1e-3, help="learning rate of --base_batch")
+  parser.add_argument("--base_batch", type=int, default=128)
+  parser.add_argument("--examples", type=int, default=20_000, help="that each run trains on")
+  cut = argv.index("--") if "--" in argv else len(argv)
+  return parser.parse_args(argv[:cut]), argv[cut + 1 :]
+
+
+def main(argv):
+  """Runs and collects; returns the rows of the table."""
+  given, extra = _arguments(argv)
+  if not extra:
+    raise UserError("no configuration: put -- --config configs/cico.py at the end")
+  study = Study(pathlib.Path(given.workdir).absolute(), given, extra)
+  study.check()
+  grid = [
+      (batch, rule, devices)
+      for devices in given.devices or [HERE] for rule in given.rules for batch in given.batch_sizes
+  ]
+  for point in tqdm(grid, unit="run"):
+    study.run(*point)
+  rows = [study.collect(*point) for point in grid]
+  print(table(rows))
+  (study.root / "scaling.txt").write_text(table(rows) + "\n")
+  report.write_json(study.root / "scaling.json", rows)
+  draw(rows, study.root / "scaling.png")
+  return rows
+
+
+if __name__ == "__main__":
+  with one_sentence():
+    main(sys.argv[1:])

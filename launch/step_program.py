@@ -1,0 +1,94 @@
+"""The training step of a configuration as a program, without data, weights or accelerators."""
+
+import math
+
+import jax
+import numpy as np
+from jax.extend import core
+
+from sign_jax.data import pipeline
+from sign_jax.errors import UserError
+from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.train.loop import Trainer
+
+SYSTEMS = ("cico", "upret")
+
+
+class Shapes:
+  """Stands in for a data set's split: it has sizes and no rows."""
+
+  left_out, poses = {}, None
+
+  def __init__(self, sentences, dim):
+    self.num_sentences = self.num_videos = sentences
+    self.dims = {"agnostic": dim, "aware": dim}
+    self.dtypes = dict.fromkeys(self.dims, np.dtype(np.float16))
+
+
+def trace(config, devices, batch_size, dim=1024):
+  """The step of a global batch on some of the devices.
+
+  Args:
+    config: of a retrieval system in SYSTEMS.
+    devices: list of jax devices.
+    batch_size: B of the global batch.
+    dim: channels of a sign feature.
+
+  Returns:
+    `jax.stages.Traced`.
+
+  Raises:
+    UserError: on another system, or sizes that do not fit the devices.
+  """
+  name = config.model.get("name")
+  if name not in SYSTEMS:
+    raise UserError(f"{name} is not one of {', '.join(SYSTEMS)}: use a configuration of these")
+  config = config.copy_and_resolve_references()
+  config.update_from_flattened_dict({
+      "batch_size": batch_size, "eval_batch_size": batch_size, "steps": 1000,
+      "data.placement": "host",
+  })
+  splits = dict.fromkeys(("train", "validation", "test"), Shapes(batch_size, dim))
+  trainer = Trainer(Retrieval(config, splits), config, devices)
+  data = config.data
+  channels = pipeline.combined_dim(splits["train"], data.combine)
+  small = pipeline.fake_batch(2, data.video_length, channels, data.text_length)
+  whole = lambda x: jax.ShapeDtypeStruct((batch_size, *x.shape[1:]), x.dtype)
+  return trainer.trace_step(jax.tree.map(whole, small))
+
+
+def matrix_flops(jaxpr):
+  """Floating-point operations of all matrix products of a jaxpr, over all devices.
+
+  Loops count as often as they run; those whose end is decided while they run count once.
+  """
+  total = 0
+  for equation in jaxpr.eqns:
+    if equation.primitive.name == "dot_general":
+      (contracted, _), _ = equation.params["dimension_numbers"]
+      left = equation.invars[0].aval.shape
+      inner = math.prod(left[axis] for axis in contracted)
+      total += 2 * math.prod(equation.outvars[0].aval.shape) * inner
+    total += _repeats(equation) * sum(map(matrix_flops, _inside(equation)))
+  return total
+
+
+def _repeats(equation):
+  if equation.primitive.name == "scan":
+    return equation.params["length"]
+  if equation.primitive.name == "shard_map":  # its shapes are those of one device
+    # JAX's versions name it differently.
+    axes = next(x for name, x in equation.params.items() if name.endswith("manual_axes"))
+    return math.prod(equation.params["mesh"].shape[axis] for axis in axes)
+  return 1
+
+
+def _inside(equation):
+  """The jaxprs that an equation calls."""
+  for value in jax.tree.leaves(
+      list(equation.params.values()), is_leaf=lambda x: isinstance(x, core.ClosedJaxpr | core.Jaxpr)
+  ):
+    if isinstance(value, core.ClosedJaxpr):
+      yield value.jaxpr
+    elif isinstance(value, core.Jaxpr):
+      yield value

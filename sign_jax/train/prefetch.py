@@ -1,0 +1,20 @@
+"""Batches that are on the devices before the step that needs them begins."""
+
+import collections
+import itertools
+
+DEPTH = 2  # the batch in use, and the next one
+
+
+def to_devices(batches, place, depth=DEPTH):
+  """Yields placed batches; while one is computed with, the next one is copied.
+
+  Args:
+    batches: iterator of host batches.
+    place: host batch -> device batch, without waiting for the copy.
+    depth: how many are placed at a time.
+  """
+  waiting = collections.deque(map(place, itertools.islice(batches, depth)))
+  while waiting:
+    yield waiting.popleft()
+    waiting.extend(map(place, itertools.islice(batches, 1)))

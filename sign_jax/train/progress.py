@@ -1,0 +1,88 @@
+"""What a run says of its steps while they go on: the bar, the metrics, the speed."""
+
+import time
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from sign_jax.errors import UserError
+from sign_jax.train import distributed
+
+
+class Log:
+  """The metrics of steps, which stay on the devices until they are to be written."""
+
+  def __init__(self, writer, batch_size, steps, began):
+    """
+    Args:
+      writer: see `report.metrics_writer`.
+      batch_size: examples of a step, for the speed.
+      steps: range of the steps that this start will do.
+      began: what `time.perf_counter` said when it began.
+    """
+    self.writer, self._batch_size, self._began = writer, batch_size, began
+    self._pending, self._clock = [], time.perf_counter()
+    self._first_seconds = None
+    self._bar = tqdm(
+        total=steps[-1], initial=steps[0] - 1, unit="step", dynamic_ncols=True, smoothing=0.2,
+        disable=not distributed.is_first(),
+    )
+
+  def add(self, metrics):
+    """Keeps the metrics of a step and begins to copy them; waits for the first step only."""
+    if self._first_seconds is None:
+      self._time_first(metrics)
+    for value in metrics.values():
+      value.copy_to_host_async()
+    self._pending.append(metrics)
+    self._bar.update()
+
+  def _time_first(self, metrics):
+    jax.block_until_ready(metrics)
+    self._first_seconds = time.perf_counter() - self._began
+    self._news = {"seconds_to_first_step": self._first_seconds}
+    distributed.say(f"the first step was done after {self._first_seconds:.1f} s")
+
+  def write(self, step):
+    """Writes the means of the metrics since the last time; waits for the devices."""
+    numbers = _fetch(self._pending, step)
+    seconds = time.perf_counter() - self._clock
+    numbers["pairs_per_second"] = len(self._pending) * self._batch_size / seconds
+    self.writer.write(step, numbers | self._news | _device_memory())
+    self._bar.set_postfix_str(
+        f"loss {numbers['loss']:.3f}, {numbers['pairs_per_second']:.0f} pairs/s"
+    )
+    self._pending, self._news = [], {}
+    self.restart_clock()
+
+  def restart_clock(self):
+    """Leaves out of the speed what took time until now."""
+    self._clock = time.perf_counter()
+
+  def close(self):
+    """Ends the bar."""
+    self._bar.close()
+
+
+def _device_memory():
+  """The most that a device of this process has held so far; {} where it does not say (CPUs)."""
+  peaks = [
+      stats["peak_bytes_in_use"] for device in jax.local_devices()
+      if "peak_bytes_in_use" in (stats := device.memory_stats() or {})
+  ]
+  return {"device_memory_gib": max(peaks) / 2**30} if peaks else {}
+
+
+def _fetch(pending, step):
+  """Means of the metrics of the steps since the last call; raises UserError on a bad loss."""
+  rows = jax.device_get(pending)
+  for number, row in enumerate(rows, step - len(rows) + 1):
+    for name in ("loss", "gradient_norm"):  # either ruins the parameters
+      if not np.isfinite(row[name]):
+        raise UserError(
+            f"the {name.replace('_', ' ')} is {row[name]} at step {number}: lower "
+            "--config.optim.lr or look for bad values in the data; the last checkpoint before it "
+            "is kept"
+        )
+  return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,59 @@
+"""Programs of eight devices, compiled and not run: `python -m tests.gathering FILE`.
+
+FILE receives, as JSON, what is exchanged by a training step and by one that holds all similarities
+of all tokens in one place.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from configs import common
+from launch import collectives, step_program
+from sign_jax.train import sharding
+from tests import program
+
+BATCH, TOKENS = 128, 8  # more examples than channels: see `collectives.gathers_of_pairs`
+
+
+def step():
+  config = common.retrieval_config("cico", "signing_sim")
+  config.update_from_flattened_dict({
+      **program.SMALL_MODEL, "data.video_length": 9, "data.text_length": TOKENS,
+  })
+  return step_program.trace(config, jax.devices(), BATCH, dim=16)
+
+
+def materialising():
+  """A program that gathers S[a, b, i, j], pooled over i, of all pairs."""
+  mesh = sharding.make_mesh()
+  rows, everywhere = NamedSharding(mesh, sharding.BATCH), NamedSharding(mesh, P())
+
+  def scores(video, text):
+    similarity = jnp.einsum("aid,bjd->abij", video, text).max(2)
+    return jax.lax.with_sharding_constraint(similarity, everywhere)
+
+  shape = lambda tokens: jax.ShapeDtypeStruct((BATCH, tokens, 32), jnp.float32, sharding=rows)
+  with jax.set_mesh(mesh):
+    return jax.jit(scores).trace(shape(10), shape(TOKENS))
+
+
+def exchanged(traced):
+  """[fields of each `Collective`, and what a device sends], and operations of matrix products."""
+  found = collectives.count(traced.lower().compile().as_text(), jax.device_count())
+  return {
+      "collectives": [{**dataclasses.asdict(c), "sent": c.sent} for c in found],
+      "pairs": [list(c.shapes) for c in collectives.gathers_of_pairs(found, BATCH, TOKENS)],
+      "flops": step_program.matrix_flops(traced.jaxpr.jaxpr),
+  }
+
+
+if __name__ == "__main__":
+  found = {"step": exchanged(step()), "materialising": exchanged(materialising())}
+  pathlib.Path(sys.argv[1]).write_text(json.dumps(found))

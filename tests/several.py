@@ -1,0 +1,35 @@
+"""The loop with a small task in several processes: `python -m tests.several WORKDIR SIGNAL STEP`.
+
+Process 1 sends itself the signal of that number in that step.
+"""
+
+import os
+import pathlib
+import sys
+
+import jax
+
+from sign_jax.data.assemble import shard_rows
+from sign_jax.errors import one_sentence
+from sign_jax.train import distributed, loop
+from tests.train import test_loop
+
+CHANGES = {"steps": 12, "log_every": 4, "eval_every": 6}
+
+
+class Shared(test_loop.Regression):
+  """Each process reads its own rows."""
+
+  def train_batches(self, start_step):
+    rows = shard_rows(self.batch_size, jax.process_index(), jax.process_count())
+    for batch in super().train_batches(start_step):
+      yield {name: x[rows] for name, x in batch.items()}
+
+
+if __name__ == "__main__":
+  workdir, number, step = sys.argv[1:]
+  with one_sentence():
+    distributed.start()
+    hit = lambda: jax.process_index() == 1 and os.kill(os.getpid(), int(number))
+    task = Shared(at_step={int(step): hit})
+    loop.train(task, test_loop.config(**CHANGES), pathlib.Path(workdir))

@@ -1,0 +1,157 @@
+"""The files for SLURM and Kubernetes: complete, without unknown fields, and what they do."""
+
+import os
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from sign_jax.train import distributed
+from tests.program import ROOT
+
+SLURM, GKE = ROOT / "launch" / "slurm" / "train.sbatch", ROOT / "launch" / "gke"
+
+# What we use of Kubernetes: {field: type, nested fields, or [nested fields of each item]}; fields
+# that must be there have an asterisk.
+META = {"*name": str, "annotations": dict}
+CONTAINER = {
+    "*name": str, "*image": str, "*command": [str], "*args": [str],
+    "*env": [{"*name": str, "*value": str}], "*ports": [{"*containerPort": int}],
+    "*resources": {"*limits": dict}, "*volumeMounts": [{"*name": str, "*mountPath": str}],
+}
+POD = {
+    "*restartPolicy": str, "*terminationGracePeriodSeconds": int, "*nodeSelector": dict,
+    "*containers": [CONTAINER], "subdomain": str,
+    "*volumes": [{
+        "*name": str, "persistentVolumeClaim": {"*claimName": str}, "emptyDir": {"*medium": str},
+    }],
+}
+JOB = {
+    "*completionMode": str, "*completions": int, "*parallelism": int, "*backoffLimit": int,
+    "*template": {"*spec": POD},
+}
+KINDS = {
+    ("v1", "Service"): {
+        "*clusterIP": str, "*selector": dict, "publishNotReadyAddresses": bool,
+    },
+    ("batch/v1", "Job"): JOB,
+    ("jobset.x-k8s.io/v1alpha2", "JobSet"): {
+        "*failurePolicy": {"*maxRestarts": int},
+        "*replicatedJobs": [{"*name": str, "*replicas": int, "*template": {"*spec": JOB}}],
+    },
+}
+
+
+def faults(value, schema, where):
+  """What of `value` does not fit `schema`, one sentence each."""
+  if isinstance(schema, type):
+    return [] if type(value) is schema else [f"{where} is no {schema.__name__}"]
+  if isinstance(schema, list):
+    if not isinstance(value, list) or not value:
+      return [f"{where} is no list with items"]
+    return sum((faults(x, schema[0], f"{where}[{i}]") for i, x in enumerate(value)), [])
+  if not isinstance(value, dict):
+    return [f"{where} has no fields"]
+  known = {name.lstrip("*"): part for name, part in schema.items()}
+  missing = [n[1:] for n in schema if n.startswith("*") and n[1:] not in value]
+  found = [f"{where} lacks {name}" for name in missing]
+  found += [f"{where} has an unknown {name}" for name in value if name not in known]
+  return found + sum(
+      (faults(x, known[name], f"{where}.{name}") for name, x in value.items() if name in known), []
+  )
+
+
+def faults_of(document):
+  schema = {
+      "*apiVersion": str, "*kind": str, "*metadata": META,
+      "*spec": KINDS[document["apiVersion"], document["kind"]],
+  }
+  return faults(document, schema, document["kind"])
+
+
+def documents(name):
+  return {d["kind"]: d for d in yaml.safe_load_all((GKE / name).read_text())}
+
+
+@pytest.mark.parametrize("name", ["gpu_job.yaml", "tpu_jobset.yaml"])
+def test_manifests_have_the_fields_that_kubernetes_knows(name):
+  for document in documents(name).values():
+    assert faults_of(document) == []
+  assert all("<" in line for line in (GKE / name).read_text().splitlines() if "image:" in line)
+
+
+def test_the_check_of_manifests_finds_mistakes():
+  job = documents("gpu_job.yaml")["Job"]
+  job["spec"]["complections"] = job["spec"].pop("completions")
+  job["spec"]["template"]["spec"]["containers"][0]["env"][1]["value"] = 2
+  assert faults_of(job) == [
+      "Job.spec lacks completions", "Job.spec has an unknown complections",
+      "Job.spec.template.spec.containers[0].env[1].value is no str",
+  ]
+
+
+def test_pods_of_the_gpu_job_find_one_another():
+  found = documents("gpu_job.yaml")
+  job, service = found["Job"]["spec"], found["Service"]
+  pod = job["template"]["spec"]
+  names = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+  assert names == {volume["name"] for volume in pod["volumes"]}
+  assert service["spec"]["selector"] == {"job-name": found["Job"]["metadata"]["name"]}
+  environment = {e["name"]: e["value"] for e in pod["containers"][0]["env"]}
+  for index in range(job["completions"]):
+    process = distributed.find({**environment, "JOB_COMPLETION_INDEX": str(index)})
+    assert process["process_id"] == index and process["num_processes"] == job["completions"]
+  host, port = process["coordinator_address"].split(":")
+  assert host == f"{found['Job']['metadata']['name']}-0.{pod['subdomain']}"
+  assert pod["subdomain"] == service["metadata"]["name"]
+  assert int(port) in [p["containerPort"] for p in pod["containers"][0]["ports"]]
+  assert job["parallelism"] == job["completions"]
+
+
+def test_the_slice_has_a_pod_for_every_host():
+  job = documents("tpu_jobset.yaml")["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]
+  pod = job["template"]["spec"]
+  rows, columns = map(int, pod["nodeSelector"]["cloud.google.com/gke-tpu-topology"].split("x"))
+  chips = int(pod["containers"][0]["resources"]["limits"]["google.com/tpu"])
+  assert rows * columns == chips * job["completions"] == chips * job["parallelism"]
+
+
+STEP = """#!/bin/bash
+echo "$@" >> {log}
+trap 'echo stopping >> {log}; exit 1' TERM
+echo $$ > {log}.pid
+for _ in $(seq 600); do sleep 0.05; done
+"""
+
+
+def test_the_batch_script_stops_and_requeues_when_its_time_is_up(tmp_path):
+  log = tmp_path / "log"
+  commands = {
+      "srun": STEP.format(log=log),
+      "scancel": f'#!/bin/bash\necho scancel "$@" >> {log}\nkill -TERM $(cat {log}.pid)\n',
+      "scontrol": f'#!/bin/bash\necho scontrol "$@" >> {log}\n',
+  }
+  for name, text in commands.items():
+    (tmp_path / name).write_text(text)
+    (tmp_path / name).chmod(0o755)
+  environment = {
+      **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7",
+      "SLURM_SUBMIT_DIR": str(ROOT), "SIGN_JAX_VENV": "/venv", "TFDS_DATA_DIR": "/data",
+  }
+  script = subprocess.Popen(["bash", SLURM, "--config", "c", "--workdir", "w"], env=environment)
+  while not (tmp_path / "log.pid").exists() or not (tmp_path / "log.pid").read_text():
+    assert script.poll() is None
+  os.kill(script.pid, 10)  # SIGUSR1, as SLURM sends it
+  assert script.wait(timeout=60) == 0
+  started, *rest = log.read_text().splitlines()
+  assert started.endswith("/venv/bin/python -m sign_jax.main --config c --workdir w")
+  assert rest == ["scancel --signal=TERM 7", "stopping", "scontrol requeue 7"]
+
+
+def test_the_batch_script_asks_for_a_signal_before_the_end():
+  lines = SLURM.read_text().splitlines()
+  options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(.*)$", "\n".join(lines), re.M))
+  assert "requeue" in options and re.fullmatch(r"B:USR1@\d{2,}", options["signal"])
+  assert options["ntasks-per-node"] == options["gpus-per-node"]  # one process a GPU
+  assert {name for name, value in options.items() if "<" in value} == {"partition", "account"}

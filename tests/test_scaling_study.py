@@ -1,0 +1,85 @@
+"""The grid of runs, with a program that only pretends to train."""
+
+import json
+import sys
+
+import pytest
+
+from launch import scaling_study
+from sign_jax.errors import UserError
+
+# Writes what a run leaves; its loss and speed tell what it was asked for.
+PRETENDED = """
+import json, pathlib, sys
+flags = dict(a.removeprefix("--config.").split("=") for a in sys.argv[1:] if "=" in a)
+workdir = pathlib.Path(sys.argv[sys.argv.index("--workdir") + 1])
+if flags["batch_size"] == flags.get("fails"):
+  sys.exit("error: no room")
+workdir.mkdir()
+rows = [{"step": 1, "loss": 9.0, "pairs_per_second": 1.0}] + [
+    {"step": step, "loss": float(flags["optim.lr"]), "pairs_per_second": int(flags["steps"]) + step}
+    for step in (2, 3, 4)
+]
+(workdir / "metrics.jsonl").write_text("".join(json.dumps(row) + "\\n" for row in rows))
+(workdir / "results.json").write_text(json.dumps({"test/t2v/R@1": float(flags["batch_size"])}))
+"""
+
+
+@pytest.fixture
+def study(monkeypatch, tmp_path):
+  """Runs the study in tmp_path/"study" with more flags; returns its rows."""
+  program, root = tmp_path / "pretended.py", tmp_path / "study"
+  program.write_text(PRETENDED)
+  asked = []
+  command = scaling_study.Study.command
+
+  def pretended(*args):
+    asked.append(args[1:])
+    words = command(*args)
+    return [sys.executable, str(program), *words[words.index("-m") + 2 :]]
+
+  monkeypatch.setattr(scaling_study.Study, "command", pretended)
+  fixed = ["--workdir", str(root), "--base_lr", "0.1", "--base_batch", "16", "--examples", "640"]
+
+  def run(*flags, extra=("--config=c",)):
+    asked.clear()
+    return scaling_study.main([*fixed, *flags, "--", *extra]), list(asked)
+
+  run.root = root
+  return run
+
+
+def test_runs_differ_by_batch_and_rule_and_are_collected(study, capsys):
+  flags = ["--batch_sizes", "16", "64", "--rules", "constant", "linear", "sqrt"]
+  rows, _ = study(*flags)
+  assert [row["loss"] for row in rows] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.1, 0.2])
+  assert [row["recall"] for row in rows] == [16, 64] * 3
+  assert [row["pairs_per_second"] for row in rows[:2]] == [43, 13]  # 40 and 10 steps
+  assert all(row["memory_gib"] > 0 for row in rows)
+  assert capsys.readouterr().out == (study.root / "scaling.txt").read_text()
+  assert json.loads((study.root / "scaling.json").read_text()) == rows
+  assert (study.root / "scaling.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_there_is_not_run_again(study):
+  _, asked = study("--batch_sizes", "16")
+  assert len(asked) == 1
+  rows, asked = study("--batch_sizes", "16", "32")
+  assert [point[0] for point in asked] == [32] and len(rows) == 2
+  with pytest.raises(UserError, match="holds runs with other settings"):
+    study("--batch_sizes", "16", extra=("--config=other",))
+
+
+def test_a_run_that_fails_is_named_with_its_last_line(study):
+  with pytest.raises(UserError, match=r"batch32,constant,devices=here failed \(error: no room\)"):
+    study("--batch_sizes", "16", "32", extra=("--config.fails=32",))
+
+
+def test_simulated_devices_go_by_the_launcher(tmp_path):
+  given, extra = scaling_study._arguments(["--devices", "4", "--", "--config=c"])
+  words = scaling_study.Study(tmp_path, given, extra).command(32, "linear", 4)
+  start = words.index("launch.local")
+  assert words[start + 1 : start + 6] == [
+      "--processes", "1", "--devices_per_process", "4", "--"
+  ]
+  assert "--config.optim.lr=0.00025" in words and "--config.steps=625" in words
