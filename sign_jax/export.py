@@ -20,9 +20,9 @@ from jax.sharding import SingleDeviceSharding
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.train import checkpoint
 from sign_jax.weights import convert, writers
-from sign_jax.weights.tables import i3d, upret
+from sign_jax.weights.tables import i3d, systems
 
-TABLES = {**upret.SYSTEMS, "i3d": i3d.TABLE}
+TABLES = {**systems.TABLES, "i3d": i3d.TABLE}
 
 
 def export(workdir, out):

@@ -1,5 +1,6 @@
 """Numbers that a configuration may hold, checked before they fail somewhere deep inside."""
 
+from sign_jax.data.pose import WINDOW
 from sign_jax.errors import UserError
 from sign_jax.models.upret import HEAD_WIDTH
 from sign_jax.modules.clip import CONTEXT
@@ -10,15 +11,18 @@ POSITIVE = (
     "model.video.width", "model.video.layers", "model.video.heads",
     "model.text.width", "model.text.layers", "model.text.heads",
     "model.distribution.samples", "model.ot.epsilon", "model.ot.iterations",
-    "data.size", "model.width", "optim.clip_norm", "optim.eps",
+    "data.size", "model.width", "model.pose.width", "model.fusion.heads",
+    "optim.clip_norm", "optim.eps",
 )
 NOT_NEGATIVE = (
     "seed", "steps", "epochs", "data.num_workers", "data.cache_gib", "optim.lr", "optim.warmup",
-    "optim.weight_decay", "model.max_elements", "model.num_classes",
+    "optim.weight_decay", "optim.groups.pose.lr", "optim.groups.fusion.lr",
+    "model.max_elements", "model.num_classes", "model.pose.max_windows", "model.beta",
 )
 PROBABILITIES = (
     "data.swap_probability", "data.synonym_probability", "data.deletion_probability",
     "data.scale", "data.jitter", "model.dropout", "model.distribution.dropout", "optim.momentum",
+    "model.pose.dropout", "model.pose.head_dropout", "model.fusion.dropout",
 )
 BELOW_ONE = ("optim.b1", "optim.b2")
 SHORTEST_TEXT = 3  # start, a word, end
@@ -49,6 +53,8 @@ def check(values):
     raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
   _check_text_length(values)
   _check_heads(values)
+  if "data.image_size" in values:
+    _check_poses(values)
 
 
 def _check_text_length(values):
@@ -69,3 +75,24 @@ def _check_heads(values):
         f"model.embed_dim={width} does not divide among the heads of the distribution modules: "
         f"use a multiple of {HEAD_WIDTH}"
     )
+
+
+def _check_poses(values):
+  size, frames = values["data.image_size"], values["data.max_frames"]
+  if len(size) != 2 or min(size) <= 0:
+    raise UserError(
+        f"data.image_size={tuple(size)} is no size: pass the width and height of the pictures "
+        "that the poses were estimated on"
+    )
+  if frames < WINDOW:
+    raise UserError(f"data.max_frames={frames} must be at least {WINDOW}, the frames of a window")
+  keys, heads = values["model.fusion.keys"], values["model.fusion.heads"]
+  if not keys or min(keys) < 1:
+    raise UserError(f"model.fusion.keys={tuple(keys)} must name a number of keys for every layer")
+  if values["model.embed_dim"] % heads or values["model.embed_dim"] % 2:
+    raise UserError(
+        f"model.embed_dim={values['model.embed_dim']} must be even and divide among "
+        f"model.fusion.heads={heads}"
+    )
+  if (values["model.alpha"] or 0) < 0:
+    raise UserError(f"model.alpha={values['model.alpha']} must not be negative")

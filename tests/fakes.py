@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sign_jax.data import pose
 from sign_jax.data.sampling import sample_indices
 
 WORDS = "rain snow wind sun cloud storm north south morning evening friend family".split()
@@ -9,6 +10,8 @@ WORDS = "rain snow wind sun cloud storm north south morning evening friend famil
 
 class FakeSplit:
   """Stands in for `RetrievalSplit`: random features around a direction per sentence."""
+
+  poses = None
 
   def __init__(self, sentences=16, videos=24, windows=40, dims=None, seed=0):
     rng = np.random.default_rng(seed)
@@ -42,7 +45,32 @@ class FakeSplit:
       yield {name: rows[kept] for name, rows in self._features[index].items()}
 
 
-def splits(**kwargs):
+class FakePosedSplit(FakeSplit):
+  """The same with poses of random hands, of 8 to 24 frames, whose windows the features are of."""
+
+  left_out = {}
+
+  def __init__(self, poses, **kwargs):
+    super().__init__(**kwargs)
+    self.poses, rng = poses, np.random.default_rng(1)
+    frames = rng.integers(8, 25, self.num_videos)
+    self._poses = [
+        pose.prepare(
+            np.concatenate([rng.uniform(0, 256, (n, 133, 2)), np.ones((n, 133, 1))], axis=-1),
+            poses.image_size, "fake", poses.windows, poses.max_frames,
+        )
+        for n in frames
+    ]
+
+  def stored_features(self, video_indices, length):
+    for index in video_indices:
+      found = self._poses[index]
+      rows = pose.feature_rows(found, 24, self.windows[index])
+      features = {name: array[rows] for name, array in self._features[index].items()}
+      yield {**found._asdict(), **features}
+
+
+def splits(poses=None, **kwargs):
   """All three splits; validation and test hold the training pairs."""
-  split = FakeSplit(**kwargs)
+  split = FakePosedSplit(poses, **kwargs) if poses else FakeSplit(**kwargs)
   return {"train": split, "validation": split, "test": split}

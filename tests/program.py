@@ -20,6 +20,10 @@ SMALL_MODEL = {
     "model.text.width": 32, "model.text.layers": 1, "model.text.heads": 2,
     "model.dtype": "float32",
 }
+# Of SEDS beside those; its poses have 24 frames.
+SMALL_SEDS = {
+    "model.pose.width": 4, "model.fusion.heads": 2, "data.max_frames": 24, "data.video_length": 6,
+}
 SMALL = {
     **SMALL_MODEL,
     "data.name": "signing_sim/tiny", "data.video_length": 16, "data.text_length": 12,

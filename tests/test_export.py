@@ -1,5 +1,6 @@
 import contextlib
 import json
+import re
 
 import jax
 import numpy as np
@@ -11,12 +12,17 @@ from sign_jax.errors import UserError
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.weights import readers
-from tests import fakes, program
+from sign_jax.weights.tables import systems
+from tests import fakes, program, small_seds
 
-SYSTEMS = ("cico", "upret")
+SYSTEMS = ("cico", "upret", "seds")
 
 
 def make_task(system, **init):
+  if system == "seds":
+    changes = {f"init__{name}": value for name, value in init.items()}
+    task = small_seds.make_task(**changes, model__fusion__heads=4)
+    return task, task._config
   config = common.retrieval_config(system, None)
   config.update_from_flattened_dict(program.SMALL_MODEL | {"batch_size": 8})
   config.init.update(init)
@@ -69,12 +75,12 @@ def test_names_and_shapes_are_the_released_ones(run, tmp_path):
   export.export(workdir, tmp_path / "a.safetensors")
   state = readers.read(tmp_path / "a.safetensors")
   golden = json.loads((program.ROOT / f"tests/golden/{system}_tiny.json").read_text())["params"]
-  unused = {name for name, _ in golden if name.endswith("softmax") or "conv2_trans" in name}
-  unused |= {name for name, _ in golden if "_trans.mu_proj" in name or "_trans.logsig_" in name}
-  unused = {name for name in unused if "mlp" not in name}
+  ignored = systems.IGNORE[system]
+  unused = {name for name, _ in golden if any(re.fullmatch(x, name) for x in ignored)}
   second_layer = {name for name, _ in golden if ".resblocks.1." in name}
   assert set(state) == {name for name, _ in golden} - unused - second_layer
-  assert state["clip.visual.conv1.weight"].shape == (32, 1024, 1, 1)
+  width = 12 * program.SMALL_SEDS["model.pose.width"] if system == "seds" else 1024
+  assert state["clip.visual.conv1.weight"].shape == (32, width, 1, 1)
   axes = {name: len(shape) for name, shape in golden}
   assert all(value.ndim == axes[name] for name, value in state.items())
 

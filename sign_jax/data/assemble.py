@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sign_jax.data.pose import Pose, pad
 from sign_jax.data.tokenizer import tokenize
 from sign_jax.errors import UserError
 
@@ -87,6 +88,20 @@ class VideoRows:
       windows[row] = len(next(iter(streams.values())))
       combine(streams, self.mode, self.alpha, out=video[row, : windows[row]])
     return {"video": video, "video_valid": np.arange(self.length) < windows[:, None]}
+
+
+class PosedVideoRows(VideoRows):
+  """As `VideoRows`, of a split with poses, and {"pose": see `pose.pad`} of the same windows."""
+
+  def __call__(self, videos):
+    video, poses = np.zeros((len(videos), self.length, self.dim), self.dtype), []
+    for row, found in enumerate(self.split.stored_features(videos, self.length)):
+      poses.append(pad(Pose(*map(found.get, Pose._fields)), self.split.poses.max_frames))
+      streams = {stream: found[stream] for stream in self.split.streams}
+      windows = (found["clips_start"] >= 0).sum()
+      combine(streams, self.mode, self.alpha, out=video[row, :windows])
+    pose = {name: np.stack([x[name] for x in poses]) for name in poses[0]}
+    return {"video": video, "video_valid": pose["clips_start"] >= 0, "pose": pose}
 
 
 class TextRows:

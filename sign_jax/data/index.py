@@ -31,12 +31,32 @@ def columns(source, streams):
   Raises:
     UserError: the records are damaged.
   """
-  path = source.folder / f"index-{source.split}.json"
+  kinds = {**dict.fromkeys(source.text_fields, str), **dict.fromkeys(streams, int)}
+  return _noted(source, "index", kinds, lambda: _scan(source, streams))
+
+
+def reasons(source, name, find):
+  """Why examples of a split are left out, noted beside the records as `columns` are.
+
+  Args:
+    source: `records.SplitSource`.
+    name: begins the file's name; another one for every other `find`.
+    find: function of nothing that yields a text for each example, "" where it is kept.
+
+  Returns:
+    list of str.
+  """
+  return _noted(source, name, {"reason": str}, lambda: {"reason": list(find())})["reason"]
+
+
+def _noted(source, name, kinds, find):
+  """{column: list} from a file beside the records, or from `find`, which is then noted there."""
+  path = source.folder / f"{name}-{source.split}.json"
   records = digest.noted(source.folder) if source.split.isidentifier() else None
   noted = _read(path, records)
-  if _fits(noted, source, streams):
+  if _fits(noted, source, kinds):
     return noted
-  found = _scan(source, streams)
+  found = find()
   if records:
     with contextlib.suppress(OSError):  # a folder that is only read: each start looks anew
       _write(path, records, found)
@@ -55,8 +75,7 @@ def _scan(source, streams):
   return found
 
 
-def _fits(noted, source, streams):
-  kinds = {**dict.fromkeys(source.text_fields, str), **dict.fromkeys(streams, int)}
+def _fits(noted, source, kinds):
   return isinstance(noted, dict) and noted.keys() == kinds.keys() and all(
     isinstance(noted[field], list)
     and len(noted[field]) == len(source)

@@ -3,8 +3,9 @@
 A batch is a dict of numpy arrays: `video` (B, L_v, D), zeros where there is no window, float32 for
 the sum of two streams and else as stored (see the function `combine`); `video_valid` (B, L_v) bool,
 True = a real window; `text` (B, L_t) int32; `text_aug` (B, L_t) int32, the ids of the augmented
-text. Every training batch is a function of (seed, step) alone: threads, worker processes, shards
-and restarts change nothing.
+text; and, where the split has poses, `pose`, a dict as `pose.pad` makes it, of the same windows.
+Every training batch is a function of (seed, step) alone: threads, worker processes, shards and
+restarts change nothing.
 """
 
 import os
@@ -15,6 +16,7 @@ from absl import flags
 
 from sign_jax.data.assemble import (
   EvalBatch,
+  PosedVideoRows,
   TextRows,
   TrainBatch,
   VideoRows,
@@ -23,6 +25,7 @@ from sign_jax.data.assemble import (
   shard_rows,
 )
 from sign_jax.data.augment import Augmentation
+from sign_jax.data.pose import BODY, HANDS, SIZE, WINDOW
 from sign_jax.data.resident import VideoPlaces
 from sign_jax.data.tokenizer import END, START
 from sign_jax.errors import UserError
@@ -78,7 +81,7 @@ def train_batches(
       f"a batch of {batch_size} needs as many sentences, but the training split has only "
       f"{split.num_sentences}: choose a smaller batch_size"
     )
-  videos = VideoRows(split, video_length, combine, alpha)
+  videos = _video_rows(split)(split, video_length, combine, alpha)
   assemble = TrainBatch(
     VideoPlaces(split, video_length) if resident else videos,
     TextRows(split, text_length),
@@ -126,26 +129,47 @@ def eval_batches(
     return iterate(steps.map(EvalBatch(rows_of, count, batch_size, rows)), num_workers)
 
   return (
-    batches(VideoRows(split, video_length, combine, alpha), split.num_videos),
+    batches(_video_rows(split)(split, video_length, combine, alpha), split.num_videos),
     batches(TextRows(split, text_length), split.num_sentences),
   )
 
 
-def fake_batch(batch_size, video_length=64, video_dim=1024, text_length=32, seed=0):
+def _video_rows(split):
+  return PosedVideoRows if split.poses else VideoRows
+
+
+def fake_batch(batch_size, video_length=64, video_dim=1024, text_length=32, seed=0, frames=0):
   """A training batch of random numbers, for tests and benchmarks.
 
   Returns:
     As `train_batches`, with B = `batch_size` and D = `video_dim`; at least one window and one
-    token in every row.
+    token in every row. With poses of so many frames where `frames` is not 0.
   """
   rng = np.random.default_rng(seed)
   valid = np.arange(video_length) < rng.integers(1, video_length + 1, (batch_size, 1))
   video = rng.standard_normal((batch_size, video_length, video_dim), np.float32)
-  return {
+  batch = {
     "video": video * valid[:, :, None],
     "video_valid": valid,
     "text": _fake_text(rng, batch_size, text_length),
     "text_aug": _fake_text(rng, batch_size, text_length),
+  }
+  return {**batch, "pose": _fake_pose(rng, valid, frames)} if frames else batch
+
+
+def _fake_pose(rng, windows_valid, frames):
+  """As `pose.pad`, of windows that begin at random frames."""
+  batch = len(windows_valid)
+  valid = np.arange(frames) < rng.integers(min(WINDOW, frames), frames + 1, (batch, 1))
+  starts = rng.integers(0, np.maximum(valid.sum(1, keepdims=True) - WINDOW, 0) + 1,
+                        windows_valid.shape)  # fmt: skip
+  draw = lambda joints: valid[..., None, None] * rng.uniform(
+    0, SIZE, (batch, frames, joints, 2)
+  ).astype(np.float32)
+  return {
+    "left": draw(HANDS.shape[1]), "right": draw(HANDS.shape[1]), "body": draw(len(BODY)),
+    "frames_valid": valid,
+    "clips_start": np.where(windows_valid, np.sort(starts), -1).astype(np.int32),
   }
 
 

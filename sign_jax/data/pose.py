@@ -52,14 +52,31 @@ class Pose(NamedTuple):
   clips_start: np.ndarray
 
 
-def prepare(keypoints, image_size, name, windows=64):
+class Settings(NamedTuple):
+  """How the poses of a data set are read.
+
+  Attributes:
+    image_size: (width, height) in pixels of the pictures that the poses were estimated on.
+    windows: W, the most windows that are kept; at equal distances where there are more.
+    max_frames: F, the most frames that are kept, by striding; at least 16.
+    no_hands: what becomes of a data set with videos that show no usable hand: "skip" leaves the
+      videos out, "stop" is an error.
+  """
+
+  image_size: tuple
+  windows: int = 64
+  max_frames: int = MAX_FRAMES
+  no_hands: str = "skip"
+
+
+def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
   """The poses of one video.
 
   Args:
     keypoints: (F, 133, 3): x and y in pixels, and confidence, of COCO-WholeBody's keypoints.
     image_size: (width, height) in pixels.
     name: of the file or video, for errors.
-    windows: W, the most windows that are kept; at equal distances where there are more.
+    windows, max_frames: see `Settings`.
 
   Raises:
     NoHands: no frame has a usable hand.
@@ -67,7 +84,7 @@ def prepare(keypoints, image_size, name, windows=64):
   """
   keypoints = _checked(keypoints, image_size, name)
   size = np.asarray(image_size, np.float64)
-  frames = np.arange(0, len(keypoints), -(-len(keypoints) // MAX_FRAMES))
+  frames = np.arange(0, len(keypoints), -(-len(keypoints) // max_frames))
   corner, side, usable = hand_boxes(keypoints[frames], size)
   kept = np.flatnonzero(usable.any(1))
   if not len(kept):
@@ -103,13 +120,14 @@ def _checked(keypoints, image_size, name):
     )
   if not len(keypoints):
     raise NoHands(f"{name} has no frames, leave this video out")
+  keypoints = keypoints.astype(np.float64)
   if not (np.abs(keypoints) <= LARGEST).all():  # NaN compares false
     raise UserError(
       f"{name} holds keypoints that are not finite or in no image, estimate its poses anew"
     )
   if len(image_size) != 2 or not all(0 < x <= LARGEST for x in image_size):
     raise UserError(f"{name} has images of size {image_size}, pass their width and height")
-  return keypoints.astype(np.float64)
+  return keypoints
 
 
 def hand_boxes(keypoints, size):
@@ -164,6 +182,28 @@ def _in_boxes(keypoints, corner, side, usable):
   sure = (hands[..., 2] >= KEEP) & usable[..., None]
   points = np.where(sure[..., None], points, 0.0).astype(np.float32)
   return points[:, 0], points[:, 1]
+
+
+def feature_rows(pose, num_frames, count):
+  """Which sign features go with the windows of a pose.
+
+  Features and poses may come from copies of a video at other frame rates, and features from
+  windows at any stride. A window of the pose can span more than 16 frames, where some are left out;
+  the feature is that of the window about the same middle.
+
+  Args:
+    pose: `Pose`.
+    num_frames: of the whole video's poses.
+    count: rows of the whole video's features, of windows at equal distances.
+
+  Returns:
+    (min(n, W),) int64, a row for each of the n windows that are no padding.
+  """
+  starts = pose.clips_start[pose.clips_start >= 0]
+  # Where a window of 16 frames in a row begins that has the same middle.
+  begins = (pose.frames[starts] + pose.frames[starts + WINDOW - 1] - (WINDOW - 1)) / 2
+  last = max(num_frames - WINDOW, 1)
+  return np.rint(begins.clip(0, last) * (count - 1) / last).astype(np.int64)
 
 
 def pad(pose, frames=MAX_FRAMES):

@@ -1,8 +1,9 @@
 """Videos and sentences of one split, as retrieval sees them."""
 
 import numpy as np
+from tqdm import tqdm
 
-from sign_jax.data import index
+from sign_jax.data import index, pose
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.records import fingerprint, open_split
 from sign_jax.data.sampling import sample_indices
@@ -12,6 +13,7 @@ from sign_jax.errors import UserError, did_you_mean
 __all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
 
 STREAMS = ("agnostic", "aware")
+POSE = "pose"  # the field of the keypoints
 _NO_CAPTIONS = ("video_id", "sentence_id", "signer")
 
 
@@ -21,6 +23,8 @@ class RetrievalSplit:
   Attributes:
     streams: tuple of the names of the feature streams that are read.
     dims, dtypes: {stream: D}, {stream: numpy dtype as stored}.
+    poses: `pose.Settings`, or None where no poses are read.
+    left_out: {video_id: reason} of the videos that are skipped; empty without poses.
     windows: (V,) int64, the number of windows of each video.
     video_ids: list of V str, in the data set's order.
     sentence_ids, sentence_texts: lists of S str, in the order of first appearance.
@@ -28,7 +32,9 @@ class RetrievalSplit:
     videos_of_sentence: list of S int64 arrays of video indices.
   """
 
-  def __init__(self, name, split, data_dir=None, *, streams=None, caption="text", cache=None):
+  def __init__(
+    self, name, split, data_dir=None, *, streams=None, caption="text", cache=None, poses=None
+  ):
     """Reads the metadata of all videos, see `index.columns`.
 
     Args:
@@ -38,11 +44,12 @@ class RetrievalSplit:
         `sentence_id` whose captions differ are videos of different sentences.
       cache: `FeatureCache` of the features that `stored_features` reads, for one or more splits;
         by default they are read from disk each time.
+      poses: `pose.Settings`; then the data set must hold poses, which `stored_features` gives too.
 
     Raises:
       UserError: as `open_split`; an empty split or caption; videos of one sentence with different
-        texts; a stream or a caption that the data set lacks; a video without windows, or with
-        streams of different lengths.
+        texts; a stream, poses or a caption that the data set lacks; a video without windows, or
+        with streams of different lengths; poses that `pose.prepare` refuses.
     """
     self._source = open_split(name, split, data_dir)
     self.streams = _chosen_streams(self._source, streams)
@@ -53,13 +60,39 @@ class RetrievalSplit:
     if not len(self._source):
       raise UserError(f"split {split!r} of data set {self._source.label!r} is empty")
     self._cache = FeatureCache(0) if cache is None else cache
-    self._known_good = np.zeros(len(self._source), bool)
+    self.poses, self.left_out = poses, {}
     columns = index.columns(self._source, _streams(self._source))
+    self._records = np.arange(len(self._source))  # of the videos
+    if poses:
+      self._leave_out(columns["video_id"])
+      columns = {name: [column[i] for i in self._records] for name, column in columns.items()}
+    self._known_good = np.zeros(len(self._records), bool)
     self.video_ids = columns["video_id"]
     for video_id, *lengths in zip(self.video_ids, *(columns[s] for s in self.streams), strict=True):
       self._check_lengths(video_id, lengths)
     self.windows = np.array(columns[self.streams[0]])
     self._group(columns["sentence_id"], columns[caption], own_identity=caption != "text")
+
+  def _leave_out(self, video_ids):
+    """Finds the videos in which no hand can be used.
+
+    Raises:
+      UserError: there are none but these, or any, with `poses.no_hands` "stop".
+    """
+    _check_poses(self._source)
+    settings = self.poses
+    name = "hands-{}x{}-{}".format(*settings.image_size, settings.max_frames)
+    reasons = index.reasons(self._source, name, lambda: _without_hands(self._source, settings))
+    self._records = np.flatnonzero([not reason for reason in reasons])
+    self.left_out = {name: why for name, why in zip(video_ids, reasons, strict=True) if why}
+    if not self.left_out or settings.no_hands == "skip" and len(self._records):
+      return
+    first = next(iter(self.left_out.values()))
+    raise UserError(
+      f"{len(self.left_out)} of the {len(reasons)} videos of {self._source.split} in "
+      f"{self._source.label!r} show no usable hand, the first: {first}; train without them with "
+      "--config.data.no_hands=skip, or check --config.data.image_size"
+    )
 
   def _group(self, sentence_ids, texts, own_identity):
     text_of, keys = {}, []
@@ -97,10 +130,13 @@ class RetrievalSplit:
         through the first time it is read.
     """
     stored = self._read(int(video_index))
-    return {stream: array.astype(np.float32) for stream, array in stored.items()}
+    return {stream: stored[stream].astype(np.float32) for stream in self.streams}
 
   def stored_features(self, video_indices, length):
     """The windows of several videos that `sample_indices` keeps, in the data set's dtype.
+
+    With poses, the windows are those of `pose.prepare`, whose fields are there too; `length` is
+    then the number of windows in `poses`.
 
     Yields:
       {stream: (min(n, length), D)} of one video after the other; not to be written to.
@@ -113,15 +149,25 @@ class RetrievalSplit:
       rows = self._cache.get(key)
       if rows is None:
         whole = self._read(video)
-        rows = {stream: _sampled(array, length) for stream, array in whole.items()}
+        rows = self._posed(video, whole) if self.poses else {
+          stream: _sampled(array, length) for stream, array in whole.items()
+        }
         self._cache.put(key, rows)
       yield rows
 
+  def _posed(self, video, whole):
+    """The fields of `pose.Pose`, and of every stream the rows of its windows."""
+    keypoints = whole[POSE]
+    found = _prepare(keypoints, self.poses, self.video_ids[video])
+    rows = pose.feature_rows(found, len(keypoints), self.windows[video])
+    return {**found._asdict(), **{stream: whole[stream][rows] for stream in self.streams}}
+
   def _read(self, video):
-    """{stream: (n, D)} as stored, perhaps read-only."""
-    (features,) = self._source.read([video], self.streams)
+    """{stream: (n, D)} as stored, perhaps read-only; with poses {"pose": (F, 133, 3)} too."""
+    fields = (*self.streams, POSE) if self.poses else self.streams
+    (features,) = self._source.read([self._records[video]], fields)
     if not self._known_good[video]:
-      self._check(video, features)
+      self._check(video, {stream: features[stream] for stream in self.streams})
       self._known_good[video] = True
     return features
 
@@ -146,6 +192,33 @@ class RetrievalSplit:
         f"the feature streams of video {video_id!r} of {self._source.label!r} differ in length: "
         + ", ".join(f"{s} {length}" for s, length in zip(self.streams, lengths, strict=True))
       )
+
+
+def _prepare(keypoints, settings, name):
+  return pose.prepare(
+    keypoints, settings.image_size, name, settings.windows, settings.max_frames
+  )
+
+
+def _without_hands(source, settings):
+  """Yields "" for every video that can be used, else the reason."""
+  videos = source.read(range(len(source)), ("video_id", POSE))
+  for video in tqdm(videos, f"hands of {source.split}", len(source), unit="video", delay=2):
+    try:
+      _prepare(video[POSE], settings, video["video_id"])
+    except pose.NoHands as error:
+      yield str(error)
+    else:
+      yield ""
+
+
+def _check_poses(source):
+  shape = getattr(dict(source.feature_specs).get(POSE), "shape", None)
+  if shape != (None, pose.KEYPOINTS, 3):
+    raise UserError(
+      f"data set {source.label!r} has no poses, which this system reads: build one of the configs "
+      "that hold them, such as how2sign/features_pose"
+    )
 
 
 def _sampled(rows, length):

@@ -8,28 +8,11 @@ from sign_jax.models.cico import INITIAL_LOGIT_SCALE, CiCo, Tokens
 from sign_jax.modules.cgaf import build_fusion
 from sign_jax.modules.clip import TextTower, VideoTower
 from sign_jax.modules.stgcn import PoseEncoder
-from sign_jax.modules.transformer import Transformer
 from sign_jax.ops.contrastive import symmetric_loss
-from sign_jax.ops.late_interaction import late_interaction, mean_weights, normalize
+from sign_jax.ops.late_interaction import late_interaction, mean_weights
 
 # What is aligned with the text, by the streams in use (table 4). The first one is searched with.
 STREAMS = {"both": ("fusion", "pose", "rgb"), "pose": ("pose",), "rgb": ("rgb",)}
-
-
-class ClassTokenTower(VideoTower):
-  """CLIP's video tower whose class token is valid and attended to."""
-
-  def __call__(self, video, valid):
-    """As `VideoTower`; the mask is True at the class token."""
-
-    def attend(call, args, kwargs, context):
-      if type(context.module) is Transformer and context.method_name == "__call__":
-        args = (args[0], args[1].at[:, 0].set(True), *args[2:])
-      return call(*args, **kwargs)
-
-    with nn.intercept_methods(attend):
-      features, mask = super().__call__(video, valid)
-    return features, mask.at[:, 0].set(True)
 
 
 class SEDS(CiCo):
@@ -55,8 +38,8 @@ class SEDS(CiCo):
       raise ValueError(f"unknown streams {self.streams!r}")
     common = {"embed_dim": self.embed_dim, "dtype": self.dtype}
     # Names as in the released code, where `clip` has the pose tower and `clip_rgb` the other.
-    self.visual = ClassTokenTower(**self.video, **common)
-    self.visual_rgb = ClassTokenTower(**self.video, **common)
+    self.visual = VideoTower(**self.video, **common, attend_class=True)
+    self.visual_rgb = VideoTower(**self.video, **common, attend_class=True)
     self.textual = TextTower(**self.text, **common)
     self.pose_encoder = PoseEncoder(**self.pose, dtype=self.dtype)
     self.fuse = build_fusion(**self.fusion, dtype=self.dtype)
@@ -107,8 +90,8 @@ class SEDS(CiCo):
     """
     masks = {"video_mask": pose.mask, "text_mask": rgb.mask} if self.mask_padding else {}
     return late_interaction(
-        normalize(pose.features),
-        normalize(rgb.features),
+        pose.features,
+        rgb.features,
         pose.mask.astype(jnp.float32),
         rgb.mask.astype(jnp.float32),
         pooling="diagonal",

@@ -14,8 +14,7 @@ from sign_jax.ops.sampling import sample_linear
 
 NORM_EPSILON = 1e-6
 MERGE_EPSILON = 1e-12
-FEED_FORWARD = 2048
-VARIANTS = ("released", "paper")
+FEED_FORWARD = 4  # times D; 2048 in the released code
 
 
 class CrossAttention(nn.Module):
@@ -75,7 +74,7 @@ class CrossAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-  """LN, Linear-ReLU-Linear with dropout."""
+  """LN, Linear (4 D)-ReLU-Linear with dropout."""
 
   dropout: float = 0.1
   dtype: jnp.dtype = jnp.float32
@@ -84,7 +83,8 @@ class FeedForward(nn.Module):
   def __call__(self, x, deterministic=True):
     drop = nn.Dropout(self.dropout, deterministic=deterministic)
     y = nn.LayerNorm(epsilon=NORM_EPSILON, dtype=self.dtype, name="layer_norm")(x)
-    y = drop(nn.relu(nn.Dense(FEED_FORWARD, dtype=self.dtype, name="pwff_layer_0")(y)))
+    y = nn.Dense(FEED_FORWARD * x.shape[-1], dtype=self.dtype, name="pwff_layer_0")(y)
+    y = drop(nn.relu(y))
     return drop(nn.Dense(x.shape[-1], dtype=self.dtype, name="pwff_layer_3")(y))
 
 

@@ -1,12 +1,15 @@
 """Retrieval: a sentence's video among all videos (T2V), a video's sentence among all (V2T)."""
 
 import functools
+import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
+from tqdm import tqdm
 
-from sign_jax.data import pipeline, source, synonyms
+from sign_jax.data import pipeline, pose, source, synonyms
 from sign_jax.data import resident as resident_data
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
@@ -18,6 +21,7 @@ from sign_jax.tasks import resident
 from sign_jax.weights import initial
 
 LOSSES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
+NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usable hand
 PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
@@ -25,7 +29,7 @@ DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
 
 class Retrieval:
-  """The retrieval systems (CiCo, UPRet) as a `tasks.base.Task`."""
+  """The retrieval systems (CiCo, UPRet, SEDS) as a `tasks.base.Task`."""
 
   selection = "t2v/R@1"
 
@@ -53,19 +57,36 @@ class Retrieval:
     # One stream alone need not be read together with the other.
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
+    self._poses = self._pose_settings()
     self._model = build(config.model, self._data.video_length)
-    self._loss = LOSSES[resolve(config.model)["loss"]]
-    self._encode_video = jax.jit(
-        lambda variables, video, valid: self._model.apply(
-            variables, video.astype(jnp.float32), valid, method="encode_video"
-        )
-    )
+    self._encode_video = jax.jit(self._video_tokens)
     self._encode_text = jax.jit(self._apply("encode_text"))
     self._score = jax.jit(self._apply("score"))
     self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
 
   def _apply(self, method):
     return functools.partial(self._model.apply, method=method)
+
+  def _video_tokens(self, variables, batch):
+    poses = {"pose": batch["pose"]} if self._poses else {}
+    video = batch["video"].astype(jnp.float32)
+    return self._apply("encode_video")(variables, video, batch["video_valid"], **poses)
+
+  def _pose_settings(self):
+    """`pose.Settings`, or None where the system reads no poses."""
+    data = self._data
+    if "image_size" not in data:
+      return None
+    if self._on_device:
+      raise UserError(
+          f"data.placement=device holds no poses, which {self._config.model.name} reads: use "
+          "--config.data.placement=host"
+      )
+    if data.no_hands not in NO_HANDS:
+      raise UserError(f"data.no_hands={data.no_hands!r} is not one of {', '.join(NO_HANDS)}")
+    return pose.Settings(
+        tuple(data.image_size), data.video_length, data.max_frames, data.no_hands
+    )
 
   def _augmentation(self):
     data = self._data
@@ -85,8 +106,12 @@ class Retrieval:
       on_disk = self._data.placement == "disk" or self._on_device and name == "train"
       self._splits[name] = source.RetrievalSplit(
           self._data.name, name, data_dir=self._data.data_dir or None, streams=self._streams,
-          caption=self._data.caption, cache=None if on_disk else self._cache,
+          caption=self._data.caption, cache=None if on_disk else self._cache, poses=self._poses,
       )
+      left_out = self._splits[name].left_out
+      if left_out and not jax.process_index():
+        reason = next(iter(left_out.values()))
+        tqdm.write(f"{name}: {len(left_out)} videos are left out, the first: {reason}", sys.stderr)
     return self._splits[name]
 
   @property
@@ -160,7 +185,7 @@ class Retrieval:
     """Seeded random variables."""
     batch = pipeline.fake_batch(
         2, self._data.video_length, pipeline.combined_dim(self.split("train"), self._data.combine),
-        self._data.text_length,
+        self._data.text_length, frames=self._poses.max_frames if self._poses else 0,
     )
     init_key, noise_key = jax.random.split(key)
     return self._model.init({"params": init_key, "noise": noise_key}, batch)
@@ -174,14 +199,40 @@ class Retrieval:
     return initial.load(variables, self._config.init, self._config.model.name)
 
   def loss(self, variables, batch, key):
-    """The contrastive loss; see `ops.contrastive`."""
+    """The contrastive loss, its terms where it has several, and updated running statistics."""
+    dropout, noise = jax.random.split(key)
+    out, updates = self._model.apply(
+        variables, self._with_videos(batch), deterministic=False,
+        rngs={"dropout": dropout, "noise": noise}, mutable=["batch_stats"],
+    )
+    loss, (metrics, _) = self._loss_of(variables, out)
+    return loss, (metrics, updates)
+
+  def _loss_of(self, variables, out):
+    if hasattr(self._model, "loss"):
+      loss, terms = self._model.loss(out)
+    else:
+      loss, terms = LOSSES[resolve(self._config.model)["loss"]](out["i2t"], out["t2i"]), {}
+    terms = {f"loss_{name}": term for name, term in terms.items()}
+    return loss, ({"logit_scale": variables["params"]["logit_scale"], **terms}, {})
+
+  @property
+  def can_cache_gradients(self):
+    """Whether the towers draw nothing and see each example alone."""
+    return self._config.model.name in ("cico", "upret")
+
+  def encode(self, variables, batch):
+    """{"video", "text", "text_aug": Tokens} of a batch or a part of it."""
+    return self._model.apply(variables, self._with_videos(batch), method="encode_batch")
+
+  def compare(self, variables, encoded, key):
+    """`loss` from what `encode` returns."""
     dropout, noise = jax.random.split(key)
     out = self._model.apply(
-        variables, self._with_videos(batch), deterministic=False,
-        rngs={"dropout": dropout, "noise": noise},
+        variables, encoded, deterministic=False, rngs={"dropout": dropout, "noise": noise},
+        method="compare",
     )
-    logit_scale = variables["params"]["logit_scale"]
-    return self._loss(out["i2t"], out["t2i"]), ({"logit_scale": logit_scale}, {})
+    return self._loss_of(variables, out)
 
   def constrain(self, params):
     """Clamps the logit scale from above, as the released code does after every update."""
@@ -191,14 +242,17 @@ class Retrieval:
     """Scores of all videos and sentences of a split: (videos, sentences) float32."""
     data = self.split(split)
     videos, texts = pipeline.eval_batches(
-        data, batch_size=self._config.eval_batch_size, **self._shapes()
+        data, batch_size=self._config.eval_batch_size, shard_index=jax.process_index(),
+        shard_count=jax.process_count(), **self._shapes(),
     )
     all_texts = self._join([self._encode_text(variables, place(b)["text"]) for b in texts])
     rows = []
     for batch in videos:
-      placed = place({name: batch[name] for name in ("video", "video_valid")})
-      tokens = self._encode_video(variables, placed["video"], placed["video_valid"])
-      rows.append(np.asarray(self._score(variables, tokens, all_texts))[batch["mask"]])
+      placed = place(batch)
+      tokens = self._encode_video(variables, placed)
+      found = {"scores": self._score(variables, tokens, all_texts), "mask": placed["mask"]}
+      found = multihost_utils.process_allgather(found, tiled=True)
+      rows.append(found["scores"][found["mask"]])
     return np.concatenate(rows)[:, : data.num_sentences]
 
   def evaluate(self, variables, split, place):
@@ -223,6 +277,8 @@ class Retrieval:
     title = (
         f"{self._data.name}, {split}: {data.num_sentences} sentences, {data.num_videos} videos"
     )
+    if left_out := getattr(data, "left_out", {}):
+      title += f" ({len(left_out)} without usable hands are left out)"
     lines = [title, f"{'':14}" + "".join(f"{c:>8}" for c in COLUMNS)]
     for key, label in DIRECTIONS:
       values = (results[f"{split}/{key}/{column}"] for column in COLUMNS)

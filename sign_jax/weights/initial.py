@@ -4,47 +4,60 @@ import functools
 
 from sign_jax.errors import UserError
 from sign_jax.weights import convert, readers
-from sign_jax.weights.tables import clip, i3d, upret
+from sign_jax.weights.tables import clip, i3d, seds, systems
 
 CLASSIFIERS = ("file", "fresh")
 
 
 def load(variables, init, system):
-  """Puts the weights of the file that a configuration names into fresh variables.
+  """Puts the weights of the files that a configuration names into fresh variables.
 
   Args:
-    variables: {"params": ...} of arrays.
-    init: the section `init`: paths `clip` and `model`, at most one of them not "".
-    system: "cico" or "upret".
+    variables: {"params": ...} of arrays, with "batch_stats" where the system has any.
+    init: the section `init`: paths `clip`, `model` and, for SEDS, `signbert`, each perhaps "".
+      `model` leaves nothing to the others.
+    system: "cico", "upret" or "seds".
 
   Returns:
-    `variables`, with numpy arrays in place of all that came from the file.
+    `variables`, with numpy arrays in place of all that came from the files.
 
   Raises:
-    UserError: both files are named, or one cannot be read or does not fit.
+    UserError: a file beside `model` is named, or one cannot be read or does not fit.
   """
-  if init.clip and init.model:
+  parts = {"clip": from_clip, "signbert": seds.load_pose_encoder}
+  given = [name for name in parts if init.get(name)]
+  if init.model and given:
     raise UserError(
-      "init.clip and init.model are both set, and the weights of a whole model leave nothing to "
-      "CLIP: pass only one of them"
+      f"init.{given[0]} and init.model are both set, and the weights of a whole model leave "
+      f"nothing to {'CLIP' if given[0] == 'clip' else 'SignBERT'}: pass only one of them"
     )
-  if init.clip:
-    return from_clip(variables, init.clip)
-  return from_model(variables, init.model, system) if init.model else variables
+  if init.model:
+    return from_model(variables, init.model, system)
+  for name in given:
+    variables = parts[name](variables, init[name])
+  return variables
 
 
 def from_clip(variables, path):
-  """CLIP's weights in both towers; what CLIP does not have (`clip.FRESH`) stays as it is."""
+  """CLIP's weights in all towers; what CLIP does not have (`clip.FRESH`) stays as it is."""
   state = readers.read(path)
+  table, ignore = clip.OPENAI, clip.OPENAI_IGNORE
   if clip.is_hugging_face(state):
     state = clip.fuse_attention(state)
-    return _merge(path, variables, state, clip.HUGGING_FACE, clip.HUGGING_FACE_IGNORE, clip.FRESH)
-  return _merge(path, variables, state, clip.OPENAI, clip.OPENAI_IGNORE, clip.FRESH)
+    table, ignore = clip.HUGGING_FACE, clip.HUGGING_FACE_IGNORE
+  params = dict(variables["params"])
+  towers = {name: params.pop(name) for name in clip.VIDEO_TOWERS if name in params}
+  for name, tower in towers.items():
+    target = {**variables, "params": {**params, "visual": tower}}
+    merged = _merge(path, target, state, table, ignore, clip.FRESH)["params"]
+    towers[name] = merged.pop("visual")
+  return {**variables, "params": {**merged, **towers}}
 
 
 def from_model(variables, path, system):
-  """The weights of a released CiCo or UPRet checkpoint, which must hold all of the model."""
-  return _merge(path, variables, readers.read(path), upret.SYSTEMS[system], upret.IGNORE)
+  """The weights of a released checkpoint of a system, which must hold all of the model."""
+  table, ignore = systems.TABLES[system], systems.IGNORE[system]
+  return _merge(path, variables, readers.read(path), table, ignore)
 
 
 class I3DFile:

@@ -219,6 +219,31 @@ def test_impossible_sizes_are_refused(size):
     pose.prepare(person(), size, "a.pkl")
 
 
+def test_half_precision_may_be_infinite_and_is_refused():
+  keypoints = person().astype(np.float16)
+  prepare(keypoints)
+  keypoints[3, 100, 0] = np.inf
+  with pytest.raises(UserError, match="not finite"):
+    prepare(keypoints)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_features_of_windows_at_any_stride(stride):
+  """The nearest row; exact where a row begins with the window."""
+  frames = 16 + 6 * stride
+  out = prepare(person(frames), windows=64)
+  rows = pose.feature_rows(out, frames, 7)
+  starts = out.clips_start[out.clips_start >= 0]
+  np.testing.assert_array_equal(rows[starts % stride == 0], starts[starts % stride == 0] // stride)
+  assert np.abs(rows * stride - starts).max() <= stride / 2
+
+
+def test_features_from_a_copy_at_half_the_frame_rate():
+  out = prepare(person(96), windows=5)
+  rows = pose.feature_rows(out, 96, 41)  # of 56 frames, where 80 windows begin here
+  np.testing.assert_array_equal(rows, [0, 10, 20, 30, 40])
+
+
 def test_pad_fills_with_zeros():
   out = prepare(person(20))
   arrays = pose.pad(out)

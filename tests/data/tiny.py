@@ -8,8 +8,8 @@ from data_builders import schema
 DIM = 6
 
 
-def clip(index, sentence, windows, text=None, streams=("agnostic", "aware"), seed=0):
-  """One example; its features can be told apart by their values."""
+def clip(index, sentence, windows, text=None, streams=("agnostic", "aware"), seed=0, pose=None):
+  """One example; its features can be told apart by their values. `pose`: (F, 133, 3) or None."""
   rng = np.random.default_rng((seed, index))
   features = {s: rng.standard_normal((windows, DIM)).astype(np.float16) for s in streams}
   return {
@@ -20,6 +20,7 @@ def clip(index, sentence, windows, text=None, streams=("agnostic", "aware"), see
     "num_frames": windows + 15,
     "fps": 24.0,
     **features,
+    **({} if pose is None else {"pose": np.float32(pose)}),
   }
 
 
@@ -39,6 +40,8 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
     streams = {name: DIM for name in ("agnostic", "aware") if name in example}
     captions = [name for name in ("sentence", "translation") if name in example]
     extra = {name: tfds.features.Text() for name in captions}
+    if "pose" in example:
+      extra["pose"] = schema.rows((133, 3), np.float32)
     return schema.LocalInfo(
       builder=self, description="Test data.", features=schema.retrieval_features(streams, **extra)
     )

@@ -54,7 +54,7 @@ class FeedForward(nn.Module):
   def __init__(self):
     super().__init__()
     self.layer_norm = nn.LayerNorm(WIDTH, eps=1e-6)
-    hidden = cgaf.FEED_FORWARD
+    hidden = cgaf.FEED_FORWARD * WIDTH
     layers = nn.Linear(WIDTH, hidden), nn.ReLU(), nn.Identity(), nn.Linear(hidden, WIDTH)
     self.pwff_layer = nn.Sequential(*layers)
 

@@ -1,35 +1,10 @@
-"""The tables and figures of UPRet's paper: which configurations fill a row, and what was published.
+"""The tables and figures of UPRet's paper.
 
-A row's overrides are keys of the configuration without "config." in front. Published numbers are
-in the order of the table's columns; None where the paper prints none. One table is no paper's:
-the switches between paper and released code (docs/fidelity.md), one at a time.
+One table is no paper's: the switches between paper and released code (docs/fidelity.md), one at a
+time.
 """
 
-from typing import NamedTuple
-
-NARROW = ("t2v/R@1", "t2v/R@5", "t2v/R@10", "t2v/MnR")
-WIDE = tuple(f"{d}/{c}" for d in ("t2v", "v2t") for c in ("R@1", "R@5", "R@10", "MedR", "MnR"))
-SECONDS = "seconds per step"
-
-
-class Row(NamedTuple):
-  """One line of a table."""
-
-  label: str
-  system: str  # a file in configs/
-  overrides: dict
-  published: tuple
-
-
-class Table(NamedTuple):
-  """A table, or a figure where `x` names the quantity that changes from row to row."""
-
-  title: str
-  dataset: str  # that the published numbers are of; "" without any
-  columns: tuple
-  rows: tuple
-  x: str = ""
-
+from launch.tables.rows import NARROW, SECONDS, WIDE, Row, Table
 
 BASELINE = (56.4, 69.4, 74.1, 58.8)
 FULL = (59.1, 71.5, 75.7, 54.4)

@@ -1,0 +1,31 @@
+"""What a table of a paper is: which configurations fill its rows, and what was published."""
+
+from typing import NamedTuple
+
+NARROW = ("t2v/R@1", "t2v/R@5", "t2v/R@10", "t2v/MnR")
+WIDE = tuple(f"{d}/{c}" for d in ("t2v", "v2t") for c in ("R@1", "R@5", "R@10", "MedR", "MnR"))
+SECONDS = "seconds per step"
+
+
+class Row(NamedTuple):
+  """One line of a table.
+
+  Attributes:
+    overrides: keys of the configuration without "config." in front.
+    published: numbers in the order of the table's columns; None where the paper prints none.
+  """
+
+  label: str
+  system: str  # a file in configs/
+  overrides: dict
+  published: tuple
+
+
+class Table(NamedTuple):
+  """A table, or a figure where `x` names the quantity that changes from row to row."""
+
+  title: str
+  dataset: str  # that the published numbers are of; "" without any
+  columns: tuple
+  rows: tuple
+  x: str = ""
