@@ -7,7 +7,8 @@ import types
 import pytest
 
 from launch import benchmark, benchmarks
-from launch.benchmarks import input_pipeline
+from launch.benchmarks import input_pipeline, similarity, transport
+from sign_jax.errors import UserError
 
 
 @pytest.fixture
@@ -36,7 +37,96 @@ def test_a_whole_run_is_a_table_and_a_file(tiny, tmp_path, capsys):
   assert "batch/s" in out.err  # a bar
 
 
+SMALL = [
+  f"--set=model.{key}" for key in (
+    "embed_dim=32", "video.width=32", "video.heads=2", "video.layers=1", "text.width=32",
+    "text.heads=2", "text.layers=1",
+  )
+]  # fmt: skip
+
+
+def measured(tmp_path, *arguments):
+  """What a benchmark writes."""
+  path = tmp_path / "result.json"
+  benchmark.main([*arguments, f"--json={path}"])
+  return json.loads(path.read_text())
+
+
+def check(result, ways, reference="PyTorch"):
+  """Rows in that order, with rates and ratios that follow from the seconds of all rounds."""
+  assert [row["way"] for row in result["rows"]] == ways
+  best = {name: min(x for x, _ in times) for name, times in result["seconds"].items()}
+  for row in result["rows"]:
+    name = row["way"]
+    assert len(result["seconds"][name]) == result["settings"]["repeats"]
+    assert row["best s"] == best[name] > 0
+    assert row[f"times {reference}"] == pytest.approx(best[reference] / best[name])
+
+
+def test_similarity(quick_compile, tmp_path):
+  pytest.importorskip("torch")
+  result = measured(tmp_path, "similarity", "--batch_size=6", "--video_tokens=5",
+                    "--text_tokens=4", "--width=8", "--repeats=2")  # fmt: skip
+  check(result, ["ours", "PyTorch"])
+  assert result["largest_difference"] < 1e-5
+  ours, theirs = result["rows"]
+  # At least the tensors of similarities, which PyTorch keeps.
+  assert theirs["MiB"] * 2**20 > 4 * 6 * 6 * 5 * 4 * 4
+  assert ours["of PyTorch's memory"] == pytest.approx(ours["MiB"] / theirs["MiB"])
+
+
+def test_transport(quick_compile, tmp_path):
+  pytest.importorskip("torch")
+  result = measured(tmp_path, "transport", "--batch_size=4", "--repeats=1")
+  check(result, [*transport.SOLVERS, transport.STOPPING, "PyTorch"])
+  error = {row["way"]: row["error"] for row in result["rows"]}
+  assert error["closed_form"] == 0 and error["ott"] < 1e-2
+  assert error["released"] == pytest.approx(error["PyTorch"], abs=1e-5)
+
+
+def test_i3d(quick_compile, tmp_path):
+  pytest.importorskip("torch")
+  result = measured(tmp_path, "i3d", "--batch_size=1", "--size=32", "--network_width=0.125",
+                    "--repeats=1")  # fmt: skip
+  check(result, ["ours", "PyTorch"])
+  assert result["largest_difference"] < 1e-4
+
+
+def test_upret_step(quick_compile, tmp_path, monkeypatch):
+  torch = pytest.importorskip("torch")
+
+  def fail(module):
+    raise RuntimeError("no compiler")
+
+  monkeypatch.setattr(torch, "compile", fail)
+  result = measured(tmp_path, "upret_step", "--batch_size=4", "--repeats=1", *SMALL)
+  missing = result["rows"].pop()
+  check(result, ["ours", "PyTorch"])
+  assert missing["way"] == "PyTorch compiled: RuntimeError: no compiler"
+  assert {row["utilisation"] for row in result["rows"]} == {"unmeasured"}
+  assert "H200" in result["unmeasured"][0]
+  assert result["model_flops"] > 3 * 2 * 2 * 4 * 4 * 65 * 32 * 32  # of the similarity alone
+
+
+def test_compile(tmp_path, monkeypatch):
+  monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+  result = measured(tmp_path, "compile", "--batch_size=2", *SMALL)
+  empty, filled = result["rows"]
+  assert (empty["cache"], filled["cache"]) == ("empty", "filled")
+  assert filled["times empty"] == pytest.approx(empty["first step s"] / filled["first step s"])
+
+
+def test_without_the_reference_a_sentence_says_so(monkeypatch):
+  monkeypatch.setitem(sys.modules, "torch", None)
+  with pytest.raises(UserError, match="compares with PyTorch, and torch is missing"):
+    similarity.run(types.SimpleNamespace(
+      batch_size=1, video_tokens=2, text_tokens=2, width=4, repeats=1, no_padding=True
+    ))
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
+  (["similarity", "--width=0"], "--width must be at least 1"),
+  (["upret_step", "--set=model.nothing"], "--set model.nothing: give KEY=VALUE"),
   (["input_pipline"], "no benchmark 'input_pipline' (did you mean 'input_pipeline'?)"),
   (["../x"], "no benchmark '../x'"),
   (["--json=x"], "the first argument is the benchmark's name"),

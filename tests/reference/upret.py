@@ -103,6 +103,16 @@ class UPRet(CiCo):
     return 0.5 * (moved.amax(2).mean(-1) + moved.amax(3).mean(-1))
 
 
+def initialize(module):
+  """Small random numbers for what torch draws with unit variance: embeddings and projections."""
+  with torch.no_grad():
+    for parameter in (
+        module.clip.token_embedding.weight, module.clip.positional_embedding,
+        module.clip.visual.class_embedding, module.clip.visual.positional_embedding,
+    ):  # fmt: skip
+      parameter.mul_(0.02)
+
+
 def plans(similarity):
   """Sinkhorn plans of (P, K, K) similarities; the loop ends for all problems at once."""
   kernel = ((similarity - 1) / EPSILON).exp()

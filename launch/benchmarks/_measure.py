@@ -1,0 +1,132 @@
+"""What the benchmarks share: timing in turns, reference programs, peak rates of accelerators."""
+
+import ast
+import importlib
+import statistics
+import time
+
+import jax
+from tqdm import tqdm
+
+from configs import common
+from sign_jax.errors import UserError
+
+# Dense bfloat16 operations a second of one device, of the makers' data sheets; the first name that
+# begins the device's kind counts.
+PEAKS = {
+  "NVIDIA H200": 989e12, "NVIDIA H100 PCIe": 756e12, "NVIDIA H100": 989e12, "NVIDIA A100": 312e12,
+  "NVIDIA B200": 2250e12, "NVIDIA L4": 121e12, "TPU v4": 275e12, "TPU v5 lite": 197e12,
+  "TPU v5": 459e12, "TPU v6 lite": 918e12,
+}  # fmt: skip
+UNMEASURED = "unmeasured"
+
+
+def in_turns(ways, repeats):
+  """Times every way once a round, so that what else the machine does meets all alike.
+
+  Args:
+    ways: {name: function that returns when its work is done}; each is called once before.
+    repeats: rounds.
+
+  Returns:
+    {name: [(seconds, processor seconds of this program) of each round]}.
+  """
+  seconds = {name: [] for name in ways}
+  with tqdm(total=len(ways) * (repeats + 1), unit="run") as bar:
+    for round_ in range(-1, repeats):
+      for name, run in ways.items():
+        bar.set_description(name)
+        start = time.perf_counter(), time.process_time()
+        run()
+        if round_ >= 0:
+          seconds[name].append(
+            (time.perf_counter() - start[0], time.process_time() - start[1])
+          )
+        bar.update()
+  return seconds
+
+
+def rows(seconds, reference, amount, unit):
+  """One row for each way of `in_turns`.
+
+  Args:
+    reference: the way that the others are compared with, by their best times.
+    amount, unit: what a run does, as in 32, "pairs".
+  """
+  wall = {name: [x for x, _ in times] for name, times in seconds.items()}
+  best = {name: min(times) for name, times in wall.items()}
+  return [
+    {
+      "way": name, "best s": best[name], "median s": statistics.median(wall[name]),
+      "best CPU s": min(x for _, x in times), f"{unit}/s": amount / best[name],
+      f"times {reference}": best[reference] / best[name],
+    }
+    for name, times in seconds.items()
+  ]  # fmt: skip
+
+
+def utilisation(flops, seconds):
+  """Share of the devices' peak rate, or that it is not known of this kind of device."""
+  kind = jax.devices()[0].device_kind
+  peak = next((rate for name, rate in PEAKS.items() if kind.startswith(name)), None)
+  return flops / seconds / (peak * jax.device_count()) if peak else UNMEASURED
+
+
+def on_cpu():
+  """True where jax has no accelerator."""
+  return jax.default_backend() == "cpu"
+
+
+def goals(*texts):
+  """What a result says of goals for accelerators: nothing, when there is one."""
+  return {"unmeasured": list(texts)} if on_cpu() else {}
+
+
+def reference(module):
+  """PyTorch and a module of the references in PyTorch.
+
+  Raises:
+    UserError: PyTorch or the checkout's tests, whose part the references are, cannot be imported.
+  """
+  try:
+    # The references skip tests by pytest where PyTorch is missing.
+    torch = importlib.import_module("torch")
+    found = importlib.import_module(module)
+  except ImportError as error:
+    raise UserError(
+      f"this benchmark compares with PyTorch, and {error.name or error} is missing: install "
+      "PyTorch and pytest and start it in the checkout's root"
+    ) from error
+  return torch, found
+
+
+def add_repeats(parser, default=5):
+  """--repeats."""
+  parser.add_argument("--repeats", type=int, default=default, help="rounds that are timed")
+
+
+def check_positive(args, *names):
+  """Raises UserError on an option below 1."""
+  for name in names:
+    if getattr(args, name) < 1:
+      raise UserError(f"--{name} must be at least 1")
+
+
+def upret_config(batch_size, changes=()):
+  """configs/upret.py at a batch size, with changes "KEY=VALUE".
+
+  Raises:
+    UserError: for a change that cannot be read.
+  """
+  config = common.retrieval_config("upret", "how2sign")
+  config.update_from_flattened_dict({
+    "batch_size": batch_size, "eval_batch_size": batch_size, "steps": 1000,
+    "data.combine": "agnostic",
+  })
+  for change in changes:
+    key, _, value = change.partition("=")
+    try:
+      config.update_from_flattened_dict({key: ast.literal_eval(value)})
+    except (ValueError, SyntaxError, KeyError, TypeError) as error:
+      raise UserError(f"--set {change}: give KEY=VALUE of the configuration") from error
+  return config
