@@ -6,7 +6,8 @@
 The step is compiled for 2, 4 and 8 simulated devices, each with the same share of the batch. From
 the three programs follow the bytes of every kind of collective and the operations as polynomials of
 degree 2 in the number of devices, which they are: gradients are of a constant size, gathered tokens
-grow with the batch, and similarities with its square. The memory of a device, which holds its own
+grow with the batch, and similarities with its square. How often the late interaction's loops run,
+data decide: its operations are computed from the sizes. The memory of a device, which holds its own
 rows of these, is the straight line nearest to the three. Nothing runs.
 """
 
@@ -67,7 +68,7 @@ def measure(config, batch_per_chip, dim):
     plan = compiled.memory_analysis()
     sent = collectives.sent_by_kind(collectives.count(compiled.as_text(), n))
     found[n] = {
-        "flops": step_program.matrix_flops(traced.jaxpr.jaxpr),
+        "flops": step_program.step_flops(traced, config, n * batch_per_chip),
         "memory": plan.argument_size_in_bytes + plan.temp_size_in_bytes,
         **{kind: sent.get(kind, 0.0) * n / (n - 1) for kind in collectives.KINDS},
     }
@@ -152,11 +153,22 @@ def _configuration(rest):
   return config
 
 
+def _check(given):
+  """Raises UserError on flags that nothing can be computed from."""
+  if min(given.chips) < 2 or given.batch_per_chip < 1:
+    raise UserError("--chips must be 2 or more, and --batch_per_chip 1 or more")
+  for name in ("feature_dim", "efficiency", *(field.name for field in dataclasses.fields(Chip))):
+    value = getattr(given, name)
+    if value is not None and not value > 0:  # nan is not
+      raise UserError(f"--{name} must be more than 0, not {value}")
+  if given.json and not pathlib.Path(given.json).absolute().parent.is_dir():
+    raise UserError(f"--json {given.json} lies in no folder: make it or name another file")
+
+
 def main(argv):
   """Prints the table; returns {number of chips: what `predict` returns}."""
   given, rest = _arguments(argv)
-  if min(given.chips) < 2 or given.batch_per_chip < 1:
-    raise UserError("--chips must be 2 or more, and --batch_per_chip 1 or more")
+  _check(given)
   _simulate_devices()
   config = _configuration(rest)
   changes = {f.name: v for f in dataclasses.fields(Chip) if (v := getattr(given, f.name))}

@@ -21,6 +21,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from absl import flags  # noqa: E402
+from ml_collections import config_flags  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from sign_jax.errors import UserError, one_sentence  # noqa: E402
@@ -41,6 +43,18 @@ HERE = "here"  # the devices of this machine
 def rate(base_lr, base_batch, batch, rule):
   """The learning rate of a batch size by a rule (Goyal et al., 2017; Krizhevsky, 2014)."""
   return base_lr * RULES[rule](batch / base_batch)
+
+
+def _read(path):
+  """The content of a JSON file of this study.
+
+  Raises:
+    UserError: when it is damaged.
+  """
+  try:
+    return json.loads(path.read_text())
+  except ValueError as error:
+    raise UserError(f"{path} is damaged: start again with a new --workdir") from error
 
 
 class Study:
@@ -64,7 +78,7 @@ class Study:
     path = self.root / "study.json"
     keys = ("base_lr", "base_batch", "examples")
     shared = {**{key: getattr(self._given, key) for key in keys}, "flags": self._extra}
-    if path.exists() and json.loads(path.read_text()) != shared:
+    if path.exists() and _read(path) != shared:
       raise UserError(f"{self.root} holds runs with other settings: use them or a new --workdir")
     self.root.mkdir(parents=True, exist_ok=True)
     report.write_json(path, shared)
@@ -94,7 +108,7 @@ class Study:
       UserError: with the program's last line when it fails.
     """
     workdir = self.folder(batch, rule, devices)
-    if (workdir / "results.json").exists() and (workdir / "memory.json").exists():
+    if (workdir / "results.json").exists():
       return
     log = self.root / "log.txt"
     with log.open("ab") as file:
@@ -111,11 +125,14 @@ class Study:
     report.write_json(workdir / "memory.json", {"host_gib": usage.ru_maxrss / 2**20})
 
   def collect(self, batch, rule, devices):
-    """{"batch", "rule", "devices", and a number for each of COLUMNS}."""
+    """{"batch", "rule", "devices", and a number for each of COLUMNS}.
+
+    The memory is None where the study ended before it could write it down.
+    """
     workdir = self.folder(batch, rule, devices)
     rows = [row for row in report.read_metrics(workdir / "metrics.jsonl") if "loss" in row]
-    results = json.loads((workdir / "results.json").read_text())
-    memory = json.loads((workdir / "memory.json").read_text())["host_gib"]
+    results, path = _read(workdir / "results.json"), workdir / "memory.json"
+    memory = _read(path)["host_gib"] if path.exists() else None
     # The first row holds the time of compiling.
     speeds = [row["pairs_per_second"] for row in rows[1:] or rows]
     return {
@@ -131,7 +148,7 @@ def table(rows):
   head = ("batch", "rule", "devices", *(label for _, label in COLUMNS))
   lines = ["".join(f"{name:>12}" for name in head)]
   for row in rows:
-    numbers = (f"{row[key]:.2f}" for key, _ in COLUMNS)
+    numbers = ("-" if row[key] is None else f"{row[key]:.2f}" for key, _ in COLUMNS)
     cells = (row["batch"], row["rule"], row["devices"], *numbers)
     lines.append("".join(f"{cell!s:>12}" for cell in cells))
   return "\n".join(lines)
@@ -144,13 +161,15 @@ def draw(rows, path):
   for ax, (key, label) in zip(axes, COLUMNS, strict=True):
     for rule, devices in lines:
       points = sorted(
-          (row["batch"], row[key]) for row in rows
+          (row["batch"], math.nan if row[key] is None else row[key]) for row in rows
           if (row["rule"], str(row["devices"])) == (rule, devices)
       )
       ax.plot(*zip(*points, strict=True), marker=".", label=f"{rule}, devices: {devices}")
-    ax.set(xlabel="batch size", ylabel=label, ylim=(0, 1.1 * max(row[key] for row in rows) or 1))
+    ax.set(xlabel="batch size", ylabel=label)
+    ax.set_ylim(0, 1.1 * max(row[key] or 0 for row in rows) or 1)
     ax.set_xscale("log", base=2)
     batches = sorted({row["batch"] for row in rows})
+    ax.set_xlim(batches[0] / 1.2, batches[-1] * 1.2)
     ax.set_xticks(batches, [str(batch) for batch in batches])
     ax.spines[["top", "right"]].set_visible(False)
   axes[0].legend(frameon=False, fontsize="small")
@@ -171,11 +190,33 @@ def _arguments(argv):
   return parser.parse_args(argv[:cut]), argv[cut + 1 :]
 
 
+def _task(extra):
+  """What the configuration behind "--" trains; None where it has a mistake, which its run tells."""
+  values = flags.FlagValues()
+  config_flags.DEFINE_config_file("config", flag_values=values)
+  try:
+    values(["launch.scaling_study", *extra], known_only=True)
+    return values.config.task
+  except (OSError, AttributeError, KeyError, TypeError, ValueError, flags.Error):
+    return None
+
+
+def _check(given, extra):
+  """Raises UserError on flags that no study can be made of."""
+  for name in ("batch_sizes", "devices", "base_batch", "examples", "base_lr"):
+    value = getattr(given, name)
+    if value is not None and min(value if isinstance(value, list) else [value]) <= 0:
+      raise UserError(f"--{name} must be more than 0")
+  if not extra:
+    raise UserError("no configuration: put -- --config configs/cico.py at the end")
+  if _task(extra) not in (None, "retrieval"):
+    raise UserError("the study compares T2V R@1: use a configuration of retrieval")
+
+
 def main(argv):
   """Runs and collects; returns the rows of the table."""
   given, extra = _arguments(argv)
-  if not extra:
-    raise UserError("no configuration: put -- --config configs/cico.py at the end")
+  _check(given, extra)
   study = Study(pathlib.Path(given.workdir).absolute(), given, extra)
   study.check()
   grid = [

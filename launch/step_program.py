@@ -8,6 +8,7 @@ from jax.extend import core
 
 from sign_jax.data import pipeline
 from sign_jax.errors import UserError
+from sign_jax.ops.late_interaction import tile_elements
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train.loop import Trainer
 
@@ -26,7 +27,7 @@ class Shapes:
 
 
 def trace(config, devices, batch_size, dim=1024):
-  """The step of a global batch on some of the devices.
+  """The step of a global batch on some of the devices, with an accelerator's tiles.
 
   Args:
     config: of a retrieval system in SYSTEMS.
@@ -48,6 +49,9 @@ def trace(config, devices, batch_size, dim=1024):
       "batch_size": batch_size, "eval_batch_size": batch_size, "steps": 1000,
       "data.placement": "host",
   })
+  config.model.max_elements = config.model.max_elements or tile_elements(
+      batch_size**2 * _tokens_of_a_pair(config), len(devices), "gpu"
+  )
   splits = dict.fromkeys(("train", "validation", "test"), Shapes(batch_size, dim))
   trainer = Trainer(Retrieval(config, splits), config, devices)
   data = config.data
@@ -57,10 +61,36 @@ def trace(config, devices, batch_size, dim=1024):
   return trainer.trace_step(jax.tree.map(whole, small))
 
 
-def matrix_flops(jaxpr):
+def _tokens_of_a_pair(config):
+  """Similarities between the tokens of one video, its class token among them, and one text."""
+  return (1 + config.data.video_length) * config.data.text_length
+
+
+def pair_flops(config, batch_size):
+  """Operations of the late interaction's matrix products in a training step, over all devices.
+
+  In each of its two directions there are four of all tokens: the similarities, once more on the
+  way back, and the gradients of both sides. No token is taken for padding, whose products are left
+  out.
+  """
+  pairs = batch_size**2 * _tokens_of_a_pair(config)
+  return 2 * 4 * 2 * pairs * config.model.embed_dim
+
+
+def step_flops(traced, config, batch_size):
+  """Operations of all matrix products of what `trace` returns, over all devices."""
+  # Beside the late interaction's only the released transport's loop ends where data decide; its
+  # products are small.
+  return matrix_flops(traced.jaxpr.jaxpr, undecided=0) + pair_flops(config, batch_size)
+
+
+def matrix_flops(jaxpr, undecided=1):
   """Floating-point operations of all matrix products of a jaxpr, over all devices.
 
-  Loops count as often as they run; those whose end is decided while they run count once.
+  Args:
+    jaxpr: a `jax.extend.core.Jaxpr`.
+    undecided: how often a loop counts whose end is decided while it runs; others count as often as
+      they run.
   """
   total = 0
   for equation in jaxpr.eqns:
@@ -69,7 +99,8 @@ def matrix_flops(jaxpr):
       left = equation.invars[0].aval.shape
       inner = math.prod(left[axis] for axis in contracted)
       total += 2 * math.prod(equation.outvars[0].aval.shape) * inner
-    total += _repeats(equation) * sum(map(matrix_flops, _inside(equation)))
+    inside = sum(matrix_flops(called, undecided) for called in _inside(equation))
+    total += inside * (undecided if equation.primitive.name == "while" else _repeats(equation))
   return total
 
 

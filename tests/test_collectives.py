@@ -7,7 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs import common
 from launch import collectives, cost_model, step_program
+from sign_jax.errors import UserError
+from sign_jax.ops.late_interaction import late_interaction
 from tests import program
 from tests.gathering import BATCH, TOKENS
 
@@ -90,6 +93,47 @@ def test_matrix_products_are_counted_in_loops_and_on_all_devices():
   )
   divided = jax.make_jaxpr(split)(jnp.ones((8, 5)))
   assert step_program.matrix_flops(divided.jaxpr) == 4 * 2 * 2 * 2 * 5
+
+
+def small_config():
+  config = common.retrieval_config("cico", "signing_sim")
+  config.update_from_flattened_dict({
+      **program.SMALL_MODEL, "data.video_length": 9, "data.text_length": TOKENS,
+  })
+  return config
+
+
+def test_operations_of_all_pairs_are_those_of_the_program_in_one_tile():
+  shape = lambda *sizes: jax.ShapeDtypeStruct((6, *sizes), jnp.float32)
+
+  def total(video, text, *weights):
+    return sum(x.sum() for x in late_interaction(video, text, *weights, max_elements=10**9))
+
+  shapes = shape(10, 32), shape(TOKENS, 32), shape(10), shape(TOKENS)
+  grad = jax.make_jaxpr(jax.value_and_grad(total, argnums=(0, 1)))(*shapes)
+  assert step_program.matrix_flops(grad.jaxpr) == step_program.pair_flops(small_config(), 6)
+  assert step_program.matrix_flops(grad.jaxpr, undecided=0) == 0
+
+
+def test_operations_of_a_step_grow_with_the_square_of_the_batch():
+  config = small_config()
+  few, many = (
+      step_program.step_flops(step_program.trace(config, jax.devices()[:1], b, 16), config, b)
+      for b in (64, 128)
+  )
+  square = many - 2 * few  # what grows in proportion is gone
+  np.testing.assert_allclose(square, 64 * 64 * 2 * 16 * 10 * TOKENS * 32, rtol=1e-3)
+
+
+@pytest.mark.parametrize("flags", [
+    ["--efficiency", "0"], ["--efficiency", "nan"], ["--link", "0"], ["--batch_per_chip", "0"],
+    ["--json", "missing/file.json"],
+])
+def test_flags_without_a_prediction_are_refused_at_once(monkeypatch, tmp_path, flags):
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(cost_model, "_simulate_devices", lambda: pytest.fail("too late"))
+  with pytest.raises(UserError, match=flags[0]):
+    cost_model.main([*flags, "--", "--config=configs/cico.py"])
 
 
 def test_laws_go_through_what_was_measured_and_beyond():

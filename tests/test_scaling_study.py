@@ -7,6 +7,7 @@ import pytest
 
 from launch import scaling_study
 from sign_jax.errors import UserError
+from tests import program
 
 # Writes what a run leaves; its loss and speed tell what it was asked for.
 PRETENDED = """
@@ -28,15 +29,15 @@ rows = [{"step": 1, "loss": 9.0, "pairs_per_second": 1.0}] + [
 @pytest.fixture
 def study(monkeypatch, tmp_path):
   """Runs the study in tmp_path/"study" with more flags; returns its rows."""
-  program, root = tmp_path / "pretended.py", tmp_path / "study"
-  program.write_text(PRETENDED)
+  pretence, root = tmp_path / "pretended.py", tmp_path / "study"
+  pretence.write_text(PRETENDED)
   asked = []
   command = scaling_study.Study.command
 
   def pretended(*args):
     asked.append(args[1:])
     words = command(*args)
-    return [sys.executable, str(program), *words[words.index("-m") + 2 :]]
+    return [sys.executable, str(pretence), *words[words.index("-m") + 2 :]]
 
   monkeypatch.setattr(scaling_study.Study, "command", pretended)
   fixed = ["--workdir", str(root), "--base_lr", "0.1", "--base_batch", "16", "--examples", "640"]
@@ -68,6 +69,39 @@ def test_what_is_there_is_not_run_again(study):
   assert [point[0] for point in asked] == [32] and len(rows) == 2
   with pytest.raises(UserError, match="holds runs with other settings"):
     study("--batch_sizes", "16", extra=("--config=other",))
+
+
+@pytest.mark.parametrize(("flags", "message"), [
+    (["--batch_sizes", "16", "0"], "--batch_sizes must be more than 0"),
+    (["--base_batch", "0"], "--base_batch must be more than 0"),
+    (["--devices", "0"], "--devices must be more than 0"),
+])
+def test_sizes_of_nothing_are_refused(study, flags, message):
+  with pytest.raises(UserError, match=message):
+    study(*flags)
+  assert not study.root.exists()
+
+
+def test_other_tasks_are_refused_before_the_first_run(study):
+  config = f"--config={program.ROOT / 'configs' / 'sign_encoder.py'}"
+  with pytest.raises(UserError, match="use a configuration of retrieval"):
+    study("--batch_sizes", "16", extra=(config,))
+  assert not study.root.exists()
+
+
+def test_a_damaged_record_is_named(study):
+  study.root.mkdir()
+  (study.root / "study.json").write_text("{")
+  with pytest.raises(UserError, match=r"study\.json is damaged"):
+    study("--batch_sizes", "16")
+
+
+def test_memory_that_was_not_written_down_stays_empty(study):
+  study("--batch_sizes", "16")
+  (study.root / "batch16,constant,devices=here" / "memory.json").unlink()
+  rows, asked = study("--batch_sizes", "16")
+  assert asked == [] and rows[0]["memory_gib"] is None
+  assert (study.root / "scaling.txt").read_text().split()[-3] == "-"
 
 
 def test_a_run_that_fails_is_named_with_its_last_line(study):

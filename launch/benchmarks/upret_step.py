@@ -85,7 +85,10 @@ def _forward_flops(trainer, batch):
   def loss(variables):
     return trainer.task.loss(variables, batch, jax.random.key(0))[0]
 
-  return step_program.matrix_flops(jax.make_jaxpr(loss)(trainer.target.variables).jaxpr)
+  # The loops of the late interaction end where data decide; of its four products, one is forward.
+  config, jaxpr = trainer.config, jax.make_jaxpr(loss)(trainer.target.variables).jaxpr
+  pairs = step_program.pair_flops(config, config.batch_size) / 4
+  return step_program.matrix_flops(jaxpr, undecided=0) + pairs
 
 
 def torch_step(config, batch, wrap=lambda module: module):

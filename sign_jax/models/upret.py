@@ -133,7 +133,7 @@ class UPRet(CiCo):
           for name, tokens in (("video", video), ("text", text_aug))
       }
       if self.distribution["refine"]:
-        seen = self._refined(seen, drawn)
+        seen = refine_tokens(*seen, drawn["video"], drawn["text"])
     i2t, t2i = self.similarity(*seen)
     scale = jnp.exp(self.logit_scale)
     out["i2t"], out["t2i"] = scale * i2t, scale * t2i
@@ -144,11 +144,23 @@ class UPRet(CiCo):
       out["t2i"] += weighted
     return out
 
-  def _refined(self, tokens, drawn):
-    """Eq. 11 and 12 on the video and on the augmented text; the plain text has no samples."""
-    video, text, text_aug = tokens
-    replace = lambda x, samples: x.replace(features=gaussian.refine(x.features, samples))
-    return replace(video, drawn["video"]), text, replace(text_aug, drawn["text"])
+
+def refine_tokens(video, text, text_aug, video_samples, text_samples):
+  """Eq. 11 and 12 on the video and on the augmented text; the plain text has no samples.
+
+  Args:
+    video, text, text_aug: `Tokens` of (B, N, D).
+    video_samples, text_samples: (K, B, N, D) float32.
+
+  Returns:
+    The three, with features of the dtype that they had.
+  """
+
+  def refine(tokens, samples):
+    refined = gaussian.refine(tokens.features, samples)
+    return tokens.replace(features=refined.astype(tokens.features.dtype))
+
+  return refine(video, video_samples), text, refine(text_aug, text_samples)
 
 
 def pool_samples(samples, mask):

@@ -103,10 +103,16 @@ def _scores_backward(settings, inputs, grads):
 _scores.defvjp(_scores_forward, _scores_backward)
 
 
-def tile_elements(similarities, devices=1):
-  """Elements of a device's tile that suit it: a part of the similarities that it computes."""
+def tile_elements(similarities, devices=1, backend=None):
+  """Elements of a device's tile that suit it: a part of the similarities that it computes.
+
+  Args:
+    similarities: of all tokens, over all devices.
+    devices: that divide them.
+    backend: "cpu", "gpu" or "tpu"; default: jax's.
+  """
   low, high = TILE_BOUNDS
-  if jax.default_backend() == "cpu":
+  if (backend or jax.default_backend()) == "cpu":
     low, high = (bound // devices for bound in TILE_BOUNDS_ON_CPU)
   return min(max(similarities // devices // TILES, low), high)
 

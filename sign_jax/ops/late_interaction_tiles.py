@@ -5,6 +5,7 @@ A tile holds the products of some tokens with all tokens of some sequences. Toke
 """
 
 import functools
+import math
 from typing import NamedTuple
 
 import jax
@@ -106,27 +107,36 @@ def _rows(weights, size):
 
 
 def _tile(settings, side, rows, number, keys, mask):
-  """One tile: its tokens, weights, owners (A, R), pooled similarities (R, C) and their gradient."""
-  count, length, width = side.tokens.shape
+  """One tile: its tokens, weights, sequences (R,), pooled similarities (R, C), their gradient."""
+  _, length, width = side.tokens.shape
   order, weights = rows.order[number], rows.weights[number]
   tokens = normalize(jnp.take(side.tokens.reshape(-1, width), order, axis=0))
-  owners = jax.nn.one_hot(order // length, count, axis=0, dtype=jnp.float32)
   pool = functools.partial(_pool, mask=mask, places=order % length, settings=settings)
   pooled, back = jax.vjp(pool, _product("rd,ckd->rck", tokens, keys))
-  return tokens, weights, owners, pooled, back
+  return tokens, weights, order // length, pooled, back
 
 
 def tile_shape(rows, sequences, tokens, max_elements):
   """(rows, sequences) of a tile of similarities, about twice as wide as high.
+
+  The last tile of the sequences is filled up, unless a width of use divides them.
 
   Args:
     rows: tokens on one side, over all of its sequences.
     sequences, tokens: on the other side, and of each of them; only whole sequences are pooled.
     max_elements: bound, kept unless one row with one sequence has more.
   """
-  most = max(1, int((2 * max_elements) ** 0.5) // tokens)
-  width = max(d for d in range(1, min(sequences, most) + 1) if sequences % d == 0)
+  most = min(sequences, max(1, int((2 * max_elements) ** 0.5) // tokens))
+  width = max(d for d in range(1, most + 1) if sequences % d == 0)
+  if 2 * width <= most:
+    width = math.ceil(sequences / math.ceil(sequences / most))
   return min(rows, max(1, max_elements // (width * tokens))), width
+
+
+def _split(x, width):
+  """Sequences (C, ...) in blocks of `width`, the last filled up with 0 or False."""
+  padding = [(0, -x.shape[0] % width), *[(0, 0)] * (x.ndim - 1)]
+  return jnp.pad(x, padding).reshape(-1, width, *x.shape[1:])
 
 
 def _blocks(settings, queries, keys):
@@ -134,8 +144,13 @@ def _blocks(settings, queries, keys):
   size, width = tile_shape(
       queries.weights.size, *keys.weights.shape, settings.max_elements
   )
-  split = lambda x: None if x is None else x.reshape(-1, width, *x.shape[1:])
-  return _rows(queries.weights, size), (split(keys.tokens), split(keys.mask))
+  mask = None if keys.mask is None else _split(keys.mask, width)
+  return _rows(queries.weights, size), (_split(keys.tokens, width), mask)
+
+
+def _in_place(rows, x):
+  """What a loop found for each row, (tiles, R, ...), by token: (A * N, ...)."""
+  return jnp.take(x.reshape(-1, *x.shape[2:]), rows.back, axis=0)
 
 
 def direction(settings, queries, keys):
@@ -146,21 +161,22 @@ def direction(settings, queries, keys):
     tokens, mask = x
     unit = normalize(tokens)
 
-    def add(number, scores):
-      _, weights, owners, pooled, _ = _tile(settings, queries, rows, number, unit, mask)
-      return scores + _product("ar,rc->ac", owners, weights[:, None] * pooled)
+    def add(number, terms):
+      _, weights, _, pooled, _ = _tile(settings, queries, rows, number, unit, mask)
+      return terms.at[number].set(weights[:, None] * pooled)
 
-    start = jnp.zeros((queries.tokens.shape[0], tokens.shape[0]))
-    return jax.lax.fori_loop(0, rows.count, add, start)
+    start = jnp.zeros((*rows.order.shape, tokens.shape[0]))
+    terms = jax.lax.fori_loop(0, rows.count, add, start)
+    # Gathered and summed: sums of scattered rows would have no fixed order on accelerators.
+    return _in_place(rows, terms).reshape(*queries.weights.shape, -1).sum(1)
 
   scores = jax.lax.map(block, blocks)  # (blocks, A, width)
-  return scores.transpose(1, 0, 2).reshape(scores.shape[1], -1)
+  return scores.transpose(1, 0, 2).reshape(scores.shape[1], -1)[:, : keys.weights.shape[0]]
 
 
 def direction_gradients(settings, queries, keys, grads):
   """Float32 gradients of both sides' normalised tokens and of the queries' weights."""
   rows, blocks = _blocks(settings, queries, keys)
-  shape = rows.order.shape
 
   def block(total, x):
     (tokens, mask), grads = x
@@ -169,8 +185,8 @@ def direction_gradients(settings, queries, keys, grads):
     def add(number, carry):
       (grad_queries, grad_weights), grad_keys = carry
       found = _tile(settings, queries, rows, number, unit, mask)
-      tile, weights, owners, pooled, back = found
-      grad = _product("ac,ar->rc", grads, owners)
+      tile, weights, sequences, pooled, back = found
+      grad = jnp.take(grads, sequences, axis=0)
       (grad_similarity,) = back(grad * weights[:, None])
       grad_tile = _product("rck,ckd->rd", grad_similarity, unit)
       grad_keys += _product("rck,rd->ckd", grad_similarity, tile)
@@ -184,13 +200,13 @@ def direction_gradients(settings, queries, keys, grads):
 
     return jax.lax.fori_loop(0, rows.count, add, (total, jnp.zeros(tokens.shape)))
 
-  width = blocks[0].shape[1]
-  columns = grads.reshape(grads.shape[0], -1, width).transpose(1, 0, 2)
-  start = jnp.zeros((*shape, queries.tokens.shape[2])), jnp.zeros(shape)
+  columns = _split(grads.T, blocks[0].shape[1]).transpose(0, 2, 1)  # (blocks, A, width)
+  start = (
+      jnp.zeros((*rows.order.shape, queries.tokens.shape[2])), jnp.zeros(rows.order.shape)
+  )
   total, grad_keys = jax.lax.scan(block, start, (blocks, columns))
-  in_place = lambda x: jnp.take(x.reshape(-1, *x.shape[2:]), rows.back, axis=0)
   return (
-      in_place(total[0]).reshape(queries.tokens.shape),
-      in_place(total[1]).reshape(queries.weights.shape),
-      grad_keys.reshape(keys.tokens.shape),
+      _in_place(rows, total[0]).reshape(queries.tokens.shape),
+      _in_place(rows, total[1]).reshape(queries.weights.shape),
+      grad_keys.reshape(-1, *keys.tokens.shape[1:])[: keys.tokens.shape[0]],
   )

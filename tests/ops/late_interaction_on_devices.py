@@ -1,6 +1,7 @@
 """One similarity on 1, 2, 4 and 8 devices: `python -m tests.ops.late_interaction_on_devices FILE`.
 
-FILE receives {devices: {"temporaries": bytes of one device, "arrays": scores and gradients}}.
+FILE receives {devices: {"temporaries": bytes of one device, "arrays": scores and gradients,
+"uneven": with masks, of a batch that not all axes of the mesh divide}}.
 """
 
 import json
@@ -29,12 +30,24 @@ def inputs(batch):
 
 
 @jax.jit
-def scores_and_gradients(video, text, text_aug, *weights):
+def scores_and_gradients(video, text, text_aug, *weights, **masks):
   def total(video, text, text_aug, *weights):
-    scores = late_interaction(video, text, *weights, text_aug=text_aug)
+    scores = late_interaction(video, text, *weights, text_aug=text_aug, **masks)
     return sum(jnp.sin(x).sum() for x in scores), scores
 
   return jax.grad(total, argnums=(0, 1, 2, 3, 4), has_aux=True)(video, text, text_aug, *weights)
+
+
+def uneven(batch):
+  """Of a batch that lies whole on every device, with masks and weights that agree with them."""
+  rng = np.random.default_rng(batch)
+  *tokens, video_weights, text_weights = inputs(batch)
+  masks = {
+    f"{name}_mask": np.arange(x.shape[1]) < rng.integers(1, x.shape[1] + 1, (batch, 1))
+    for name, x in (("video", video_weights), ("text", text_weights))
+  }
+  weights = video_weights * masks["video_mask"], text_weights * masks["text_mask"]
+  return scores_and_gradients(*tokens, *weights, **masks)
 
 
 def measure(devices):
@@ -48,9 +61,12 @@ def measure(devices):
     shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows) for x in inputs(BATCH)]
     compiled = scores_and_gradients.lower(*shapes).compile()
     found = scores_and_gradients(*(jax.device_put(x, rows) for x in inputs(16)))
+    # Of 4 x 2 devices, the first axis alone divides 12.
+    masked = uneven(12) if devices in (1, 8) else ()
   return {
     "temporaries": compiled.memory_analysis().temp_size_in_bytes,
     "arrays": [np.asarray(x).tolist() for x in jax.tree.leaves(found)],
+    "uneven": [np.asarray(x).tolist() for x in jax.tree.leaves(masked)],
   }
 
 

@@ -1,3 +1,4 @@
+import functools
 import json
 
 import jax
@@ -109,6 +110,19 @@ def test_no_tile_changes_the_result(quick_compile, inputs, max_elements):
     np.testing.assert_allclose(ours, expected, atol=2e-6)
 
 
+def test_a_prime_number_of_sequences_is_filled_up(quick_compile, inputs):
+  x = {k: v[:5] if k.startswith("video") else v[:7] for k, v in inputs.items()}
+  arrays, masks = arguments(x, "softmax", True, True)
+  tiled = functools.partial(late_interaction, max_elements=180)
+  assert [tile_shape(40, *sizes, 180)[1] for sizes in ((7, N_T), (5, N_V))] == [2, 3]
+  got = scores_and_gradients(tiled, arrays, masks)
+  expected = scores_and_gradients(functools.partial(untiled, "softmax"), arrays, masks)
+  for name, x in expected.items():
+    if "weights" in name:
+      x = np.where(arrays[name] == 0, 0, x)
+    np.testing.assert_allclose(got[name], x, atol=1e-5 * np.abs(x).max(), err_msg=name)
+
+
 def test_pair_by_pair(quick_compile, inputs):
   arrays, masks = arguments(inputs, "softmax", True, True)
   got = late_interaction(**arrays, **masks)
@@ -168,6 +182,9 @@ def test_devices_share_work_and_memory(tmp_path):
     assert found[devices]["temporaries"] <= 1.25 * one["temporaries"] / int(devices)
     for ours, expected in zip(found[devices]["arrays"], one["arrays"], strict=True):
       np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
+  assert len(one["uneven"]) == len(one["arrays"])
+  for ours, expected in zip(found["8"]["uneven"], one["uneven"], strict=True):
+    np.testing.assert_allclose(ours, expected, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize(("max_elements", "shape"), [
@@ -177,6 +194,13 @@ def test_tile_shape(max_elements, shape):
   rows, sequences = tile_shape(130, 24, 4, max_elements)
   assert (rows, sequences) == shape
   assert rows * sequences * 4 <= max(max_elements, 4)
+
+
+@pytest.mark.parametrize(("sequences", "tiles"), [(257, 9), (514, 17), (521, 17)])
+def test_tiles_stay_wide_where_no_width_divides(sequences, tiles):
+  _, width = tile_shape(10**6, sequences, 4, 2**13)
+  assert width <= 32 and -(-sequences // width) == tiles
+  assert width * tiles < sequences + tiles  # little is filled up
 
 
 def test_one_mask_alone_is_refused(inputs):

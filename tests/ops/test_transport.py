@@ -27,9 +27,17 @@ def test_solvers_agree_on_two_by_two():
   exact = np.stack([exact_plan(1 - x, np.full(2, 0.5), np.full(2, 0.5), 0.1) for x in s])
   closed = transport.uniform_plans(s, "closed_form", 0.1, None)
   np.testing.assert_allclose(closed, exact, atol=1e-6)
-  np.testing.assert_allclose(transport.uniform_plans(s, "ott", 0.1, 2000), exact, atol=1e-4)
   # The released loop stops early on purpose.
   np.testing.assert_allclose(transport.uniform_plans(s, "released", 0.1, None), exact, atol=0.05)
+
+
+def test_the_closed_form_is_the_limit_of_ott(quick_compile):
+  with jax.enable_x64(True):
+    s = jnp.asarray(similarities(2, 2, problems=20), jnp.float64)
+    ott = transport.uniform_plans(s, "ott", 0.1, 3000)
+    closed = transport.uniform_plans(s, "closed_form", 0.1, None)
+    assert ott.dtype == closed.dtype == jnp.float64
+    np.testing.assert_allclose(closed, ott, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 2), (8, 8)])
@@ -98,6 +106,23 @@ def test_token_similarity_is_transport_between_valid_tokens(solver):
         va, tb = np.asarray(video_mask[a]), np.asarray(text_mask[b])
         plan = exact_plan(1 - s, va / va.sum(), tb / tb.sum(), 0.1)
         np.testing.assert_allclose(got[a, b], (plan * s).sum(), atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["ott", "scaling"])
+def test_token_plans_of_full_length(quick_compile, solver):
+  rng = np.random.default_rng(2)
+  video, text = (
+      normalize(jnp.asarray(rng.standard_normal((2, n, 16)), jnp.float32)) for n in (64, 32)
+  )
+  video_mask, text_mask = (jnp.arange(n) < jnp.asarray([[n], [n // 3]]) for n in (64, 32))
+  got = transport.token_similarity(
+      video, text, video_mask, text_mask, solver=solver, iterations=200
+  )
+  for a, b in np.ndindex(2, 2):
+    s = np.asarray(video[a], np.float64) @ np.asarray(text[b], np.float64).T
+    va, tb = np.asarray(video_mask[a]), np.asarray(text_mask[b])
+    plan = exact_plan(1 - s, va / va.sum(), tb / tb.sum(), 0.1, rounds=1000)
+    np.testing.assert_allclose(got[a, b], (plan * s).sum(), atol=1e-4)
 
 
 @pytest.mark.parametrize("solver", ["ott", "scaling"])
