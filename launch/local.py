@@ -6,7 +6,7 @@
 Every process simulates its devices on the CPU. Process 0 speaks as a run alone does; each line of
 another one stands on stderr behind its number. When one fails, the others are ended, and the exit
 status is that of the first to fail. Ctrl-C and SIGTERM reach all of them: they stop after the same
-step, and the same command goes on from there; a second one kills them.
+step with status 75, and the same command goes on from there; a second one kills them.
 """
 
 import argparse
@@ -20,10 +20,11 @@ import sys
 import threading
 import time
 
-from sign_jax.errors import UserError, one_sentence
+from sign_jax.errors import Stopped, UserError, one_sentence
 from sign_jax.train.distributed import COORDINATOR, PROCESS, PROCESSES
 
 GRACE_SECONDS = 5.0  # for those that are left to write down what they can, when one has failed
+_STOPPING_SECONDS = 60.0  # for those that are left when one has stopped as it was asked to
 _POLL_SECONDS = 0.05
 _DEVICES_FLAG = r"--xla_force_host_platform_device_count=\S*"
 
@@ -50,7 +51,7 @@ class Group:
 
   def __init__(self, command, processes, devices):
     """Starts `command` (a list of words) in each process."""
-    port, self.children, self._readers = free_port(), [], []
+    port, self.children, self._readers, self.asked = free_port(), [], [], False
     for index in range(processes):
       # Out of the terminal's group: Ctrl-C must reach them once, from here.
       child = subprocess.Popen(
@@ -92,10 +93,12 @@ class Group:
 
   def _end(self, index, code):
     """Ends those that are left, which may wait for the lost one inside a collective."""
-    deadline = time.monotonic() + GRACE_SECONDS
-    if any(child.poll() is None for child in self.children):
+    stopped = code == Stopped.status  # so the others are about to end by themselves
+    deadline = time.monotonic() + (_STOPPING_SECONDS if stopped else GRACE_SECONDS)
+    if not (stopped or self.asked) and any(child.poll() is None for child in self.children):
       print(f"process {index} ended with status {code}: ending the others", file=sys.stderr)
-    self.send(signal.SIGTERM)
+    if not stopped:
+      self.send(signal.SIGTERM)
     while time.monotonic() < deadline and None in [child.poll() for child in self.children]:
       time.sleep(_POLL_SECONDS)
 
@@ -112,10 +115,9 @@ def forwarding(group):
 
   def forward(number, frame):
     del frame
-    group.send(number if number not in seen else signal.SIGKILL)
-    seen.update((signal.SIGTERM, signal.SIGINT))
+    group.send(signal.SIGKILL if group.asked else number)
+    group.asked = True
 
-  seen = set()
   before = {s: signal.signal(s, forward) for s in (signal.SIGTERM, signal.SIGINT)}
   try:
     yield

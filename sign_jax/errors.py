@@ -4,6 +4,9 @@ import contextlib
 import difflib
 import errno
 import sys
+import traceback
+
+CRASHED = 70  # the exit status of a mistake of ours, or of a process whose partner is lost
 
 # What a user can put right; any other `OSError` may be a mistake of ours and keeps its stack trace.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -16,15 +19,23 @@ class UserError(Exception):
   It is printed behind "error: ", so it begins in lower case and ends without a full stop.
   """
 
+  status = 1  # of the program that it ends
+
+
+class Stopped(UserError):
+  """A run that was asked to stop and has written down where; the same command goes on."""
+
+  status = 75  # EX_TEMPFAIL of sysexits.h: try again
+
 
 @contextlib.contextmanager
 def one_sentence():
-  """Ends the program with status 1 and one line when a `UserError` or the system stops it."""
+  """Ends the program with one line when a `UserError` (its status) or the system (1) stops it."""
   try:
     yield
   except UserError as error:
     print(f"error: {error}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(error.status)
   except KeyboardInterrupt:
     print("stopped", file=sys.stderr)
     sys.exit(130)  # what shells report for Ctrl-C
@@ -33,6 +44,19 @@ def one_sentence():
       raise
     print(f"error: {_of_the_system(error)}", file=sys.stderr)
     sys.exit(1)
+
+
+@contextlib.contextmanager
+def crash_status():
+  """Ends the program with a stack trace and status CRASHED when anything else stops it.
+
+  So what starts a job again can tell it from a mistake of the user's.
+  """
+  try:
+    yield
+  except Exception:
+    traceback.print_exc()
+    sys.exit(CRASHED)
 
 
 def _of_the_system(error):

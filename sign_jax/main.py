@@ -15,7 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from sign_jax import limits
-from sign_jax.errors import UserError, did_you_mean, one_sentence
+from sign_jax.errors import UserError, crash_status, did_you_mean, one_sentence
 from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import cache, checkpoint, distributed, loop, report
@@ -34,8 +34,8 @@ FREE_KEYS = (
     "data.data_dir", "data.num_workers", "data.placement", "data.cache_gib", "data.videos",
     "data.labels",
     "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
-    "model.max_elements", "model.ot.max_elements", "model.remat", "model.attention",
-    "gradient_cache.chunks", "profile",
+    "model.max_elements", "model.ot.max_elements", "model.pose.max_windows",
+    "model.remat", "model.attention", "gradient_cache.chunks", "profile",
 )
 EVALUATION_KEYS = (*FREE_KEYS, "ties")
 
@@ -194,12 +194,12 @@ def main(argv):
   distributed.start()
   if mode == "evaluate":
     config = config_of_run(config, workdir, argv)
+  distributed.check_same(f"{mode} {config.to_json()}", "the mode or the configuration")
   cache.enable()
   task = TASKS[config.task](config)
   with claim(workdir):
     if mode == "evaluate":
       return loop.evaluate(task, config, workdir)
-    distributed.check_same(config.to_json(), "the configuration")
     distributed.on_first(lambda: _begin(config, workdir))
     return loop.train(task, config, workdir)
 
@@ -211,5 +211,5 @@ def _begin(config, workdir):
 
 
 if __name__ == "__main__":
-  with one_sentence():
+  with crash_status(), one_sentence():
     main(sys.argv)

@@ -2,11 +2,13 @@
 
 import os
 import re
+import signal
 import subprocess
 
 import pytest
 import yaml
 
+from sign_jax.errors import Stopped, UserError
 from sign_jax.train import distributed
 from tests.program import ROOT
 
@@ -27,8 +29,13 @@ POD = {
         "*name": str, "persistentVolumeClaim": {"*claimName": str}, "emptyDir": {"*medium": str},
     }],
 }
+RULE = {
+    "*action": str, "onExitCodes": {"*operator": str, "*values": [int]},
+    "onPodConditions": [{"*type": str, "*status": str}],
+}
 JOB = {
     "*completionMode": str, "*completions": int, "*parallelism": int, "*backoffLimit": int,
+    "*podFailurePolicy": {"*rules": [RULE]},
     "*template": {"*spec": POD},
 }
 KINDS = {
@@ -37,7 +44,10 @@ KINDS = {
     },
     ("batch/v1", "Job"): JOB,
     ("jobset.x-k8s.io/v1alpha2", "JobSet"): {
-        "*failurePolicy": {"*maxRestarts": int},
+        "*failurePolicy": {
+            "*maxRestarts": int,
+            "*rules": [{"*name": str, "*action": str, "*onJobFailureReasons": [str]}],
+        },
         "*replicatedJobs": [{"*name": str, "*replicas": int, "*template": {"*spec": JOB}}],
     },
 }
@@ -109,8 +119,33 @@ def test_pods_of_the_gpu_job_find_one_another():
   assert job["parallelism"] == job["completions"]
 
 
+def slice_job():
+  return documents("tpu_jobset.yaml")["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]
+
+
+def actions(job):
+  """{exit status or condition of a pod: what happens}."""
+  return {
+      reason: rule["action"] for rule in job["podFailurePolicy"]["rules"]
+      for reason in rule.get("onExitCodes", {}).get("values", [])
+      + [condition["type"] for condition in rule.get("onPodConditions", [])]
+  }
+
+
+def test_mistakes_are_not_tried_again():
+  gpu = documents("gpu_job.yaml")["Job"]["spec"]
+  assert list(actions(gpu).items()) == [  # an evicted pod is started again whatever its status
+      ("DisruptionTarget", "Ignore"), (Stopped.status, "Ignore"), (UserError.status, "FailJob"),
+  ]
+  assert actions(slice_job()) == {UserError.status: "FailJob"}
+  (rule,) = documents("tpu_jobset.yaml")["JobSet"]["spec"]["failurePolicy"]["rules"]
+  assert (rule["action"], rule["onJobFailureReasons"]) == ("FailJobSet", ["PodFailurePolicy"])
+  for job in (gpu, slice_job()):
+    assert job["template"]["spec"]["restartPolicy"] == "Never"  # what such a policy requires
+
+
 def test_the_slice_has_a_pod_for_every_host():
-  job = documents("tpu_jobset.yaml")["JobSet"]["spec"]["replicatedJobs"][0]["template"]["spec"]
+  job = slice_job()
   pod = job["template"]["spec"]
   rows, columns = map(int, pod["nodeSelector"]["cloud.google.com/gke-tpu-topology"].split("x"))
   chips = int(pod["containers"][0]["resources"]["limits"]["google.com/tpu"])
@@ -119,39 +154,79 @@ def test_the_slice_has_a_pod_for_every_host():
 
 STEP = """#!/bin/bash
 echo "$@" >> {log}
-trap 'echo stopping >> {log}; exit 1' TERM
+trap 'echo stopping >> {log}; sleep 0.2; exit {status}' TERM
 echo $$ > {log}.pid
 for _ in $(seq 600); do sleep 0.05; done
 """
 
 
-def test_the_batch_script_stops_and_requeues_when_its_time_is_up(tmp_path):
+@pytest.fixture
+def batch(tmp_path):
+  """start(status) -> the batch script, whose step ends with `status` after SIGTERM; what it says;
+  and the number of the step's process."""
   log = tmp_path / "log"
-  commands = {
-      "srun": STEP.format(log=log),
-      "scancel": f'#!/bin/bash\necho scancel "$@" >> {log}\nkill -TERM $(cat {log}.pid)\n',
-      "scontrol": f'#!/bin/bash\necho scontrol "$@" >> {log}\n',
-  }
-  for name, text in commands.items():
-    (tmp_path / name).write_text(text)
-    (tmp_path / name).chmod(0o755)
-  environment = {
-      **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7",
-      "SLURM_SUBMIT_DIR": str(ROOT), "SIGN_JAX_VENV": "/venv", "TFDS_DATA_DIR": "/data",
-  }
-  script = subprocess.Popen(["bash", SLURM, "--config", "c", "--workdir", "w"], env=environment)
-  while not (tmp_path / "log.pid").exists() or not (tmp_path / "log.pid").read_text():
-    assert script.poll() is None
-  os.kill(script.pid, 10)  # SIGUSR1, as SLURM sends it
+
+  def start(status):
+    commands = {
+        "srun": STEP.format(log=log, status=status),
+        "scancel": f'#!/bin/bash\necho scancel "$@" >> {log}\nkill -TERM $(cat {log}.pid)\n',
+        "scontrol": f'#!/bin/bash\necho scontrol "$@" >> {log}\n',
+    }
+    for name, text in commands.items():
+      (tmp_path / name).write_text(text)
+      (tmp_path / name).chmod(0o755)
+    environment = {
+        **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7",
+        "SLURM_SUBMIT_DIR": str(ROOT), "SIGN_JAX_VENV": "/venv", "TFDS_DATA_DIR": "/data",
+        "SLURM_CPUS_PER_TASK": "12",
+    }
+    script = subprocess.Popen(["bash", SLURM, "--config", "c", "--workdir", "w"], env=environment)
+    while not (tmp_path / "log.pid").exists() or not (tmp_path / "log.pid").read_text():
+      assert script.poll() is None
+    return script, log, int((tmp_path / "log.pid").read_text())
+
+  return start
+
+
+def test_the_batch_script_stops_and_requeues_when_its_time_is_up(batch):
+  script, log, _ = batch(Stopped.status)
+  for _ in range(2):  # SLURM may say it again
+    os.kill(script.pid, signal.SIGUSR1)
+    while log.read_text().count("stopping") < 1:
+      assert script.poll() is None
   assert script.wait(timeout=60) == 0
   started, *rest = log.read_text().splitlines()
+  assert "--cpus-per-task=12 " in started  # srun does not take it from the job
   assert started.endswith("/venv/bin/python -m sign_jax.main --config c --workdir w")
   assert rest == ["scancel --signal=TERM 7", "stopping", "scontrol requeue 7"]
+
+
+def test_the_batch_script_requeues_after_a_preemption(batch):
+  script, log, step = batch(Stopped.status)
+  os.kill(step, signal.SIGTERM)  # which only the steps are told of
+  assert script.wait(timeout=60) == 0
+  assert log.read_text().splitlines()[1:] == ["stopping", "scontrol requeue 7"]
+
+
+@pytest.mark.parametrize("status", [1, 137])
+def test_the_batch_script_does_not_requeue_an_error(batch, status):
+  script, log, _ = batch(status)
+  os.kill(script.pid, signal.SIGUSR1)
+  assert script.wait(timeout=60) == status
+  assert "requeue" not in log.read_text()
+
+
+def test_the_batch_script_does_not_requeue_a_cancelled_job(batch):
+  script, log, step = batch(Stopped.status)
+  os.kill(script.pid, signal.SIGTERM)
+  os.kill(step, signal.SIGTERM)
+  assert script.wait(timeout=60) == Stopped.status
+  assert "requeue" not in log.read_text()
 
 
 def test_the_batch_script_asks_for_a_signal_before_the_end():
   lines = SLURM.read_text().splitlines()
   options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(.*)$", "\n".join(lines), re.M))
-  assert "requeue" in options and re.fullmatch(r"B:USR1@\d{2,}", options["signal"])
+  assert "requeue" in options and re.fullmatch(r"B:USR1@\d{3,}", options["signal"])
   assert options["ntasks-per-node"] == options["gpus-per-node"]  # one process a GPU
   assert {name for name, value in options.items() if "<" in value} == {"partition", "account"}

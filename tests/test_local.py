@@ -11,7 +11,7 @@ import jax
 import pytest
 
 from launch import local
-from sign_jax.errors import UserError
+from sign_jax.errors import Stopped, UserError
 from sign_jax.train import loop
 from tests import program, several
 from tests.train import test_loop
@@ -67,12 +67,13 @@ def run_small(monkeypatch, tmp_path):
 def test_processes_stop_after_the_same_step_and_one_goes_on_alone(
     run_small, tmp_path, monkeypatch, capfd
 ):
-  assert run_small(signal.SIGTERM, 3) == 1
+  assert run_small(signal.SIGTERM, 3) == Stopped.status
   folder = tmp_path / "checkpoints" / "last"
   assert [path.name for path in folder.glob("[0-9]*")] == ["4"]  # where they wait for each other
   message = "error: stopped at step 4: the same command goes on from there"
   lines = capfd.readouterr().err.splitlines()
   assert message in lines and f"[1] {message}" in lines
+  assert not any("ending the others" in line for line in lines)
   first = jax.devices()[:1]
   monkeypatch.setattr(jax, "devices", lambda *_: first)
   config = test_loop.config(**several.CHANGES)
@@ -96,7 +97,7 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_reach_all(number, tmp_path, monkeypatch):
+def test_signals_reach_all(number, tmp_path, monkeypatch, capfd):
   monkeypatch.chdir(tmp_path)
 
   def ask():
@@ -109,6 +110,21 @@ def test_signals_reach_all(number, tmp_path, monkeypatch):
     threading.Thread(target=ask).start()
     assert group.wait() == 128 + number
   assert [child.returncode for child in group.children] == [-number] * 2
+  assert "ending the others" not in capfd.readouterr().err  # nothing that was not asked for
+
+
+STOPPING = """
+import os, sys, time
+time.sleep(0.5 * int(os.environ["SIGN_JAX_PROCESS"]))
+sys.exit(75)
+"""
+
+
+def test_processes_that_stop_are_left_to_end_by_themselves(capfd):
+  group = local.Group([sys.executable, "-c", STOPPING], 2, 1)
+  assert group.wait() == Stopped.status
+  assert [child.returncode for child in group.children] == [Stopped.status] * 2
+  assert capfd.readouterr().err == ""
 
 
 FAILING = """

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from sign_jax.errors import Stopped
 from sign_jax.train.checkpoint import Checkpoints
 from tests import program
 
@@ -56,7 +57,7 @@ def test_a_run_killed_everywhere_ends_as_one_that_never_was(finished, data_dir, 
   stop = EVERY + 3
   status, _, error = program.run("tests.dying", "termination", stop, *args)
   last_line = error.splitlines()[-1]
-  assert status == 1 and "Traceback" not in error
+  assert status == Stopped.status and "Traceback" not in error
   assert last_line == f"error: stopped at step {stop}: the same command goes on from there"
   assert (steps(workdir, "last"), steps(workdir, "best")) == ([EVERY, stop], [EVERY])
 

@@ -4,6 +4,8 @@
 a small JSON record with a digest of the arrays, because a flipped bit restores silently.
 """
 
+import sys
+
 import orbax.checkpoint as ocp
 
 from sign_jax.errors import UserError
@@ -90,8 +92,9 @@ class Checkpoints:
       UserError: when it is missing or damaged.
     """
     step = self._best.latest_step() if step is None else step
-    restored = None
-    if step is not None and step in self._best.all_steps():
+    self._best.wait_until_finished()
+    missing, restored = step not in self._best.all_steps(), None
+    if not distributed.any_process(missing):
       restored = self._restore(self._best, step, target)
     if restored is None:
       raise UserError(
@@ -120,11 +123,15 @@ class Checkpoints:
     return items.tree, record
 
   def _read(self, manager, step, **items):
+    """What orbax restores, or None when it cannot in some process; a collective."""
+    found = None
     try:
-      return manager.restore(step, args=ocp.args.Composite(**items))
+      # Not by the manager: its barrier would hold the others when this process fails.
+      handler = ocp.CompositeCheckpointHandler(*items)
+      found = handler.restore(manager.directory / str(step), args=ocp.args.Composite(**items))
     except Exception as error:  # orbax raises many kinds for missing and truncated files
-      distributed.say(f"checkpoint {step} cannot be read ({type(error).__name__})")
-      return None
+      print(f"checkpoint {step} cannot be read ({type(error).__name__})", file=sys.stderr)
+    return None if distributed.any_process(found is None) else found
 
   def close(self):
     """Waits for writes under way and surfaces their errors."""

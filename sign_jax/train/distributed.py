@@ -31,7 +31,7 @@ def find(environment):
 
   Looked for, in this order: SIGN_JAX_COORDINATOR (host:port of process 0), SIGN_JAX_PROCESSES and
   SIGN_JAX_PROCESS, where an indexed Kubernetes Job may leave the last one to JOB_COMPLETION_INDEX;
-  a SLURM step of several tasks; Open MPI; the hosts of a TPU pod slice.
+  a SLURM step of several tasks; Open MPI; the hosts of a TPU pod slice in GKE.
 
   Args:
     environment: mapping of environment variables.
@@ -69,7 +69,11 @@ def _named(environment):
     )
   if processes == 1:
     return None
-  return {"coordinator_address": address, "num_processes": processes, "process_id": process}
+  return {
+      "coordinator_address": address, "num_processes": processes, "process_id": process,
+      # Else JAX asks SLURM, Open MPI or Kubernetes for what is not named here.
+      "cluster_detection_method": "deactivate",
+  }
 
 
 def _whole_number(environment, name):
@@ -92,10 +96,16 @@ def start(environment=os.environ):
   Ends the program with status 1 and one sentence when the others do not come in time.
 
   Raises:
-    UserError: on malformed variables, or when JAX does not find its way by them.
+    UserError: on malformed variables, when JAX does not find its way by them, or when the devices
+      know of other processes that no variable names.
   """
   found = find(environment)
   if found is None:
+    if jax.process_count() > 1:  # the hosts of a TPU pod slice without GKE's variables
+      raise UserError(
+          f"this is one of {jax.process_count()} processes, and nothing says how to meet the "
+          f"others: set {COORDINATOR}, {PROCESSES} and {PROCESS} in every process"
+      )
     return
   # Its handler would keep SIGTERM from ours, and stop several steps later.
   jax.config.update("jax_enable_preemption_service", False)
@@ -144,6 +154,13 @@ def any_process(flag):
   if jax.process_count() == 1:
     return bool(flag)
   return bool(np.any(multihost_utils.process_allgather(np.bool_(flag))))
+
+
+def of_first(number):
+  """The whole number that process 0 gives, in every process; a collective."""
+  if jax.process_count() == 1:
+    return number
+  return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
 
 
 def on_first(action):

@@ -8,7 +8,7 @@ import time
 import jax
 import jax.numpy as jnp
 
-from sign_jax.errors import UserError
+from sign_jax.errors import Stopped, UserError
 from sign_jax.train import (
   checkpoint,
   distributed,
@@ -156,6 +156,7 @@ def train(task, config, workdir):
 
   Raises:
     UserError: on a loss that is not finite, unreadable checkpoints or changed data.
+    Stopped: when a signal asked for it; the state is saved.
   """
   began = time.perf_counter()
   trainer, total = Trainer(task, config), total_steps(task, config)
@@ -174,7 +175,7 @@ def train(task, config, workdir):
             trainer, checkpoints, log, profile, batches, state, record, steps
         )
     if int(state.step) < total:
-      raise UserError(f"stopped at step {int(state.step)}: the same command goes on from there")
+      raise Stopped(f"stopped at step {int(state.step)}: the same command goes on from there")
     del state
     results = evaluate_best(trainer, checkpoints, workdir, record["best_step"])
   distributed.on_first(lambda: report.draw_curves(workdir, task.selection, config.title))
@@ -194,9 +195,10 @@ def _train_steps(trainer, checkpoints, log, profile, batches, state, record, ste
       log.add(metrics)
       profile.after(step, state)
       at_evaluation = step % config.eval_every == 0 or step == total
-      synchronised = step % config.log_every == 0 or at_evaluation
-      stop = interruption.agreed(synchronised)
-      if synchronised or stop:
+      logged = step % config.log_every == 0 or at_evaluation
+      asking = interruption.due(metrics)
+      stop = interruption.agreed(logged or asking)
+      if logged or stop:
         log.write(step)
       if at_evaluation:
         record = _evaluate_and_save(trainer, checkpoints, log.writer, state, record, step)

@@ -12,7 +12,7 @@ def to_devices(batches, place, depth=DEPTH):
   Args:
     batches: iterator of host batches.
     place: host batch -> device batch, without waiting for the copy.
-    depth: how many are placed at a time.
+    depth: how many are placed before the step that needs the first of them.
   """
   waiting = collections.deque(map(place, itertools.islice(batches, depth)))
   while waiting:

@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sign_jax.errors import UserError
-from sign_jax.train import distributed
+from sign_jax.train import distributed, prefetch
 
 
 class Log:
@@ -30,12 +30,18 @@ class Log:
     )
 
   def add(self, metrics):
-    """Keeps the metrics of a step and begins to copy them; waits for the first step only."""
+    """Keeps the metrics of a step and begins to copy them.
+
+    Waits for the first step of all, then for one `prefetch.DEPTH` steps back: steps that a host
+    runs further ahead hold a batch each on the devices.
+    """
     if self._first_seconds is None:
       self._time_first(metrics)
     for value in metrics.values():
       value.copy_to_host_async()
     self._pending.append(metrics)
+    if len(self._pending) > prefetch.DEPTH:
+      jax.block_until_ready(self._pending[-1 - prefetch.DEPTH]["loss"])
     self._bar.update()
 
   def _time_first(self, metrics):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
+from sign_jax.train import distributed
 from sign_jax.train.checkpoint import Checkpoints
 
 
@@ -78,6 +79,39 @@ def test_all_damaged_is_an_error(tmp_path):
     path.write_bytes(b"")
   with pytest.raises(UserError, match="new --workdir"):
     Checkpoints(tmp_path).restore_last(target())
+
+
+@pytest.fixture
+def another_fails(monkeypatch):
+  """fail(n): the n-th answer that all processes give together is another one's yes."""
+  own = []
+
+  def fail(number):
+    monkeypatch.setattr(
+        distributed, "any_process", lambda flag: own.append(flag) or flag or len(own) == number
+    )
+    return own
+
+  return fail
+
+
+def test_what_another_process_cannot_read_is_passed_over_by_all(tmp_path, another_fails):
+  saved(tmp_path, 3, 5)
+  own = another_fails(2)  # the arrays of step 5
+  state, _ = Checkpoints(tmp_path).restore_last(target())
+  assert int(state["step"]) == 3
+  assert own == [False] * 4  # two steps of a record and arrays, all of which this one could read
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])  # the step, its record, its arrays
+def test_a_best_one_that_another_process_cannot_read_is_none(tmp_path, another_fails, number):
+  checkpoints = Checkpoints(tmp_path)
+  checkpoints.ensure_best(1, tree(1.0), RECORD)
+  checkpoints.close()
+  own = another_fails(number)
+  with pytest.raises(UserError, match="no readable best checkpoint"):
+    Checkpoints(tmp_path).restore_best(1, target())
+  assert own == [False] * number
 
 
 def test_unfinished_save_is_ignored(tmp_path):

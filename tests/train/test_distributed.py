@@ -1,5 +1,6 @@
 """What tells a process that it is one of several; see tests/test_local.py for several at work."""
 
+import jax
 import pytest
 
 from sign_jax.errors import UserError
@@ -9,7 +10,10 @@ from tests import program
 OURS = {
     "SIGN_JAX_COORDINATOR": "host-0.pods:8476", "SIGN_JAX_PROCESSES": "4", "SIGN_JAX_PROCESS": "2",
 }
-FOUND = {"coordinator_address": "host-0.pods:8476", "num_processes": 4, "process_id": 2}
+FOUND = {
+    "coordinator_address": "host-0.pods:8476", "num_processes": 4, "process_id": 2,
+    "cluster_detection_method": "deactivate",
+}
 
 
 @pytest.mark.parametrize(("environment", "expected"), [
@@ -61,3 +65,26 @@ def test_a_coordinator_that_is_not_there_is_told_in_one_sentence(monkeypatch):
   lines = [line for line in error.splitlines() if line.startswith("error:")]
   assert status == 1 and len(lines) == 1, error
   assert "the other processes were not met at 127.0.0.1:9" in lines[0]
+
+
+def test_devices_that_know_of_others_are_not_trained_on_alone(monkeypatch):
+  distributed.start({})
+  monkeypatch.setattr(jax, "process_count", lambda: 4)
+  with pytest.raises(UserError, match="one of 4 processes, .* set SIGN_JAX_COORDINATOR"):
+    distributed.start({})
+
+
+@pytest.mark.parametrize("mode", ["train", "evaluate"])
+def test_configurations_are_compared_before_the_data_are_read(mode, monkeypatch, tmp_path, capsys):
+  args = ["--config=configs/cico.py", "--config.data.data_dir=nowhere"]
+  (tmp_path / "config.json").write_text(program.parse(monkeypatch, *args).to_json())
+  (tmp_path / "checkpoints" / "last" / "1").mkdir(parents=True)
+
+  def differs(text, what):
+    assert text.startswith(mode) and "nowhere" in text
+    raise UserError(f"{what} differs")
+
+  monkeypatch.setattr(distributed, "check_same", differs)
+  with pytest.raises(SystemExit):
+    program.call(monkeypatch, *args, f"--workdir={tmp_path}", f"--mode={mode}")
+  assert capsys.readouterr().err == "error: the mode or the configuration differs\n"

@@ -11,7 +11,7 @@ import ml_collections
 import numpy as np
 import pytest
 
-from sign_jax.errors import UserError
+from sign_jax.errors import Stopped, UserError
 from sign_jax.train import loop, prefetch, profiling, report
 
 RATE = {
@@ -186,7 +186,7 @@ def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path, kind, step)
   loop.train(Regression(), config(), tmp_path / "whole")
   handlers = [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
   stopping = Regression(at_step={step: lambda: os.kill(os.getpid(), kind)})
-  with pytest.raises(UserError, match=f"stopped at step {step}: the same command"):
+  with pytest.raises(Stopped, match=f"stopped at step {step}: the same command"):
     loop.train(stopping, config(), tmp_path / "run")
   assert [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)] == handlers
   assert checkpoints(tmp_path / "run", "last")[-1] == step
@@ -233,12 +233,23 @@ def test_a_bad_gradient_of_a_good_loss_is_noticed(tmp_path):
   assert (tmp_path / "metrics.jsonl").read_text() == ""  # NaN is no JSON
 
 
-def test_the_loop_waits_for_the_devices_only_where_it_logs(tmp_path, monkeypatch):
-  waits = []
-  fetch, ready = jax.device_get, jax.block_until_ready
+def test_the_loop_waits_where_it_logs_and_for_steps_some_way_back(tmp_path, monkeypatch):
+  waits, made, steps = [], [], []
+  fetch, ready, take = jax.device_get, jax.block_until_ready, loop.Trainer.step
+
+  def stepping(*args):
+    state, numbers = take(*args)
+    made.append(numbers)
+    return state, numbers
+
+  def wait(x):
+    # The step whose numbers are waited for, after that many have begun.
+    waits.extend((i, len(made)) for i, m in enumerate(made, 1) if x is m or x is m["loss"])
+    return ready(x)
+
+  monkeypatch.setattr(loop.Trainer, "step", stepping)
   monkeypatch.setattr(jax, "device_get", lambda x: waits.append("log") or fetch(x))
-  monkeypatch.setattr(jax, "block_until_ready", lambda x: waits.append("first") or ready(x))
-  steps = []
+  monkeypatch.setattr(jax, "block_until_ready", wait)
 
   class Watched(Regression):
     def evaluate(self, variables, split, place):
@@ -246,7 +257,9 @@ def test_the_loop_waits_for_the_devices_only_where_it_logs(tmp_path, monkeypatch
       return super().evaluate(variables, split, place)
 
   loop.train(Watched(), config(eval_every=12, log_every=5), tmp_path)
-  assert steps[0] == ["first", "log", "log", "log"]  # after steps 1, 5, 10 and 12
+  assert steps[0] == [
+      (1, 1), (1, 3), (2, 4), (3, 5), "log", (6, 8), (7, 9), (8, 10), "log", "log"
+  ]
 
 
 def test_the_time_to_the_first_step_is_written_once_a_start(tmp_path, capsys):
