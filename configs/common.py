@@ -37,7 +37,10 @@ OVERRIDES = {
 }
 # Of SEDS beside those above. Sizes are those of the pictures that the poses were estimated on.
 WITH_POSES = {
-    "how2sign": {"data.name": "how2sign/features_pose", "data.image_size": (1280, 720)},
+    "how2sign": {
+        "data.name": "how2sign/features_pose", "data.image_size": (1280, 720),
+        "data.cache_gib": 8.0,  # its poses and features
+    },
     "phoenix14t": {"data.name": "phoenix14t/features_pose", "data.image_size": (210, 260)},
     "csl_daily": {"data.name": "csl_daily/features_pose", "data.image_size": (512, 512)},
     "signing_sim": {

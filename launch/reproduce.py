@@ -26,6 +26,7 @@ from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
+LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`
 DATASETS = ("signing_sim", "how2sign", "phoenix14t", "csl_daily", "video_folder")
 
 
@@ -93,7 +94,7 @@ def run(workdir, given):
 
 
 def collect(workdir, columns):
-  """{column: number} of one run's test split.
+  """{column: number} of one run's test split, and how many videos it leaves out.
 
   Raises:
     UserError: when the run has no results yet.
@@ -103,6 +104,7 @@ def collect(workdir, columns):
     raise UserError(f"{workdir} has no results.json: leave --collect out to train what is missing")
   results = json.loads(path.read_text())
   numbers = {c: results[f"test/{c}"] for c in columns if c != SECONDS}
+  numbers[LEFT_OUT] = results.get(f"test/{LEFT_OUT}", 0)
   if SECONDS in columns:
     numbers[SECONDS] = _seconds_per_step(workdir)
   return numbers
@@ -216,6 +218,8 @@ def _report(args, extra):
   published = f"published on {table.dataset}, " if table.dataset else ""
   title = f"{table.title}; {published}ours on {args.dataset}"
   note = f"mean ± standard deviation over seeds {', '.join(map(str, args.seeds))}"
+  if fewer := [row.label for row in table.rows if any(found[row.label].get(LEFT_OUT, ()))]:
+    note += f"; without the videos that show no usable hand: {', '.join(fewer)}"
   text = f"{title}\n{as_text(header, rows)}\n{note}\n"
   print(text, end="")
   stem = root / args.table.replace("/", "-")

@@ -79,7 +79,7 @@ def _check_heads(values):
 
 def _check_poses(values):
   size, frames = values["data.image_size"], values["data.max_frames"]
-  if len(size) != 2 or min(size) <= 0:
+  if len(size) != 2 or not all(isinstance(x, int | float) and x > 0 for x in size):
     raise UserError(
         f"data.image_size={tuple(size)} is no size: pass the width and height of the pictures "
         "that the poses were estimated on"
@@ -87,7 +87,7 @@ def _check_poses(values):
   if frames < WINDOW:
     raise UserError(f"data.max_frames={frames} must be at least {WINDOW}, the frames of a window")
   keys, heads = values["model.fusion.keys"], values["model.fusion.heads"]
-  if not keys or min(keys) < 1:
+  if not keys or not all(type(x) is int and x >= 1 for x in keys):
     raise UserError(f"model.fusion.keys={tuple(keys)} must name a number of keys for every layer")
   if values["model.embed_dim"] % heads or values["model.embed_dim"] % 2:
     raise UserError(

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from absl import flags
 
 from sign_jax import main as program
 from sign_jax.errors import one_sentence
+from sign_jax.train import loop
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -94,6 +96,18 @@ def call(monkeypatch, *args):
   """The program in this process; returns its results."""
   with command_line(monkeypatch, *args) as argv, one_sentence():
     return program.main(argv)
+
+
+def stop_at(step, monkeypatch):
+  """Sends the program SIGTERM, as a scheduler does, before the step after this one."""
+  take = loop.Trainer.step
+
+  def stepping(trainer, state, batch):
+    if int(state.step) == step:
+      os.kill(os.getpid(), signal.SIGTERM)
+    return take(trainer, state, batch)
+
+  monkeypatch.setattr(loop.Trainer, "step", stepping)
 
 
 def parse(monkeypatch, *args):

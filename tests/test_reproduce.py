@@ -48,6 +48,16 @@ def test_a_table_without_published_numbers_has_only_ours(tmp_path, capsys):
   assert re.split(r"\s{2,}", row)[1:] == ["20.5 ± 0.7"] * 2
 
 
+def test_a_table_on_fewer_videos_says_so(tmp_path, capsys):
+  table = TABLES["seds/table6"]
+  fake_runs(table, tmp_path)
+  path = tmp_path / "signing_sim" / reproduce.folder_name(table.rows[-1]) / "seed1/results.json"
+  path.write_text(json.dumps({**json.loads(path.read_text()), "test/left_out": 3}))
+  collect("seds/table6", tmp_path)
+  out = capsys.readouterr().out
+  assert f"without the videos that show no usable hand: {table.rows[-1].label}\n" in out
+
+
 def test_time_is_the_median_step(tmp_path, capsys):
   fake_runs(TABLES["upret/table5"], tmp_path)
   collect("upret/table5", tmp_path)

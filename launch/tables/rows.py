@@ -21,6 +21,12 @@ class Row(NamedTuple):
   published: tuple
 
 
+def switch(system, label, **overrides):
+  """A row without published numbers; overrides are keys of "model." with "__" for dots."""
+  overrides = {f"model.{key.replace('__', '.')}": value for key, value in overrides.items()}
+  return Row(label, system, overrides, (None, None))
+
+
 class Table(NamedTuple):
   """A table, or a figure where `x` names the quantity that changes from row to row."""
 

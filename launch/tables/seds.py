@@ -1,6 +1,6 @@
 """The tables and figures of SEDS's paper, and its switches between paper and released code."""
 
-from launch.tables.rows import Row, Table
+from launch.tables.rows import Row, Table, switch
 
 # No mean ranks, in the order of the paper.
 RECALLS = tuple(f"{d}/{c}" for d in ("t2v", "v2t") for c in ("R@1", "R@5", "R@10"))
@@ -51,15 +51,10 @@ def _fusion(label, kind, *published):
   return Row(label, "seds", {"model.fusion.kind": kind}, published)
 
 
-def _points(key, chosen, values):
+def _points(key, chosen, values, **fixed):
   # The paper prints no numbers but those of its chosen values.
   published = lambda value: (62.5, 57.9) if value == chosen else (None, None)
-  return tuple(Row(f"{v:g}", "seds", {key: v}, published(v)) for v in values)
-
-
-def _switch(label, **overrides):
-  overrides = {f"model.{key.replace('__', '.')}": value for key, value in overrides.items()}
-  return Row(label, "seds", overrides, (None, None))
+  return tuple(Row(f"{v:g}", "seds", {key: v, **fixed}, published(v)) for v in values)
 
 
 TABLES = {
@@ -92,17 +87,18 @@ TABLES = {
     ),
     "seds/figure5b": Table(
         "Figure 5 (b): weight of the matching", "how2sign", FIRST,
-        _points("model.beta", 0.4, (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)), x="beta",
+        _points("model.beta", 0.4, (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0), **{"model.alpha": 0.8}),
+        x="beta",
     ),
     "seds/switches": Table(
         "What the paper says in place of the released code", "", FIRST,
         (
-            _switch("released"),
-            _switch("roles in the attention", fusion__roles="paper"),
-            _switch("exact sampling", fusion__sampling="exact"),
-            _switch("plain merge", fusion__merge="paper"),
-            _switch("alpha 0.8", alpha=0.8),
-            _switch("variant=paper", variant="paper"),
+            switch("seds", "released"),
+            switch("seds", "roles in the attention", fusion__roles="paper"),
+            switch("seds", "exact sampling", fusion__sampling="exact"),
+            switch("seds", "plain merge", fusion__merge="paper"),
+            switch("seds", "alpha 0.8", alpha=0.8),
+            switch("seds", "variant=paper", variant="paper"),
         ),
     ),
 }

@@ -4,7 +4,7 @@ One table is no paper's: the switches between paper and released code (docs/fide
 time.
 """
 
-from launch.tables.rows import NARROW, SECONDS, WIDE, Row, Table
+from launch.tables.rows import NARROW, SECONDS, WIDE, Row, Table, switch
 
 BASELINE = (56.4, 69.4, 74.1, 58.8)
 FULL = (59.1, 71.5, 75.7, 54.4)
@@ -13,11 +13,6 @@ FULL = (59.1, 71.5, 75.7, 54.4)
 def _main_table(number, dataset, cico, upret):
   rows = (Row("CiCo", "cico", {}, cico), Row("UPRet", "upret", {}, upret))
   return Table(f"Table {number}: {dataset}", dataset, WIDE, rows)
-
-
-def _switch(label, **overrides):
-  overrides = {f"model.{key.replace('__', '.')}": value for key, value in overrides.items()}
-  return Row(label, "upret", overrides, (None, None))
 
 
 def _points(key, values):
@@ -107,18 +102,18 @@ TABLES = {
     "upret/switches": Table(
         "What the paper says in place of the released code", "", ("t2v/R@1", "v2t/R@1"),
         (
-            _switch("released"),
-            _switch("hard max over tokens", token_pooling="max"),
-            _switch("padding masked", mask_padding=True),
-            _switch("attention score scale", distribution__score_scale="paper"),
-            _switch("split before attention", distribution__split="before"),
-            _switch("all samples drawn", distribution__first_is_mean=False),
-            _switch("refined features", distribution__refine=True),
-            _switch("transport scaled", ot__scaled=True),
-            _switch("one joint loss", loss="joint"),
-            _switch("released solver", ot__solver="released"),
-            _switch("transport of tokens", ot__level="token", ot__solver="scaling"),
-            _switch("variant=paper", variant="paper", ot__solver="scaling"),
+            switch("upret", "released"),
+            switch("upret", "hard max over tokens", token_pooling="max"),
+            switch("upret", "padding masked", mask_padding=True),
+            switch("upret", "attention score scale", distribution__score_scale="paper"),
+            switch("upret", "split before attention", distribution__split="before"),
+            switch("upret", "all samples drawn", distribution__first_is_mean=False),
+            switch("upret", "refined features", distribution__refine=True),
+            switch("upret", "transport scaled", ot__scaled=True),
+            switch("upret", "one joint loss", loss="joint"),
+            switch("upret", "released solver", ot__solver="released"),
+            switch("upret", "transport of tokens", ot__level="token", ot__solver="scaling"),
+            switch("upret", "variant=paper", variant="paper", ot__solver="scaling"),
         ),
     ),
 }

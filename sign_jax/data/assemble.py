@@ -101,6 +101,12 @@ class PosedVideoRows(VideoRows):
       windows = (found["clips_start"] >= 0).sum()
       combine(streams, self.mode, self.alpha, out=video[row, :windows])
     pose = {name: np.stack([x[name] for x in poses]) for name in poses[0]}
+    most, there = self.split.poses.max_batch_windows, int((pose["clips_start"] >= 0).sum())
+    if 0 < most < there:
+      raise UserError(
+        f"a batch has {there} windows, more than --config.model.pose.max_windows={most}: raise it, "
+        "or set it to 0"
+      )
     return {"video": video, "video_valid": pose["clips_start"] >= 0, "pose": pose}
 
 

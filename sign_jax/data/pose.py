@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sign_jax.data import video
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError
 
@@ -16,9 +17,10 @@ HANDS = np.stack([np.arange(91, 112), np.arange(112, 133)])
 ARMS = np.array([[5, 7, 9], [6, 8, 10]])  # shoulder, elbow, wrist
 BODY = np.array([0, *ARMS[0], *ARMS[1]])  # the nose first
 
+RULE = 1  # number of `hand_boxes`: a change of it needs another one, because results are noted
 SIZE = 256  # of the square that hands and body are scaled to
 MAX_FRAMES = 300
-WINDOW = 16
+WINDOW = video.WINDOW
 FEWEST_VISIBLE, VISIBLE = 10, 0.1  # keypoints that a hand needs, and their confidence
 ARM_CONFIDENCE = 0.5
 BOTTOM = 50  # px; a forearm that ends so close to the bottom has its hand outside
@@ -61,12 +63,14 @@ class Settings(NamedTuple):
     max_frames: F, the most frames that are kept, by striding; at least 16.
     no_hands: what becomes of a data set with videos that show no usable hand: "skip" leaves the
       videos out, "stop" is an error.
+    max_batch_windows: that a batch may have without padding; 0: any number.
   """
 
   image_size: tuple
   windows: int = 64
   max_frames: int = MAX_FRAMES
   no_hands: str = "skip"
+  max_batch_windows: int = 0
 
 
 def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
@@ -82,10 +86,11 @@ def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
     NoHands: no frame has a usable hand.
     UserError: the array or the size cannot be right.
   """
-  keypoints = _checked(keypoints, image_size, name)
+  _check_shape(keypoints, image_size, name)
   size = np.asarray(image_size, np.float64)
   frames = np.arange(0, len(keypoints), -(-len(keypoints) // max_frames))
-  corner, side, usable = hand_boxes(keypoints[frames], size)
+  keypoints = _finite(keypoints[frames], name)
+  corner, side, usable = hand_boxes(keypoints, size)
   kept = np.flatnonzero(usable.any(1))
   if not len(kept):
     raise NoHands(
@@ -94,25 +99,20 @@ def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
     )
   count = max(len(kept) - WINDOW + 1, 1)
   kept = np.pad(kept, (0, max(WINDOW - len(kept), 0)), mode="edge")
-  frames = frames[kept]
-  left, right = _in_boxes(keypoints[frames], corner[kept], side[kept], usable[kept])
+  keypoints, frames = keypoints[kept], frames[kept]
+  left, right = _in_boxes(keypoints, corner[kept], side[kept], usable[kept])
   starts = sample_indices(count, windows)
   return Pose(
     left=left,
     right=right,
-    body=(keypoints[frames][:, BODY, :2] * (SIZE / size)).astype(np.float32),
+    body=(keypoints[:, BODY, :2] * (SIZE / size)).astype(np.float32),
     frames=frames,
     clips_start=np.pad(starts, (0, windows - len(starts)), constant_values=-1).astype(np.int32),
   )
 
 
-def _checked(keypoints, image_size, name):
-  """The array in float64.
-
-  Raises:
-    UserError: see `prepare`.
-  """
-  keypoints = np.asarray(keypoints)
+def _check_shape(keypoints, image_size, name):
+  """Raises UserError, see `prepare`."""
   if keypoints.shape[1:] != (KEYPOINTS, 3) or keypoints.dtype.kind not in "fiu":
     raise UserError(
       f"{name} holds keypoints of shape {keypoints.shape} and type {keypoints.dtype}, they must be "
@@ -120,14 +120,31 @@ def _checked(keypoints, image_size, name):
     )
   if not len(keypoints):
     raise NoHands(f"{name} has no frames, leave this video out")
+  if len(image_size) != 2 or not all(0 < x <= LARGEST for x in image_size):
+    raise UserError(f"{name} has images of size {image_size}, pass their width and height")
+
+
+def _finite(keypoints, name):
+  """The array in float64; raises UserError, see `prepare`."""
   keypoints = keypoints.astype(np.float64)
   if not (np.abs(keypoints) <= LARGEST).all():  # NaN compares false
     raise UserError(
       f"{name} holds keypoints that are not finite or in no image, estimate its poses anew"
     )
-  if len(image_size) != 2 or not all(0 < x <= LARGEST for x in image_size):
-    raise UserError(f"{name} has images of size {image_size}, pass their width and height")
   return keypoints
+
+
+def outside(keypoints, image_size):
+  """(number of sure keypoints that lie outside of the image, number of sure ones).
+
+  Args:
+    keypoints: (F, 133, 3), see `prepare`.
+    image_size: (width, height) in pixels.
+  """
+  sure = keypoints[..., 2] >= KEEP
+  places = keypoints[..., :2].astype(np.float32)
+  inside = ((places >= 0) & (places <= np.asarray(image_size))).all(-1)
+  return int((sure & ~inside).sum()), int(sure.sum())
 
 
 def hand_boxes(keypoints, size):
@@ -184,7 +201,7 @@ def _in_boxes(keypoints, corner, side, usable):
   return points[:, 0], points[:, 1]
 
 
-def feature_rows(pose, num_frames, count):
+def feature_rows(posed, num_frames, count, stride=0):
   """Which sign features go with the windows of a pose.
 
   Features and poses may come from copies of a video at other frame rates, and features from
@@ -192,18 +209,25 @@ def feature_rows(pose, num_frames, count):
   the feature is that of the window about the same middle.
 
   Args:
-    pose: `Pose`.
+    posed: `Pose`.
     num_frames: of the whole video's poses.
-    count: rows of the whole video's features, of windows at equal distances.
+    count: rows of the whole video's features.
+    stride: frames from one of their windows to the next, the last one nearer; 0 where unknown.
 
   Returns:
     (min(n, W),) int64, a row for each of the n windows that are no padding.
   """
-  starts = pose.clips_start[pose.clips_start >= 0]
+  starts = posed.clips_start[posed.clips_start >= 0]
   # Where a window of 16 frames in a row begins that has the same middle.
-  begins = (pose.frames[starts] + pose.frames[starts + WINDOW - 1] - (WINDOW - 1)) / 2
+  begins = (posed.frames[starts] + posed.frames[starts + WINDOW - 1] - (WINDOW - 1)) / 2
   last = max(num_frames - WINDOW, 1)
-  return np.rint(begins.clip(0, last) * (count - 1) / last).astype(np.int64)
+  begins = begins.clip(0, last)
+  if stride <= 2:  # then rows at equal distances have a nearest one in the same place
+    return np.rint(begins * (count - 1) / last).astype(np.int64)
+  if video.num_windows(num_frames, stride) != count:  # a copy at another frame rate
+    begins, last = begins * (count - 1) * stride / last, (count - 1) * stride
+  rows = np.minimum(np.arange(count) * stride, last)
+  return np.abs(rows - begins[:, None]).argmin(1)
 
 
 def pad(pose, frames=MAX_FRAMES):

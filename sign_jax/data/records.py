@@ -14,6 +14,8 @@ from sign_jax.data import folder as folders
 from sign_jax.data.tf_example import bytes_values
 from sign_jax.errors import UserError, did_you_mean
 
+_METADATA = "metadata.json"  # where TFDS keeps what a builder notes
+
 
 class SplitSource:
   """Random access to the examples of one split; may be pickled and shared between threads."""
@@ -37,6 +39,15 @@ class SplitSource:
     info = json.loads((self.folder / folders.INFO_FILE).read_text())
     config = f"/{info['configName']}" if info.get("configName") else ""
     return f"{info['name']}{config}:{info['version']}"
+
+  @property
+  def metadata(self):
+    """What the builder has noted beside the records; {} where it has not, or not in JSON."""
+    try:
+      metadata = json.loads((self.folder / _METADATA).read_text())
+    except (OSError, ValueError, RecursionError):
+      return {}
+    return metadata if isinstance(metadata, dict) else {}
 
   def __len__(self):
     return len(self._records)

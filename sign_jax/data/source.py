@@ -15,6 +15,7 @@ __all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
 STREAMS = ("agnostic", "aware")
 POSE = "pose"  # the field of the keypoints
 _NO_CAPTIONS = ("video_id", "sentence_id", "signer")
+_MOST_OUTSIDE = 0.2  # share of sure keypoints; hands do leave the picture
 
 
 class RetrievalSplit:
@@ -71,6 +72,7 @@ class RetrievalSplit:
     for video_id, *lengths in zip(self.video_ids, *(columns[s] for s in self.streams), strict=True):
       self._check_lengths(video_id, lengths)
     self.windows = np.array(columns[self.streams[0]])
+    self._stride = _stride(self._source, self.streams[0])
     self._group(columns["sentence_id"], columns[caption], own_identity=caption != "text")
 
   def _leave_out(self, video_ids):
@@ -81,7 +83,7 @@ class RetrievalSplit:
     """
     _check_poses(self._source)
     settings = self.poses
-    name = "hands-{}x{}-{}".format(*settings.image_size, settings.max_frames)
+    name = "hands-{}-{}x{}-{}".format(pose.RULE, *settings.image_size, settings.max_frames)
     reasons = index.reasons(self._source, name, lambda: _without_hands(self._source, settings))
     self._records = np.flatnonzero([not reason for reason in reasons])
     self.left_out = {name: why for name, why in zip(video_ids, reasons, strict=True) if why}
@@ -158,8 +160,12 @@ class RetrievalSplit:
   def _posed(self, video, whole):
     """The fields of `pose.Pose`, and of every stream the rows of its windows."""
     keypoints = whole[POSE]
-    found = _prepare(keypoints, self.poses, self.video_ids[video])
-    rows = pose.feature_rows(found, len(keypoints), self.windows[video])
+    try:
+      found = _prepare(keypoints, self.poses, self.video_ids[video])
+    except pose.NoHands as error:
+      raise UserError(f"{error}: it was noted as usable, delete hands-*.json in "
+                      f"{self._source.folder}") from error
+    rows = pose.feature_rows(found, len(keypoints), self.windows[video], self._stride)
     return {**found._asdict(), **{stream: whole[stream][rows] for stream in self.streams}}
 
   def _read(self, video):
@@ -203,13 +209,28 @@ def _prepare(keypoints, settings, name):
 def _without_hands(source, settings):
   """Yields "" for every video that can be used, else the reason."""
   videos = source.read(range(len(source)), ("video_id", POSE))
+  counts = np.zeros(2, int)
   for video in tqdm(videos, f"hands of {source.split}", len(source), unit="video", delay=2):
+    counts += pose.outside(video[POSE], settings.image_size)
     try:
       _prepare(video[POSE], settings, video["video_id"])
     except pose.NoHands as error:
       yield str(error)
     else:
       yield ""
+  outside, sure = counts
+  if outside > _MOST_OUTSIDE * sure:
+    raise UserError(
+      f"{outside / sure:.0%} of the sure keypoints of {source.split} in {source.label!r} lie "
+      "outside of pictures of {} x {}: set --config.data.image_size".format(*settings.image_size)
+    )
+
+
+def _stride(source, stream):
+  """Frames from one window of a stream to the next, 0 where the data set does not say."""
+  noted = source.metadata.get(stream)
+  stride = noted.get("stride") if isinstance(noted, dict) else 0
+  return stride if type(stride) is int and stride > 0 else 0
 
 
 def _check_poses(source):

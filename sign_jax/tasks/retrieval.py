@@ -84,8 +84,11 @@ class Retrieval:
       )
     if data.no_hands not in NO_HANDS:
       raise UserError(f"data.no_hands={data.no_hands!r} is not one of {', '.join(NO_HANDS)}")
+    most = self._config.model.pose.max_windows
+    if most and jax.device_count() > 1:
+      raise UserError("model.pose.max_windows is for one device alone: set it to 0")
     return pose.Settings(
-        tuple(data.image_size), data.video_length, data.max_frames, data.no_hands
+        tuple(data.image_size), data.video_length, data.max_frames, data.no_hands, most
     )
 
   def _augmentation(self):
@@ -258,6 +261,8 @@ class Retrieval:
   def evaluate(self, variables, split, place):
     """{"t2v/R@1": percent, ...}; see `metrics.retrieval`.
 
+    Systems that read poses have "left_out" too: the number of videos without usable hands.
+
     Raises:
       UserError: when scores are not finite.
     """
@@ -267,9 +272,9 @@ class Retrieval:
           f"the similarities of the {split} split are not finite: lower --config.optim.lr or look "
           "for bad values in the data"
       )
-    return metrics.retrieval_metrics(
-        scores, self.split(split).sentence_of_video, ties=self._config.ties
-    )
+    data = self.split(split)
+    numbers = metrics.retrieval_metrics(scores, data.sentence_of_video, ties=self._config.ties)
+    return numbers | ({"left_out": len(data.left_out)} if self._poses else {})
 
   def table(self, results, split):
     """The two directions as a text table."""

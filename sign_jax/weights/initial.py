@@ -33,6 +33,10 @@ def load(variables, init, system):
     )
   if init.model:
     return from_model(variables, init.model, system)
+  if "signbert" in given and "pose_encoder" not in variables["params"]:
+    raise UserError(
+      "init.signbert fills the pose encoder, which model.streams=rgb does not have: leave it out"
+    )
   for name in given:
     variables = parts[name](variables, init[name])
   return variables

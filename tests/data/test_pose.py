@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sign_jax.data import pose
+from sign_jax.data import pose, video
 from sign_jax.errors import UserError
 
 WIDTH, HEIGHT = 640, 480
@@ -236,6 +236,32 @@ def test_features_of_windows_at_any_stride(stride):
   starts = out.clips_start[out.clips_start >= 0]
   np.testing.assert_array_equal(rows[starts % stride == 0], starts[starts % stride == 0] // stride)
   assert np.abs(rows * stride - starts).max() <= stride / 2
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 8])
+def test_features_of_windows_whose_last_one_is_nearer(stride):
+  """As the extraction places them; no window of the pose gets a row farther than the nearest."""
+  for frames in range(17, 80):
+    out = prepare(person(frames), windows=64)
+    rows = video.window_starts(frames, stride)
+    chosen = rows[pose.feature_rows(out, frames, len(rows), stride)]
+    starts = out.clips_start[out.clips_start >= 0]
+    nearest = np.abs(rows[:, None] - starts).min(0)
+    np.testing.assert_array_equal(np.abs(chosen - starts), nearest)
+
+
+def test_features_at_a_stride_from_a_copy_at_half_the_frame_rate():
+  out = prepare(person(96), windows=5)
+  rows = pose.feature_rows(out, 96, 11, 4)  # of 56 frames, windows at 0, 4 to 40
+  np.testing.assert_array_equal(rows, [0, 2, 5, 7, 10])
+
+
+def test_keypoints_outside_of_the_image_are_counted():
+  keypoints = np.zeros((2, 133, 3), np.float16)
+  keypoints[:, :100, 2] = 0.9
+  keypoints[0, :30, 0] = 1500
+  keypoints[1, 120, 1] = -5  # not a sure one
+  assert pose.outside(keypoints, (1280, 720)) == (30, 200)
 
 
 def test_features_from_a_copy_at_half_the_frame_rate():

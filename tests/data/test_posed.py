@@ -72,6 +72,27 @@ def test_what_was_left_out_is_noted(data_dir, split, monkeypatch):
   assert source.RetrievalSplit("tiny", "train", data_dir, poses=SETTINGS).left_out == split.left_out
 
 
+def test_notes_of_other_settings_are_not_read(data_dir, split):
+  assert split.left_out  # and noted
+  for settings in (SETTINGS._replace(max_frames=40), SETTINGS._replace(image_size=(1200, 720))):
+    found = source.RetrievalSplit("tiny", "train", data_dir, poses=settings)
+    assert list(found.left_out) == ["video_5"]
+  notes = [path.name for path in (data_dir / "tiny/1.0.0").glob("hands-*-train.json")]
+  assert len(notes) == len(set(notes)) >= 3
+
+
+def test_pictures_of_another_size_are_refused(data_dir):
+  with pytest.raises(UserError, match="of the sure keypoints of train .* outside of pictures of 2"):
+    source.RetrievalSplit("tiny", "train", data_dir, poses=SETTINGS._replace(image_size=(200, 90)))
+
+
+def test_a_batch_of_too_many_windows_is_refused(split):
+  split = pickle.loads(pickle.dumps(split))
+  split.poses = SETTINGS._replace(max_batch_windows=9)
+  with pytest.raises(UserError, match="a batch has .* windows, more than .*max_windows=9"):
+    next(batches(split))
+
+
 def test_every_other_video_gives_whole_windows(split):
   videos, _ = pipeline.eval_batches(split, batch_size=5, video_length=8, text_length=8)
   (batch,) = videos

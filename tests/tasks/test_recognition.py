@@ -1,8 +1,6 @@
 """Recognition: labelled segments to batches, the task, and runs of the program."""
 
 import json
-import os
-import signal
 
 import jax
 import numpy as np
@@ -17,7 +15,7 @@ from sign_jax.data.segment_windows import Augmentation, Segments
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
 from sign_jax.tasks.recognition import Recognition
-from sign_jax.train import loop, optim
+from sign_jax.train import optim
 from sign_jax.weights import convert, readers, writers
 from sign_jax.weights.tables import i3d as table
 from tests import program
@@ -296,18 +294,6 @@ def arguments(workdir, folder, labels, **settings):
   ]  # fmt: skip
 
 
-def stop_at(step, monkeypatch):
-  """Sends the program SIGTERM, as a scheduler does, before the step after this one."""
-  take = loop.Trainer.step
-
-  def stepping(trainer, state, batch):
-    if int(state.step) == step:
-      os.kill(os.getpid(), signal.SIGTERM)
-    return take(trainer, state, batch)
-
-  monkeypatch.setattr(loop.Trainer, "step", stepping)
-
-
 def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monkeypatch, capsys):
   pytest.importorskip("torch")
   labels = tmp_path / "labels.csv"
@@ -317,7 +303,7 @@ def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monke
   ])  # fmt: skip
   run, whole = tmp_path / "run", tmp_path / "whole"
   program.call(monkeypatch, *arguments(whole, folder, labels))
-  stop_at(2, monkeypatch)
+  program.stop_at(2, monkeypatch)
   with pytest.raises(SystemExit):
     program.call(monkeypatch, *arguments(run, folder, labels))
   monkeypatch.undo()
