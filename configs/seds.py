@@ -27,7 +27,7 @@ Every row of the paper's ablations is a set of overrides, --config.model.KEY=VAL
       no            beta=0
       yes           (default)
     figure 5 (a)    alpha=0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0
-    figure 5 (b)    beta=0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, each with alpha=0.8
+    figure 5 (b)    beta=0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0 and alpha=0.8
 
 The paper does not print the numbers of figure 5, nor how the other fusions of table 5 are built:
 ours are at the top of each class in sign_jax/modules/cgaf.py. One stream alone reads the same

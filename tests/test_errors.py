@@ -35,7 +35,7 @@ def only_sentence(error):
   """The text behind "error: ", when nothing worse is said."""
   # Progress bars and the step that a run goes on from may come before it.
   *others, last = error.splitlines()
-  progress = re.compile(r"\s*$|resuming at|compiling: |step \d+: ")
+  progress = re.compile(r"\s*$|resuming at|compiling: |the first step was|step \d+: ")
   assert all("%|" in line or progress.match(line) for line in others)
   assert last.startswith("error: ") and "Traceback" not in error
   return last.removeprefix("error: ")
