@@ -54,7 +54,7 @@ def crash_status():
   """
   try:
     yield
-  except Exception:
+  except Exception:  # whatever it is: the trace is shown, and the status must not be a mistake's
     traceback.print_exc()
     sys.exit(CRASHED)
 
