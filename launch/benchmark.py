@@ -15,6 +15,7 @@ import jax
 
 from launch import benchmarks
 from launch.reproduce import as_text
+from sign_jax import host_memory
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.train.report import write_json
 
@@ -94,4 +95,5 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
+  host_memory.keep_freed()
   main()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from sign_jax import clips, encoder_weights, errors, sign_encoder
+from sign_jax import clips, encoder_weights, errors, host_memory, sign_encoder
 from sign_jax.data import feature_files, shares, video
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.errors import UserError
@@ -133,4 +133,5 @@ def _print(summary):
 
 
 if __name__ == "__main__":
+  host_memory.keep_freed()
   main()

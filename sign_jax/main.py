@@ -14,7 +14,7 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from sign_jax import limits
+from sign_jax import host_memory, limits
 from sign_jax.errors import UserError, crash_status, did_you_mean, one_sentence
 from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
@@ -211,5 +211,6 @@ def _begin(config, workdir):
 
 
 if __name__ == "__main__":
+  host_memory.keep_freed()
   with crash_status(), one_sentence():
     main(sys.argv)

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from sign_jax import clips, encoder_weights, errors, sign_encoder
+from sign_jax import clips, encoder_weights, errors, host_memory, sign_encoder
 from sign_jax.data import label_table, shares, video
 from sign_jax.data.label_table import Label
 from sign_jax.data.splits import split_of
@@ -208,4 +208,5 @@ def _print(args, jobs, done, failed, missing):
 
 
 if __name__ == "__main__":
+  host_memory.keep_freed()
   main()

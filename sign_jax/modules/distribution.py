@@ -58,7 +58,7 @@ class SplitAttention(nn.Module):
     *lead, width = x.shape
     factor = self.heads if self.score_scale == "released" else 1 / self.heads
     qkv = nn.Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
-    q, k, v = jnp.moveaxis(qkv.reshape(*lead, 3, self.heads, -1), -3, 0)
+    q, k, v = (x.reshape(*lead, self.heads, -1) for x in jnp.split(qkv, 3, axis=-1))
     scores = jnp.einsum("pbihc,pbjhc->pbhij", q, k) * (width * factor) ** -0.5
     weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(x.dtype)
     weights = nn.Dropout(self.dropout, deterministic=deterministic)(weights)

@@ -62,8 +62,8 @@ class MultiHeadAttention(nn.Module):
     """x: (B, N, D); mask: (B, N) bool keys that may be attended to, or None. -> (B, N, D)."""
     batch, length, width = x.shape
     qkv = nn.Dense(3 * width, dtype=self.dtype, name="in_proj")(x)
-    q, k, v = jnp.moveaxis(qkv.reshape(batch, length, 3, self.heads, -1), 2, 0)
-    out = attend(q, k, v, mask, causal, self.attention)
+    heads = (x.reshape(batch, length, self.heads, -1) for x in jnp.split(qkv, 3, axis=-1))
+    out = attend(*heads, mask, causal, self.attention)
     return nn.Dense(width, dtype=self.dtype, name="out_proj")(out.reshape(batch, length, width))
 
 

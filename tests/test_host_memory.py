@@ -1,0 +1,60 @@
+"""Whether freed memory is kept between steps on a CPU."""
+
+import json
+import subprocess
+import sys
+import types
+
+import pytest
+
+from sign_jax import host_memory
+
+PROGRAM = """
+import json, resource, sys
+from sign_jax import host_memory
+kept = host_memory.keep_freed() if sys.argv[1] == "keep" else False
+import jax, jax.numpy as jnp
+# 64 MiB that are no argument and no result.
+f = jax.jit(lambda x: ((x + x.T) @ x[:, :8]).sum())
+x = jnp.ones((4096, 4096))
+faults = []
+for _ in range(4):
+  f(x).block_until_ready()
+  faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(json.dumps([kept, faults[-1] - faults[-2]]))
+"""
+
+
+def run(way):
+  done = subprocess.run(
+    [sys.executable, "-c", PROGRAM, way], capture_output=True, text=True, check=True,
+    env={"JAX_PLATFORMS": "cpu", "PATH": ""},
+  )  # fmt: skip
+  return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of Linux's C library alone")
+def test_a_step_maps_no_pages_anew():
+  kept, faults = run("keep")
+  assert kept
+  assert faults < 1000
+  assert run("default")[1] > 10 * max(faults, 100)
+
+
+def _platforms(monkeypatch, platforms):
+  config = types.SimpleNamespace(jax_platforms=platforms)
+  monkeypatch.setattr(host_memory, "jax", types.SimpleNamespace(config=config))
+
+
+@pytest.mark.parametrize("platforms", ["cuda", "cuda,cpu", "tpu"])
+def test_accelerators_change_nothing(monkeypatch, platforms):
+  _platforms(monkeypatch, platforms)
+  monkeypatch.setattr(host_memory.ctypes, "CDLL", pytest.fail)
+  assert not host_memory.keep_freed()
+
+
+def test_an_installed_plugin_counts_as_an_accelerator(monkeypatch):
+  _platforms(monkeypatch, None)
+  monkeypatch.setattr(host_memory.importlib.metadata, "entry_points", lambda group: [group])
+  monkeypatch.setattr(host_memory.ctypes, "CDLL", pytest.fail)
+  assert not host_memory.keep_freed()
