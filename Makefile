@@ -3,12 +3,14 @@
 # make videos   extracts sign features from a folder of videos and trains on them:
 #               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights);
 #               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
-# make test     installs and runs the tests; WITH_TORCH=1 adds those against PyTorch
+# make test     installs and runs the tests, two files at a time (JOBS=2); WITH_TORCH=1
+#               adds those against PyTorch
 # make lint     checks style
 
 PYTHON ?= python3
 VENV ?= .venv
 SYSTEM ?= upret
+JOBS ?= 2
 WORKDIR ?= runs/$(SYSTEM)
 TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet
@@ -42,7 +44,7 @@ videos: $(VENV)/.installed
 	  --workdir $(VIDEOS_RUN) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds $(ARGS)
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -82,7 +82,7 @@ def text_rows():
     yield from (f"model.{key}={value}" for value in values.split(", "))
 
 
-@pytest.mark.parametrize("override", text_rows())
+@pytest.mark.parametrize("override", list(text_rows()))
 def test_every_row_of_the_text_makes_a_model(override, monkeypatch):
   config = parse(monkeypatch, override)
   build(config.model, config.data.video_length)

@@ -84,6 +84,7 @@ def draw_curves(workdir, selection, title):
     right.plot(*points(name), color="tab:orange", marker=".", label=name)
     right.set(ylabel=name, ylim=(0, None))
     right.spines[["top"]].set_visible(False)
-  figure.legend(loc="outside lower center", ncols=2, frameon=False)
+  if any(axes.lines for axes in figure.axes):
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
   figure.savefig(workdir / "curves.png", dpi=130)
   plt.close(figure)
