@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from sign_jax.models.cico import CiCo
 from sign_jax.modules.distribution import Distribution
+from sign_jax.modules.linear import Dense
 from sign_jax.ops import gaussian, transport
 from sign_jax.ops.late_interaction import masked_softmax, normalize
 
@@ -20,8 +21,8 @@ class TokenWeight(nn.Module):
   @nn.compact
   def __call__(self, x):
     """(B, N, D) -> (B, N)."""
-    hidden = nn.relu(nn.Dense(x.shape[-1], dtype=self.dtype, name="fc_0")(x))
-    return nn.Dense(1, dtype=self.dtype, name="fc_2")(hidden)[..., 0]
+    hidden = nn.relu(Dense(x.shape[-1], dtype=self.dtype, name="fc_0")(x))
+    return Dense(1, dtype=self.dtype, name="fc_2")(hidden)[..., 0]
 
 
 class UPRet(CiCo):

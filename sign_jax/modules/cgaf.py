@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sign_jax.modules.linear import Dense
 from sign_jax.modules.transformer import Transformer, quick_gelu
 from sign_jax.ops.sampling import sample_linear
 
@@ -37,7 +38,7 @@ class CrossAttention(nn.Module):
   @nn.compact
   def __call__(self, query, key, value, mask, deterministic=True):
     """query, key, value: (B, L, D); mask: (B, L) bool, True = valid. -> (B, L, D)."""
-    project = lambda name: nn.Dense(query.shape[-1], dtype=self.dtype, name=name)
+    project = lambda name: Dense(query.shape[-1], dtype=self.dtype, name=name)
     split = lambda x: x.reshape(*x.shape[:2], self.heads, -1)  # (B, L, H, C)
     q, k, v = (
       project(name)(x) for name, x in (("q_layer", query), ("k_layer", key), ("v_layer", value))
@@ -52,7 +53,7 @@ class CrossAttention(nn.Module):
   def _positions(self, q, mask):
     """Where every query reads: (B, H, L, N) float32 in [0, number of valid windows)."""
     batch, length, _ = q.shape
-    offsets = nn.Dense(self.heads * self.keys, dtype=self.dtype, name="sample_offsets")(q)
+    offsets = Dense(self.heads * self.keys, dtype=self.dtype, name="sample_offsets")(q)
     offsets = offsets.astype(jnp.float32).reshape(batch, length, self.heads, self.keys)
     around = jnp.arange(self.keys) - (self.keys + 1) // 2
     positions = jnp.arange(length)[:, None, None] + around + offsets
@@ -83,9 +84,9 @@ class FeedForward(nn.Module):
   def __call__(self, x, deterministic=True):
     drop = nn.Dropout(self.dropout, deterministic=deterministic)
     y = nn.LayerNorm(epsilon=NORM_EPSILON, dtype=self.dtype, name="layer_norm")(x)
-    y = nn.Dense(FEED_FORWARD * x.shape[-1], dtype=self.dtype, name="pwff_layer_0")(y)
+    y = Dense(FEED_FORWARD * x.shape[-1], dtype=self.dtype, name="pwff_layer_0")(y)
     y = drop(nn.relu(y))
-    return drop(nn.Dense(x.shape[-1], dtype=self.dtype, name="pwff_layer_3")(y))
+    return drop(Dense(x.shape[-1], dtype=self.dtype, name="pwff_layer_3")(y))
 
 
 class CrossLayer(nn.Module):
@@ -125,7 +126,7 @@ class Mlp(nn.Module):
   @nn.compact
   def __call__(self, x):
     """(B, L, any) -> (B, L, D)."""
-    dense = lambda factor, name: nn.Dense(factor * self.width, dtype=self.dtype, name=name)
+    dense = lambda factor, name: Dense(factor * self.width, dtype=self.dtype, name=name)
     hidden = quick_gelu(dense(4, "c_fc")(x))
     return dense(1, "c_proj1")(quick_gelu(dense(2, "c_proj")(hidden)))
 

@@ -6,7 +6,9 @@ Both keep all tokens: the released systems project every position, not only the 
 import flax.linen as nn
 import jax.numpy as jnp
 
+from sign_jax.modules.linear import Dense
 from sign_jax.modules.transformer import Transformer, layer_norm
+from sign_jax.ops import linear
 
 VOCABULARY = 49408
 CONTEXT = 77  # positions that CLIP's checkpoints hold; only the first N_t are read
@@ -46,7 +48,7 @@ class VideoTower(nn.Module):
     """
     scale = self.width**-0.5
     normal = nn.initializers.normal(scale)
-    x = nn.Dense(self.width, use_bias=False, dtype=self.dtype, name="conv1")(video)
+    x = Dense(self.width, use_bias=False, dtype=self.dtype, name="conv1")(video)
     class_token = self.param("class_embedding", normal, (self.width,)).astype(x.dtype)
     class_token = jnp.broadcast_to(class_token, (x.shape[0], 1, self.width))
     x = jnp.concatenate([class_token, x], axis=1)
@@ -59,7 +61,7 @@ class VideoTower(nn.Module):
     x = blocks(x, mask)
     x = layer_norm("ln_post", self.dtype)(x)
     projection = self.param("proj", normal, (self.width, self.embed_dim))
-    return x @ projection.astype(x.dtype), mask
+    return linear.product(x, projection.astype(x.dtype)), mask
 
 
 class TextTower(nn.Module):
@@ -102,4 +104,4 @@ class TextTower(nn.Module):
         "text_projection", nn.initializers.normal(self.width**-0.5), (self.width, self.embed_dim)
     )
     mask = jnp.arange(length)[None] <= jnp.argmax(ids, axis=-1)[:, None]
-    return x @ projection.astype(x.dtype), mask
+    return linear.product(x, projection.astype(x.dtype)), mask

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from sign_jax.modules.linear import Dense
 from sign_jax.modules.transformer import layer_norm
 
 
@@ -16,9 +17,9 @@ class Mlp(nn.Module):
   @nn.compact
   def __call__(self, x, deterministic):
     drop = nn.Dropout(self.dropout, deterministic=deterministic)
-    hidden = nn.Dense(4 * x.shape[-1], dtype=self.dtype, name="fc1")(x)
+    hidden = Dense(4 * x.shape[-1], dtype=self.dtype, name="fc1")(x)
     hidden = drop(jax.nn.gelu(hidden, approximate=False))
-    return drop(nn.Dense(x.shape[-1], dtype=self.dtype, name="fc2")(hidden))
+    return drop(Dense(x.shape[-1], dtype=self.dtype, name="fc2")(hidden))
 
 
 class SplitAttention(nn.Module):
@@ -50,14 +51,14 @@ class SplitAttention(nn.Module):
     if self.attend and self.split == "before":
       halves = self._attend(halves, deterministic)
     half_mu, half_sigma = halves
-    mu = nn.Dense(width, dtype=self.dtype, name="mu_proj")(half_mu)
-    return mu, nn.Dense(width, dtype=self.dtype, name="logsig_proj")(half_sigma)
+    mu = Dense(width, dtype=self.dtype, name="mu_proj")(half_mu)
+    return mu, Dense(width, dtype=self.dtype, name="logsig_proj")(half_sigma)
 
   def _attend(self, x, deterministic):
     """(P, B, N, C) -> (P, B, N, C), each of the P parts by itself with the same weights."""
     *lead, width = x.shape
     factor = self.heads if self.score_scale == "released" else 1 / self.heads
-    qkv = nn.Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
+    qkv = Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
     q, k, v = (x.reshape(*lead, self.heads, -1) for x in jnp.split(qkv, 3, axis=-1))
     scores = jnp.einsum("pbihc,pbjhc->pbhij", q, k) * (width * factor) ** -0.5
     weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(x.dtype)
@@ -85,7 +86,7 @@ class Distribution(nn.Module):
   def __call__(self, x, deterministic=True):
     """x: (B, N, D) -> mu, log_sigma: (B, N, D) each."""
     parts = self.structure.split("+")
-    h = nn.Dense(x.shape[-1], dtype=self.dtype, name="fc")(x)
+    h = Dense(x.shape[-1], dtype=self.dtype, name="fc")(x)
     h = layer_norm("norm1", self.dtype)(jax.nn.gelu(h, approximate=False))
     attention = SplitAttention(
         self.heads, "attention" in parts, self.split, self.score_scale, self.dropout, self.dtype,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sign_jax.modules.batch_norm import BatchNorm
+from sign_jax.modules.linear import Dense
 from sign_jax.modules.skeleton import BODY, HAND, SUBSETS, Graph
 from sign_jax.ops.maximum import max_over
 from sign_jax.ops.windows import gather_valid_windows, gather_windows
@@ -58,7 +59,7 @@ class GraphBlock(nn.Module):
   @nn.compact
   def __call__(self, x, train, counts=None):
     """x: (B, F, V, C_in), counts as for `BatchNorm` -> (B, F, V, C)."""
-    dense = lambda name: nn.Dense(self.features, dtype=self.dtype, name=name)
+    dense = lambda name: Dense(self.features, dtype=self.dtype, name=name)
     drop = nn.Dropout(self.dropout, deterministic=not train)
     y = GraphConv(self.features, self.adjacency, self.dtype, name="gcn_conv")(x)
     y = drop(nn.relu(BatchNorm(name="tcn_0")(y, train, counts)))
@@ -138,7 +139,7 @@ class GroupEncoder(nn.Module):
     x = jnp.stack([max_over(x[:, :, np.array(part)], 2) for part in self.graph.parts], axis=2)
     for i in range(2):
       x = block(4 * self.width, self.graph.part_graph, f"st_gcn_pool_{i}", x)
-    x = nn.Dense(4 * self.width, dtype=self.dtype, name="conv4_0")(max_over(x, 2))
+    x = Dense(4 * self.width, dtype=self.dtype, name="conv4_0")(max_over(x, 2))
     x = nn.relu(BatchNorm(name="conv4_1")(x, train, counts)).astype(self.dtype)
     x = nn.Dropout(self.head_dropout, deterministic=not train)(x)
     for name in ("tcn_full_b1", "tcn_full_b2"):

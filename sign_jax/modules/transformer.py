@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from sign_jax.modules.linear import Dense
+
 LAYER_NORM_EPS = 1e-5
 
 
@@ -61,10 +63,10 @@ class MultiHeadAttention(nn.Module):
   def __call__(self, x, mask=None, causal=False):
     """x: (B, N, D); mask: (B, N) bool keys that may be attended to, or None. -> (B, N, D)."""
     batch, length, width = x.shape
-    qkv = nn.Dense(3 * width, dtype=self.dtype, name="in_proj")(x)
+    qkv = Dense(3 * width, dtype=self.dtype, name="in_proj")(x)
     heads = (x.reshape(batch, length, self.heads, -1) for x in jnp.split(qkv, 3, axis=-1))
     out = attend(*heads, mask, causal, self.attention)
-    return nn.Dense(width, dtype=self.dtype, name="out_proj")(out.reshape(batch, length, width))
+    return Dense(width, dtype=self.dtype, name="out_proj")(out.reshape(batch, length, width))
 
 
 class Mlp(nn.Module):
@@ -74,8 +76,8 @@ class Mlp(nn.Module):
 
   @nn.compact
   def __call__(self, x):
-    hidden = quick_gelu(nn.Dense(4 * x.shape[-1], dtype=self.dtype, name="c_fc")(x))
-    return nn.Dense(x.shape[-1], dtype=self.dtype, name="c_proj")(hidden)
+    hidden = quick_gelu(Dense(4 * x.shape[-1], dtype=self.dtype, name="c_fc")(x))
+    return Dense(x.shape[-1], dtype=self.dtype, name="c_proj")(hidden)
 
 
 class ResidualBlock(nn.Module):

@@ -1,0 +1,39 @@
+"""Product of tokens and a matrix of weights, with gradients that need no transposed copies."""
+
+import jax
+from jax import lax
+
+
+def _contract(x, y, axis_x, axis_y):
+  return lax.dot_general(x, y, (((axis_x,), (axis_y,)), ((), ())))
+
+
+@jax.custom_vjp
+def product(x, kernel):
+  """x @ kernel.
+
+  The gradient of the kernel is asked for as x^T g. What differentiating `x @ kernel` asks for is
+  (g^T x)^T, for which XLA's CPU compiler copies g transposed and then takes a slower product: a
+  fifth of UPRet's step. Has no forward-mode derivative.
+
+  Args:
+    x: (..., C) float.
+    kernel: (C, F) of the same dtype.
+
+  Returns:
+    (..., F) of that dtype.
+  """
+  return _contract(x, kernel, x.ndim - 1, 0)
+
+
+def _product_forward(x, kernel):
+  return product(x, kernel), (x, kernel)
+
+
+def _product_backward(inputs, grad):
+  x, kernel = inputs
+  rows = lambda array: array.reshape(-1, array.shape[-1])
+  return _contract(grad, kernel, x.ndim - 1, 1), _contract(rows(x), rows(grad), 0, 0)
+
+
+product.defvjp(_product_forward, _product_backward)
