@@ -53,6 +53,14 @@ def test_accelerators_change_nothing(monkeypatch, platforms):
   assert not host_memory.keep_freed()
 
 
+@pytest.mark.parametrize("name", ["MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"])
+def test_the_environment_decides(monkeypatch, name):
+  _platforms(monkeypatch, "cpu")
+  monkeypatch.setenv(name, "0")
+  monkeypatch.setattr(host_memory.ctypes, "CDLL", pytest.fail)
+  assert not host_memory.keep_freed()
+
+
 def test_an_installed_plugin_counts_as_an_accelerator(monkeypatch):
   _platforms(monkeypatch, None)
   monkeypatch.setattr(host_memory.importlib.metadata, "entry_points", lambda group: [group])
