@@ -13,11 +13,11 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt (malloc.h)
 def keep_freed():
   """Lets the C library keep what a training step frees for the next one, on a CPU under glibc.
 
-  A step's temporaries are one block of gigabytes. Given back to the system and mapped anew, all its
-  pages are cleared in every step: a quarter of the time of UPRet's step, for which the program holds
-  up to half as much memory again (docs/speed.md). Nothing changes elsewhere, nor where the
-  environment says how the C library is to allocate (MALLOC_..., GLIBC_TUNABLES). For programs, which
-  own their process, before JAX's first computation.
+  A step's temporaries are one block of gigabytes. Given back to the system and mapped anew, all
+  its pages are cleared in every step: a quarter of the time of UPRet's step, for which the program
+  holds up to half as much memory again (docs/speed.md). Nothing changes elsewhere, nor where the
+  environment says how the C library is to allocate (MALLOC_..., GLIBC_TUNABLES). For programs,
+  which own their process, before JAX's first computation.
 
   Returns:
     Whether freed memory is kept.
