@@ -21,8 +21,8 @@ DATASETS = (*CORPORA, "signing_sim")
 SIGNING_SIM = {
     "data.size": 64,
     "model.width": 0.25, "model.dropout": 0.2,
-    "batch_size": 32, "eval_batch_size": 64, "steps": 1500, "epochs": 0,
-    "eval_every": 250,
+    "batch_size": 32, "eval_batch_size": 64, "steps": 4000, "epochs": 0,
+    "eval_every": 500,
     "optim.name": "adam", "optim.lr": 3e-3,  # SGD had learned nothing after 500
 }
 

@@ -45,7 +45,7 @@ class Study:
 
   def render(self):
     """Videos of both corpora."""
-    for look, folder in (("source", self.source), ("target", self.target)):
+    for look, folder in (("source", self.source), ("warm", self.target)):
       self._run(
           folder / "classes.txt", "data_builders.signing_sim.videos", "--out", folder,
           "--config", self.config, "--look", look, "--size", VIDEO_SIZE,

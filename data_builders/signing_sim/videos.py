@@ -5,7 +5,8 @@
 DIR receives `videos/*.mp4`, `captions.csv` (video, sentence, split, signer: what `video_folder`
 builds), `signs.csv` (every sign's place and class, in the format of `sign_jax.pseudo_labels`) and
 `classes.txt`. `--look source` films another corpus (other sentences, other signers, another camera
-and light) in which a sign encoder can learn its signs before it sees the target.
+and light) in which a sign encoder can learn its signs before it sees the target. `--look warm`
+films the target's corpus from nearer and in warm light, which is further away from the source.
 """
 
 import argparse
@@ -53,6 +54,7 @@ class Look:
 LOOKS = {
   "target": Look(zoom=1.25, shift=(0.0, 12.0), gains=(1.0, 1.0, 1.0)),
   "source": Look(zoom=1.05, shift=(10.0, 0.0), gains=(0.7, 0.85, 1.1)),
+  "warm": Look(zoom=1.4, shift=(-10.0, 16.0), gains=(1.1, 0.7, 0.5)),
 }
 
 

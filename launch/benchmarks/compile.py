@@ -13,6 +13,7 @@ import tempfile
 import time
 
 from launch.benchmarks import _measure
+from sign_jax import host_memory
 from sign_jax.errors import UserError
 
 _ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -79,4 +80,5 @@ def _first_step(batch_size, changes):
 
 
 if __name__ == "__main__":
+  host_memory.keep_freed()
   _first_step(sys.argv[1], sys.argv[2:])
