@@ -24,9 +24,10 @@ _PACKAGES = (
 )
 
 
-def machine():
+def machine(keeps_memory):
   """What a reader needs to know of this machine; nothing that tells which one it is."""
   return {
+    "keeps_freed_memory": keeps_memory,  # of all ways, see `sign_jax.host_memory`
     "cores": len(os.sched_getaffinity(0)),
     "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
     "architecture": platform.machine(),
@@ -41,7 +42,7 @@ def versions():
   return {"python": platform.python_version(), **found}
 
 
-def measure(name, module, args):
+def measure(name, module, args, keeps_memory):
   """The benchmark's result with date, versions, machine and load before and after."""
   before = os.getloadavg()[0]
   result = module.run(args)
@@ -49,7 +50,9 @@ def measure(name, module, args):
     "benchmark": name,
     "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     "versions": versions(),
-    "machine": {**machine(), "load": [round(load, 1) for load in (before, os.getloadavg()[0])]},
+    "machine": {
+      **machine(keeps_memory), "load": [round(x, 1) for x in (before, os.getloadavg()[0])],
+    },
     **result,
   }
 
@@ -73,8 +76,8 @@ def _report(result, path):
     print(f"wrote {path}")
 
 
-def main(argv=None):
-  """The command line."""
+def main(argv=None, keeps_memory=False):
+  """The command line; `keeps_memory` is written down."""
   argv = sys.argv[1:] if argv is None else argv
   known = ", ".join(benchmarks.names())
   parser = argparse.ArgumentParser(prog="python -m launch.benchmark", description=__doc__)
@@ -91,9 +94,8 @@ def main(argv=None):
       raise UserError(f"the first argument is the benchmark's name: one of {known}")
     if args.json and not pathlib.Path(args.json).absolute().parent.is_dir():
       raise UserError(f"there is no folder for --json {args.json}: make it first")
-    _report(measure(args.name, module, args), args.json)
+    _report(measure(args.name, module, args, keeps_memory), args.json)
 
 
 if __name__ == "__main__":
-  host_memory.keep_freed()
-  main()
+  main(keeps_memory=host_memory.keep_freed())

@@ -5,6 +5,7 @@ import math
 import jax
 import numpy as np
 from jax.extend import core
+from jax.interpreters import partial_eval
 
 from sign_jax.data import pipeline
 from sign_jax.errors import UserError
@@ -81,7 +82,10 @@ def step_flops(traced, config, batch_size):
   """Operations of all matrix products of what `trace` returns, over all devices."""
   # Beside the late interaction's only the released transport's loop ends where data decide; its
   # products are small.
-  return matrix_flops(traced.jaxpr.jaxpr, undecided=0) + pair_flops(config, batch_size)
+  # Gradients of inputs that need none are in the jaxpr and in no program.
+  jaxpr = traced.jaxpr.jaxpr
+  used, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+  return matrix_flops(used, undecided=0) + pair_flops(config, batch_size)
 
 
 def matrix_flops(jaxpr, undecided=1):

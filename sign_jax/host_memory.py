@@ -11,13 +11,13 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt (malloc.h)
 
 
 def keep_freed():
-  """Lets the C library keep what a training step frees for the next one, on a CPU under glibc.
+  """Lets the C library keep what a step frees for the next one, on one CPU device under glibc.
 
   A step's temporaries are one block of gigabytes. Given back to the system and mapped anew, all
   its pages are cleared in every step: a quarter of the time of UPRet's step, for which the program
   holds up to half as much memory again (docs/speed.md). Nothing changes elsewhere, nor where the
-  environment says how the C library is to allocate (MALLOC_..., GLIBC_TUNABLES). For programs,
-  which own their process, before JAX's first computation.
+  environment says how the C library is to allocate (MALLOC_..., GLIBC_TUNABLES, LD_PRELOAD).
+  For programs, which own their process, before JAX's first computation.
 
   Returns:
     Whether freed memory is kept.
@@ -25,16 +25,20 @@ def keep_freed():
   if not sys.platform.startswith("linux") or _accelerated() or _decided():
     return False
   mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-  # The heap, which does not shrink any more, in place of a mapping for each block.
-  if mallopt is None or not (mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, -1)):
+  if mallopt is None:
     return False
   # Only the main thread's heap can hold such a block: steps are to run, and allocate, there.
-  jax.config.update("jax_cpu_enable_async_dispatch", False)
-  return True
+  try:
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+  except AttributeError:  # a version of JAX without it
+    return False
+  # The heap, which does not shrink any more, in place of a mapping for each block.
+  return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, -1))
 
 
 def _decided():
-  return any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
+  names = "GLIBC_TUNABLES", "LD_PRELOAD"
+  return any(name.startswith("MALLOC_") or name in names for name in os.environ)
 
 
 def _accelerated():

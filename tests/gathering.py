@@ -1,7 +1,7 @@
 """Programs of eight devices, compiled and not run: `python -m tests.gathering FILE`.
 
-FILE receives, as JSON, what is exchanged by a training step and by one that holds all similarities
-of all tokens in one place.
+FILE receives, as JSON, what is exchanged by a training step, by one that holds all similarities of
+all tokens in one place, and by the gradients of distribution modules.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from jax.sharding import PartitionSpec as P
 
 from configs import common
 from launch import collectives, step_program
+from sign_jax.modules.distribution import Distribution
 from sign_jax.train import sharding
 from tests import program
 
@@ -44,6 +45,21 @@ def materialising():
     return jax.jit(scores).trace(shape(10), shape(TOKENS))
 
 
+def distribution(split):
+  """Gradients of the parameters of a `Distribution`, on a divided batch."""
+  mesh = sharding.make_mesh()
+  place = lambda spec: lambda x: jax.ShapeDtypeStruct(
+      x.shape, x.dtype, sharding=NamedSharding(mesh, spec)
+  )
+  module = Distribution(heads=2, split=split, dropout=0.0)
+  x = jax.ShapeDtypeStruct((16, 10, 24), jnp.float32)
+  variables = jax.eval_shape(module.init, jax.random.key(0), x)
+  loss = lambda variables, x: sum(part.sum() for part in module.apply(variables, x))
+  with jax.set_mesh(mesh):
+    given = jax.tree.map(place(P()), variables), place(sharding.BATCH)(x)
+    return jax.jit(jax.grad(loss)).trace(*given)
+
+
 def exchanged(traced):
   """[fields of each `Collective`, and what a device sends], and operations of matrix products."""
   found = collectives.count(traced.lower().compile().as_text(), jax.device_count())
@@ -55,5 +71,9 @@ def exchanged(traced):
 
 
 if __name__ == "__main__":
-  found = {"step": exchanged(step()), "materialising": exchanged(materialising())}
+  programs = {
+      "step": step(), "materialising": materialising(), "before": distribution("before"),
+      "after": distribution("after"),
+  }
+  found = {name: exchanged(traced) for name, traced in programs.items()}
   pathlib.Path(sys.argv[1]).write_text(json.dumps(found))

@@ -77,6 +77,11 @@ def test_a_program_that_gathers_them_is_found(exchanged):
   assert exchanged["materialising"]["pairs"] == [[[BATCH, BATCH, TOKENS]]]
 
 
+@pytest.mark.parametrize("split", ["before", "after"])
+def test_gradients_of_weights_gather_no_batch(exchanged, split):
+  assert {c["kind"] for c in exchanged[split]["collectives"]} == {"all-reduce"}
+
+
 def test_matrix_products_are_counted_in_loops_and_on_all_devices():
   weights = jnp.ones((3, 8, 8))
 

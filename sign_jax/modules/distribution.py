@@ -46,24 +46,23 @@ class SplitAttention(nn.Module):
     """x: (B, N, D) -> mu', s': (B, N, D) each. All N tokens attend to all: no mask."""
     width = x.shape[-1]
     if self.attend and self.split == "after":
-      x = self._attend(x[None], deterministic)[0]
-    halves = jnp.stack(jnp.split(x, 2, axis=-1))
+      x = self._attend(x[:, None], deterministic)[:, 0]
+    halves = jnp.stack(jnp.split(x, 2, axis=-1), axis=1)
     if self.attend and self.split == "before":
       halves = self._attend(halves, deterministic)
-    half_mu, half_sigma = halves
-    mu = Dense(width, dtype=self.dtype, name="mu_proj")(half_mu)
-    return mu, Dense(width, dtype=self.dtype, name="logsig_proj")(half_sigma)
+    mu = Dense(width, dtype=self.dtype, name="mu_proj")(halves[:, 0])
+    return mu, Dense(width, dtype=self.dtype, name="logsig_proj")(halves[:, 1])
 
   def _attend(self, x, deterministic):
-    """(P, B, N, C) -> (P, B, N, C), each of the P parts by itself with the same weights."""
+    """(B, P, N, C) -> (B, P, N, C), each of the P parts by itself with the same weights."""
     *lead, width = x.shape
     factor = self.heads if self.score_scale == "released" else 1 / self.heads
     qkv = Dense(3 * width, use_bias=False, dtype=self.dtype, name="qkv")(x)
     q, k, v = (x.reshape(*lead, self.heads, -1) for x in jnp.split(qkv, 3, axis=-1))
-    scores = jnp.einsum("pbihc,pbjhc->pbhij", q, k) * (width * factor) ** -0.5
+    scores = jnp.einsum("bpihc,bpjhc->bphij", q, k) * (width * factor) ** -0.5
     weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(x.dtype)
     weights = nn.Dropout(self.dropout, deterministic=deterministic)(weights)
-    return jnp.einsum("pbhij,pbjhc->pbihc", weights, v).reshape(*lead, width)
+    return jnp.einsum("bphij,bpjhc->bpihc", weights, v).reshape(*lead, width)
 
 
 class Distribution(nn.Module):

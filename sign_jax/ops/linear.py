@@ -17,7 +17,8 @@ def product(x, kernel):
   fifth of UPRet's step. Has no forward-mode derivative.
 
   Args:
-    x: (..., C) float.
+    x: (..., C) float; on a mesh its first axis is the divided one, since the others are flattened
+      into it for the gradient of the kernel.
     kernel: (C, F) of the same dtype.
 
   Returns:
