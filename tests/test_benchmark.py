@@ -31,8 +31,9 @@ def test_a_whole_run_is_a_table_and_a_file(tiny, tmp_path, capsys):
     assert row["features from"] in out.out
   assert result["benchmark"] == "input_pipeline" and result["versions"]["jax"]
   assert result["machine"].keys() == {
-    "cores", "memory_gib", "architecture", "system", "devices", "load"
+    "cores", "memory_gib", "architecture", "system", "devices", "load", "keeps_freed_memory"
   }
+  assert not result["machine"]["keeps_freed_memory"]  # which programs do, and `main` does not
   assert result["settings"]["examples"] == 24 and len(result["date"]) == 10
   assert "batch/s" in out.err  # a bar
 
