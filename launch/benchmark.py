@@ -76,8 +76,8 @@ def _report(result, path):
     print(f"wrote {path}")
 
 
-def main(argv=None, keeps_memory=False):
-  """The command line; `keeps_memory` is written down."""
+def main(argv=None, keep_freed=lambda: False):
+  """The command line; `keep_freed` is called before anything is measured."""
   argv = sys.argv[1:] if argv is None else argv
   known = ", ".join(benchmarks.names())
   parser = argparse.ArgumentParser(prog="python -m launch.benchmark", description=__doc__)
@@ -86,6 +86,10 @@ def main(argv=None, keeps_memory=False):
     named = argv[:1] if argv and not argv[0].startswith("-") else []
     module = benchmarks.load(named[0]) if named else None
     parser.add_argument("--json", help="file for the results")
+    parser.add_argument(
+      "--default_allocator", action="store_true",
+      help="gives freed memory back, as PyTorch's own programs do (docs/speed.md)",
+    )  # fmt: skip
     if module:
       parser.description = module.__doc__
       module.add_arguments(parser)
@@ -94,8 +98,9 @@ def main(argv=None, keeps_memory=False):
       raise UserError(f"the first argument is the benchmark's name: one of {known}")
     if args.json and not pathlib.Path(args.json).absolute().parent.is_dir():
       raise UserError(f"there is no folder for --json {args.json}: make it first")
+    keeps_memory = not args.default_allocator and keep_freed()
     _report(measure(args.name, module, args, keeps_memory), args.json)
 
 
 if __name__ == "__main__":
-  main(keeps_memory=host_memory.keep_freed())
+  main(keep_freed=host_memory.keep_freed)

@@ -33,9 +33,18 @@ def test_a_whole_run_is_a_table_and_a_file(tiny, tmp_path, capsys):
   assert result["machine"].keys() == {
     "cores", "memory_gib", "architecture", "system", "devices", "load", "keeps_freed_memory"
   }
-  assert not result["machine"]["keeps_freed_memory"]  # which programs do, and `main` does not
+  assert not result["machine"]["keeps_freed_memory"]
   assert result["settings"]["examples"] == 24 and len(result["date"]) == 10
   assert "batch/s" in out.err  # a bar
+
+
+def test_memory_is_kept_unless_the_command_line_says_otherwise(monkeypatch, tmp_path):
+  seen = []
+  monkeypatch.setattr(benchmark, "measure", lambda *given: seen.append(given[-1]))
+  monkeypatch.setattr(benchmark, "_report", lambda *given: None)
+  for options in ([], ["--default_allocator"]):
+    benchmark.main(["transport", *options], keep_freed=lambda: True)
+  assert seen == [True, False]
 
 
 SMALL = [
