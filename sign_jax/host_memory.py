@@ -8,10 +8,11 @@ import sys
 import jax
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt (malloc.h)
+_OTHER_THREADS = (0, 11)  # JAX 0.12 computes in threads of its own, whatever is asked for
 
 
 def keep_freed():
-  """Lets the C library keep what a step frees for the next one, on one CPU device under glibc.
+  """Lets glibc keep what a step frees for the next one, on one CPU device with JAX 0.10.
 
   A step's temporaries are one block of gigabytes. Given back to the system and mapped anew, all
   its pages are cleared in every step: a quarter of the time of UPRet's step, for which the program
@@ -22,16 +23,15 @@ def keep_freed():
   Returns:
     Whether freed memory is kept.
   """
-  if not sys.platform.startswith("linux") or _accelerated() or _decided():
+  if not sys.platform.startswith("linux") or jax.__version_info__ >= _OTHER_THREADS:
+    return False
+  if _accelerated() or _decided():
     return False
   mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
   if mallopt is None:
     return False
   # Only the main thread's heap can hold such a block: steps are to run, and allocate, there.
-  try:
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
-  except AttributeError:  # a version of JAX without it
-    return False
+  jax.config.update("jax_cpu_enable_async_dispatch", False)
   # The heap, which does not shrink any more, in place of a mapping for each block.
   return bool(mallopt(_MMAP_MAX, 0) and mallopt(_TRIM_THRESHOLD, -1))
 

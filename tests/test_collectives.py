@@ -92,7 +92,9 @@ def test_matrix_products_are_counted_in_loops_and_on_all_devices():
   assert step_program.matrix_flops(forward.jaxpr) == 3 * 2 * 4 * 8 * 8
   both = jax.make_jaxpr(jax.grad(loop))(jnp.ones((4, 8)))
   assert step_program.matrix_flops(both.jaxpr) == 2 * 3 * 2 * 4 * 8 * 8
-  mesh = jax.sharding.AbstractMesh((4,), ("data",))
+  mesh = jax.sharding.AbstractMesh(
+      (4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,)
+  )
   split = jax.shard_map(
       lambda x: x @ x.T, mesh=mesh, in_specs=jax.P("data"), out_specs=jax.P("data")
   )
