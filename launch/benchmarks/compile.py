@@ -48,10 +48,11 @@ def run(args):
 
 
 def _start(args, folder):
-  command = [sys.executable, "-m", "launch.benchmarks.compile", str(args.batch_size), *args.set]
+  allocator = "default" if args.default_allocator else "kept"
+  command = [sys.executable, "-m", "launch.benchmarks.compile", allocator, str(args.batch_size)]
   environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": folder}
   done = subprocess.run(
-    command, env=environment, cwd=_ROOT, capture_output=True, text=True, check=False
+    [*command, *args.set], env=environment, cwd=_ROOT, capture_output=True, text=True, check=False
   )
   if done.returncode:
     last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it said nothing"
@@ -80,5 +81,6 @@ def _first_step(batch_size, changes):
 
 
 if __name__ == "__main__":
-  host_memory.keep_freed()
-  _first_step(sys.argv[1], sys.argv[2:])
+  if sys.argv[1] == "kept":
+    host_memory.keep_freed()
+  _first_step(sys.argv[2], sys.argv[3:])
