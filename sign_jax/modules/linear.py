@@ -1,4 +1,4 @@
-"""Dense layer on `ops.linear.product`."""
+"""`nn.Dense` on `ops.linear.product`: (..., C) -> (..., features), of the default precision alone."""
 
 import functools
 

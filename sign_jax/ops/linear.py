@@ -14,7 +14,7 @@ def product(x, kernel):
 
   The gradient of the kernel is asked for as x^T g. What differentiating `x @ kernel` asks for is
   (g^T x)^T, for which XLA's CPU compiler copies g transposed and then takes a slower product: a
-  fifth of UPRet's step. Has no forward-mode derivative.
+  tenth of UPRet's step. Has no forward-mode derivative.
 
   Args:
     x: (..., C) float; on a mesh its first axis is the divided one, since the others are flattened
