@@ -1,4 +1,4 @@
-"""`nn.Dense` on `ops.linear.product`: (..., C) -> (..., features), of the default precision alone."""
+"""`nn.Dense` on `ops.linear.product`: (..., C) -> (..., features), at default precision."""
 
 import functools
 
