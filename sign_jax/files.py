@@ -1,8 +1,133 @@
-"""Files that are written whole or not at all."""
+"""Paths as users write them, and files that are written whole or not at all.
+
+All options that take a path go by `user_path`, so that `~` and variables mean the same everywhere.
+Windows's ways of writing paths (%NAME%, backslashes) are not read.
+"""
 
 import contextlib
+import errno
+import itertools
 import os
+import pathlib
+import re
 import secrets
+
+from sign_jax.errors import UserError, did_you_mean, one_sentence
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}|\$([A-Za-z_]\w*)")
+_MOST_NAMES = 1000  # of a folder that are compared with one that is not there
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+
+
+def user_path(text):
+  """The path that a user's text names: `$NAME`, `${NAME}`, `~` and `~USER` are filled in.
+
+  A name that holds a dollar sign or begins with a tilde is taken as it is where nothing else is
+  meant: there is such a file or folder, but no such variable or user. `./~` is a file's own name.
+
+  Args:
+    text: str, or a path; doing it twice changes nothing.
+
+  Returns:
+    pathlib.Path, which may or may not be there.
+
+  Raises:
+    UserError: nothing was written, a variable is not set or empty, there is no such user, or the
+      text is an address such as gs://bucket.
+  """
+  text = os.fspath(text)
+  if not text:
+    raise UserError("an empty path was given: name a file or a folder, or leave the option out")
+  if _ADDRESS.match(text):
+    raise UserError(f"{text} is an address and no path: copy or mount it, and pass its folder")
+  try:
+    filled = _VARIABLE.sub(lambda match: _value(match[1] or match[2], text), text)
+    path = _with_home(filled, text)
+  except UserError:
+    if not os.path.lexists(text):
+      raise
+    path = pathlib.Path(text)
+  # pathlib drops the ./ of ./~, and the next to read it would take it for the home folder.
+  return pathlib.Path.cwd() / path if str(path).startswith("~") else path
+
+
+def _value(name, text):
+  value = os.environ.get(name)
+  if not value:
+    raise UserError(
+      f"the variable {name} in {text} is {'not set' if value is None else 'empty'}: set it, or "
+      "write the path out"
+    )
+  return value
+
+
+def _with_home(filled, text):
+  if filled.startswith("./~"):
+    return pathlib.Path(filled)
+  try:
+    return pathlib.Path(filled).expanduser()
+  except RuntimeError as error:
+    user = filled.partition("/")[0]
+    raise UserError(
+      f"there is no home folder {user}, which {text} names: write the path out, or ./{user} for a "
+      "file of that name"
+    ) from error
+
+
+def path_argument(text):
+  """`user_path` as the `type` of an `argparse` option; a mistake ends the program in a sentence."""
+  with one_sentence():
+    return user_path(text)
+
+
+def existing_file(path, option="", remedy="check the path"):
+  """`path` where it is a file.
+
+  Args:
+    path: pathlib.Path or str, taken as it is.
+    option: what named it, such as "--csv".
+    remedy: what a user can do when it is not there.
+
+  Returns:
+    pathlib.Path.
+
+  Raises:
+    UserError: there is no such file, perhaps with the name of one that is spelled alike.
+    OSError: it cannot be looked at, most often for lack of rights.
+  """
+  return _existing(pathlib.Path(path), option, remedy, "file", pathlib.Path.is_file)
+
+
+def existing_folder(path, option="", remedy="check the path"):
+  """As `existing_file`, for a folder."""
+  return _existing(pathlib.Path(path), option, remedy, "folder", pathlib.Path.is_dir)
+
+
+def _existing(path, option, remedy, kind, is_kind):
+  try:
+    if is_kind(path):
+      return path
+  except OSError as error:
+    if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+      raise
+  begin = f"{option}: " if option else ""
+  if os.path.lexists(path):
+    raise UserError(f"{begin}{path} is no {kind}, {remedy}")
+  raise UserError(f"{begin}there is no {kind} {path}{_alike(path)}, {remedy}")
+
+
+def _alike(path):
+  """' (did you mean X?)' of what lies where the path, or the first of its folders, is missing."""
+  path = path.absolute()
+  there = next(parent for parent in path.parents if parent.is_dir())
+  missing = path.relative_to(there).parts[0]
+  try:
+    with os.scandir(there) as entries:
+      names = [entry.name for entry in itertools.islice(entries, _MOST_NAMES)]
+  except OSError:
+    names = []
+  hint = did_you_mean(missing, names)
+  return hint if missing == path.name else f" nor a folder {there / missing}{hint}"
 
 
 @contextlib.contextmanager

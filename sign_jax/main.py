@@ -8,14 +8,14 @@ Run again in the same --workdir, it goes on where it stopped.
 import contextlib
 import fcntl
 import json
-import pathlib
 import sys
 
 from absl import flags
 from ml_collections import config_flags
 
-from sign_jax import host_memory, limits
+from sign_jax import config_paths, host_memory, limits
 from sign_jax.errors import UserError, crash_status, did_you_mean, one_sentence
+from sign_jax.files import existing_file, user_path
 from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import cache, checkpoint, distributed, loop, report
@@ -51,23 +51,21 @@ def _flat(config):
   return flat
 
 
-def _config_argument(argv):
-  """The value of --config on a command line, or None."""
-  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+def _with_config_file(argv):
+  """A command line with `~` and variables of --config filled in, and that FILE or FILE:DATASET.
+
+  Raises:
+    UserError: there is no such file.
+  """
+  for place, (argument, following) in enumerate(zip(argv, [*argv[1:], ""], strict=True)):
     flag, equals, value = argument.partition("=")
-    if flag in ("-config", "--config"):
-      return value if equals else following
-  return None
-
-
-def _check_config_file(given):
-  """Raises UserError unless `given`, FILE or FILE:DATASET, names a file."""
-  if not given:
-    raise UserError(f"--config is missing: for example {EXAMPLE}")
-  path = pathlib.Path(given.partition(":")[0])
-  if not path.is_file():
-    beside = [str(other) for other in path.parent.glob("*.py")]
-    raise UserError(f"there is no configuration file {path}" + did_you_mean(str(path), beside))
+    if flag in ("-config", "--config") and (value or following):
+      file, colon, dataset = (value if equals else following).partition(":")
+      path = existing_file(user_path(file), "--config", "name a file of configs/")
+      given = f"{path}{colon}{dataset}"
+      rest = argv[place + (1 if equals else 2) :]
+      return [*argv[:place], f"--config={given}", *rest], given
+  raise UserError(f"--config is missing: for example {EXAMPLE}")
 
 
 def _unknown_key(argv, given):
@@ -85,8 +83,7 @@ def _unknown_key(argv, given):
 
 def parse(argv):
   """(config, workdir, mode) of a command line; raises UserError on a mistake in it."""
-  given = _config_argument(argv)
-  _check_config_file(given)
+  argv, given = _with_config_file(argv)
   try:
     rest = FLAGS(argv)
   except flags.Error as error:
@@ -97,8 +94,9 @@ def parse(argv):
     raise UserError(f"{rest[1]!r} is not a flag: write --config.KEY=VALUE")
   if not FLAGS.workdir:
     raise UserError(f"--workdir is missing: for example {EXAMPLE}")
+  FLAGS.config.update_from_flattened_dict(config_paths.expanded(_flat(FLAGS.config.to_dict())))
   limits.check(_flat(FLAGS.config.to_dict()))
-  return FLAGS.config, pathlib.Path(FLAGS.workdir), FLAGS.mode
+  return FLAGS.config, user_path(FLAGS.workdir), FLAGS.mode
 
 
 def check_config(config, workdir):
@@ -111,7 +109,9 @@ def check_config(config, workdir):
   # A start that ended before its first checkpoint, perhaps for a wrong setting, binds nobody.
   if not path.exists() or not checkpoint.exists(workdir / "checkpoints"):
     return
-  before, now = _flat(_read_config(path)), _flat(json.loads(config.to_json()))
+  before, now = (
+      config_paths.expanded(_flat(x)) for x in (_read_config(path), json.loads(config.to_json()))
+  )
   keys = sorted((before.keys() | now.keys()) - set(FREE_KEYS))
   changed = [f"{k}={before.get(k)}" for k in keys if before.get(k) != now.get(k)]
   if changed:
@@ -129,7 +129,7 @@ def config_of_run(config, workdir, argv):
   path = workdir / "config.json"
   if not path.exists() or not checkpoint.exists(workdir / "checkpoints"):
     raise UserError(f"there is no trained run in {workdir}: train first, with --mode train")
-  now, trained = _flat(config.to_dict()), _flat(_read_config(path))
+  now, trained = _flat(config.to_dict()), config_paths.expanded(_flat(_read_config(path)))
   flags_given = (a.lstrip("-") for a in argv[1:])
   given = {
       flag.removeprefix("config.").split("=")[0] for flag in flags_given if "config." in flag[:7]

@@ -71,8 +71,8 @@ def test_mistakes_on_the_command_line(sentence, data_dir, tmp_path, args, words)
     (["--workdir=x", "--config.batch_size=8"], "--config is missing"),
     (["--config=configs/upret.py"], "--workdir is missing: for example python -m sign_jax.main"),
     (["--config=configs/upert.py", "--workdir=x"],
-     "no configuration file configs/upert.py .did you mean 'configs/upret.py'"),
-    (["--config", "configs", "--workdir=x"], "no configuration file configs$"),
+     "--config: there is no file configs/upert.py .did you mean 'upret.py'"),
+    (["--config", "configs", "--workdir=x"], "--config: configs is no file, name a file of"),
     (["--config=configs/upret.py:how2sing", "--workdir=x"],
      "'how2sing': choose one of .*video_folder .did you mean 'how2sign'"),
 ])

@@ -2,10 +2,10 @@
 
 import json
 import os
-import pathlib
 import re
 
 from sign_jax.errors import UserError
+from sign_jax.files import user_path
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -14,7 +14,7 @@ INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
 
 def default_data_dir():
   """The environment's TFDS_DATA_DIR, or ~/tensorflow_datasets."""
-  return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+  return user_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find(name, data_dir=None):
@@ -36,7 +36,7 @@ def find(name, data_dir=None):
     raise UserError(
       f"data set {name!r} is not a name: write NAME, NAME/CONFIG or NAME/CONFIG:VERSION"
     )
-  root = pathlib.Path(data_dir).expanduser() if data_dir else default_data_dir()
+  root = user_path(data_dir) if data_dir else default_data_dir()
   config = parsed["config"] or _default_config(root / parsed["name"])
   build = _build_command(parsed["name"], parsed["config"], data_dir)
   folder = root / parsed["name"] / (config or "")

@@ -1,10 +1,11 @@
 """XLA's persistent compilation cache."""
 
 import os
-import pathlib
 
 import jax
 import jaxlib
+
+from sign_jax.files import user_path
 
 
 def enable():
@@ -12,8 +13,7 @@ def enable():
 
   The folder is keyed by jaxlib's version and the backend: entries of another jaxlib can crash.
   """
-  root = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-  root = pathlib.Path(root) if root else pathlib.Path.home() / ".cache" / "sign_jax"
+  root = user_path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or "~/.cache/sign_jax")
   folder = root / f"jaxlib-{jaxlib.__version__}-{jax.default_backend()}"
   jax.config.update("jax_compilation_cache_dir", str(folder))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
