@@ -1,16 +1,23 @@
-"""The one exception that a user may see without a stack trace."""
+"""The exceptions that a user may see without a stack trace, and how programs end with them."""
 
 import contextlib
 import difflib
-import errno
+import logging
+import os
+import signal
 import sys
+import threading
 import traceback
+import unicodedata
 
-CRASHED = 70  # the exit status of a mistake of ours, or of a process whose partner is lost
+from sign_jax import sentences
 
-# What a user can put right; any other `OSError` may be a mistake of ours and keeps its stack trace.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
+CRASHED = sentences.FAILED  # a mistake of ours, or what another start may not meet again
+_ENDING_SECONDS = 60.0  # for what still runs when the program is over, such as a stuck reader
+_AGAIN_SECONDS = 0.05
+# Signs of another direction of writing and the like are shown by number; these two join letters.
+_ESCAPED, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
+_LONGEST = 2000
 
 
 class UserError(Exception):
@@ -28,45 +35,152 @@ class Stopped(UserError):
   status = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
+class Lost(UserError):
+  """A process that this one needs is gone or stands still; the same command goes on."""
+
+  status = CRASHED
+
+
+class ReaderLost(Lost):
+  """No batch comes any more: a process or a file system that batches are read by is lost."""
+
+
+def printable(text, longest=_LONGEST):
+  r"""Words from a file or its name, such that a terminal shows them and does nothing else.
+
+  Control characters, line ends, signs that turn the direction of writing and halves of surrogate
+  pairs become escapes like \n, \x1b and \u202e; what is longer than `longest` is cut.
+  """
+  text = str(text)
+  if len(text) > longest:
+    text = f"{text[:longest]}... ({len(text)} characters)"
+  return "".join(
+    char.encode("unicode_escape").decode("ascii")
+    if unicodedata.category(char) in _ESCAPED and char not in _JOINERS else char
+    for char in text
+  )  # fmt: skip
+
+
 @contextlib.contextmanager
 def one_sentence():
-  """Ends the program with one line when a `UserError` (its status) or the system (1) stops it."""
+  """Ends the program with one line for a `UserError`, for what the system refuses, and for Ctrl-C.
+
+  From here on, what a terminal cannot show is printed as escapes, and Ctrl-C ends the program
+  wherever it is: a second one at once.
+  """
+  for stream in (sys.stdout, sys.stderr):
+    if hasattr(stream, "reconfigure"):
+      stream.reconfigure(errors="backslashreplace")
   try:
-    yield
+    with _reliable_interrupt(), _said_once():
+      yield
   except UserError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(error.status)
+    _end(error, error.status)
   except KeyboardInterrupt:
     print("stopped", file=sys.stderr)
     sys.exit(130)  # what shells report for Ctrl-C
-  except OSError as error:
-    if error.errno not in _NO_ROOM + _NO_RIGHT:
+  except Exception as error:
+    told = sentences.of(error)
+    if told is None:
       raise
-    print(f"error: {_of_the_system(error)}", file=sys.stderr)
-    sys.exit(1)
+    _end(*told)
+
+
+def _end(sentence, status):
+  print(f"error: {printable(sentence)}", file=sys.stderr)
+  sys.exit(status)
+
+
+@contextlib.contextmanager
+def _said_once():
+  """Keeps libraries from showing the traces of what the program ends with one sentence for.
+
+  A full disk meets several threads of a library, and each of them logs the error that it also
+  hands on.
+  """
+  said = lambda error: error is not None and sentences.of(error) is not None
+
+  def thread_ended(arguments):
+    if not said(arguments.exc_value):
+      hook(arguments)
+
+  def is_new(record):
+    return not (record.exc_info and said(record.exc_info[1]))
+
+  hook, threading.excepthook = threading.excepthook, thread_ended
+  loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+  for logger in loggers:
+    logger.addFilter(is_new)
+  try:
+    yield
+  finally:
+    threading.excepthook = hook
+    for logger in loggers:
+      logger.removeFilter(is_new)
+
+
+@contextlib.contextmanager
+def _reliable_interrupt():
+  """Ctrl-C raises KeyboardInterrupt even where Python would swallow it; the second kills.
+
+  Python drops what is raised inside a destructor or a callback of its garbage collector (JAX has
+  one), and goes on as if nobody had asked.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+
+  def ask(number, frame):
+    del frame
+    signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt
+
+  def swallowed(unraisable):
+    if unraisable.exc_type is not KeyboardInterrupt:
+      return hook(unraisable)
+    # From another thread and a little later, when this one is elsewhere.
+    signal.signal(signal.SIGINT, ask)
+    again = threading.Timer(_AGAIN_SECONDS, os.kill, [os.getpid(), signal.SIGINT])
+    again.daemon = True
+    again.start()
+
+  before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+  if before is not signal.default_int_handler:  # ignored, as under nohup, or somebody's own
+    yield
+    return
+  signal.signal(signal.SIGINT, ask)
+  sys.unraisablehook = swallowed
+  try:
+    yield
+  finally:
+    sys.unraisablehook = hook
+    if signal.getsignal(signal.SIGINT) is ask:  # else the next one is to kill what still ends
+      signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
 def crash_status():
   """Ends the program with a stack trace and status CRASHED when anything else stops it.
 
-  So what starts a job again can tell it from a mistake of the user's.
+  So what starts a job again can tell it from a mistake of the user's. A thread or a child that
+  never ends does not keep it.
   """
   try:
     yield
+  except SystemExit as end:
+    _end_at_last(end.code if isinstance(end.code, int) else 1)
+    raise
   except Exception:  # whatever it is: the trace is shown, and the status must not be a mistake's
     traceback.print_exc()
+    _end_at_last(CRASHED)
     sys.exit(CRASHED)
 
 
-def _of_the_system(error):
-  file = error.filename or "a file"  # a write to an open file is told without its name
-  if error.errno in _NO_ROOM:
-    return f"there is no room for {file} ({error.strerror}), free some or choose another place"
-  return (
-    f"{file} is not to be read or written ({error.strerror}), change its permissions or choose "
-    "another place"
-  )
+def _end_at_last(status):
+  if status:
+    end = threading.Timer(_ENDING_SECONDS, os._exit, [status])
+    end.daemon = True
+    end.start()
 
 
 def did_you_mean(word, choices):

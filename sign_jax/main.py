@@ -6,6 +6,7 @@ Run again in the same --workdir, it goes on where it stopped.
 """
 
 import contextlib
+import errno
 import fcntl
 import json
 import sys
@@ -31,13 +32,15 @@ flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do.")
 # What may change between two starts of a run: where the data lie, how often to look, and how the
 # work is cut into pieces.
 FREE_KEYS = (
-    "data.data_dir", "data.num_workers", "data.placement", "data.cache_gib", "data.videos",
-    "data.labels",
+    "data.data_dir", "data.num_workers", "data.reader_timeout", "data.placement", "data.cache_gib",
+    "data.videos", "data.labels",
     "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
     "model.max_elements", "model.ot.max_elements", "model.pose.max_windows",
     "model.remat", "model.attention", "gradient_cache.chunks", "profile",
 )
 EVALUATION_KEYS = (*FREE_KEYS, "ties")
+# How a file system says that it has no locks (some network and FUSE ones).
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 
 
 def _flat(config):
@@ -180,6 +183,13 @@ def _lock(workdir):
       raise UserError(
           f"another run is at work in {workdir}: wait for it or use another --workdir"
       ) from error
+    except OSError as error:
+      if error.errno not in NO_LOCKS:
+        raise
+      print(
+          f"{workdir} is on a file system without locks ({error.strerror}): see that no second run "
+          "is at work there", file=sys.stderr,
+      )
     yield
 
 

@@ -1,9 +1,13 @@
 """The training program from its command line to the files it leaves."""
 
+import errno
+import fcntl
 import json
+import os
 
 import pytest
 
+from sign_jax import main
 from sign_jax.tasks.retrieval import DIRECTIONS, Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.loop import Trainer
@@ -110,3 +114,23 @@ def test_training_memorises_its_pairs(finished, copy, data_dir, monkeypatch):
   for direction in ("t2v", "v2t"):  # chance is 1 in 24
     assert before[f"train/{direction}/R@1"] < 25
     assert after[f"train/{direction}/R@1"] > 60
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_said_in_one_line(tmp_path, monkeypatch, capsys, number):
+  def refuse(*_):
+    raise OSError(number, os.strerror(number))
+
+  monkeypatch.setattr(fcntl, "flock", refuse)
+  with main.claim(tmp_path / "run"):
+    (line,) = capsys.readouterr().err.splitlines()
+  assert "file system without locks" in line and "no second run" in line
+
+
+def test_locks_that_fail_otherwise_are_no_lack_of_them(tmp_path, monkeypatch):
+  def refuse(*_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+  monkeypatch.setattr(fcntl, "flock", refuse)
+  with pytest.raises(OSError, match="Input/output"), main.claim(tmp_path / "run"):
+    pass
