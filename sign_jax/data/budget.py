@@ -18,7 +18,7 @@ import numpy as np
 PIECE = 1 << 20  # bytes that are unpacked at a time
 _PACKED_PIECE = 1 << 16  # of what is packed: short, as each small member copies what follows it
 MIN_UNPACKED, UNPACKED_PER_BYTE = 64 << 20, 32  # tables of text shrink 3 to 10 times
-MIN_MEMORY, MEMORY_PER_BYTE = 128 << 20, 64
+MIN_MEMORY, MEMORY_PER_BYTE = 192 << 20, 48  # objects of honest pickles: 10 to 25 a byte
 MAX_NESTING = 64  # of lists and dicts: real files nest less than ten times
 MIN_PARTS, PART_BYTES = 1000, 64  # entries of an archive, members of a gzip file
 # Bytes that the values of JSON take at most: an entry of a dict with its key, an object, another.
@@ -36,10 +36,10 @@ class Budget:
 
   Attributes:
     size: bytes on disk.
-    unpacked: bytes after decompression, all parts of the file together.
-    memory: bytes that its objects may take, by rough prices.
+    unpacked: bytes left for decompression, of all parts of the file together.
+    memory: bytes left for what is unpacked and for objects made of it, by rough prices.
     nesting: how deep lists and dicts may lie in one another.
-    parts: entries of an archive, or members of a gzip file.
+    parts: how many are left: entries of an archive, or members of a gzip file.
   """
 
   def __init__(self, size, *, max_unpacked=None):
@@ -48,6 +48,7 @@ class Budget:
     self.unpacked = max(MIN_UNPACKED, UNPACKED_PER_BYTE * size)
     if max_unpacked is not None:
       self.unpacked = min(self.unpacked, max_unpacked)
+    self._max_unpacked = self.unpacked
     self.memory = max(MIN_MEMORY, MEMORY_PER_BYTE * size)
     self.nesting = MAX_NESTING
     self.parts = MIN_PARTS + size // PART_BYTES
@@ -59,10 +60,13 @@ class Budget:
     return cls(stat.st_size, **options)
 
   def take_unpacked(self, count):
-    """Counts `count` more bytes; raises `Exceeded`."""
+    """Counts `count` more bytes, also as memory; raises `Exceeded`."""
     self.unpacked -= count
     if self.unpacked < 0:
-      raise Exceeded(f"it unpacks to far more than its {self.size} bytes warrant")
+      raise Exceeded(
+        f"unpacked, it has more than {self._max_unpacked} bytes, too many for its {self.size}"
+      )
+    self.take_memory(count)
 
   def take_memory(self, count):
     """Counts `count` more bytes of objects; raises `Exceeded`."""

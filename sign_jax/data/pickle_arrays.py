@@ -8,11 +8,13 @@ import re
 
 import numpy as np
 
+from sign_jax.data import pickle_machine
 from sign_jax.data.pickle_machine import Global, Refused, keys
 
 MAX_AXES = 32
 COPIES = 4  # how often all bytes of the pickle may be copied: once or twice in honest ones
 ROOM = 2**16  # bytes more, for tiny pickles
+_ENTRY = 128  # bytes of an item in a new dict or set
 NUMBERS = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "f16", "c8",
            "c16")  # fmt: skip
 OTHERS = re.compile(r"O[48]?|[SU][1-9]\d{0,8}")  # objects, bytes, text
@@ -35,10 +37,11 @@ class Dtype:
     return np.dtype(self.order.replace("|", "=") + self.code)
 
 
-class Calls:
-  """`find` and `build` for `pickle_machine.load`, for a pickle of `size` bytes."""
+class Calls(pickle_machine.Calls):
+  """Gives numpy's arrays and scalars, bytes, sets and dicts, for a pickle of `size` bytes."""
 
-  def __init__(self, size):
+  def __init__(self, budget, size):
+    super().__init__(budget)
     self._left = COPIES * size + ROOM
     self._functions = {
       "_codecs.encode": self._encode,
@@ -69,13 +72,18 @@ class Calls:
     elif isinstance(target, np.ndarray):
       self._finish_array(target, *state)
     else:
-      raise Refused(f"attributes of a {type(target).__name__}")
+      super().build(target, state)
 
   def _copy(self, count):
     # One object of a pickle can be copied again and again by two bytes each.
     self._left -= count
     if self._left < 0:
       raise ValueError("it copies the same bytes over and over")
+    self.budget.take_memory(count)
+
+  def _copy_entries(self, count):
+    self._copy(count)
+    self.budget.take_memory(_ENTRY * count)
 
   def _encode(self, text, encoding):
     if encoding not in ("latin1", "latin-1"):
@@ -86,21 +94,22 @@ class Calls:
   def _set(self, items=()):
     if not isinstance(items, list):
       raise TypeError("a set is made of something else than a list")
-    self._copy(len(items))
-    return set(keys(items))
+    self._copy_entries(len(items))
+    return set(keys(items, self.odd_key))
 
   def _dict(self, pairs=()):
     if not isinstance(pairs, list | tuple) or any(
       not isinstance(pair, list | tuple) or len(pair) != 2 for pair in pairs
     ):
       raise TypeError("a dict is made of something else than pairs")
-    self._copy(len(pairs))
-    return dict(zip(keys([key for key, _ in pairs]), [value for _, value in pairs], strict=True))
+    self._copy_entries(len(pairs))
+    names = keys([key for key, _ in pairs], self.odd_key)
+    return dict(zip(names, [value for _, value in pairs], strict=True))
 
   def _counter(self, counts):
     if not isinstance(counts, dict):
       raise TypeError("a counter is made of something else than a dict")
-    self._copy(len(counts))
+    self._copy_entries(len(counts))
     return dict(counts)
 
   def _scalar(self, dtype, data):
@@ -111,7 +120,10 @@ class Calls:
     if len(data) != dtype.itemsize:
       raise ValueError(f"a number of type {dtype} has {len(data)} bytes")
     self._copy(len(data))
-    return _readable(np.frombuffer(data, dtype))[0]
+    scalar = _readable(np.frombuffer(data, dtype))[0]
+    if isinstance(scalar, str):
+      scalar.encode()  # a lone surrogate fails here, not where the text is printed
+    return scalar
 
   def _finish_array(self, array, version, shape, dtype, is_fortran, data):
     if array.size or version not in (0, 1):
@@ -197,7 +209,7 @@ def _bytes(data):
 def _readable(array):
   # numpy takes any number for a character, and fails when it is looked at.
   if array.dtype.kind == "U" and array.size:
-    numbers = np.frombuffer(array.tobytes(), f"{array.dtype.byteorder}u4")
+    numbers = array.ravel(order="K").view(f"{array.dtype.byteorder}u4")
     if numbers.max() > LAST_CHARACTER:
       raise ValueError("an array holds text with characters that do not exist")
   return array

@@ -1,18 +1,17 @@
 """Pickles of strangers: plain data, arrays and perhaps tensors, and nothing that could run."""
 
-import gzip
 import pathlib
 import zlib
 
 import numpy as np
 
+from sign_jax.data import budget as budgets
 from sign_jax.data import pickle_arrays, pickle_machine, torch_legacy
 from sign_jax.errors import UserError
 
 MAX_BYTES = 4 << 30  # of the pickle, after it is unpacked
 _GZIP = b"\x1f\x8b"
-_CHUNK = 1 << 20
-_ATOMS = (bytes, bytearray, int, float, complex, bool, type(None), np.generic)
+_ATOMS = (bytes, bytearray, int, float, complex, bool, type(None), str, np.generic)
 
 
 def read(path, *, kind="pickle", remedy="get it anew", max_bytes=MAX_BYTES, tensors=False):
@@ -21,7 +20,8 @@ def read(path, *, kind="pickle", remedy="get it anew", max_bytes=MAX_BYTES, tens
   Args:
     path: the file, written by Python 2 or 3 in any protocol.
     kind, remedy: what the file should be, and what to do when it is not, for the error.
-    max_bytes: a pickle that is larger, unpacked, is refused before more memory is taken.
+    max_bytes: a pickle that is larger, unpacked, is refused before more memory is taken, and so is
+      one that asks for more than its size warrants, see `budget`.
     tensors: whether it may hold PyTorch's tensors, which come back as numpy arrays (bfloat16 as
       float32, perhaps read-only); PyTorch is not needed.
 
@@ -40,73 +40,57 @@ def read(path, *, kind="pickle", remedy="get it anew", max_bytes=MAX_BYTES, tens
   if not path.is_file():
     raise UserError(f"there is no {kind} {path}, check its name")
   try:
-    return loads(_unpacked(path, max_bytes), tensors=tensors)
+    with path.open("rb") as file:
+      budget = budgets.Budget.of(file, max_unpacked=max_bytes)
+      return loads(_unpacked(file, budget), budget, tensors=tensors)
   except pickle_machine.Refused as error:
     raise UserError(
       f"{path} asks for {_reason(error)}, which no {kind} needs and which could run code, {remedy}"
     ) from error
   # Damage: of gzip, of the opcodes, and whatever numpy says of strange arrays.
   except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError,
-          MemoryError, RecursionError, gzip.BadGzipFile, zlib.error) as error:  # fmt: skip
+          MemoryError, RecursionError, zlib.error) as error:  # fmt: skip
     raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
 
 
-def loads(data, *, tensors=False):
-  """Reads a pickle from bytes, see `read`.
+def loads(data, budget=None, *, tensors=False):
+  """Reads a pickle from bytes, see `read`; `budget` by default is that of a file of these bytes.
 
   Raises:
     pickle_machine.Refused, ValueError, IndexError, KeyError, TypeError, AttributeError,
     OverflowError, EOFError.
   """
-  calls = (torch_legacy.PlainCalls if tensors else pickle_arrays.Calls)(len(data))
-  content = pickle_machine.load(data, calls.find, calls.build)
+  budget = budget or budgets.Budget(len(data))
+  calls = (torch_legacy.PlainCalls if tensors else pickle_arrays.Calls)(budget, len(data))
+  content = pickle_machine.load(data, calls)
   _check_plain(content)
   return content
 
 
-def _unpacked(path, max_bytes):
-  with path.open("rb") as file:
-    is_packed = file.read(2) == _GZIP
-    file.seek(0)
-    if is_packed:
-      with gzip.open(file) as unpacked:
-        return _all_of(unpacked, max_bytes)
-    return _all_of(file, max_bytes)
-
-
-def _all_of(file, max_bytes):
-  # In pieces: a read of max_bytes would take as much memory for a small file.
-  pieces, left = [], max_bytes
-  while piece := file.read(_CHUNK):
-    left -= len(piece)
-    if left < 0:
-      raise ValueError(f"it has more than {max_bytes} bytes")
-    pieces.append(piece)
-  return b"".join(pieces)
+def _unpacked(file, budget):
+  is_packed = file.read(2) == _GZIP
+  file.seek(0)
+  return (budgets.gunzip if is_packed else budgets.read_all)(file, budget)
 
 
 def _check_plain(content):
-  """Checks that nothing is left but plain data, and that text can be written again."""
+  """Checks that nothing is left but plain data."""
   waiting, seen = [content], set()
   while waiting:
     item = waiting.pop()
-    if isinstance(item, str):
-      if not item.isascii():
-        item.encode()  # a lone surrogate fails here, not where the text is printed
+    if isinstance(item, _ATOMS):
       continue
-    if isinstance(item, np.ndarray):
-      inner = item.ravel() if item.dtype.hasobject else ()
-    elif isinstance(item, dict):
-      inner = [*item, *item.values()]
-    elif isinstance(item, list | tuple | set | frozenset):
-      inner = item
-    elif isinstance(item, _ATOMS):
-      continue
-    else:
+    if not isinstance(item, np.ndarray | dict | list | tuple | set | frozenset):
       raise pickle_machine.Refused(item.name)
     if id(item) not in seen:
       seen.add(id(item))
-      waiting.extend(inner)
+      waiting.extend(_inner(item))
+
+
+def _inner(item):
+  if isinstance(item, np.ndarray):
+    return item.ravel() if item.dtype.hasobject else ()
+  return [*item, *item.values()] if isinstance(item, dict) else item
 
 
 def _reason(error):

@@ -27,7 +27,7 @@ def load(data, calls):
   file, whole = io.BytesIO(data), memoryview(data)
 
   def following():
-    return pickle_machine.load_next(file, calls.find, calls.build, calls.persistent)
+    return pickle_machine.load_next(file, calls)
 
   if following() != MAGIC or following() != VERSION:
     raise ValueError("it does not begin as files of torch.save do")
@@ -47,20 +47,20 @@ def load(data, calls):
 
 
 class PlainCalls(torch_tensors.Calls):
-  """`find` and `build` for plain pickles, where the bytes of a storage stand within the pickle.
+  """For plain pickles, where the bytes of a storage stand within the pickle.
 
   Tensors come back as numpy arrays.
   """
 
-  def __init__(self, size):
-    super().__init__(size)
+  def __init__(self, budget, size):
+    super().__init__(budget, size)
     self._functions["torch.storage._load_from_bytes"] = self._load_from_bytes
 
   def _load_from_bytes(self, data):
     if not isinstance(data, bytes):
       raise TypeError("a storage is no bytes")
     self._copy(len(data))
-    storage = load(data, torch_tensors.Calls(len(data)))
+    storage = load(data, torch_tensors.Calls(self.budget, len(data)))
     if not isinstance(storage, torch_tensors.Storage):
       raise TypeError("the bytes of a storage hold something else")
     return storage

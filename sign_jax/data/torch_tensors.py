@@ -87,13 +87,13 @@ class Tensor:
 
 
 class Calls(pickle_arrays.Calls):
-  """`find`, `build` and `persistent` for `pickle_machine`: plain data, numpy arrays and tensors.
+  """Gives plain data, numpy arrays and tensors.
 
   Tensors come back as `Tensor`; `storages` holds those that were named, by their keys.
   """
 
-  def __init__(self, size):
-    super().__init__(size)
+  def __init__(self, budget, size):
+    super().__init__(budget, size)
     self.storages = {}
     self._functions |= {
       "torch._utils._rebuild_tensor_v2": self._tensor,

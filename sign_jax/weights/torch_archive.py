@@ -10,6 +10,7 @@ import re
 import zipfile
 import zlib
 
+from sign_jax.data import budget as budgets
 from sign_jax.data import pickle_machine, torch_legacy, torch_tensors
 from sign_jax.data.torch_tensors import Tensor
 from sign_jax.weights import faults
@@ -46,9 +47,10 @@ def read(path, pick=lambda content: content):
   try:
     if not _is_archive(path):
       data = path.read_bytes()
-      return _arrays(pick(torch_legacy.load(data, torch_tensors.Calls(len(data)))))
+      budget = budgets.Budget(len(data))
+      return _arrays(pick(torch_legacy.load(data, _Calls(budget, len(data)))))
     with zipfile.ZipFile(path) as archive:
-      reader = _Archive(archive, path.stat().st_size)
+      reader = _Archive(archive, budgets.Budget.of(path))
       return _arrays(pick(reader.content()), reader.fill)
   except pickle_machine.Refused as error:
     raise faults.refused(path, error) from error
@@ -76,8 +78,9 @@ def _arrays(content, fill=lambda storage: None):
 class _Archive:
   """The entries of an open archive."""
 
-  def __init__(self, archive, size):
-    self._archive = archive
+  def __init__(self, archive, budget):
+    budgets.check_zip(archive, budget)
+    self._archive, self._budget = archive, budget
     self._entries = {info.filename: info for info in archive.infolist()}
     for name in self._entries:
       if name.startswith("/") or ".." in name.split("/"):
@@ -89,7 +92,7 @@ class _Archive:
     # PyTorch stores arrays as they are; anything larger than the file is a bomb.
     data = [i for name, i in self._entries.items() if name.startswith(f"{self._root}data/")]
     if any(i.compress_type != zipfile.ZIP_STORED for i in data) or (
-      sum(i.file_size for i in data) > size
+      sum(i.file_size for i in data) > budget.size
     ):
       raise ValueError("its entries claim more bytes than it has")
 
@@ -101,9 +104,9 @@ class _Archive:
     byteorder = f"{self._root}byteorder"
     if byteorder in self._entries and self._read(byteorder, 16) != b"little":
       raise ValueError("its numbers are big-endian")
+    self._budget.take_unpacked(self._entries[name].file_size)
     data = self._read(name, MAX_PICKLE)
-    calls = _Calls(len(data))
-    content = pickle_machine.load(data, calls.find, calls.build, calls.persistent)
+    content = pickle_machine.load(data, _Calls(self._budget, len(data)))
     return _tensors(content) if isinstance(content, Module) else content
 
   def fill(self, storage):
@@ -125,8 +128,8 @@ class _Archive:
 class _Calls(torch_tensors.Calls):
   """Also makes the modules of TorchScript."""
 
-  def __init__(self, size):
-    super().__init__(size)
+  def __init__(self, budget, size):
+    super().__init__(budget, size)
     # Lists among the attributes of modules (a convolution's padding).
     self._functions |= {
       f"torch.jit._pickle.{name}": lambda value, *_: value

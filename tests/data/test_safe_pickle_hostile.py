@@ -13,7 +13,7 @@ import struct
 import numpy as np
 import pytest
 
-from sign_jax.data import pickle_machine
+from sign_jax.data import budget
 from sign_jax.errors import UserError
 from tests.data.pickles import FEATURE, Call, read, refused
 
@@ -265,7 +265,8 @@ def test_one_array_cannot_hold_another_kind_after_it_was_checked(tmp_path):
   refused(tmp_path, filled + b"(K\x01K\x01\x85cnumpy\ndtype\nX\x01\x00\x00\x00O\x85R\x89]Natb.")
 
 
-def test_the_number_of_opcodes_is_limited(tmp_path, monkeypatch):
-  monkeypatch.setattr(pickle_machine, "MAX_OPCODES", 1000)
-  assert len(read(tmp_path, b"](" + b"N" * 900 + b"e.")) == 900
-  refused(tmp_path, b"](" + b"N" * 1000 + b"e.", "more than 1000 opcodes")
+@pytest.mark.parametrize("code", [b"N", b"]", b"}", b"\x8f", b"(l", b"(\x91", b"N\x94", b"N\x85"])
+def test_objects_are_counted_by_what_they_take(tmp_path, code, monkeypatch):
+  assert len(read(tmp_path, b"](" + code * 900 + b"e.")) == 900
+  monkeypatch.setattr(budget, "MIN_MEMORY", 0)
+  refused(tmp_path, gzip.compress(b"](" + code * 100_000 + b"e."), "more objects than its")
