@@ -20,6 +20,7 @@ from data_builders.loading import find, load_builder, names
 from sign_jax.data import digest, shares
 from sign_jax.data.folder import default_data_dir
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import path_argument, user_path
 
 _MB = 1e6
 _SOURCE = "source.txt"  # beside the records: the digest of the user's files that they came from
@@ -41,7 +42,7 @@ def is_complete(builder):
 def _folder(name, config, data_dir):
   """Where a data set goes; a builder would read, and stumble over, what lies there."""
   builder, config = find(name, config)
-  root = pathlib.Path(data_dir or default_data_dir()).expanduser()
+  root = user_path(data_dir or default_data_dir())
   config = config or builder.DEFAULT_BUILDER_CONFIG_NAME or ""
   return root / builder.name / config / str(builder.VERSION)
 
@@ -202,8 +203,10 @@ def main(argv=None):
   parser = argparse.ArgumentParser(prog="python -m data_builders.build", description=__doc__)
   parser.add_argument("name", help=f"NAME or NAME/CONFIG; one of {', '.join(names())}")
   parser.add_argument("--config", help="the builder's config; default: the builder's own")
-  parser.add_argument("--data_dir", help="default: $TFDS_DATA_DIR or ~/tensorflow_datasets")
-  parser.add_argument("--manual_dir", help="your own files, for builders that read some")
+  parser.add_argument("--data_dir", type=path_argument,
+                      help="default: $TFDS_DATA_DIR or ~/tensorflow_datasets")
+  parser.add_argument("--manual_dir", type=path_argument,
+                      help="your own files, for builders that read some")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
                       help="at a damaged or missing file: stop, or skip the video and note it")
   parser.add_argument("--shard", metavar="K/N", help="build only this part of N, e.g. 1/3")

@@ -12,6 +12,7 @@ import sys
 from data_builders import corpora
 from data_builders.checks import annotations, files, report, sentences
 from sign_jax.errors import one_sentence
+from sign_jax.files import path_argument
 
 
 def check(name, manual_dir, protocol=None):
@@ -50,9 +51,9 @@ def main(argv=None):
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument("name", help=f"one of {', '.join(corpora.names())}")
-  parser.add_argument("--manual_dir", required=True, help="your own files")
+  parser.add_argument("--manual_dir", required=True, type=path_argument, help="your own files")
   parser.add_argument("--protocol", help="whose list of videos; default: the corpus's first")
-  parser.add_argument("--json", help="file for the report with everything that is found")
+  parser.add_argument("--json", type=path_argument, help="file for the report with all findings")
   args = parser.parse_args(argv)
   with one_sentence():
     found = check(args.name, args.manual_dir, args.protocol)

@@ -24,6 +24,7 @@ from data_builders.clips import FOLDERS
 from sign_jax.data import pictures
 from sign_jax.data import video as videos
 from sign_jax.errors import UserError
+from sign_jax.files import existing_folder
 
 CONTENTS = {
   "features": "Sign features of `features/agnostic` and `features/aware`, whichever are there.",
@@ -200,9 +201,7 @@ def _open_streams(root, splits):
 
 
 def _open_poses(root):
-  folder = pathlib.Path(root) / FOLDERS["pose"]
-  if not folder.is_dir():
-    raise UserError(f"there is no folder {folder}, put the poses there")
+  folder = existing_folder(pathlib.Path(root) / FOLDERS["pose"], remedy="put the poses there")
   return [Poses(folder)]
 
 

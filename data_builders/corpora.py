@@ -5,6 +5,7 @@ import pathlib
 
 from data_builders import loading
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.files import existing_folder, user_path
 
 
 def names():
@@ -39,7 +40,5 @@ def read(name, manual_dir, protocol=None, findings=None):
       f"{name} has no protocol {protocol!r}{did_you_mean(protocol, module.PROTOCOLS)}: choose one "
       f"of {', '.join(module.PROTOCOLS)}"
     )
-  folder = pathlib.Path(manual_dir).expanduser()
-  if not folder.is_dir():
-    raise UserError(f"there is no folder {folder}, pass --manual_dir the folder of {name}")
+  folder = existing_folder(user_path(manual_dir), "--manual_dir", f"pass the folder of {name}")
   return module.read(folder, protocol, findings)

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import hashlib
 import inspect
-import pathlib
 import sys
 
 import numpy as np
@@ -13,6 +12,7 @@ import tensorflow_datasets as tfds
 from data_builders import contents, schema
 from data_builders.findings import named
 from sign_jax.errors import UserError
+from sign_jax.files import existing_folder, user_path
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -141,10 +141,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
         f"{self.name} reads files that its owner gives you, pass --manual_dir their folder (see "
         "docs/data.md)"
       )
-    folder = pathlib.Path(self.manual_dir).expanduser()
-    if not folder.is_dir():
-      raise UserError(f"there is no folder {folder}, pass --manual_dir the folder of {self.name}")
-    return folder
+    folder = user_path(self.manual_dir)
+    return existing_folder(folder, "--manual_dir", f"pass the folder of {self.name}")
 
   @functools.cached_property
   def _splits(self):

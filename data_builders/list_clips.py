@@ -5,7 +5,6 @@
 """
 
 import argparse
-import pathlib
 import sys
 
 from data_builders import corpora
@@ -13,6 +12,7 @@ from data_builders.findings import ON_ERROR, Findings, named
 from sign_jax.data import label_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import path_argument
 
 COLUMNS = ("video", "name", "start", "end", "split")
 
@@ -74,8 +74,9 @@ def _parse(argv):
     description="Lists a corpus's clips for the extraction of features.",
   )
   parser.add_argument("name", help=f"one of {', '.join(corpora.names())}")
-  parser.add_argument("--manual_dir", required=True, help="folder with the corpus's files")
-  parser.add_argument("--out", required=True, help="the CSV file to write")
+  parser.add_argument("--manual_dir", required=True, type=path_argument,
+                      help="folder with the corpus's files")  # fmt: skip
+  parser.add_argument("--out", required=True, type=path_argument, help="the CSV file to write")
   parser.add_argument("--split", choices=split_names.SPLITS, help="default: all")
   parser.add_argument("--protocol", help="whose list of clips; default: the corpus's first")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
@@ -89,7 +90,7 @@ def _times(clip):
 
 def _report(args, table, findings):
   videos = {video for video, *_ in table}
-  lost = sum(not (pathlib.Path(args.manual_dir).expanduser() / video).exists() for video in videos)
+  lost = sum(not (args.manual_dir / video).exists() for video in videos)
   print(f"{len(table)} clips of {len(videos)} videos in {args.out}")
   if findings.skips:
     print(f"{len(findings.skips)} clips left out, first: {findings.skips[0].reason}")

@@ -5,6 +5,7 @@ import pathlib
 
 from sign_jax.data.folder import default_data_dir
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.files import user_path
 
 
 def names():
@@ -31,7 +32,7 @@ def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="st
   builder, config = find(name, config)
   if on_error != "stop" and not builder.CAN_SKIP:
     raise UserError(f"{builder.name} leaves no video out, build it without --on_error {on_error}")
-  return builder(data_dir=str(data_dir or default_data_dir()), config=config,
+  return builder(data_dir=str(user_path(data_dir or default_data_dir())), config=config,
                  manual_dir=manual_dir, on_error=on_error, part=part)
 
 

@@ -1,8 +1,8 @@
 """Tables of releases: columns between separators, and no quoting."""
 
-import pathlib
 
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 
 def read(path, separator, required):
@@ -20,9 +20,7 @@ def read(path, separator, required):
   Raises:
     UserError: no such file, not UTF-8, a missing column.
   """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise UserError(f"there is no file {path}, get it from the corpus's owner")
+  path = existing_file(path, remedy="get it from the corpus's owner")
   try:
     content = path.read_bytes().decode("utf-8-sig")
   except UnicodeDecodeError as error:

@@ -7,7 +7,6 @@ import argparse
 import datetime
 import importlib.metadata
 import os
-import pathlib
 import platform
 import sys
 
@@ -17,6 +16,8 @@ from launch import benchmarks
 from launch.reproduce import as_text
 from sign_jax import host_memory
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import existing_folder, path_argument
+from sign_jax.train import cache
 from sign_jax.train.report import write_json
 
 _PACKAGES = (
@@ -72,7 +73,7 @@ def _report(result, path):
     f"load {where['load'][0]} before and {where['load'][1]} after"
   )
   if path:
-    write_json(pathlib.Path(path), result)
+    write_json(path, result)
     print(f"wrote {path}")
 
 
@@ -85,7 +86,7 @@ def main(argv=None, keep_freed=lambda: False):
   with one_sentence():
     named = argv[:1] if argv and not argv[0].startswith("-") else []
     module = benchmarks.load(named[0]) if named else None
-    parser.add_argument("--json", help="file for the results")
+    parser.add_argument("--json", type=path_argument, help="file for the results")
     parser.add_argument(
       "--default_allocator", action="store_true",
       help="gives freed memory back, as PyTorch's own programs do (docs/speed.md)",
@@ -96,8 +97,9 @@ def main(argv=None, keep_freed=lambda: False):
     args = parser.parse_args(argv)
     if module is None:  # options came first
       raise UserError(f"the first argument is the benchmark's name: one of {known}")
-    if args.json and not pathlib.Path(args.json).absolute().parent.is_dir():
-      raise UserError(f"there is no folder for --json {args.json}: make it first")
+    if args.json:
+      existing_folder(args.json.absolute().parent, "--json", "make it first")
+    cache.fill_in()
     keeps_memory = not args.default_allocator and keep_freed()
     _report(measure(args.name, module, args, keeps_memory), args.json)
 

@@ -14,7 +14,6 @@ rows of these, is the straight line nearest to the three. Nothing runs.
 import argparse
 import dataclasses
 import json
-import pathlib
 import sys
 
 import jax
@@ -23,6 +22,8 @@ import numpy as np
 from launch import collectives, step_program
 from sign_jax import main as program
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import existing_folder, path_argument
+from sign_jax.train import cache
 
 COUNTS = (2, 4, 8)  # of simulated devices
 MIB = 2**20
@@ -134,7 +135,7 @@ def _arguments(argv):
   parser.add_argument("--efficiency", type=float, default=0.4, help="share of the peak reached")
   for field in dataclasses.fields(Chip):
     parser.add_argument(f"--{field.name}", type=field.type, help="in place of the chip's")
-  parser.add_argument("--json", help="file that receives all numbers")
+  parser.add_argument("--json", type=path_argument, help="file that receives all numbers")
   cut = argv.index("--") if "--" in argv else len(argv)
   return parser.parse_args(argv[:cut]), argv[cut + 1 :]
 
@@ -161,14 +162,15 @@ def _check(given):
     value = getattr(given, name)
     if value is not None and not value > 0:  # nan is not
       raise UserError(f"--{name} must be more than 0, not {value}")
-  if given.json and not pathlib.Path(given.json).absolute().parent.is_dir():
-    raise UserError(f"--json {given.json} lies in no folder: make it or name another file")
+  if given.json:
+    existing_folder(given.json.absolute().parent, "--json", "make it or name another file")
 
 
 def main(argv):
   """Prints the table; returns {number of chips: what `predict` returns}."""
   given, rest = _arguments(argv)
   _check(given)
+  cache.fill_in()
   _simulate_devices()
   config = _configuration(rest)
   changes = {f.name: v for f in dataclasses.fields(Chip) if (v := getattr(given, f.name))}
@@ -179,7 +181,7 @@ def main(argv):
   print(table(predictions, chip, given.batch_per_chip))
   if given.json:
     result = {"measured": found, "predicted": predictions, "chip": dataclasses.asdict(chip)}
-    pathlib.Path(given.json).write_text(json.dumps(result, indent=2))
+    given.json.write_text(json.dumps(result, indent=2))
   return predictions
 
 

@@ -10,7 +10,6 @@ import ast
 import collections
 import importlib
 import json
-import pathlib
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from tqdm import tqdm  # noqa: E402
 from launch.tables import SECONDS, TABLES  # noqa: E402
 from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
+from sign_jax.files import path_argument  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`
@@ -184,7 +184,8 @@ def main(argv=None):
   parser.add_argument("table", help=f"one of {', '.join(TABLES)}")
   parser.add_argument("--dataset", default="signing_sim", choices=DATASETS)
   parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-  parser.add_argument("--workdirs", default="runs/reproduce", help="where the runs go, or are")
+  parser.add_argument("--workdirs", default="runs/reproduce", type=path_argument,
+                      help="where the runs go, or are")  # fmt: skip
   parser.add_argument("--collect", action="store_true", help="train nothing")
   args, extra = parser.parse_known_args(argv)
   with one_sentence():
@@ -212,7 +213,7 @@ def check_extra(table, extra):
 def _report(args, extra):
   table = TABLES[args.table]
   check_extra(table, extra)
-  root = pathlib.Path(args.workdirs) / args.dataset
+  root = args.workdirs / args.dataset
   found = measure(table, args.dataset, args.seeds, root, extra, train=not args.collect)
   header, rows = cells(table, found)
   published = f"published on {table.dataset}, " if table.dataset else ""

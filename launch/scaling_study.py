@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from ml_collections import config_flags  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from sign_jax.errors import UserError, one_sentence  # noqa: E402
+from sign_jax.files import path_argument  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 RULES = {  # batch relative to the base -> factor of the learning rate
@@ -179,7 +179,7 @@ def draw(rows, path):
 
 def _arguments(argv):
   parser = argparse.ArgumentParser("launch.scaling_study", description=__doc__.split("\n\n")[0])
-  parser.add_argument("--workdir", default="runs/scaling")
+  parser.add_argument("--workdir", default="runs/scaling", type=path_argument)
   parser.add_argument("--batch_sizes", type=int, nargs="+", default=[32, 64, 128])
   parser.add_argument("--rules", nargs="+", choices=RULES, default=["constant"])
   parser.add_argument("--devices", type=int, nargs="+", help="simulated ones; default: this host's")
@@ -217,7 +217,7 @@ def main(argv):
   """Runs and collects; returns the rows of the table."""
   given, extra = _arguments(argv)
   _check(given, extra)
-  study = Study(pathlib.Path(given.workdir).absolute(), given, extra)
+  study = Study(given.workdir.absolute(), given, extra)
   study.check()
   grid = [
       (batch, rule, devices)

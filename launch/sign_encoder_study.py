@@ -13,7 +13,6 @@ import argparse
 import csv
 import json
 import os
-import pathlib
 import shutil
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ import sys
 from tqdm import tqdm
 
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import path_argument
 
 SIZE, VIDEO_SIZE = 48, 80  # of the encoders' frames and of the rendered videos, pixels
 STRIDE = 4  # of the features; the labels' is half
@@ -202,11 +202,11 @@ def table(study, seeds):
 def main(argv=None):
   """The command line."""
   parser = argparse.ArgumentParser(prog="python -m launch.sign_encoder_study", description=__doc__)
-  parser.add_argument("--workdir", default="runs/sign_encoder")
+  parser.add_argument("--workdir", default="runs/sign_encoder", type=path_argument)
   parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
   parser.add_argument("--config", default="study", help="size of the corpora: tiny, study, small")
   args = parser.parse_args(argv)
-  study = Study(pathlib.Path(args.workdir).absolute(), args.config)
+  study = Study(args.workdir.absolute(), args.config)
   steps = [study.render, study.train_agnostic, study.label]
   for seed in args.seeds:
     steps += [lambda seed=seed: study.fine_tune(seed), lambda seed=seed: study.extract(seed)]

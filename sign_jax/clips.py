@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sign_jax.data import csv_table, feature_files, pictures, video
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file, existing_folder
 
 
 class Clip(NamedTuple):
@@ -39,9 +40,9 @@ def find(videos, csv=None):
   Raises:
     UserError: no such folder, no videos, a wrong table, or two clips of one name.
   """
-  videos = pathlib.Path(videos)
-  if not videos.is_dir():
-    raise UserError(f"there is no folder {videos}, pass --videos the folder of the videos")
+  videos = existing_folder(videos, "--videos", "pass the folder of the videos")
+  if csv:
+    existing_file(csv, "--csv", "pass a table with a column video")
   clips = _listed(videos, csv) if csv else _found(videos)
   if not clips:
     kinds = ", ".join(video.EXTENSIONS)

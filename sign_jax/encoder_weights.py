@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import json
-import pathlib
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from sign_jax import export, sign_encoder
 from sign_jax.data import video
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file, path_argument
 from sign_jax.weights.tables import i3d as i3d_table
 
 
@@ -29,10 +29,13 @@ class Source(NamedTuple):
 def add_arguments(parser):
   """Adds what all commands take that read videos with a sign encoder."""
   add = parser.add_argument
-  add("--videos", required=True, help="folder of the videos; its subfolders are searched too")
-  add("--csv", help="table with a column video and perhaps name, start, end: what to read")
+  add("--videos", required=True, type=path_argument,
+      help="folder of the videos; its subfolders are searched too")  # fmt: skip
+  add("--csv", type=path_argument,
+      help="table with a column video and perhaps name, start, end: what to read")  # fmt: skip
   add("--shard", default="", help="I/N: only the I-th of N parts of the work, from 1")
-  add("--weights", help="I3D weights: .pt, .pth, .pth.tar, .bin, .safetensors, .npz, or a run")
+  add("--weights", type=path_argument,
+      help="I3D weights: .pt, .pth, .pth.tar, .bin, .safetensors, .npz, or a run")  # fmt: skip
   add("--random_weights", action="store_true", help="seeded random weights, to test the path only")
   add("--seed", type=int, default=0, help="of the random weights")
   add("--size", type=positive, help=f"of the frames; {video.CROP}, or the run's own, by default")
@@ -63,11 +66,10 @@ def find(args):
       "weights are a file of yours, pass --weights FILE, or --random_weights for seeded random "
       "ones that are only good to test the path"
     )
-  path = pathlib.Path(args.weights)
+  path = args.weights
   if path.is_dir():
     return _of_run(path, args.size)
-  if not path.is_file():
-    raise UserError(f"there is no weights file {path}, pass the path of one")
+  existing_file(path, "--weights", "pass a file of weights or the folder of a run")
   with path.open("rb") as file:
     digest = hashlib.file_digest(file, "sha256").hexdigest()
   return _source(f"sha256:{digest}", lambda: i3d_table.load(path), args.size or video.CROP)

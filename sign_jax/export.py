@@ -11,14 +11,14 @@ more that nothing reads.
 import argparse
 import contextlib
 import json
-import pathlib
 
 import jax
 import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError, one_sentence
-from sign_jax.train import checkpoint
+from sign_jax.files import existing_folder, path_argument
+from sign_jax.train import cache, checkpoint
 from sign_jax.weights import convert, writers
 from sign_jax.weights.tables import i3d, systems
 
@@ -96,11 +96,14 @@ def main(argv=None):
     prog="python -m sign_jax.export", description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )  # fmt: skip
-  parser.add_argument("--workdir", required=True, help="folder of the run")
-  parser.add_argument("--out", required=True, help="FILE.safetensors or FILE.pt")
+  parser.add_argument("--workdir", required=True, type=path_argument, help="folder of the run")
+  parser.add_argument("--out", required=True, type=path_argument,
+                      help="FILE.safetensors or FILE.pt")  # fmt: skip
   args = parser.parse_args(argv)
   with one_sentence():
-    count, step = export(pathlib.Path(args.workdir), pathlib.Path(args.out))
+    cache.fill_in()
+    existing_folder(args.workdir, "--workdir", "pass the folder of a run")
+    count, step = export(args.workdir, args.out)
     print(f"{count} arrays of step {step} -> {args.out}")
 
 

@@ -18,6 +18,8 @@ from sign_jax import clips, encoder_weights, errors, host_memory, sign_encoder
 from sign_jax.data import feature_files, shares, video
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.errors import UserError
+from sign_jax.files import path_argument
+from sign_jax.train import cache
 
 
 class Summary(NamedTuple):
@@ -32,6 +34,7 @@ def main(argv=None):
   """The command; exits with 1 when a video is missing or unreadable, after doing the others."""
   args = _parse(argv)
   with errors.one_sentence():
+    cache.enable()
     jobs = shares.take(clips.find(args.videos, args.csv), args.shard)
     source = encoder_weights.find(args)
     summary = extract(
@@ -96,7 +99,8 @@ def _parse(argv):
   parser = argparse.ArgumentParser(
     prog="python -m sign_jax.extract", description="Videos to sign features (I3D)."
   )
-  parser.add_argument("--out", required=True, help="folder that receives one .npz per clip")
+  parser.add_argument("--out", required=True, type=path_argument,
+                      help="folder that receives one .npz per clip")  # fmt: skip
   parser.add_argument("--overwrite", action="store_true", help="redo what is there already")
   encoder_weights.add_arguments(parser)
   return parser.parse_args(argv)

@@ -7,7 +7,6 @@ disagrees, is missing from the file, or is not known to the system.
 
 import argparse
 import json
-import pathlib
 import re
 import sys
 from typing import NamedTuple
@@ -16,7 +15,9 @@ import numpy as np
 
 from sign_jax.data import npz
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import existing_file, path_argument
 from sign_jax.golden import encoder, retrieval, seds, seeded
+from sign_jax.train import cache
 
 SYSTEMS = {
     "upret": retrieval.quantities,
@@ -65,9 +66,10 @@ def read_case(stem):
   Raises:
     UserError: a file is missing or unreadable.
   """
+  remedy = "pass the path of a case without .json and .npz"
+  text, numbers = (existing_file(f"{stem}.{end}", remedy=remedy) for end in ("json", "npz"))
   try:
-    facts = json.loads(pathlib.Path(f"{stem}.json").read_text())
-    arrays = npz.read(pathlib.Path(f"{stem}.npz"))
+    facts, arrays = json.loads(text.read_text()), npz.read(numbers)
   except (OSError, ValueError) as error:
     raise UserError(f"{stem}.json and {stem}.npz cannot both be read: {error}") from error
   if not isinstance(facts, dict) or "params" not in facts:
@@ -144,10 +146,11 @@ def main(argv=None):
   """The command; exits with 1 on any disagreement."""
   parser = argparse.ArgumentParser(prog="python -m sign_jax.parity", description=__doc__)
   parser.add_argument("system", choices=sorted(SYSTEMS))
-  parser.add_argument("stem", help="path of the case without .json and .npz")
+  parser.add_argument("stem", type=path_argument, help="path of the case without .json and .npz")
   parser.add_argument("--rtol", type=float, help="one tolerance for all quantities")
   args = parser.parse_args(argv)
   with one_sentence():
+    cache.enable()
     rows = check(args.system, args.stem, args.rtol)
   print(table(rows))
   if not all(row.verdict.startswith("ok") for row in rows):

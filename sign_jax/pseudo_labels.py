@@ -22,13 +22,16 @@ from sign_jax.data import label_table, shares, video
 from sign_jax.data.label_table import Label
 from sign_jax.data.splits import split_of
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file, path_argument
 from sign_jax.ops import segments
+from sign_jax.train import cache
 
 
 def main(argv=None):
   """The command; exits with 1 when a video is missing or unreadable, after doing the others."""
   args = _parse(argv)
   with errors.one_sentence():
+    cache.enable()
     jobs = training_clips(clips.find(args.videos, args.csv))
     glosses = _read_glosses(args.classes)
     source = encoder_weights.find(args)
@@ -174,7 +177,7 @@ def _read_glosses(path):
   if not path:
     return []
   try:
-    return pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    return existing_file(path, "--classes").read_text(encoding="utf-8").splitlines()
   except (OSError, UnicodeDecodeError) as error:
     raise UserError(f"--classes {path} cannot be read, pass a file of one name a line") from error
 
@@ -184,11 +187,11 @@ def _parse(argv):
     prog="python -m sign_jax.pseudo_labels", description="Pseudo-labels for a sign encoder (I3D)."
   )
   add = parser.add_argument
-  add("--out", required=True, help="the CSV file to write")
+  add("--out", required=True, type=path_argument, help="the CSV file to write")
   add("--threshold", type=float, default=0.6, help="that a window's softmax maximum must exceed")
   add("--near", type=int, default=3, help="frames within which a window extends a kept one")
   add("--apart", type=int, default=24, help="frames within which it is dropped")
-  add("--classes", help="file of the encoder's classes, one name a line")
+  add("--classes", type=path_argument, help="file of the encoder's classes, one name a line")
   encoder_weights.add_arguments(parser)
   return parser.parse_args(argv)
 

@@ -141,7 +141,7 @@ def test_without_the_reference_a_sentence_says_so(monkeypatch):
   (["../x"], "no benchmark '../x'"),
   (["--json=x"], "the first argument is the benchmark's name"),
   (["input_pipeline", "--examples=0"], "--examples must be at least 1"),
-  (["input_pipeline", "--json=/nowhere/at/all.json"], "there is no folder for --json"),
+  (["input_pipeline", "--json=/nowhere/at/all.json"], "--json: there is no folder /nowhere"),
   (["input_pipeline", "--data_name=absent", "--data_dir=."], "'absent' is not built"),
   (["input_pipeline", "--examples=4", "--batch_size=8"], "a batch of 8 needs as many sentences"),
 ])

@@ -306,7 +306,7 @@ def test_the_command_ends_with_a_count_and_1_for_a_missing_video(folder, encoder
   ("options", "words"),
   [
     ([], "weights are a file of yours"),
-    (["--weights", "none.pt"], "no weights file none.pt"),
+    (["--weights", "none.pt"], "--weights: there is no file none.pt"),
     (["--weights", "a.pt", "--random_weights"], "not both"),
   ],
 )

@@ -1,13 +1,13 @@
 """The annotations of a corpus: entries that cannot be used, published sizes, leaks."""
 
 import contextlib
-import pathlib
 
 from data_builders import cico, corpora
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
 from data_builders.findings import Findings
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
+from sign_jax.files import user_path
 
 
 def read(report):
@@ -55,7 +55,7 @@ def check_leaks(report, folders):
   `folders` are names of folders with {train,dev,test}.pkl, which need not be there.
   """
   for folder in folders:
-    paths = _paths(pathlib.Path(report.manual_dir).expanduser() / folder)
+    paths = _paths(user_path(report.manual_dir) / folder)
     names = {split: _names(path) for split, path in paths.items()}
     for split in SPLITS[1:]:
       leaked = names.get("train", set()) & names.get(split, set())

@@ -1,7 +1,6 @@
 """The files that belong to the clips: every one is found, read and compared with the others."""
 
 import collections
-import pathlib
 
 from tqdm import tqdm
 
@@ -10,6 +9,7 @@ from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
 from data_builders.clips import FOLDERS
 from sign_jax.data import video as videos
 from sign_jax.errors import UserError
+from sign_jax.files import user_path
 
 RELEASED_STRIDE = 1  # of features in files that do not say
 # Features and poses of one video may differ by a frame, where one tool drops the last.
@@ -37,7 +37,7 @@ def check(report, splits):
 
 def _open(report, splits):
   """The kinds of files that are there, see `contents`."""
-  root, kinds = pathlib.Path(report.manual_dir).expanduser(), []
+  root, kinds = user_path(report.manual_dir), []
   for name, folder in FOLDERS.items():
     if not (root / folder).is_dir():
       report.add(NOTE, f"there is no folder {root / folder}, so none of its files were looked at")

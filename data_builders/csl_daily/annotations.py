@@ -9,6 +9,7 @@ from data_builders.findings import Collector, Findings
 from sign_jax.data import safe_pickle
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 PROTOCOLS = ("cico", "official")
 # {protocol: {split: (videos, sentences)}}
@@ -84,8 +85,7 @@ def _in_place(name, info, findings):
 def _info(root, findings):
   """{name: entry} of the release's pickle."""
   path = root / INFO
-  if not path.is_file():
-    raise UserError(f"there is no file {path}, get it from the corpus's owner")
+  existing_file(path, remedy="get it from the corpus's owner")
   content = safe_pickle.read(path, kind="annotation file")
   entries = content.get("info") if isinstance(content, dict) else None
   if not isinstance(entries, list):

@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 from data_builders.signing_sim import corpus, render  # noqa: E402
+from sign_jax.files import path_argument
 
 
 def draw(video, path, size=300):
@@ -39,7 +40,7 @@ def main(argv=None):
   parser = argparse.ArgumentParser(prog="python -m data_builders.signing_sim.preview")
   parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
   parser.add_argument("--index", type=int, default=0, help="of the video in the split")
-  parser.add_argument("--out", default="signing_sim.png")
+  parser.add_argument("--out", default="signing_sim.png", type=path_argument)
   args = parser.parse_args(argv)
   videos = corpus.videos(corpus.SMALL)[args.split]
   if not 0 <= args.index < len(videos):

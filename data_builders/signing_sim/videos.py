@@ -14,7 +14,6 @@ import concurrent.futures
 import dataclasses
 import functools
 import json
-import pathlib
 
 import av
 import numpy as np
@@ -24,7 +23,7 @@ from data_builders.signing_sim import corpus, lexicon, render, skeleton
 from sign_jax.data import label_table
 from sign_jax.data.video import WINDOW
 from sign_jax.errors import UserError, one_sentence
-from sign_jax.files import replacing
+from sign_jax.files import path_argument, replacing
 
 CONFIGS = {
   "tiny": corpus.TINY,
@@ -178,7 +177,8 @@ def _note_settings(out, settings, look, size):
 def main(argv=None):
   """The command line."""
   parser = argparse.ArgumentParser(prog="python -m data_builders.signing_sim.videos")
-  parser.add_argument("--out", required=True, help="folder that receives videos and tables")
+  parser.add_argument("--out", required=True, type=path_argument,
+                      help="folder that receives videos and tables")  # fmt: skip
   parser.add_argument("--config", default="small", choices=CONFIGS, help="size of the corpus")
   parser.add_argument("--look", default="target", choices=LOOKS)
   parser.add_argument("--size", type=int, default=112, help="of the videos, pixels")
@@ -189,7 +189,7 @@ def main(argv=None):
       raise UserError(f"--size {args.size} is no size of a video, choose an even one from 32 on")
     seed = args.seed + (_SOURCE_SEED if args.look == "source" else 0)
     settings = dataclasses.replace(CONFIGS[args.config], seed=seed)
-    videos, labels = write(pathlib.Path(args.out), settings, LOOKS[args.look], args.size)
+    videos, labels = write(args.out, settings, LOOKS[args.look], args.size)
     print(f"{videos} videos with {labels} signs in {args.out}")
 
 

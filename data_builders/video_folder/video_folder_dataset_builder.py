@@ -6,7 +6,6 @@
 
 import functools
 import hashlib
-import pathlib
 import sys
 
 import numpy as np
@@ -16,6 +15,7 @@ from data_builders import schema
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
 from sign_jax.errors import UserError
+from sign_jax.files import existing_folder, user_path
 
 CAPTIONS = "captions.csv"
 FOLDERS = {"agnostic": "features", "aware": "features_aware"}
@@ -101,7 +101,8 @@ class Builder(schema.RetrievalBuilder):
   def _folder(self):
     if self.manual_dir is None:
       raise UserError(f"video_folder reads your files, pass --manual_dir the folder of {CAPTIONS}")
-    return pathlib.Path(self.manual_dir)
+    folder = user_path(self.manual_dir)
+    return existing_folder(folder, "--manual_dir", f"pass the folder of {CAPTIONS}")
 
   @functools.cached_property
   def _clips(self):

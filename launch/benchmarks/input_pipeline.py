@@ -21,6 +21,7 @@ from sign_jax.data import assemble, pipeline, resident, sampling
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.source import RetrievalSplit
 from sign_jax.errors import UserError
+from sign_jax.files import path_argument
 from sign_jax.tasks.resident import gather
 
 LENGTH, DIM = 64, 1024
@@ -55,7 +56,8 @@ class _Builder(schema.RetrievalBuilder, skip_registration=True):
 def add_arguments(parser):
   """Sizes, and another data set."""
   parser.add_argument("--data_name", help="a data set that is built; default: random numbers")
-  parser.add_argument("--data_dir", help="where it lies, as --config.data.data_dir")
+  parser.add_argument("--data_dir", type=path_argument,
+                      help="where it lies, as --config.data.data_dir")  # fmt: skip
   parser.add_argument("--examples", type=int, default=2048, help="videos that are read")
   parser.add_argument("--batch_size", type=int, default=512)
   parser.add_argument("--batches", type=int, default=16, help="batches that are timed")

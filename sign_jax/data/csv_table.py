@@ -1,9 +1,9 @@
 """CSV files of users: rows as dicts, and names of files in them that stay inside their folder."""
 
 import csv
-import pathlib
 
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 LONGEST_NAME = 255 - len(".npz")  # bytes; file systems take 255, and features have this extension
 
@@ -21,9 +21,7 @@ def read(path, required):
   Raises:
     UserError: no such file, not UTF-8, a missing column, a row with too many or too few values.
   """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise UserError(f"there is no CSV file {path}, write one with the columns {','.join(required)}")
+  path = existing_file(path, remedy=f"write one with the columns {','.join(required)}")
   try:
     with path.open(encoding="utf-8-sig", newline="") as file:
       return _rows(path, csv.DictReader(file, strict=True), required)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sign_jax.data import npz
 from sign_jax.errors import UserError
-from sign_jax.files import replacing
+from sign_jax.files import existing_file, replacing
 
 MAX_BYTES = 2 << 30  # about six hours of video, at 25 windows a second
 MAX_FRAMES = np.iinfo(np.int32).max  # what a data set's records hold
@@ -50,9 +50,7 @@ def read(path):
   Raises:
     UserError: no such file, a damaged one, or features of another shape or not finite in float16.
   """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise UserError(f"there is no feature file {path}, make it with `python -m sign_jax.extract`")
+  path = existing_file(path, remedy="make it with `python -m sign_jax.extract`")
   entries = npz.read(
     path, FeatureFile._fields[:5], optional=("part",), kind="feature file", remedy=_REMEDY,
     max_bytes=MAX_BYTES,

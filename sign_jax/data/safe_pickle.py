@@ -1,6 +1,5 @@
 """Pickles of strangers: plain data, arrays and perhaps tensors, and nothing that could run."""
 
-import pathlib
 import zlib
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from sign_jax.data import budget as budgets
 from sign_jax.data import pickle_arrays, pickle_machine, torch_legacy
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 MAX_BYTES = 4 << 30  # of the pickle, after it is unpacked
 _GZIP = b"\x1f\x8b"
@@ -36,9 +36,7 @@ def read(path, *, kind="pickle", remedy="get it anew", max_bytes=MAX_BYTES, tens
       ("os.system"), for a missing or damaged file or one that holds anything else.
     OSError: the file cannot be opened at all.
   """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise UserError(f"there is no {kind} {path}, check its name")
+  path = existing_file(path, remedy=f"name the {kind}")
   try:
     with path.open("rb") as file:
       budget = budgets.Budget.of(file, max_unpacked=max_bytes)

@@ -3,6 +3,7 @@
 import pathlib
 
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 OWN = pathlib.Path(__file__).with_name("synonyms.txt")
 MAX_BYTES = 64 << 20
@@ -37,6 +38,7 @@ def read(path=None):
 
 
 def _text(path):
+  existing_file(path, "--config.data.synonyms", "pass a text file")
   try:
     if path.stat().st_size > MAX_BYTES:
       raise UserError(f"the table of synonyms {path} has more than {MAX_BYTES >> 20} MiB")

@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 from sign_jax.data import label_table, segment_windows, video
 from sign_jax.data.cache import FeatureCache
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
 from sign_jax.models.build import compute_dtype
 from sign_jax.modules import i3d
@@ -39,8 +40,10 @@ class Recognition(base.Task):
     """
     self._config, self._data = config, config.data
     self.batch_size = config.batch_size
-    self._labels = labels or label_table.read(_given(self._data, "labels", "a labels.csv"))
-    _given(self._data, "videos", "the folder of the videos")
+    self._labels = labels or label_table.read(
+        _given(self._data, "labels", "a labels.csv", existing_file)
+    )
+    _given(self._data, "videos", "the folder of the videos", existing_folder)
     self._initial = initial.I3DFile(config.init.i3d, config.init.classifier)
     cache = FeatureCache(int(self._data.cache_gib * 2**30))
     self._segments = {
@@ -161,7 +164,7 @@ class Recognition(base.Task):
     return f"{title}\n{', '.join(numbers)}"
 
 
-def _given(data, key, what):
+def _given(data, key, what, existing):
   if not data[key]:
     raise UserError(f"--config.data.{key} is missing: pass {what}")
-  return data[key]
+  return existing(data[key], f"--config.data.{key}", f"pass {what}")

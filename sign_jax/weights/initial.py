@@ -3,6 +3,7 @@
 import functools
 
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 from sign_jax.weights import convert, readers
 from sign_jax.weights.tables import clip, i3d, seds, systems
 
@@ -26,6 +27,8 @@ def load(variables, init, system):
   """
   parts = {"clip": from_clip, "signbert": seds.load_pose_encoder}
   given = [name for name in parts if init.get(name)]
+  for name in (*given, *(["model"] if init.model else ())):
+    existing_file(init[name], f"--config.init.{name}", "pass a file of weights")
   if init.model and given:
     raise UserError(
       f"init.{given[0]} and init.model are both set, and the weights of a whole model leave "
@@ -83,7 +86,7 @@ class I3DFile:
 
   @functools.cached_property
   def _state(self):
-    return readers.read(self._path)
+    return readers.read(existing_file(self._path, "--config.init.i3d", "pass a file of weights"))
 
   @property
   def num_classes(self):

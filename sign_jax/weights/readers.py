@@ -8,6 +8,7 @@ import safetensors
 
 from sign_jax.data import npz
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 from sign_jax.weights import faults, torch_archive
 
 WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the weights
@@ -28,9 +29,7 @@ def read(path):
     UserError: no such file, an unknown or damaged format, objects other than arrays, a missing
       package.
   """
-  path = pathlib.Path(path)
-  if not path.is_file():
-    raise UserError(f"there is no weights file {path}, pass the path of one")
+  path = existing_file(path, remedy="pass a file of weights")
   reader = _reader(path)
   return _strip_module(_arrays(_unwrap(reader(path)), path), path)
 

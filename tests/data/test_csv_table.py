@@ -38,7 +38,7 @@ def test_mistakes_are_named(tmp_path, content, words):
 
 
 def test_a_missing_file_is_named(tmp_path):
-  with pytest.raises(UserError, match="no CSV file"):
+  with pytest.raises(UserError, match="there is no file"):
     csv_table.read(tmp_path / "none.csv", ["video"])
 
 

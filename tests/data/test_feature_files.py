@@ -104,7 +104,7 @@ def test_a_name_may_be_as_long_as_a_file_system_takes(tmp_path):
 
 
 def test_reading_names_missing_files_and_entries(tmp_path):
-  with pytest.raises(UserError, match="there is no feature file"):
+  with pytest.raises(UserError, match="there is no file"):
     feature_files.read(tmp_path / "none.npz")
   np.savez(tmp_path / "a.npz", feature=content().feature)
   with pytest.raises(UserError, match="num_frames"):

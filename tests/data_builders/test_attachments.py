@@ -132,5 +132,5 @@ def test_files_that_are_cut_short_are_refused(tmp_path, ending):
 
 
 def test_a_missing_file_is_named(tmp_path):
-  refused(tmp_path / "clip.pkl", "there is no feature file")
-  refused(tmp_path / "clip.npz", "there is no feature file")
+  refused(tmp_path / "clip.pkl", "there is no file")
+  refused(tmp_path / "clip.npz", "there is no file")

@@ -129,7 +129,7 @@ def test_mistakes_in_the_table_name_the_line(tmp_path, lines, words):
 def test_missing_table_and_columns(tmp_path):
   with pytest.raises(UserError, match="--manual_dir"):
     build.prepare("video_folder", None, tmp_path / "tfds", None)
-  with pytest.raises(UserError, match="no CSV file .*captions.csv"):
+  with pytest.raises(UserError, match="there is no file .*captions.csv"):
     prepare(tmp_path)
   (tmp_path / "captions.csv").write_text("video,text\na.mp4,One\n")
   with pytest.raises(UserError, match="no column sentence among video, text"):

@@ -178,5 +178,5 @@ def test_no_file_changes_nothing_and_two_are_a_mistake(tmp_path):
   )
   with pytest.raises(UserError, match="pass only one"):
     make_task({}, clip="a.pt", model="b.pt").load(variables)
-  with pytest.raises(UserError, match="there is no weights file"):
+  with pytest.raises(UserError, match="there is no file"):
     make_task({}, clip=str(tmp_path / "a.pt")).load(variables)

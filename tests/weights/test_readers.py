@@ -148,7 +148,7 @@ def test_damaged_files_are_named(tmp_path, suffix):
 
 def test_missing_unknown_and_foreign_files(tmp_path):
   torch = pytest.importorskip("torch")
-  with pytest.raises(UserError, match="no weights file"):
+  with pytest.raises(UserError, match="there is no file"):
     readers.read(tmp_path / "none.pt")
   (tmp_path / "a.h5").write_bytes(b"x")
   with pytest.raises(UserError, match="known endings"):
