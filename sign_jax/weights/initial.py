@@ -27,13 +27,13 @@ def load(variables, init, system):
   """
   parts = {"clip": from_clip, "signbert": seds.load_pose_encoder}
   given = [name for name in parts if init.get(name)]
-  for name in (*given, *(["model"] if init.model else ())):
-    existing_file(init[name], f"--config.init.{name}", "pass a file of weights")
   if init.model and given:
     raise UserError(
       f"init.{given[0]} and init.model are both set, and the weights of a whole model leave "
       f"nothing to {'CLIP' if given[0] == 'clip' else 'SignBERT'}: pass only one of them"
     )
+  for name in given or ["model"] * bool(init.model):
+    existing_file(init[name], f"--config.init.{name}", "pass a file of weights")
   if init.model:
     return from_model(variables, init.model, system)
   if "signbert" in given and "pose_encoder" not in variables["params"]:
