@@ -4,7 +4,7 @@
 #               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights);
 #               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
 # make test     installs and runs the tests, two files at a time (JOBS=2); WITH_TORCH=1
-#               adds those against PyTorch
+#               adds those against PyTorch, and TESTS='-m torch' runs these alone
 # make lint     checks style
 
 PYTHON ?= python3
@@ -13,6 +13,8 @@ SYSTEM ?= upret
 JOBS ?= 2
 WORKDIR ?= runs/$(SYSTEM)
 TORCH ?= torch==2.13.0
+# Shells leave a tilde alone behind "=" and between quotes.
+home = $(if $(filter ~/%,$(firstword $(1))),$(patsubst ~/%,$(HOME)/%,$(1)),$(1))
 PIP = $(VENV)/bin/python -m pip install --quiet
 
 STRIDE ?= 1
@@ -32,10 +34,10 @@ train: $(VENV)/.installed
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
 
 videos: $(VENV)/.installed
-	@test -d '$(VIDEOS)' || { echo "error: there is no folder VIDEOS='$(VIDEOS)':" \
+	@test -d '$(call home,$(VIDEOS))' || { echo "error: there is no folder VIDEOS='$(VIDEOS)':" \
 	  "make videos VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE'"; exit 1; }
-	@test -f '$(CAPTIONS)' || { echo "error: there is no file CAPTIONS='$(CAPTIONS)'"; exit 1; }
-	mkdir -p $(MANUAL) && cp '$(CAPTIONS)' $(MANUAL)/captions.csv
+	@test -f '$(call home,$(CAPTIONS))' || { echo "error: there is no file CAPTIONS='$(CAPTIONS)'"; exit 1; }
+	mkdir -p $(MANUAL) && cp '$(call home,$(CAPTIONS))' $(MANUAL)/captions.csv
 	$(VENV)/bin/python -m sign_jax.extract --videos '$(VIDEOS)' --csv $(MANUAL)/captions.csv \
 	  --out $(MANUAL)/features --stride $(STRIDE) $(ENCODER)
 	$(VENV)/bin/python -m data_builders.build video_folder --manual_dir $(MANUAL) \
@@ -44,7 +46,7 @@ videos: $(VENV)/.installed
 	  --workdir $(VIDEOS_RUN) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds $(ARGS)
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
-	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -8,7 +8,26 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from data_builders import build
 from sign_jax.train import cache
-from tests import program
+from tests import needs_torch, program
+
+
+def pytest_collection_modifyitems(items):
+  """Marks the tests that need PyTorch: `-m torch` runs those that are skipped without it."""
+  for item in items:
+    need = needs_torch.of(item.path)
+    if need.whole or item.originalname in need.names:
+      item.add_marker("torch")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+  """Fails a test that is skipped for want of PyTorch and is not among those."""
+  report = yield
+  is_ours = item.get_closest_marker("torch") is not None
+  if report.skipped and not is_ours and needs_torch.is_reason(str(report.longrepr)):
+    report.outcome = "failed"
+    report.longrepr = f"{item.nodeid} needs PyTorch, and tests/needs_torch.py does not see it"
+  return report
 
 
 @pytest.fixture(scope="session")
