@@ -10,6 +10,7 @@ from sign_jax.files import user_path
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
+METADATA_FILE = "metadata.json"  # where TFDS keeps what a builder notes
 
 
 def default_data_dir():

@@ -7,7 +7,7 @@ import json
 import numpy as np
 from tqdm import tqdm
 
-from sign_jax.data import digest
+from sign_jax.data import budget, digest
 from sign_jax.files import replacing
 
 _QUIET_SECONDS = 2  # before a bar is shown
@@ -17,9 +17,9 @@ def columns(source, streams):
   """Texts and lengths of all examples of a split, in its order.
 
   They are read from `index-SPLIT.json` in the data set's folder; where that file is missing, of
-  other records, or damaged, every record is read once, and the file is written if the folder can
-  be written to and the data set's builder has noted the digest of its records. A part of a split,
-  "train[:10%]", has no file.
+  other records or another split, or damaged, every record is read once, and the file is written if
+  the folder can be written to and the digest of these very records is noted there. A part of a
+  split, "train[:10%]", has no file.
 
   Args:
     source: `records.SplitSource`.
@@ -52,8 +52,8 @@ def reasons(source, name, find):
 def _noted(source, name, kinds, find):
   """{column: list} from a file beside the records, or from `find`, which is then noted there."""
   path = source.folder / f"{name}-{source.split}.json"
-  records = digest.noted(source.folder) if source.split.isidentifier() else None
-  noted = _read(path, records)
+  records = digest.noted(source.description) if source.split.isidentifier() else None
+  noted = _read(path, records) if records else None
   if _fits(noted, source, kinds):
     return noted
   found = find()
@@ -85,20 +85,25 @@ def _fits(noted, source, kinds):
 
 
 def _read(path, records):
-  """What `_write` wrote for these records, or None."""
+  """What `_write` wrote for these records under this name, or None."""
   try:
-    content = json.loads(path.read_text())
-    known = records and content["records"] == records
-    return content["columns"] if known and content["sha256"] == _sum(content["columns"]) else None
-  except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    content = budget.read_json(path)
+    columns = content["columns"]
+    return columns if content == _content(path, records, columns) else None
+  except (OSError, ValueError, TypeError, KeyError):
     return None  # missing or damaged
 
 
 def _write(path, records, found):
   """Writes the file whole or not at all; several processes may do so at a time."""
-  content = json.dumps({"records": records, "sha256": _sum(found), "columns": found})
   with replacing(path) as partial:
-    partial.write_text(content)
+    partial.write_text(json.dumps(_content(path, records, found)))
+
+
+def _content(path, records, columns):
+  # With its name, as two splits of one size could be taken for each other.
+  facts = {"records": records, "name": path.name}
+  return {**facts, "sha256": _sum({**facts, "columns": columns}), "columns": columns}
 
 
 def _sum(found):

@@ -1,53 +1,55 @@
 """Built TFDS data sets, read from ArrayRecord without TensorFlow."""
 
-import contextlib
 import functools
 import hashlib
 import json
 import pathlib
+import zlib
 
 import numpy as np
 import tensorflow_datasets as tfds
+from array_record.python import array_record_data_source
 
-from sign_jax.data import digest
+from sign_jax.data import budget, chunks, description, digest
 from sign_jax.data import folder as folders
 from sign_jax.data.tf_example import bytes_values
 from sign_jax.errors import UserError, did_you_mean
 
-_METADATA = "metadata.json"  # where TFDS keeps what a builder notes
-
 
 class SplitSource:
-  """Random access to the examples of one split; may be pickled and shared between threads."""
+  """Random access to the examples of one split; may be pickled and shared between threads.
+
+  Attributes:
+    folder, split: as given.
+    feature_specs: `tfds.features.FeaturesDict`.
+    description: `description.Description` of the data set.
+  """
 
   def __init__(self, folder, split):
     """Opens `split` of the data set in `folder`; errors as in `open_split`."""
     self.folder, self.split = pathlib.Path(folder), split
-    with _damage_told(self.folder):
-      builder = tfds.builder_from_directory(str(folder))
-      self.feature_specs = builder.info.features
-    self._check_files(builder, self._shards(builder.info.splits))
-    with _damage_told(self.folder):
-      self._records = builder.as_data_source(
-        split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-      )
+    self.description = description.read(self.folder)
+    self.feature_specs = self.description.features
+    self._check_split(self.description.splits)
+    shards = self.description.shards(split)
+    for path in self.description.paths(split):
+      with description.damage_told(self.folder):
+        chunks.check(path, shards[path])
+    instructions = self.description.splits[split].file_instructions
+    self._records = (
+      array_record_data_source.ArrayRecordDataSource(instructions) if instructions else ()
+    )
     self._decoder = functools.cache(self._make_decoder)
 
   @property
   def label(self):
     """NAME[/CONFIG]:VERSION, for messages."""
-    info = json.loads((self.folder / folders.INFO_FILE).read_text())
-    config = f"/{info['configName']}" if info.get("configName") else ""
-    return f"{info['name']}{config}:{info['version']}"
+    return self.description.label
 
   @property
   def metadata(self):
     """What the builder has noted beside the records; {} where it has not, or not in JSON."""
-    try:
-      metadata = json.loads((self.folder / _METADATA).read_text())
-    except (OSError, ValueError, RecursionError):
-      return {}
-    return metadata if isinstance(metadata, dict) else {}
+    return description.read_metadata(self.folder)
 
   def __len__(self):
     return len(self._records)
@@ -74,7 +76,7 @@ class SplitSource:
       UserError: the records are damaged.
     """
     for index in indices:
-      with _damage_told(self.folder):
+      with description.damage_told(self.folder):
         example = self._decoder(tuple(fields))(self._records[int(index)])
       yield example
 
@@ -90,7 +92,7 @@ class SplitSource:
     decode = tfds.features.FeaturesDict(specs).deserialize_example_np
     return lambda record: {field: _text(value) for field, value in decode(record).items()}
 
-  def _shards(self, splits):
+  def _check_split(self, splits):
     name = self.split.partition("[")[0]
     if name not in splits:
       raise UserError(
@@ -98,24 +100,11 @@ class SplitSource:
         f"it has {', '.join(sorted(splits))}"
       )
     try:
-      return splits[self.split].filepaths
+      splits[self.split]  # parses it
     except (ValueError, AssertionError) as error:
       raise UserError(
         f"{self.split!r} is no part of a split: write {name}, {name}[:10%] or {name}[5:20]"
       ) from error
-
-  def _check_files(self, builder, shards):
-    format_ = builder.info.file_format
-    if format_ is None or format_.value != "array_record":
-      raise UserError(
-        f"data set {self.label!r} is not stored as array_record: delete {self.folder} and build "
-        "it with data_builders.build"
-      )
-    for path in shards:
-      if not path.exists():
-        raise UserError(
-          f"data set {self.label!r} lacks its file {path}: delete {self.folder} and build it again"
-        )
 
   def __getstate__(self):
     return {"folder": self.folder, "split": self.split}
@@ -144,7 +133,8 @@ def open_split(name, split, data_dir=None):
 def fingerprint(name, data_dir=None):
   """Digest of a built data set, equal for equal builds wherever they lie.
 
-  Covers name, configuration, version, features, and the content of all records.
+  Covers name, configuration, version, features, and the content of all records: whatever is noted
+  beside them is compared with them first, see `digest`.
 
   Returns:
     str of 64 hexadecimal digits.
@@ -152,30 +142,14 @@ def fingerprint(name, data_dir=None):
   Raises:
     UserError: as `folder.find`, or damaged.
   """
-  folder = folders.find(name, data_dir)
-  with _damage_told(folder):
-    info = json.loads((folder / folders.INFO_FILE).read_text())
-    facts = {
-      # The rest of the file (module name, description) may differ between equal builds.
-      "info": {key: info.get(key) for key in ("name", "configName", "version", "splits")},
-      "features": json.loads((folder / folders.FEATURES_FILE).read_text()),
-      "records": digest.read(folder),
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def _damage_told(folder):
-  """Makes one sentence of what TFDS, protobuf and ArrayRecord raise over broken files."""
-  try:
-    yield
-  except (UserError, OSError):
-    raise
-  except Exception as error:  # their kinds of errors are many, and stated nowhere
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    raise UserError(
-      f"the data set in {folder} is damaged ({reason}): delete this folder and build it again"
-    ) from error
+  known = description.read(folders.find(name, data_dir))
+  facts = {
+    # The rest of the file (module name, description) may differ between equal builds.
+    "info": {key: known.info.get(key) for key in ("name", "configName", "version", "splits")},
+    "features": known.features_json,
+    "records": digest.read(known),
+  }
+  return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _raw_decoder(spec):
@@ -184,10 +158,20 @@ def _raw_decoder(spec):
     return lambda value: str(value, "utf-8")
   if type(spec) is not tfds.features.Tensor or spec.shape.count(None) > 1:
     return None
-  if spec.to_json_content().encoding != "bytes":
+  encoding = spec.to_json_content().encoding
+  if encoding not in ("bytes", "zlib"):
     return None
   shape = tuple(-1 if size is None else size for size in spec.shape)
-  return lambda value: np.frombuffer(value, spec.np_dtype).reshape(shape)
+  unpacked = _unzip if encoding == "zlib" else lambda value: value
+  return lambda value: np.frombuffer(unpacked(value), spec.np_dtype).reshape(shape)
+
+
+def _unzip(value):
+  unzip = zlib.decompressobj()
+  content = unzip.decompress(value, budget.Budget(len(value)).unpacked)
+  if not unzip.eof:
+    raise ValueError("a feature is cut short, or unpacks to far more than its size warrants")
+  return content
 
 
 def _text(value):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sign_jax import files
-from sign_jax.data import digest, index, source
+from sign_jax.data import description, digest, index, source
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError
 from tests.data import tiny
@@ -19,7 +19,7 @@ STREAMS = ["agnostic", "aware"]
 def built(tmp_path_factory):
   folder = tmp_path_factory.mktemp("tfds")
   tiny.build(folder, {"train": tiny.clips(), "test": tiny.clips(6, 5, seed=1)})
-  digest.write(folder / "tiny/1.0.0")
+  digest.write(description.read(folder / "tiny/1.0.0"))
   return folder
 
 
@@ -72,8 +72,14 @@ def test_the_digest_of_the_records_stays_as_it_is(data_dir):
 def with_column(text, field, column):
   """The file with another column, and the sum that fits."""
   content = json.loads(text)
-  columns = {**content["columns"], field: column}
-  return json.dumps({**content, "columns": columns, "sha256": index._sum(columns)})
+  return with_columns(text, {**content["columns"], field: column})
+
+
+def with_columns(text, columns, **facts):
+  """The file with other content, and the sum that fits."""
+  content = {**json.loads(text), "columns": columns, **facts}
+  content.pop("sha256")
+  return json.dumps({**content, "sha256": index._sum(content)})
 
 
 @pytest.mark.parametrize("damage", [
@@ -81,8 +87,9 @@ def with_column(text, field, column):
   lambda text: "[" * 100_000, lambda text: text.replace("video_3", "video_x"),
   lambda text: text.replace("\"agnostic\": [", "\"agnostic\": [9, "),
   lambda text: json.dumps({**json.loads(text), "records": "0" * 64}),
-  lambda text: json.dumps({**json.loads(text), "columns": {}, "sha256": index._sum({})}),
-  lambda text: json.dumps({**json.loads(text), "columns": 3, "sha256": index._sum(3)}),
+  lambda text: with_columns(text, json.loads(text)["columns"], records="0" * 64),
+  lambda text: with_columns(text, json.loads(text)["columns"], name="index-test.json"),
+  lambda text: with_columns(text, {}), lambda text: with_columns(text, 3),
   lambda text: with_column(text, "agnostic", 3),
   lambda text: with_column(text, "video_id", [None] * 17),
 ])

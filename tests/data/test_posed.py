@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sign_jax.data import digest, pipeline, source
+from sign_jax.data import description, digest, pipeline, source
 from sign_jax.data.pose import Settings, prepare
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError
@@ -37,7 +37,7 @@ def data_dir(tmp_path_factory):
   ]
   tiny.build(folder, {"train": clips, "test": clips[-1:]})
   tiny.build(folder, {"train": tiny.clips(3, 2)}, name="flat")
-  digest.write(folder / "tiny/1.0.0")
+  digest.write(description.read(folder / "tiny/1.0.0"))
   return folder
 
 
