@@ -14,29 +14,42 @@ import tempfile
 import tensorflow_datasets as tfds
 from absl import logging
 
-from data_builders import array_records, parts, skipped
+from data_builders import array_records, exchange, parts, skipped
 from data_builders.findings import ON_ERROR, named
 from data_builders.loading import find, load_builder, names
-from sign_jax.data import digest, shares
-from sign_jax.data.folder import default_data_dir
+from sign_jax.data import description, digest, shares
+from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
+from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError, one_sentence
-from sign_jax.files import path_argument, user_path
+from sign_jax.files import path_argument, replacing, user_path
 
 _MB = 1e6
 _SOURCE = "source.txt"  # beside the records: the digest of the user's files that they came from
 
 
 def is_complete(builder):
-  """Whether the data set is there, whole, and made from the user's files as they are now."""
+  """Whether the data set is there, whole, and made from the user's files as they are now.
+
+  Raises:
+    OSError: a disk, a network or a permission does not let it be seen.
+  """
   folder = pathlib.Path(builder.data_dir)
-  source = folder / _SOURCE
-  if not (folder / "dataset_info.json").is_file() or not source.is_file():
+  return _is_whole(folder) and (folder / _SOURCE).read_bytes() == builder.source_digest().encode()
+
+
+def _is_whole(folder):
+  """Whether a build has ended in `folder`, and its files are there and hang together.
+
+  Nothing is imported or looked for that they name, see `description`.
+  """
+  if not (folder / _SOURCE).is_file():
     return False
-  if source.read_text() != builder.source_digest():
+  try:
+    for split in description.read(folder).splits:
+      SplitSource(folder, split)
+  except UserError:  # a file is missing, damaged or of another format
     return False
-  splits = builder.info.splits.values()
-  return bool(splits) and all(pathlib.Path(path).is_file()
-                              for split in splits for path in split.filepaths)
+  return True
 
 
 def _folder(name, config, data_dir):
@@ -47,40 +60,44 @@ def _folder(name, config, data_dir):
   return root / builder.name / config / str(builder.VERSION)
 
 
-def _complete(load):
-  """The builder, or None where there is no complete data set."""
+def _complete(folder, load):
+  """The builder of the complete data set in `folder`, or None.
+
+  Raises:
+    OSError: as `is_complete`; what cannot be seen may well be complete.
+  """
+  if not _is_whole(folder):  # before a builder reads what lies there
+    return None
   try:
     builder = load()
-    if not is_complete(builder):
-      return None
-    tfds.builder_from_directory(builder.data_dir)  # reads files that a builder does not look at
-    count = skipped.count_skipped(builder.data_dir)
-    if count and builder.findings.on_error == "stop":
-      raise UserError(
-        f"{count} damaged videos were left out of what is built in {builder.data_dir} (they are in "
-        f"its {skipped.SKIPPED}), pass --on_error skip to accept that, or correct their files"
-      )
-    return builder
-  except UserError:
+    count = skipped.count_skipped(folder)
+    complete = is_complete(builder)
+  except (UserError, OSError):
     raise
   except Exception:  # what TFDS raises over a damaged description; one of ours comes again
     return None
-
-
-def _remove_remains(folder):
-  """Deletes what a build that was killed, or damage, has left behind."""
-  for path in (folder, *folder.parent.glob(f"incomplete.*_{folder.name}")):
-    shutil.rmtree(path, ignore_errors=True)
+  if complete and count and builder.findings.on_error == "stop":
+    raise UserError(
+      f"{count} damaged videos were left out of what is built in {builder.data_dir} (they are in "
+      f"its {skipped.SKIPPED}), pass --on_error skip to accept that, or correct their files"
+    )
+  return builder if complete else None
 
 
 @contextlib.contextmanager
 def _alone(folder, name=".lock"):
-  """Lets one process at a time build in `folder`; the system frees the lock of a killed one."""
+  """Lets one process at a time build in `folder`; the system frees the lock of a killed one.
+
+  Gives False where the file system has no locks, as some network file systems.
+  """
   folder.mkdir(parents=True, exist_ok=True)
   with open(folder / name, "w") as lock:
-    with contextlib.suppress(OSError):  # some network file systems have no locks
+    try:
       fcntl.flock(lock, fcntl.LOCK_EX)
-    yield
+    except OSError:
+      yield False
+    else:
+      yield True
 
 
 def _build(builder, manual_dir, source):
@@ -91,7 +108,7 @@ def _build(builder, manual_dir, source):
     array_records.used_by_tfds(builder.COMPRESSED),
   ):
     builder.download_and_prepare(download_config=config)
-  digest.write(builder.data_dir)
+  digest.write(description.read(builder.data_dir))
   skipped.write_skipped(builder)
   # The last file: without it, a build counts as killed.
   (pathlib.Path(builder.data_dir) / _SOURCE).write_text(source)
@@ -111,11 +128,13 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop"):
   def load(data_dir=data_dir):
     return load_builder(name, config, data_dir, manual_dir, on_error)
 
-  if builder := _complete(load):
-    return builder, False
   folder = _folder(name, config, data_dir)
-  with _alone(folder.parent):
-    if builder := _complete(load):  # another process has built it meanwhile
+  if builder := _complete(folder, load):
+    return builder, False
+  with _alone(folder.parent) as alone:
+    if alone:
+      exchange.remove_remains(folder)
+    if builder := _complete(folder, load):  # another process has built it meanwhile
       return builder, False
     count = _count_of_parts(folder, load)
     return _build_anew(folder, load, manual_dir, count), True
@@ -134,17 +153,19 @@ def prepare_part(part, name, config=None, data_dir=None, manual_dir=None, on_err
   def load(data_dir=data_dir, part=(1, 1)):
     return load_builder(name, config, data_dir, manual_dir, on_error, part)
 
-  if builder := _complete(load):
-    return builder, []
   folder = _folder(name, config, data_dir)
+  if builder := _complete(folder, load):
+    return builder, []
   path = parts.place(folder, part)
   with _alone(path.parent, f".lock_{part[0]}"), tempfile.TemporaryDirectory() as elsewhere:
     builder = load(elsewhere, part)  # elsewhere: the remains may describe another state
     source = builder.source_digest()
     if not parts.is_complete(path, source):
       parts.write(builder, path, source)
-  with _alone(folder.parent):
-    if builder := _complete(load):
+  with _alone(folder.parent) as alone:
+    if alone:
+      exchange.remove_remains(folder)
+    if builder := _complete(folder, load):
       shutil.rmtree(path, ignore_errors=True)
       return builder, []
     if missing := parts.missing(folder, part[1], source):
@@ -169,21 +190,40 @@ def _count_of_parts(folder, load):
 
 
 def _build_anew(folder, load, manual_dir, count):
-  """Builds in `folder`, from `count` parts or, where that is 0, from the user's files."""
-  _remove_remains(folder)
-  builder = load()  # anew: the remains may have described another state
-  # Before they are read: files that change meanwhile call for a new build.
-  source = parts.join(builder, folder, count) if count else builder.source_digest()
-  if count:
-    if builder.findings.on_error == "stop" and (skips := builder.findings.skips):
-      raise UserError(
-        f"the parts of {folder} leave out {len(skips)} damaged videos (first: {skips[0].reason}), "
-        "pass --on_error skip to accept that, or correct their files"
-      )
-  _build(builder, manual_dir, source)
+  """Builds beside `folder`, from `count` parts or, where that is 0, from the user's files.
+
+  What lies in `folder` is replaced when the new one is whole, and not before.
+  """
+  with exchange.beside(folder) as root:
+    builder = load(root)
+    # Before they are read: files that change meanwhile call for a new build.
+    source = parts.join(builder, folder, count) if count else builder.source_digest()
+    if count:
+      _check_skips(folder, builder.findings)
+    _build(builder, manual_dir, source)
+    _take_default(pathlib.Path(builder.data_dir), folder)
+    exchange.take_place(pathlib.Path(builder.data_dir), folder)
   if count:
     parts.remove(folder)
-  return builder
+  return load()
+
+
+def _check_skips(folder, findings):
+  if findings.on_error == "stop" and findings.skips:
+    raise UserError(
+      f"the parts of {folder} leave out {len(findings.skips)} damaged videos (first: "
+      f"{findings.skips[0].reason}), pass --on_error skip to accept that, or correct their files"
+    )
+
+
+def _take_default(built, folder):
+  """Copies TFDS's note of the builder's default config, which lies beside all configs."""
+  note = built.parent.parent / DEFAULT_FILE
+  if note.is_file():
+    target = folder.parent.parent / DEFAULT_FILE
+    target.parent.mkdir(exist_ok=True)
+    with replacing(target) as partial:
+      shutil.copyfile(note, partial)
 
 
 def _report(builder, built):

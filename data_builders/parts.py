@@ -96,8 +96,8 @@ def _root(folder):
 def _facts(path):
   try:
     facts = json.loads((path / _FACTS).read_text())
-  except (OSError, ValueError):
-    return {}
+  except (FileNotFoundError, NotADirectoryError, ValueError):
+    return {}  # not there or damaged; what cannot be read at present may well be whole
   return facts if isinstance(facts, dict) else {}
 
 

@@ -3,6 +3,15 @@
 import threading
 
 
+def new_key():
+  """A part of keys that nobody else has or will have; a copy by pickle is another one.
+
+  Not the `id` of what is read: a cache outlives it, and the next object may get the same number.
+  The cache holds this object, so that nothing else can take its place.
+  """
+  return object()
+
+
 class FeatureCache:
   """Keeps what it is given until it is full; shared between threads, empty in worker processes."""
 

@@ -21,6 +21,7 @@ from array_record.python import array_record_module
 from sign_jax.data import budget
 
 _BLOCK, _BLOCK_HEADER, _CHUNK_HEADER = 1 << 16, 24, 40
+_KIND, _KINDS = 24, b"srtpm"  # signature, records, padding, metadata of the file
 _READ = _BLOCK_HEADER + _CHUNK_HEADER  # a chunk's header, perhaps with a block's before or in it
 
 
@@ -36,7 +37,7 @@ def headers(path):
     while place < size:
       raw = os.pread(file.fileno(), _READ, place)
       header = _without_block_header(raw, place)
-      if len(header) < _CHUNK_HEADER:
+      if len(header) < _CHUNK_HEADER or header[_KIND] not in _KINDS:  # a hole, for one
         return
       _, data, _, records, unpacked = struct.unpack("<5Q", header[:_CHUNK_HEADER])
       yield raw, unpacked

@@ -1,15 +1,17 @@
 """Where a built TFDS data set lies: data_dir/NAME[/CONFIG]/VERSION."""
 
-import json
 import os
 import re
 
+from sign_jax.data import budget
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
+_MAX_BYTES = 1 << 20
 INFO_FILE, FEATURES_FILE = "dataset_info.json", "features.json"
+DEFAULT_FILE = ".config/metadata.json"  # where it notes the default, beside all configurations
 METADATA_FILE = "metadata.json"  # where TFDS keeps what a builder notes
 
 
@@ -76,7 +78,7 @@ def _default_config(folder):
   configs = sorted(entry.name for entry in folder.iterdir() if _versions(entry))
   if len(configs) <= 1:
     return configs[0] if configs else None
-  default = _recorded_default(folder / ".config" / "metadata.json")
+  default = _recorded_default(folder / DEFAULT_FILE)
   if default in configs:
     return default
   raise UserError(
@@ -88,6 +90,9 @@ def _default_config(folder):
 def _recorded_default(path):
   """None where TFDS recorded none, or the file is damaged."""
   try:
-    return json.loads(path.read_text()).get("defaultConfigName") if path.is_file() else None
-  except (ValueError, AttributeError):
+    noted = budget.read_json(path, _MAX_BYTES)
+  except (FileNotFoundError, NotADirectoryError, ValueError):
     return None
+  if not isinstance(noted, dict):
+    return None
+  return noted.get("default_config_name") or noted.get("defaultConfigName")  # TFDS has had both

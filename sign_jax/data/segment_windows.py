@@ -14,7 +14,7 @@ from PIL import Image
 
 from sign_jax.data import pipeline, video
 from sign_jax.data.assemble import shard_rows
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data.cache import FeatureCache, new_key
 
 
 class Augmentation(NamedTuple):
@@ -38,7 +38,7 @@ class Segments:
       cache: `FeatureCache` of segments, already resized; by default they are decoded each time.
     """
     self._folder, self.labels, self.crop = pathlib.Path(folder), labels, crop
-    self._cache = FeatureCache(0) if cache is None else cache
+    self._cache, self._key = FeatureCache(0) if cache is None else cache, new_key()
 
   def __len__(self):
     return len(self.labels)
@@ -51,7 +51,7 @@ class Segments:
     Raises:
       VideoError: names the video that cannot be read.
     """
-    key = (id(self), index)
+    key = (self._key, index)
     held = self._cache.get(key)
     if held is None:
       held = {"frames": self._decode(self.labels[index])}

@@ -4,7 +4,7 @@ import numpy as np
 from tqdm import tqdm
 
 from sign_jax.data import index, pose
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.records import fingerprint, open_split
 from sign_jax.data.sampling import sample_indices
 from sign_jax.data.tokenizer import clean
@@ -60,7 +60,7 @@ class RetrievalSplit:
     _check_caption(self._source, caption)
     if not len(self._source):
       raise UserError(f"split {split!r} of data set {self._source.label!r} is empty")
-    self._cache = FeatureCache(0) if cache is None else cache
+    self._cache, self._key = FeatureCache(0) if cache is None else cache, new_key()
     self.poses, self.left_out = poses, {}
     columns = index.columns(self._source, _streams(self._source))
     self._records = np.arange(len(self._source))  # of the videos
@@ -147,7 +147,7 @@ class RetrievalSplit:
       UserError: as `features`.
     """
     for video in map(int, video_indices):
-      key = (id(self), video, length)
+      key = (self._key, video, length)
       rows = self._cache.get(key)
       if rows is None:
         whole = self._read(video)

@@ -5,7 +5,9 @@ import shutil
 
 import numpy as np
 import pytest
+from array_record.python import array_record_data_source
 
+from data_builders import array_records
 from sign_jax import files
 from sign_jax.data import description, digest, index, source
 from sign_jax.data.records import SplitSource
@@ -101,6 +103,31 @@ def test_a_damaged_or_foreign_file_is_made_anew(data_dir, reads, damage):
   assert path.read_text() != text
   assert metadata(open_split(data_dir)) == good and len(reads) == 2 * 17
   assert path.read_text() == text
+
+
+def test_a_file_of_changed_records_is_made_anew(data_dir, reads):
+  open_split(data_dir)
+  path = next((data_dir / "tiny/1.0.0").glob("*train.array_record-*"))
+  with array_record_data_source.ArrayRecordDataSource(str(path)) as found:
+    content = found.__getitems__(list(range(17)))
+  array_records.write(path, [x.replace(b"caption number 3", b"caption number 4") for x in content],
+                      compressed=False)  # fmt: skip
+  for _ in range(3):
+    texts = open_split(data_dir).sentence_texts
+    assert "caption number 4 has words" in texts and "caption number 3 has words" not in texts
+    source.fingerprint("tiny", data_dir)  # notes the digest
+  assert len(reads) == 3 * 17  # the file is written once the records are noted
+
+
+def test_files_of_two_splits_are_not_taken_for_each_other(tmp_path, reads):
+  """Of as many videos."""
+  tiny.build(tmp_path, {"train": tiny.clips(), "test": tiny.clips(seed=1, sentences=9)})
+  source.fingerprint("tiny", tmp_path)
+  good = metadata(open_split(tmp_path))
+  open_split(tmp_path, "test")
+  folder = tmp_path / "tiny/1.0.0"
+  shutil.copy(folder / "index-test.json", folder / "index-train.json")
+  assert metadata(open_split(tmp_path)) == good and len(reads) == 3 * 17
 
 
 def test_bytes_that_are_no_text(data_dir):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sign_jax.data import records, source
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError
 from tests.data import tiny
@@ -79,6 +79,24 @@ def test_one_cache_serves_two_splits(data_dir):
     for split in splits:
       (streams,) = split.stored_features([2], 9)
       np.testing.assert_array_equal(streams["aware"], split.features(2)["aware"])
+
+
+def test_a_cache_that_outlives_its_splits_mixes_none_up(data_dir):
+  """The next split may lie where a freed one did, and then has the same `id`."""
+  cache = FeatureCache(1 << 20)
+  for turn in range(40):
+    split = source.RetrievalSplit("tiny", ("train", "test")[turn % 2], data_dir, cache=cache)
+    (streams,) = split.stored_features([2], 9)
+    np.testing.assert_array_equal(streams["aware"], split.features(2)["aware"])
+    del split
+
+
+def test_keys_of_caches_are_never_used_again():
+  keys = [new_key() for _ in range(3)]
+  assert len({*keys, *pickle.loads(pickle.dumps(keys))}) == 6
+  cache = FeatureCache(1 << 10)
+  cache.put((new_key(), 1), {"x": np.zeros(3)})  # nobody but the cache holds this key
+  assert all(cache.get((new_key(), 1)) is None for _ in range(1000))
 
 
 def test_what_is_cached_is_not_read_again(data_dir):
@@ -288,10 +306,19 @@ def test_the_fingerprint_of_a_damaged_description(tmp_path, data_dir, name):
     source.fingerprint("tiny", folder)
 
 
-def test_a_damaged_default_counts_as_none(tmp_path):
+@pytest.mark.parametrize("key", ["default_config_name", "defaultConfigName"])
+def test_the_recorded_default_is_taken(tmp_path, key):
+  for config, videos in [("large", 12), ("small", 11)]:
+    tiny.build(tmp_path, {"train": tiny.clips(videos)}, config=config)
+  (tmp_path / "tiny" / ".config" / "metadata.json").write_text(json.dumps({key: "small"}))
+  assert len(source.open_split("tiny", "train", tmp_path)) == 11
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", '{"defaultConfigName": [1]}', "[" * 9999, ""])
+def test_a_damaged_default_counts_as_none(tmp_path, content):
   for config in ("large", "small"):
     tiny.build(tmp_path, {"train": tiny.clips()}, config=config)
-  (tmp_path / "tiny" / ".config" / "metadata.json").write_text("{")
+  (tmp_path / "tiny" / ".config" / "metadata.json").write_text(content)
   with pytest.raises(UserError, match="several configurations: write one of tiny/large, tiny/smal"):
     source.open_split("tiny", "train", tmp_path)
 

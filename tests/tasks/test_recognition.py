@@ -76,6 +76,16 @@ def test_a_segment_shorter_than_a_window_repeats_its_last_frame(folder):
   assert [number(frame) for frame in batch["video"][0]] == [*range(30, 40)] + [39] * 6
 
 
+def test_a_cache_that_outlives_its_segments_mixes_none_up(folder):
+  """The next segments may lie where freed ones did, and then have the same `id`."""
+  cache = FeatureCache(2**30)
+  for turn in range(20):
+    start = 5 * (turn % 3)
+    segments = Segments(folder, [segment("a", start, start + 15)], CROP, cache)
+    assert [number(frame) for frame in segments.frames(0)] == [*range(start, start + 16)]
+    del segments
+
+
 def test_batches_are_functions_of_seed_and_step(folder):
   labels = [segment(name, 0, 30, i) for i, name in enumerate("abcdefgh")]
   segments = Segments(folder, labels, CROP)
