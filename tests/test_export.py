@@ -49,7 +49,8 @@ def run(request, tmp_path_factory):
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_out_and_in_again_is_bit_identical(run, tmp_path, suffix, capsys):
-  pytest.importorskip("torch")
+  if suffix == ".pt":
+    pytest.importorskip("torch")
   system, workdir, variables = run
   out = tmp_path / f"weights{suffix}"
   export.main(["--workdir", str(workdir), "--out", str(out)])
@@ -70,7 +71,6 @@ def test_out_and_in_again_is_bit_identical(run, tmp_path, suffix, capsys):
 
 
 def test_names_and_shapes_are_the_released_ones(run, tmp_path):
-  pytest.importorskip("safetensors")
   system, workdir, _ = run
   export.export(workdir, tmp_path / "a.safetensors")
   state = readers.read(tmp_path / "a.safetensors")
@@ -86,7 +86,6 @@ def test_names_and_shapes_are_the_released_ones(run, tmp_path):
 
 
 def test_needs_no_data_set_and_changes_nothing_in_the_run(run, tmp_path):
-  pytest.importorskip("safetensors")
   _, workdir, _ = run
   files = lambda: {
     path: path.read_bytes() for path in (workdir / "checkpoints/best").rglob("*") if path.is_file()

@@ -17,8 +17,9 @@ import numpy as np
 
 PIECE = 1 << 20  # bytes that are unpacked at a time
 _PACKED_PIECE = 1 << 16  # of what is packed: short, as each small member copies what follows it
-MIN_UNPACKED, UNPACKED_PER_BYTE = 64 << 20, 32  # tables of text shrink 3 to 10 times
-MIN_MEMORY, MEMORY_PER_BYTE = 192 << 20, 48  # objects of honest pickles: 10 to 25 a byte
+MIN_UNPACKED, UNPACKED_PER_BYTE = 64 << 20, 16  # honest texts and numbers shrink 2 to 8 times
+# Objects of honest pickles take 10 to 30 bytes for each of the file's, 30 to 120 where packed.
+MIN_MEMORY, MEMORY_PER_BYTE, MEMORY_FROM = 192 << 20, 128, 4 << 20
 MAX_NESTING = 64  # of lists and dicts: real files nest less than ten times
 MIN_PARTS, PART_BYTES = 1000, 64  # entries of an archive, members of a gzip file
 # Bytes that the values of JSON take at most: an entry of a dict with its key, an object, another.
@@ -49,7 +50,7 @@ class Budget:
     if max_unpacked is not None:
       self.unpacked = min(self.unpacked, max_unpacked)
     self._max_unpacked = self.unpacked
-    self.memory = max(MIN_MEMORY, MEMORY_PER_BYTE * size)
+    self.memory = MIN_MEMORY + MEMORY_PER_BYTE * max(size - MEMORY_FROM, 0)
     self.nesting = MAX_NESTING
     self.parts = MIN_PARTS + size // PART_BYTES
 

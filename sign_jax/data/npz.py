@@ -5,9 +5,12 @@ import zipfile
 
 import numpy as np
 
+from sign_jax.data import budget as budgets
 from sign_jax.errors import UserError
 
 MAX_BYTES = 16 << 30  # of all arrays together; a small file can claim any size
+MAX_ITEM = 1 << 16  # bytes of an element; texts are such
+LAST_CHARACTER = 0x10FFFF
 _SUFFIX = ".npy"
 _HEADERS = {
   (1, 0): np.lib.format.read_array_header_1_0,
@@ -25,7 +28,8 @@ def read(
     names: the arrays to read, None for all. The others are not looked at.
     optional: further arrays to read where they are there.
     kind, remedy: what the file should be, and what to do when it is not, for the error.
-    max_bytes: more than this, all arrays together, is refused before memory is taken.
+    max_bytes: more than this, all arrays together, is refused before memory is taken, and so is
+      more than the file's size warrants, see `budget`.
 
   Returns:
     {name: np.ndarray}.
@@ -36,14 +40,16 @@ def read(
   """
   with path.open("rb") as file:
     try:
+      budget = budgets.Budget.of(file, max_unpacked=max_bytes)
       with zipfile.ZipFile(file) as archive:
-        return _read(archive, names, optional, max_bytes)
+        budgets.check_zip(archive, budget)
+        return _read(archive, names, optional, budget)
     # Zip, decompressors, tokenizer and memory raise almost anything over hostile bytes.
     except Exception as error:
       raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
 
 
-def _read(archive, names, optional, max_bytes):
+def _read(archive, names, optional, budget):
   entries = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
   names = list(entries if names is None else names)
   missing = [name for name in names if name not in entries]
@@ -51,9 +57,7 @@ def _read(archive, names, optional, max_bytes):
     raise ValueError(f"it has no {' and no '.join(missing)}")
   names += [name for name in optional if name in entries and name not in names]
   for name in names:
-    max_bytes -= entries[name].file_size
-    if max_bytes < 0:
-      raise ValueError("its arrays claim more bytes than are read")
+    budget.take_unpacked(entries[name].file_size)
     _check_header(archive, entries[name])
   return {name: _array(archive, entries[name]) for name in names}
 
@@ -65,6 +69,8 @@ def _check_header(archive, info):
     if version not in _HEADERS:
       raise ValueError(f"{info.filename} is of the unknown version {version}")
     shape, _, dtype = _HEADERS[version](file)
+    if dtype.itemsize > MAX_ITEM:
+      raise ValueError(f"{info.filename} has elements of {dtype.itemsize} bytes")
     if math.prod(shape) * dtype.itemsize != info.file_size - file.tell():
       raise ValueError(f"{info.filename} has not the size of an array {shape}")
 
@@ -73,7 +79,16 @@ def _array(archive, info):
   with archive.open(info) as file:
     array = np.lib.format.read_array(file, allow_pickle=False)
     file.read(1)  # at the end, zipfile compares the checksum
+    _check_text(array, info.filename)
     return array
+
+
+def _check_text(array, name):
+  # numpy takes any number for a character, and fails when it is looked at.
+  if array.dtype.kind == "U" and array.size and array.itemsize:
+    numbers = array.ravel(order="K").view(f"{array.dtype.byteorder}u4")
+    if numbers.max() > LAST_CHARACTER:
+      raise ValueError(f"{name} holds text with characters that do not exist")
 
 
 def _reason(error):

@@ -27,15 +27,15 @@ class Global:
 
 
 class Placeholder:
-  """Stands for an object that is not made: nothing of what it is or does is here.
+  """Stands for an object that is not made: its state perhaps, and nothing of what it does.
 
-  Calling it gives another one; what a pickle adds to it is let go.
+  Calling it gives another one; items that a pickle adds to it are let go.
   """
 
-  __slots__ = ("name", "state_names")
+  __slots__ = ("name", "state")
 
-  def __init__(self, name):
-    self.name, self.state_names = name, ()
+  def __init__(self, name, state=None):
+    self.name, self.state = name, state
 
   def call(self, *_):
     """Another placeholder of the same name."""
@@ -56,7 +56,7 @@ class Calls:
     del name
 
   def build(self, target, state):
-    """Gives an object made by a call its state."""
+    """Gives an object made by a call its state; returns what takes its place, None for itself."""
     raise Refused(f"attributes of a {type(target).__name__}")
 
   def persistent(self, identity):
@@ -240,7 +240,9 @@ class _Machine:
 
   def build(self):
     (state,) = self._take(1)
-    self.calls.build(self.stack[-1], state)
+    replacement = self.calls.build(self.stack[-1], state)
+    if replacement is not None:
+      self.stack[-1] = replacement
 
   def resolve(self):
     (identity,) = self._take(1)

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from sign_jax.data import pickle_arrays
-from sign_jax.data.pickle_machine import Global
+from sign_jax.data.pickle_machine import Global, Placeholder, Refused
 
 MAX_AXES = 16
 BFLOAT16 = "bfloat16"
@@ -98,7 +98,7 @@ class Calls(pickle_arrays.Calls):
     self._functions |= {
       "torch._utils._rebuild_tensor_v2": self._tensor,
       "torch._utils._rebuild_tensor_v3": self._tensor_of_untyped,
-      "torch._utils._rebuild_parameter": _parameter,
+      "torch._utils._rebuild_parameter": parameter,
       "torch.Size": _size,
       **dict.fromkeys([*STORAGES, *DTYPES], _no_call),
     }
@@ -113,8 +113,10 @@ class Calls(pickle_arrays.Calls):
     if type(identity) is not tuple or len(identity) not in (5, 6):
       raise ValueError("a persistent id is of no storage")
     kind, dtype, key, _, count, *view = identity
-    if kind != "storage" or not isinstance(dtype, Global) or dtype.name not in STORAGES:
+    if kind != "storage" or not isinstance(dtype, Global):
       raise ValueError("a persistent id is of no storage")
+    if dtype.name not in STORAGES:
+      return self._unknown(dtype.name)
     if not isinstance(key, str):
       raise TypeError("a storage's key is no text")
     if any(part is not None for part in view):
@@ -128,6 +130,8 @@ class Calls(pickle_arrays.Calls):
   def _tensor(self, storage, offset, shape, strides, needs_grad=False, hooks=None, lazy=None):
     # What is lazy: an array whose numbers are yet to be conjugated or negated.
     del needs_grad, hooks
+    if isinstance(storage, Placeholder):
+      return storage
     if lazy:
       raise ValueError("the numbers of a tensor are not those it shows")
     return self._rebuilt(Tensor(storage, offset, shape, strides))
@@ -136,13 +140,19 @@ class Calls(pickle_arrays.Calls):
     self, storage, offset, shape, strides, needs_grad, hooks, dtype, lazy=None
   ):
     del needs_grad, hooks
-    known = isinstance(dtype, Global) and dtype.name in DTYPES
-    if lazy or not known or not isinstance(storage, Storage) or storage.dtype != "u1":
+    if isinstance(dtype, Global) and dtype.name not in DTYPES:
+      return self._unknown(dtype.name)
+    is_known = isinstance(dtype, Global) and isinstance(storage, Storage)
+    if lazy or not is_known or storage.dtype != "u1":
       raise ValueError("a tensor is not described as PyTorch does")
     return self._rebuilt(Tensor(storage, offset, shape, strides, DTYPES[dtype.name]))
 
   def _rebuilt(self, tensor):
     return tensor
+
+  def _unknown(self, name):
+    # A type of numbers that numpy does not have.
+    raise Refused(name)
 
 
 def _stored(dtype):
@@ -161,8 +171,9 @@ def _size(lengths):
   return tuple(_natural(length) for length in lengths)
 
 
-def _parameter(tensor, *_):
-  if not isinstance(tensor, Tensor | np.ndarray):
+def parameter(tensor, *_):
+  """The tensor of a parameter."""
+  if not isinstance(tensor, Tensor | np.ndarray | Placeholder):
     raise TypeError("a parameter is no tensor")
   return tensor
 

@@ -76,7 +76,7 @@ def merge(target, state, table, ignore=(), keep=()):
       continue
     seen.add(path)
     value, shape = np.asarray(value), tuple(expected[path].shape)
-    converted = _apply(layout.to_flax, value)
+    converted = _as_number(_apply(layout.to_flax, value), shape)
     if converted is None or converted.shape != shape:
       misshaped.append(f"{name} {value.shape} for {path} {shape}")
       continue
@@ -139,6 +139,13 @@ def _apply(transform, value):
     return transform(value)
   except (ValueError, IndexError):
     return None
+
+
+def _as_number(value, shape):
+  # One number is saved with and without an axis of its own.
+  if value is not None and {value.shape, shape} == {(), (1,)}:
+    return value.reshape(shape)
+  return value
 
 
 def _describe(path, table):

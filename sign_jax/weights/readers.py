@@ -1,37 +1,51 @@
 """The one way in for files of PyTorch weights; none of them can run code."""
 
 import fnmatch
-import pathlib
+import sys
 
 import numpy as np
-import safetensors
 
 from sign_jax.data import npz
-from sign_jax.errors import UserError
+from sign_jax.data.pickle_machine import Global, Placeholder
+from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_file
-from sign_jax.weights import faults, torch_archive
+from sign_jax.weights import faults, safetensors_file, torch_archive, wrappers
 
-WRAPPERS = ("state_dict", "model")  # keys under which training scripts nest the weights
+MAX_NAME = 1000  # characters of an entry's name
+_USUAL = ("state_dict", "model")  # keys that need no mention
 
 
 def read(path):
-  """Reads a file of weights as a flat state dict.
+  """Reads a file of weights as a flat state dict; PyTorch is not needed.
 
   Args:
     path: .pt, .pth, .pth.tar, .bin, .bin.EPOCH (PyTorch, also TorchScript), .safetensors or .npz.
-      PyTorch itself is needed for .safetensors alone.
 
   Returns:
-    {PyTorch name: numpy array}, without a `state_dict` or `model` level around it and without the
-    `module.` prefix of DataParallel. bfloat16 arrays come back as float32.
+    {PyTorch name: numpy array}, without the levels around it (`state_dict`, `model`, ...) and
+    without the names of wrappers (`module.`, `model.`, `_orig_mod.`, ...), which one line on stderr
+    names. bfloat16 arrays come back as float32. What lies beside the weights is not read.
 
   Raises:
-    UserError: no such file, an unknown or damaged format, objects other than arrays, a missing
-      package.
+    UserError: no such file, an unknown or damaged format, objects other than arrays.
   """
   path = existing_file(path, remedy="pass a file of weights")
-  reader = _reader(path)
-  return _strip_module(_arrays(_unwrap(reader(path)), path), path)
+  content, keys = _reader(path)(path)
+  state, removed = wrappers.without_prefixes(_arrays(content, path))
+  if state is None:
+    raise UserError(
+      f"{path} holds entries both with and without the beginning {' or '.join(removed)}, pass a "
+      "file of one model"
+    )
+  _tell(path, keys, removed)
+  return state
+
+
+def _tell(path, keys, removed):
+  said = [f"took the weights under {key!r}" for key in keys[-1:] if key not in _USUAL]
+  said += [f"took {' and '.join(removed)} off the names"] if removed else []
+  if said:
+    print(f"{printable(path)}: {', '.join(said)}", file=sys.stderr)
 
 
 def _reader(path):
@@ -41,33 +55,24 @@ def _reader(path):
   raise UserError(f"{path} has none of the known endings of weights: {', '.join(READERS)}")
 
 
+# Readers give the content, and the keys under which it lay.
 def _read_torch(path):
-  return torch_archive.read(path, _unwrap)
+  keys = []
 
+  def pick(content):  # the arrays of the rest are not read
+    content, keys[:] = wrappers.inner(content)
+    return content
 
-def import_torch():
-  """The module torch; raises UserError where it is missing."""
-  try:
-    import torch
-  except ImportError as error:
-    raise UserError(
-      "this file needs PyTorch, install it with `pip install 'torch>=2.10'`"
-    ) from error
-  return torch
+  return torch_archive.read(path, pick), keys
 
 
 def _read_safetensors(path):
-  import_torch()  # numpy alone has no bfloat16
-  try:
-    with safetensors.safe_open(path, framework="pt") as file:
-      return {name: file.get_tensor(name) for name in file.keys()}
-  except (safetensors.SafetensorError, OSError) as error:
-    raise faults.damaged(path, error) from error
+  return safetensors_file.read(path), []
 
 
 def _read_npz(path):
   try:
-    return npz.read(pathlib.Path(path))
+    return npz.read(path), []
   except OSError as error:
     raise faults.damaged(path, error) from error
 
@@ -83,48 +88,26 @@ READERS = {
 }
 
 
-def _unwrap(state):
-  # Training scripts nest at most a few times; a file that contains itself must not hang us.
-  for _ in range(4):
-    inner = [state[key] for key in WRAPPERS if isinstance(state, dict) and key in state]
-    if not inner or not isinstance(inner[0], dict):
-      break
-    state = inner[0]
-  return state
-
-
-def _arrays(state, path):
-  if not isinstance(state, dict):
-    raise UserError(f"{path} holds a {type(state).__name__} and no state dict, pass another file")
-  arrays = {str(name): _array(value) for name, value in state.items()}
-  others = [name for name, value in arrays.items() if value is None]
+def _arrays(content, path):
+  if isinstance(content, Placeholder):
+    raise faults.whole_model(path, content.name)
+  if not isinstance(content, dict):
+    raise UserError(f"{path} holds a {type(content).__name__} and no state dict, pass another file")
+  others = {
+    name: _kind(value) for name, value in content.items() if not _is_entry(name, value)
+  }
   if others:
-    raise UserError(
-      f"{path} holds entries that are not arrays of numbers ({', '.join(others[:20])}), save its "
-      "state dict alone"
-    )
-  return arrays
+    raise faults.no_arrays(path, others)
+  return {str(name): value for name, value in content.items()}
 
 
-def _array(value):
-  # None for anything but a dense array of numbers.
-  if isinstance(value, np.ndarray):
-    return value if value.dtype.kind in "biuf" else None
-  if not hasattr(value, "detach"):
-    return None
-  value = value.detach()
-  if value.is_quantized or value.is_sparse or value.is_complex():
-    return None
-  try:
-    return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
-  except TypeError:  # a type of number that numpy does not have
-    return None
+def _is_entry(name, value):
+  # Only a dense array of numbers under a name of sensible length.
+  is_array = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+  return is_array and not isinstance(name, Placeholder) and len(str(name)) <= MAX_NAME
 
 
-def _strip_module(state, path):
-  stripped = {name.removeprefix("module."): value for name, value in state.items()}
-  if len(stripped) < len(state):
-    raise UserError(
-      f"{path} holds entries both with and without the beginning module., pass a file of one model"
-    )
-  return stripped
+def _kind(value):
+  if isinstance(value, Placeholder | Global):
+    return f"an object of {value.name}"
+  return f"an array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -11,9 +11,10 @@ import zipfile
 import zlib
 
 from sign_jax.data import budget as budgets
-from sign_jax.data import pickle_machine, torch_legacy, torch_tensors
+from sign_jax.data import pickle_machine, torch_legacy
+from sign_jax.data.pickle_machine import Placeholder
 from sign_jax.data.torch_tensors import Tensor
-from sign_jax.weights import faults
+from sign_jax.weights import beside, faults
 
 MAX_PICKLE = 2**24  # bytes; structures of real files have less than one million
 MAX_NAMES, MAX_DEPTH = 100_000, 64  # of modules
@@ -23,11 +24,10 @@ DAMAGE = (
 )  # fmt: skip
 
 
-class Module:
-  """An object of a class that is not here: its attributes, and nothing of what it does."""
+class Module(Placeholder):
+  """A module of TorchScript: its attributes, and nothing of what it does."""
 
-  def __init__(self):
-    self.state = {}
+  __slots__ = ()
 
 
 def read(path, pick=lambda content: content):
@@ -39,7 +39,8 @@ def read(path, pick=lambda content: content):
       arrays are wanted; of an archive only those are read.
 
   Returns:
-    what `pick` gives, with a numpy array for every `Tensor` of a dict (bfloat16 as float32).
+    what `pick` gives, with a numpy array for every `Tensor` of a dict (bfloat16 as float32), and a
+    `Placeholder` for an object that is neither plain data nor an array.
 
   Raises:
     UserError: a damaged file, or one that holds more than weights.
@@ -107,7 +108,7 @@ class _Archive:
     self._budget.take_unpacked(self._entries[name].file_size)
     data = self._read(name, MAX_PICKLE)
     content = pickle_machine.load(data, _Calls(self._budget, len(data)))
-    return _tensors(content) if isinstance(content, Module) else content
+    return _tensors(content, self._budget) if isinstance(content, Module) else content
 
   def fill(self, storage):
     """Reads the data of a storage, once."""
@@ -125,7 +126,7 @@ class _Archive:
       return data
 
 
-class _Calls(torch_tensors.Calls):
+class _Calls(beside.Calls):
   """Also makes the modules of TorchScript."""
 
   def __init__(self, budget, size):
@@ -142,27 +143,26 @@ class _Calls(torch_tensors.Calls):
   def find(self, name):
     """The function of a global's calls, None for one that is refused."""
     if re.fullmatch(r"__torch__\.[\w.]+", name):
-      return lambda *_: Module()
+      return lambda *_: Module(name, {})
     return super().find(name)
 
-  def build(self, target, state):
-    """Gives a module its attributes, an array its content."""
-    if isinstance(target, Module) and isinstance(state, dict):
-      target.state = state
-    else:
-      super().build(target, state)
 
-
-def _tensors(module):
+def _tensors(module, budget):
   found, waiting, seen = {}, [("", module, 0)], 0
   while waiting:
     prefix, module, depth = waiting.pop()
-    for name, value in module.state.items():
+    for name, value in _attributes(module):
       seen += 1
       if seen > MAX_NAMES or depth > MAX_DEPTH:
         raise ValueError("its modules contain one another")
+      name = f"{prefix}{name}"
+      budget.take_memory(len(name))  # each is as long as all that it lies in
       if isinstance(value, Tensor):
-        found[f"{prefix}{name}"] = value
+        found[name] = value
       elif isinstance(value, Module):
-        waiting.append((f"{prefix}{name}.", value, depth + 1))
+        waiting.append((f"{name}.", value, depth + 1))
   return found
+
+
+def _attributes(module):
+  return module.state.items() if isinstance(module.state, dict) else ()

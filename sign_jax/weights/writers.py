@@ -4,7 +4,6 @@ import safetensors.numpy
 
 from sign_jax.errors import UserError
 from sign_jax.files import replacing
-from sign_jax.weights import readers
 
 
 def write(path, state):
@@ -37,8 +36,18 @@ def _write_safetensors(path, state):
 
 
 def _write_torch(path, state):
-  torch = readers.import_torch()
+  torch = _import_torch()
   torch.save({name: torch.from_numpy(value) for name, value in state.items()}, path)
+
+
+def _import_torch():
+  try:
+    import torch
+  except ImportError as error:
+    raise UserError(
+      "writing .pt needs PyTorch, install it with `pip install 'torch>=2.10'` or write .safetensors"
+    ) from error
+  return torch
 
 
 WRITERS = {".safetensors": _write_safetensors, ".pt": _write_torch}

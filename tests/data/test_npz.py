@@ -77,6 +77,10 @@ def test_reads_every_layout(tmp_path):
     descr("(2,)", "('<f4', (1000000000,))") + bytes(8),
     descr("(1,)", "'|O'") + b"cos\nsystem\n(S'true'\ntR.",
     descr("(3,)") + bytes(11),
+    descr("(1,)", "'<U1'") + b"\xff" * 4,  # a character that does not exist
+    descr("(2,)", "'>U2'") + bytes(12) + b"\x00\x11\x00\x00",
+    descr("()", "'<U20000'") + bytes(80_000),
+    descr("()", "'|S70000'") + bytes(70_000),
     descr("(3,)") + bytes(13),
   ],
 )
@@ -94,6 +98,34 @@ def test_sizes_are_compared_before_memory_is_taken(tmp_path, monkeypatch):
   monkeypatch.undo()
   assert len(npz.read(path, max_bytes=401_000)["a"]) == 100_000
   assert len(npz.read(path, ["b"], max_bytes=400)["b"]) == 10
+
+
+def test_a_small_file_does_not_unpack_to_a_large_array(tmp_path, monkeypatch):
+  path = tmp_path / "a.npz"
+  np.savez_compressed(path, a=np.zeros(80 << 20, np.uint8))
+  assert path.stat().st_size < 100_000
+  monkeypatch.setattr(np.lib.format, "read_array", pytest.fail)
+  refused(path)
+  np.savez(path, a=np.zeros(80 << 20, np.uint8))  # of an honest size
+  monkeypatch.undo()
+  assert npz.read(path)["a"].nbytes == 80 << 20
+
+
+def test_text_of_either_byte_order_is_read(tmp_path):
+  text = np.array([["grüß", "\U0010ffff"]])
+  np.savez(tmp_path / "a.npz", a=text, b=text.astype(">U4"), c=text.T, d=np.array(""))
+  arrays = npz.read(tmp_path / "a.npz")
+  assert arrays["b"].tolist() == text.tolist() and arrays["c"].tolist() == text.T.tolist()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_entries_that_numpy_does_not_write_so(tmp_path, method):
+  path = written(tmp_path)
+  content = {name: zipfile.ZipFile(path).read(name) for name in ("a.npy", "b.npy")}
+  with zipfile.ZipFile(path, "w", method) as archive:
+    for name, data in content.items():
+      archive.writestr(name, data)
+  refused(path)
 
 
 def test_an_encrypted_entry_is_refused(tmp_path):

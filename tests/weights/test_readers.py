@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
-from sign_jax.weights import readers
+from sign_jax.weights import readers, writers
 
 STATE = {
   "conv.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -161,11 +161,13 @@ def test_missing_unknown_and_foreign_files(tmp_path):
     readers.read(tmp_path / "text.pt")
 
 
-def test_says_how_to_install_pytorch(tmp_path, monkeypatch):
-  (tmp_path / "a.safetensors").write_bytes(b"x")
+def test_writing_says_how_to_install_pytorch(tmp_path, monkeypatch):
   monkeypatch.setitem(sys.modules, "torch", None)
   with pytest.raises(UserError, match="install it with .pip install .torch"):
-    readers.read(tmp_path / "a.safetensors")
+    writers.write(tmp_path / "a.pt", STATE)
+  assert not list(tmp_path.iterdir())
+  writers.write(tmp_path / "a.safetensors", STATE)
+  assert_is_state(readers.read(tmp_path / "a.safetensors"))
 
 
 @pytest.mark.parametrize("old_format", [False, True])
