@@ -4,14 +4,17 @@ Every entry of the annotations and every file that is there is read. A table say
 sentences and files there are, beside the published numbers, and how high R@1 can be at all; then
 follow notes, warnings (results mean something else than they seem) and errors (a build stops there,
 or leaves the video out). The exit status is 1 when there are errors.
+
+`python -m data_builders.check --records NAME[/CONFIG] [--data_dir DIR]` looks at what was built:
+every record is read and decoded, and compared with what is noted beside the records.
 """
 
 import argparse
 import sys
 
 from data_builders import corpora
-from data_builders.checks import annotations, files, report, sentences
-from sign_jax.errors import one_sentence
+from data_builders.checks import annotations, files, records, report, sentences
+from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
 
 
@@ -50,13 +53,24 @@ def main(argv=None):
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument("name", help=f"one of {', '.join(corpora.names())}")
-  parser.add_argument("--manual_dir", required=True, type=path_argument, help="your own files")
+  names = ", ".join(corpora.names())
+  parser.add_argument("name", help=f"one of {names}; with --records, any data set that is built")
+  parser.add_argument("--manual_dir", type=path_argument, help="your own files")
+  parser.add_argument("--records", action="store_true", help="check what was built, not the files")
+  parser.add_argument("--data_dir", type=path_argument, help="where it was built; default: "
+                      "$TFDS_DATA_DIR or ~/tensorflow_datasets")
   parser.add_argument("--protocol", help="whose list of videos; default: the corpus's first")
   parser.add_argument("--json", type=path_argument, help="file for the report with all findings")
   args = parser.parse_args(argv)
   with one_sentence():
-    found = check(args.name, args.manual_dir, args.protocol)
+    if not (args.records or args.manual_dir):
+      raise UserError(
+        "pass --manual_dir the folder of your files, or --records to check what was built"
+      )
+    found = (
+      records.check(args.name, args.data_dir) if args.records else
+      check(args.name, args.manual_dir, args.protocol)
+    )  # fmt: skip
     if args.json:
       found.write(args.json)
     print("\n".join(found.lines()))

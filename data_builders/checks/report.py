@@ -37,10 +37,10 @@ def counted(count, noun):
 
 @dataclasses.dataclass
 class Report:
-  """All findings of one corpus.
+  """All findings of one corpus, or of a data set that was built of one.
 
   Attributes:
-    name, protocol, manual_dir: what was checked.
+    name, protocol, manual_dir: what was checked; "" and the folder of the records for a data set.
     splits: {split: {fact: number or text}}, one line of the table each.
     ceilings: {split: {metric: percent}}, see `sentences.ceilings`.
     files: {kind of file: {split: {"found", "missing", "unreadable": count}}}.
@@ -65,7 +65,8 @@ class Report:
 
   def lines(self):
     """The report as lines of text, the worst findings last."""
-    yield f"{self.name}, protocol {self.protocol}, {self.manual_dir}"
+    protocol = f"protocol {self.protocol}, " if self.protocol else ""
+    yield f"{self.name}, {protocol}{self.manual_dir}"
     if self.splits:
       facts = list(next(iter(self.splits.values())))
       rows = [[split, *map(_text, row.values())] for split, row in self.splits.items()]

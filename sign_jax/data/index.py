@@ -53,7 +53,7 @@ def _noted(source, name, kinds, find):
   """{column: list} from a file beside the records, or from `find`, which is then noted there."""
   path = source.folder / f"{name}-{source.split}.json"
   records = digest.noted(source.description) if source.split.isidentifier() else None
-  noted = _read(path, records) if records else None
+  noted = read(path, records) if records else None
   if _fits(noted, source, kinds):
     return noted
   found = find()
@@ -65,13 +65,19 @@ def _noted(source, name, kinds, find):
 
 def _scan(source, streams):
   fields = (*source.text_fields, *streams)
-  found = {field: [] for field in fields}
   examples = source.read(range(len(source)), fields)
-  for example in tqdm(
+  return collect(source, streams, tqdm(
     examples, f"captions of {source.split}", len(source), unit="video", delay=_QUIET_SECONDS
-  ):
-    for field, value in example.items():
-      found[field].append(len(value) if isinstance(value, np.ndarray) else value)
+  ))  # fmt: skip
+
+
+def collect(source, streams, examples):
+  """As `columns`, from examples of the split that are read already: dicts with these fields."""
+  found = {field: [] for field in (*source.text_fields, *streams)}
+  for example in examples:
+    for field, column in found.items():
+      value = example[field]
+      column.append(len(value) if isinstance(value, np.ndarray) else value)
   return found
 
 
@@ -84,8 +90,8 @@ def _fits(noted, source, kinds):
   )
 
 
-def _read(path, records):
-  """What `_write` wrote for these records under this name, or None."""
+def read(path, records):
+  """The columns that were noted in a file for records of this digest, under this name, or None."""
   try:
     content = budget.read_json(path)
     columns = content["columns"]

@@ -62,7 +62,7 @@ class RetrievalSplit:
       raise UserError(f"split {split!r} of data set {self._source.label!r} is empty")
     self._cache, self._key = FeatureCache(0) if cache is None else cache, new_key()
     self.poses, self.left_out = poses, {}
-    columns = index.columns(self._source, _streams(self._source))
+    columns = index.columns(self._source, streams_of(self._source))
     self._records = np.arange(len(self._source))  # of the videos
     if poses:
       self._leave_out(columns["video_id"])
@@ -262,12 +262,13 @@ def _check_caption(source, caption):
     )
 
 
-def _streams(source):
+def streams_of(source):
+  """Names of the features of a `SplitSource` that are arrays (windows, D) of floats."""
   return [name for name, spec in source.feature_specs.items() if _is_stream(spec)]
 
 
 def _chosen_streams(source, streams):
-  held = _streams(source)
+  held = streams_of(source)
   chosen = tuple(streams or (name for name in STREAMS if name in held))
   missing = [name for name in chosen if name not in held]
   if missing or not chosen:
