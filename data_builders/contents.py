@@ -5,7 +5,9 @@ Each content has
   name: str.
   features(): {field of an example: TFDS feature}.
   metadata(): JSON-like dict.
-  find(clip, split): pathlib.Path of the clip's file, or None where there is none.
+  find(clip, split): pathlib.Path of the clip's file, or None where there is none; raises UserError
+    where several can be meant.
+  root: pathlib.Path of the folder with nothing but its files, or None.
   read(clip, path): (fields of the example, `Extent`) of a file that `find` has found; raises
     UserError.
 """
@@ -51,7 +53,7 @@ class Stream:
     Raises:
       UserError: no file can be read.
     """
-    self.name = name
+    self.name, self.root = name, pathlib.Path(root)
     self._folder = FeatureFolder(root)
     self._path, first = _first(root, self._folder, splits)
     self._origin = _origin(first)
@@ -88,6 +90,7 @@ class Poses:
   name = "pose"
 
   def __init__(self, root):
+    self.root = pathlib.Path(root)
     self._folder = PoseFolder(root)
 
   def features(self):
@@ -109,6 +112,7 @@ class Videos:
   """Where a clip is: a file or a folder of pictures, and its frames in it."""
 
   name = "video"
+  root = None  # videos lie beside everything else
 
   def __init__(self, root):
     self._root = pathlib.Path(root)

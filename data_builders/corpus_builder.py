@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders import contents, schema
+from data_builders import contents, left_out, schema
 from data_builders.findings import named
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder, user_path
@@ -68,7 +68,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
 
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
-    for note in self.findings.notes:
+    for note in (*self.findings.notes, *self._left_out()):
       print(f"note: {note}", file=sys.stderr)
     if self.findings.on_error == "stop":
       self._check_none_missing()
@@ -112,6 +112,13 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
       "fps": np.float32(clip.fps or max(extent.fps for extent in extents.values())),
       **fields,
     }
+
+  def _left_out(self):
+    """Sentences on the files that are in the folders of features and poses and not read."""
+    for content in self._contents:
+      used = [paths[content.name] for paths in self._files.values()]
+      if content.root and (note := left_out.note(content.root, used)):
+        yield note
 
   def _check_none_missing(self):
     lacking = {name: kinds for name, paths in self._files.items() if (kinds := _missing(paths))}

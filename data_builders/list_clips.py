@@ -5,16 +5,15 @@
 """
 
 import argparse
+import math
 import sys
 
 from data_builders import corpora
 from data_builders.findings import ON_ERROR, Findings, named
-from sign_jax.data import label_table
+from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
-
-COLUMNS = ("video", "name", "start", "end", "split")
 
 
 def rows(splits):
@@ -24,9 +23,9 @@ def rows(splits):
     splits: {split: [`Clip`]}.
 
   Returns:
-    [(video, name, start, end, split)]: `video` is a file or a folder of pictures relative to the
-    manual_dir, `name` where the builder looks for the features, "train/VIDEO_ID"; `start` and `end`
-    are seconds as text, both "" for the whole video.
+    [`clip_table.Row`]: `video` is a file or a folder of pictures relative to the manual_dir, `name`
+    where the builder looks for the features, "train/VIDEO_ID", `sentence` what the text tower
+    reads.
 
   Raises:
     UserError: clips of which the annotations do not say where they are.
@@ -37,11 +36,7 @@ def rows(splits):
       f"nothing says when {len(unknown)} clips begin and end: {named(unknown)}; "
       "put the table with their times into the manual_dir, or leave them out with --on_error skip"
     )
-  return [
-    (clip.video, f"{split_names.NAMES[split][0]}/{clip.video_id}", *_times(clip), split)
-    for split, members in splits.items()
-    for clip in members
-  ]
+  return [_row(clip, split) for split, members in splits.items() for clip in members]
 
 
 def main(argv=None):
@@ -55,7 +50,8 @@ def main(argv=None):
     if args.on_error == "skip":
       splits = {name: _with_times(name, members, findings) for name, members in splits.items()}
     table = rows(splits)
-    label_table.write_rows(args.out, COLUMNS, table)
+    clip_table.write(args.out, table)
+    clip_table.read(args.out)  # what is written here is read by others
   for note in findings.notes:
     print(f"note: {note}", file=sys.stderr)
   _report(args, table, findings)
@@ -84,12 +80,21 @@ def _parse(argv):
   return parser.parse_args(argv)
 
 
-def _times(clip):
-  return (repr(clip.start), repr(clip.end)) if clip.end else ("", "")
+def _row(clip, split):
+  return clip_table.Row(
+    line=0,
+    video=clip.video,
+    name=f"{split_names.NAMES[split][0]}/{clip.video_id}",
+    start=clip.start if clip.end else 0.0,
+    end=clip.end or math.inf,
+    sentence=" ".join(clip.text.split()),
+    split=split,
+    signer=clip.signer,
+  )
 
 
 def _report(args, table, findings):
-  videos = {video for video, *_ in table}
+  videos = {row.video for row in table}
   lost = sum(not (args.manual_dir / video).exists() for video in videos)
   print(f"{len(table)} clips of {len(videos)} videos in {args.out}")
   if findings.skips:

@@ -1,7 +1,6 @@
 """Tables of releases: columns between separators, and no quoting."""
 
-
-from sign_jax.errors import UserError
+from sign_jax.data import csv_table
 from sign_jax.files import existing_file
 
 
@@ -18,20 +17,13 @@ def read(path, separator, required):
     or None where a line has too many or too few values. Empty lines are left out.
 
   Raises:
-    UserError: no such file, not UTF-8, a missing column.
+    UserError: no such file; as `csv_table.decoded` and `csv_table.check_columns`.
   """
   path = existing_file(path, remedy="get it from the corpus's owner")
-  try:
-    content = path.read_bytes().decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    raise UserError(f"{path} is not encoded in UTF-8, get it anew") from error
   # Not splitlines(), which also splits at characters that captions may hold.
-  lines = [line.removesuffix("\r") for line in content.split("\n")]
+  lines = [line.removesuffix("\r") for line in csv_table.decoded(path, "get it anew").split("\n")]
   columns = [column.strip() for column in lines[0].split(separator)]
-  missing = [column for column in required if column not in columns]
-  if missing:
-    found = ", ".join(columns)[:200] or "none"
-    raise UserError(f"{path} has no column {', '.join(missing)} among {found}, get it anew")
+  csv_table.check_columns(f"{path}, line 1", columns, required, (), "get it anew", separator)
   return [
     (number, _row(columns, line.split(separator)))
     for number, line in enumerate(lines[1:], 2)

@@ -10,7 +10,6 @@ Writes table.txt.
 """
 
 import argparse
-import csv
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ import sys
 
 from tqdm import tqdm
 
+from sign_jax.data import csv_table
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
 
@@ -171,8 +171,7 @@ def label_accuracy(labels, signs):
 
 
 def _rows(path):
-  with path.open(newline="") as file:
-    return list(csv.DictReader(file))
+  return [row for _, row in csv_table.read(path, ("video", "start", "end", "label"))]
 
 
 def _cell(numbers):

@@ -2,40 +2,49 @@
 
 import math
 import pathlib
+import sys
 from typing import NamedTuple
 
-from sign_jax.data import csv_table, feature_files, pictures, video
+from sign_jax.data import clip_table, pictures, video, video_tree
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
+
+_TOLD = 20  # notes on single clips that are printed
 
 
 class Clip(NamedTuple):
   """A video, or a part of one."""
 
-  name: str  # the result's, "/" between folders
+  name: str  # the result's, "/" between folders; see `clip_table.name_of`
   video: str  # file or folder of pictures, relative to the folder of the videos
   path: pathlib.Path
   start: float = 0.0  # seconds
   end: float = math.inf
-  split: str = ""  # as the table says
+  split: str = ""  # one of `splits.SPLITS`, "" where nothing says
 
   @property
   def part(self):
-    """Which part of which video, as a text that results keep to know whether they still fit."""
-    return f"{self.video} {self.start!r} {self.end!r}"
+    """Which part of which video, as `clip_table.part_of` writes it."""
+    return clip_table.part_of(self.video, self.start, self.end)
+
+
+class Found(NamedTuple):
+  """What a command works on, and what it does not."""
+
+  clips: list[Clip]
+  notes: list[str]  # sentences on what is unusual or left out
+  warning: str = ""  # a sentence where something that looks like a video is left out, else ""
 
 
 def find(videos, csv=None):
   """Lists the videos of a folder and its subfolders, or the clips of a table.
 
   Args:
-    videos: folder of video files; where it holds none, of folders of pictures.
-    csv: table with a column `video`: paths of files, or of folders of pictures, relative to
-      `videos`; these need not exist. Columns that it may have: `name` of the result, by default
-      the video's path; `start` and `end` in seconds, empty for the whole video; `split`.
+    videos: folder of video files and of folders of pictures, see `video_tree.walk`.
+    csv: table of `clip_table.read`; its videos need not exist.
 
   Returns:
-    [`Clip`], in the order of the table, or sorted; of equal rows, the first.
+    `Found`, in the order of the table, or sorted.
 
   Raises:
     UserError: no such folder, no videos, a wrong table, or two clips of one name.
@@ -43,58 +52,65 @@ def find(videos, csv=None):
   videos = existing_folder(videos, "--videos", "pass the folder of the videos")
   if csv:
     existing_file(csv, "--csv", "pass a table with a column video")
-  clips = _listed(videos, csv) if csv else _found(videos)
-  if not clips:
-    kinds = ", ".join(video.EXTENSIONS)
-    raise UserError(f"there are no videos in {csv or videos}, their names must end in {kinds}")
-  owners = {}
-  for clip in clips:
-    other = owners.setdefault(result_path("", clip), clip)
-    if other is not clip:
-      raise UserError(
-        f"{_described(other)} and {_described(clip)} would both become "
-        f"{result_path('', clip)}, rename one or give them names in a column name"
-      )
-  return clips
+  return _listed(videos, csv) if csv else _found(videos)
 
 
-def result_path(folder, clip):
-  """FOLDER/NAME.npz; a name that is the video's path loses its extension."""
-  if clip.name == clip.video:
-    return feature_files.path_of(folder, clip.video)
-  return pathlib.Path(folder) / f"{clip.name}.npz"
+def tell(found, notes):
+  """Prints to stderr what was left out and what was unusual, each once.
 
-
-def _described(clip):
-  return clip.video if clip.name == clip.video else f"{clip.name} ({clip.video})"
+  Args:
+    found: `Found`.
+    notes: sentences on single clips, as `video.timed_frames` gives them; the first are printed, and
+      how many there are.
+  """
+  for note in found.notes:
+    print(f"note: {note}", file=sys.stderr)
+  for note in notes[:_TOLD]:
+    print(f"note: {note}", file=sys.stderr)
+  if len(notes) > _TOLD:
+    print(f"note: and {len(notes) - _TOLD} more such clips", file=sys.stderr)
+  if found.warning:
+    print(f"error: {found.warning}", file=sys.stderr)
 
 
 def _found(videos):
-  files = (path for path in videos.rglob("*") if path.suffix.lower() in video.EXTENSIONS)
-  found = [path for path in files if path.is_file()]
-  if not found:
-    found = [path for path in videos.rglob("*") if path.is_dir() and pictures.paths(path)]
-  names = sorted(path.relative_to(videos).as_posix() for path in found)
-  return [Clip(name, name, videos / name) for name in names]
+  tree = video_tree.walk(videos)
+  names = sorted([*tree.files, *tree.folders])
+  left_out = tree.left_out.text()
+  if not names:
+    raise UserError(
+      f"there are no videos in {videos}{f' ({left_out})' if left_out else ''}, pass a folder of "
+      f"folders of pictures, or of files whose names end in {', '.join(video.EXTENSIONS)}"
+    )
+  owners = {}
+  for name in names:
+    other = owners.setdefault(clip_table.name_of(name), name)
+    if other is not name:
+      raise UserError(
+        f"{other} and {name} would both become {clip_table.name_of(name)}.npz, rename one, or list "
+        "them with names in a table and pass it with --csv"
+      )
+  clips = [Clip(name, video, videos / video) for name, video in owners.items()]
+  return Found(clips, [left_out] if left_out else [], tree.left_out.warning())
 
 
 def _listed(videos, csv):
-  clips = {}
-  for line, row in csv_table.read(csv, ["video"]):
-    where = f"{csv}, line {line}"
-    name = row.get("name") or row["video"]
-    csv_table.check_inside(row["video"], where)
-    csv_table.check_inside(name, where)
-    start, end = _times(row, where)
-    clips[Clip(name, row["video"], videos / row["video"], start, end, row.get("split", ""))] = None
-  return list(clips)
+  table = clip_table.read(csv)
+  if not table.rows:
+    raise UserError(f"{csv} has no rows, write one for each video")
+  clips = [
+    Clip(row.name, row.video, videos / row.video, row.start, row.end, row.split)
+    for row in table.rows
+  ]
+  return Found(clips, [*table.notes, *_unlisted(videos, csv, clips)])
 
 
-def _times(row, where):
-  try:
-    start, end = float(row.get("start") or 0), float(row.get("end") or math.inf)
-  except ValueError as error:
-    raise UserError(f"{where}: start and end must be seconds, correct them") from error
-  if not 0 <= start < end or math.isinf(start):  # NaN compares false
-    raise UserError(f"{where}: the clip lasts from {start} to {end} seconds, correct the times")
-  return start, end
+def _unlisted(videos, csv, clips):
+  tree = video_tree.walk(videos, {clip.video for clip in clips}, look_inside=False)
+  counts = {
+    "video": len(tree.files),
+    "folder of pictures": len(tree.folders),
+    "other video or folder that cannot be read": len(tree.left_out.videos),
+  }
+  if told := pictures.counted(counts):
+    yield f"left out: {told} in {videos} that no row of {csv} names"

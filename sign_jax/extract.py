@@ -28,21 +28,27 @@ class Summary(NamedTuple):
   done: list[str]
   skipped: list[str]  # were there already
   failed: dict[str, str]  # name -> reason
+  notes: list[str]  # sentences on what was unusual, see `video.timed_frames`
 
 
 def main(argv=None):
-  """The command; exits with 1 when a video is missing or unreadable, after doing the others."""
+  """The command; exits with 1, after doing the others, when a video is missing or unreadable.
+
+  So it does when something that looks like a video was left out.
+  """
   args = _parse(argv)
   with errors.one_sentence():
     cache.enable()
-    jobs = shares.take(clips.find(args.videos, args.csv), args.shard)
+    found = clips.find(args.videos, args.csv)
+    jobs = shares.take(found.clips, args.shard)
     source = encoder_weights.find(args)
     summary = extract(
       jobs, args.out, lambda: source.encoder(args.batch_size), source.fingerprint, args.stride,
       args.overwrite,
     )  # fmt: skip
-  _print(summary)
-  if summary.failed:
+  _print(summary, len(found.clips) - len(jobs))
+  clips.tell(found, summary.notes)
+  if summary.failed or found.warning:
     sys.exit(1)
 
 
@@ -51,7 +57,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
 
   Args:
     jobs: [`clips.Clip`].
-    out: folder of the results, see `clips.result_path`.
+    out: folder of the results, see `feature_files.path_of`.
     load: function without arguments that gives a `sign_encoder.Encoder`; called if there is work.
     weights: fingerprint of the encoder's weights.
     stride: frames from one window to the next.
@@ -64,10 +70,10 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
   Raises:
     UserError: an output exists that was made with other weights or another stride.
   """
-  paths = {job: clips.result_path(out, job) for job in jobs}
+  paths = {job: feature_files.path_of(out, job.name) for job in jobs}
   there = set() if overwrite else _complete(paths, weights, stride)
   todo = [job for job in jobs if job not in there]
-  summary = Summary([], [job.name for job in jobs if job in there], {})
+  summary = Summary([], [job.name for job in jobs if job in there], {}, [])
   if not todo:
     return summary
   with tqdm(total=len(jobs), initial=len(there), unit="video", mininterval=1) as bar:
@@ -79,6 +85,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
       try:
         _write(paths[result.job], result, stride, weights)
         summary.done.append(name)
+        summary.notes.extend(f"{name}: {note}" for note in result.notes)
       except UserError as reason:
         summary.failed[name] = str(reason)
       bar.update()
@@ -128,10 +135,12 @@ def _is_complete(path, job, weights, stride):
   return len(content.feature) == video.num_windows(content.num_frames, stride)
 
 
-def _print(summary):
+def _print(summary, elsewhere):
   print(f"{'done':<24}{len(summary.done):>6}")
   print(f"{'skipped (already there)':<24}{len(summary.skipped):>6}")
   print(f"{'failed':<24}{len(summary.failed):>6}")
+  if elsewhere:
+    print(f"{'left to other shards':<24}{elsewhere:>6}")
   for name, reason in summary.failed.items():
     print(f"  {name}: {reason}")
 

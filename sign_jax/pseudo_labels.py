@@ -20,7 +20,6 @@ from tqdm import tqdm
 from sign_jax import clips, encoder_weights, errors, host_memory, sign_encoder
 from sign_jax.data import label_table, shares, video
 from sign_jax.data.label_table import Label
-from sign_jax.data.splits import split_of
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, path_argument
 from sign_jax.ops import segments
@@ -28,11 +27,15 @@ from sign_jax.train import cache
 
 
 def main(argv=None):
-  """The command; exits with 1 when a video is missing or unreadable, after doing the others."""
+  """The command; exits with 1, after doing the others, when a video is missing or unreadable.
+
+  So it does when something that looks like a video was left out.
+  """
   args = _parse(argv)
   with errors.one_sentence():
     cache.enable()
-    jobs = training_clips(clips.find(args.videos, args.csv))
+    listed = clips.find(args.videos, args.csv)
+    jobs = training_clips(listed.clips)
     glosses = _read_glosses(args.classes)
     source = encoder_weights.find(args)
     settings = {
@@ -48,7 +51,10 @@ def main(argv=None):
       found = [x for job in jobs if job.name in done for x in _labels(job, done[job.name], glosses)]
       label_table.write(args.out, found)
   _print(args, jobs, done, failed, missing)
-  if failed:
+  if others := len(listed.clips) - len(jobs):
+    print(f"{others} videos of other splits are left out")
+  clips.tell(listed, [f"{job.name}: {note}" for job in jobs for note in _notes(done, job)])
+  if failed or listed.warning:
     sys.exit(1)
 
 
@@ -64,7 +70,7 @@ def training_clips(jobs):
       "validation or test", file=sys.stderr,
     )  # fmt: skip
     return jobs
-  train = [job for job in jobs if split_of(job.split) == "train"]
+  train = [job for job in jobs if job.split == "train"]
   if not train:
     raise UserError("the table has no rows of the split train: pseudo-labels are for training")
   return train
@@ -102,7 +108,7 @@ def label(jobs, load, settings, progress):
         starts = video.window_starts(len(result.seconds), settings["stride"])
         found = segments.select(starts, *result.outputs, **rules)
         timed = [_timed(x, result.seconds) for x in found]
-        progress.add(result.job, windows=len(starts), segments=timed)
+        progress.add(result.job, windows=len(starts), segments=timed, notes=result.notes)
       bar.update()
 
 
@@ -123,8 +129,8 @@ class Progress:
       jobs: [`clips.Clip`]; entries of other times of theirs do not count.
 
     Returns:
-      {name: {"windows": count, "segments": [...]}}, and {name: reason} of those that could not be
-      read.
+      {name: {"windows": count, "segments": [...], "notes": [...]}}, and {name: reason} of those
+      that could not be read.
 
     Raises:
       UserError: an entry was made with other settings.
@@ -151,12 +157,16 @@ class Progress:
         yield entry
 
   def add(self, job, **facts):
-    """Notes a clip: its `windows` and `segments`, or an `error`."""
+    """Notes a clip: its `windows`, `segments` and `notes`, or an `error`."""
     entry = {"name": job.name, "part": job.part, "settings": self._settings, **facts}
     self._folder.mkdir(parents=True, exist_ok=True)
     with self._path.open("a") as file:
       # First a line's end: what a kill has cut short must not swallow this one.
       file.write("\n" + json.dumps(entry) + "\n")
+
+
+def _notes(done, job):
+  return done.get(job.name, {}).get("notes", ())  # entries of earlier versions have none
 
 
 def _timed(segment, seconds):

@@ -27,6 +27,7 @@ class Result(NamedTuple):
   outputs: object  # tree of (windows, ...) arrays; None where the video cannot be read
   seconds: list  # when its frames are shown
   error: UserError | None
+  notes: list[str]  # what was unusual and no damage, see `video.timed_frames`
 
 
 def embedding(out):
@@ -83,9 +84,9 @@ def encode_videos(jobs, encoder, stride):
       parts.append(encoder.encode(windows))
       count += len(windows)
     joined = _joined(parts) if ends else None
-    for job, start, stop, seconds, error in ends:
+    for job, start, stop, seconds, error, notes in ends:
       outputs = None if error else jax.tree.map(lambda x, a=start, b=stop: x[a:b], joined)
-      yield count, Result(job, outputs, seconds, error)
+      yield count, Result(job, outputs, seconds, error, notes)
     if ends:
       # What is left belongs to the video that has not ended.
       parts = [jax.tree.map(lambda x, a=ends[-1][2]: x[a:], joined)] if parts else []
@@ -129,14 +130,14 @@ def _joined(parts):
 
 
 def _batches(jobs, stride, encoder):
-  # Yields (windows of a batch or None, [(job, first row, row behind its last, seconds, error)] of
-  # the videos that end in it); rows count from the first one of the oldest of these videos.
+  # Yields (windows of a batch or None, [(job, first row, row behind its last, seconds, error,
+  # notes)] of the videos that end in it); rows count from the first one of the oldest of these.
   pending, ends, row = [], [], 0
   for job in jobs:
-    first, seconds, error = row, [], None
+    first, seconds, error, notes = row, [], None, []
     try:
       for window, seconds in video.read_windows(  # noqa: B007 - needed after the loop
-        job.path, stride, job.start, job.end, encoder.crop
+        job.path, stride, job.start, job.end, encoder.crop, notes
       ):
         pending.append(window)
         row += 1
@@ -147,7 +148,7 @@ def _batches(jobs, stride, encoder):
           pending, ends = [], []
     except video.VideoError as reason:
       error = reason
-    ends.append((job, first, row, seconds, error))
+    ends.append((job, first, row, seconds, error, notes))
   if ends:
     yield np.stack(pending) if pending else None, ends
 

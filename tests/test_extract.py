@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def run(folder, encoder, stride=8, **options):
-  jobs = clips.find(folder / "videos")
+  jobs = clips.find(folder / "videos").clips
   return extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, stride, **options)
 
 
@@ -39,7 +39,7 @@ def read(folder, name):
 
 def test_every_video_gets_one_feature_per_window(folder, encoder):
   summary = run(folder, encoder)
-  assert summary == (["a.mp4", "b.mp4", "sub/c.mkv"], [], {})
+  assert summary == (["a", "b", "sub/c"], [], {}, [])
   for name, num_frames in {"a": 20, "b": 33, "sub/c": 7}.items():
     content = read(folder, name)
     assert content.feature.shape[0] == len(video.window_starts(num_frames, 8))
@@ -62,7 +62,7 @@ def test_resumes_what_is_missing_or_truncated_only(folder, encoder):
   truncate(folder / "out/b.npz", 0.5)
   times = {name: (folder / f"out/{name}.npz").stat().st_mtime_ns for name in ("a", "sub/c")}
   summary = run(folder, encoder)
-  assert (summary.done, summary.skipped) == (["b.mp4"], ["a.mp4", "sub/c.mkv"])
+  assert (summary.done, summary.skipped) == (["b"], ["a", "sub/c"])
   for name, feature in before.items():
     np.testing.assert_array_equal(read(folder, name).feature, feature)
   assert times == {name: (folder / f"out/{name}.npz").stat().st_mtime_ns for name in times}
@@ -87,7 +87,7 @@ def test_a_bad_file_is_done_again(folder, encoder, spoil):
   run(folder, encoder)
   before = read(folder, "b").feature
   spoil(folder / "out/b.npz")
-  assert run(folder, encoder).done == ["b.mp4"]
+  assert run(folder, encoder).done == ["b"]
   np.testing.assert_array_equal(read(folder, "b").feature, before)
 
 
@@ -104,12 +104,12 @@ def test_survives_being_killed(folder, encoder):
     run(folder, encoder._replace(encode=killed))
   assert [path.name for path in (folder / "out").rglob("*.*")] == ["a.npz"]
   summary = run(folder, encoder)
-  assert (summary.done, summary.skipped) == (["b.mp4", "sub/c.mkv"], ["a.mp4"])
+  assert (summary.done, summary.skipped) == (["b", "sub/c"], ["a"])
 
 
 def test_nothing_is_loaded_when_all_is_there(folder, encoder):
   run(folder, encoder)
-  jobs = clips.find(folder / "videos")
+  jobs = clips.find(folder / "videos").clips
   summary = extract.extract(jobs, folder / "out", pytest.fail, WEIGHTS, 8)
   assert len(summary.skipped) == 3
 
@@ -118,7 +118,7 @@ def test_other_settings_need_another_folder_or_overwrite(folder, encoder):
   run(folder, encoder)
   with pytest.raises(UserError, match="--overwrite"):
     run(folder, encoder, stride=4)
-  jobs = clips.find(folder / "videos")
+  jobs = clips.find(folder / "videos").clips
   with pytest.raises(UserError, match="another --out"):
     extract.extract(jobs, folder / "out", lambda: encoder, "random:1", 8)
   assert len(run(folder, encoder, stride=4, overwrite=True).done) == 3
@@ -128,8 +128,8 @@ def test_other_settings_need_another_folder_or_overwrite(folder, encoder):
 def test_a_broken_video_fails_and_the_others_go_on(folder, encoder):
   truncate(folder / "videos/a.mp4", 0.6)
   summary = run(folder, encoder)
-  assert summary.done == ["b.mp4", "sub/c.mkv"]
-  assert list(summary.failed) == ["a.mp4"]
+  assert summary.done == ["b", "sub/c"]
+  assert list(summary.failed) == ["a"]
   assert not (folder / "out/a.npz").exists()
 
 
@@ -138,15 +138,15 @@ def test_weights_that_overflow_write_nothing(folder, encoder):
     return encoder.encode(windows) * np.float32(1e9)
 
   summary = run(folder, encoder._replace(encode=overflowing))
-  assert len(summary.failed) == 3 and "float16" in summary.failed["a.mp4"]
+  assert len(summary.failed) == 3 and "float16" in summary.failed["a"]
   assert not list((folder / "out").rglob("*.*"))
 
 
 def test_a_table_names_the_videos(folder):
   table = folder / "videos.csv"
-  table.write_text("video,sentence\nb.mp4,one\nnone.mp4,two\nb.mp4,three\n")
-  jobs = clips.find(folder / "videos", table)
-  assert [job.name for job in jobs] == ["b.mp4", "none.mp4"]
+  table.write_text("video,sentence\nb.mp4,one\nnone.mp4,two\n")
+  jobs = clips.find(folder / "videos", table).clips
+  assert [job.name for job in jobs] == ["b", "none"]
   table.write_text("video\n../b.mp4\n")
   with pytest.raises(UserError, match="line 2"):
     clips.find(folder / "videos", table)
@@ -161,13 +161,13 @@ def table_of(folder, *rows, columns="video,name,start,end"):
 def test_a_table_names_clips_of_videos(folder, encoder):
   """Names as `data_builders.list_clips` gives them, with a folder and dots."""
   table = table_of(folder, "b.mp4,train/b.x_0,0.2,1.0", "b.mp4,train/b.x_1,,", "a.mp4,,0.5,")
-  jobs = clips.find(folder / "videos", table)
+  jobs = clips.find(folder / "videos", table).clips
   assert [(job.name, job.start, job.end) for job in jobs] == [
-    ("train/b.x_0", 0.2, 1.0), ("train/b.x_1", 0.0, np.inf), ("a.mp4", 0.5, np.inf),
+    ("train/b.x_0", 0.2, 1.0), ("train/b.x_1", 0.0, np.inf), ("a_0.5-end", 0.5, np.inf),
   ]  # fmt: skip
   summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 1)
-  assert summary.done == ["train/b.x_0", "train/b.x_1", "a.mp4"]
-  counts = {"train/b.x_0": 20, "train/b.x_1": 33, "a": 20 - 13}
+  assert summary.done == ["train/b.x_0", "train/b.x_1", "a_0.5-end"]
+  counts = {"train/b.x_0": 20, "train/b.x_1": 33, "a_0.5-end": 20 - 13}
   for name, num_frames in counts.items():
     assert read(folder, name).num_frames == num_frames
   whole, part = read(folder, "train/b.x_1").feature, read(folder, "train/b.x_0").feature
@@ -176,7 +176,7 @@ def test_a_table_names_clips_of_videos(folder, encoder):
 
 
 def test_a_clip_outside_its_video_fails_by_name(folder, encoder):
-  jobs = clips.find(folder / "videos", table_of(folder, "a.mp4,x,0,0.4", "a.mp4,y,9,10"))
+  jobs = clips.find(folder / "videos", table_of(folder, "a.mp4,x,0,0.4", "a.mp4,y,9,10")).clips
   summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
   assert summary.done == ["x"] and "no frame from 9.0 to 10.0" in summary.failed["y"]
 
@@ -184,11 +184,12 @@ def test_a_clip_outside_its_video_fails_by_name(folder, encoder):
 @pytest.mark.parametrize(
   ("row", "words"),
   [
-    ("a.mp4,x,one,2", "start and end must be seconds"),
+    ("a.mp4,x,one,2", "start is 'one', write seconds from the video's beginning, such as 12.5"),
+    ("a.mp4,x,0,00:01:02.5", "end is '00:01:02.5', .* such as 62.5"),
     ("a.mp4,x,3,2", "from 3.0 to 2.0"),
-    ("a.mp4,x,nan,2", "from nan to 2.0"),
-    ("a.mp4,x,-1,2", "from -1.0"),
-    ("a.mp4,x,inf,", "from inf"),
+    ("a.mp4,x,nan,2", "start is 'nan', write seconds"),
+    ("a.mp4,x,-1,2", "start is '-1', write seconds"),
+    ("a.mp4,x,inf,", "start is 'inf', write seconds"),
     ("a.mp4,../x,,", "no path inside"),
     ("../a.mp4,x,,", "no path inside"),
   ],
@@ -200,8 +201,9 @@ def test_a_wrong_row_is_named(folder, row, words):
 
 
 def test_two_clips_of_one_name_are_refused(folder):
-  table = table_of(folder, "a.mp4,,,", "a.mp4,,1,2")
-  with pytest.raises(UserError, match=r"a\.mp4 and a\.mp4 would both become a\.npz"):
+  table = table_of(folder, "a.mp4,,,", "b.mp4,a,1,2")
+  words = r"clips.csv, line 3: the clip of b\.mp4 would be called 'a' as that of a\.mp4 in line 2"
+  with pytest.raises(UserError, match=words):
     clips.find(folder / "videos", table)
 
 
@@ -211,7 +213,7 @@ def test_folders_of_pictures_are_videos(folder, encoder, name):
   picture_folder(folder / "pictures/monday/one", frames, name)
   (folder / "pictures/monday/one/stray.py.lprof").write_text("no picture")
   (folder / "pictures/monday/one/._1.png").write_text("no picture")
-  jobs = clips.find(folder / "pictures")  # without a table: a tree of pictures alone
+  jobs = clips.find(folder / "pictures").clips  # without a table: a tree of pictures alone
   assert [job.name for job in jobs] == ["monday/one"]
   summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
   assert summary.done == ["monday/one"]
@@ -227,9 +229,9 @@ def test_folders_of_pictures_are_videos(folder, encoder, name):
 
 
 def test_shards_divide_the_work(folder, encoder):
-  jobs = clips.find(folder / "videos")
+  jobs = clips.find(folder / "videos").clips
   parts = [shares.take(jobs, f"{i}/2") for i in (1, 2)]
-  assert [[job.name for job in part] for part in parts] == [["a.mp4", "sub/c.mkv"], ["b.mp4"]]
+  assert [[job.name for job in part] for part in parts] == [["a", "sub/c"], ["b"]]
   for part in parts:
     extract.extract(part, folder / "out", lambda: encoder, WEIGHTS, 8)
   assert len(run(folder, encoder).skipped) == 3
@@ -240,11 +242,11 @@ def test_shards_divide_the_work(folder, encoder):
 
 
 def test_a_clip_that_has_other_times_now_is_made_anew(folder, encoder):
-  jobs = clips.find(folder / "videos")
+  jobs = clips.find(folder / "videos").clips
   extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
   jobs[1] = jobs[1]._replace(end=0.9)
   summary = extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
-  assert (summary.done, summary.skipped) == (["b.mp4"], ["a.mp4", "sub/c.mkv"])
+  assert (summary.done, summary.skipped) == (["b"], ["a", "sub/c"])
   assert read(folder, "b").num_frames == 23 and read(folder, "b").part == "b.mp4 0.0 0.9"
   # A file that does not say is one of an older version, and stays.
   feature_files.write(folder / "out/b.npz", read(folder, "b")._replace(part=""))

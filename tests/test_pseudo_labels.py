@@ -105,7 +105,7 @@ def folder(tmp_path):
 
 
 def label(folder, shard="", encoder=ENCODER, **settings):
-  jobs = pseudo_labels.training_clips(clips.find(folder / "videos", folder / "clips.csv"))
+  jobs = pseudo_labels.training_clips(clips.find(folder / "videos", folder / "clips.csv").clips)
   settings = {**SETTINGS, **settings}
   progress = pseudo_labels.Progress(folder / "labels.csv", settings, shard)
   pseudo_labels.label(shares.take(jobs, shard), lambda: encoder, settings, progress)
@@ -151,7 +151,8 @@ def test_resumes_after_a_kill_and_a_line_cut_short(folder):
 
 def test_a_clip_that_has_other_times_now_is_labelled_anew(folder):
   before, _ = label(folder)
-  (folder / "clips.csv").write_text("video,start,end,split\none,,1.2,train\ntwo,,,train\n")
+  rows = "one,one,,1.2,train\ntwo,,,,train\n"
+  (folder / "clips.csv").write_text("video,name,start,end,split\n" + rows)
   done, _ = label(folder)
   assert done["one"]["windows"] == 15 and done["two"] == before["two"]
 
@@ -162,10 +163,10 @@ def test_what_could_not_be_read_is_tried_again(folder):
   content = (folder / "videos/a.mp4").read_bytes()
   truncate(folder / "videos/a.mp4", 0.5)
   done, failed = label(folder)
-  assert list(done) == ["two"] and list(failed) == ["a.mp4"]
+  assert list(done) == ["two"] and list(failed) == ["a"]
   (folder / "videos/a.mp4").write_bytes(content)
   done, failed = label(folder)
-  assert sorted(done) == ["a.mp4", "two"] and not failed
+  assert sorted(done) == ["a", "two"] and not failed
 
 
 def test_other_settings_are_refused(folder):
@@ -223,7 +224,7 @@ def test_a_broken_video_is_named_and_the_others_are_labelled(folder, monkeypatch
     command(folder, monkeypatch)
   assert end.value.code == 1
   out = capsys.readouterr().out
-  assert "a.mp4: " in out and "gone.mp4 does not exist" in out
+  assert "  a: " in out and "gone.mp4 does not exist" in out
   assert [row["video"] for row in rows(folder)] == ["one", "one"]
 
 
@@ -243,7 +244,7 @@ def test_the_list_of_a_corpus_says_which_clips_are_for_training(tmp_path):
   list_clips.main(
     ["csl_daily", "--manual_dir", f"{tmp_path}", "--out", f"{tmp_path}/clips.csv"]
   )
-  jobs = clips.find(tmp_path, tmp_path / "clips.csv")
+  jobs = clips.find(tmp_path, tmp_path / "clips.csv").clips
   train = pseudo_labels.training_clips(jobs)
   assert [job.name for job in train] == [f"train/{name}" for name in names["train"]]
   assert len(jobs) == sum(map(len, names.values()))

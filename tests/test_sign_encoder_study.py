@@ -51,7 +51,7 @@ def test_videos_that_were_rendered_otherwise_do_not_stay(written):
 
 def test_the_captions_are_what_video_folder_builds(written):
   root, _ = written
-  splits = captions.by_split(captions.read(root / "captions.csv"))
+  splits = captions.by_split(captions.read(root / "captions.csv")[0])
   assert {name: len(clips) for name, clips in splits.items()} == {
     name: len(members) for name, members in corpus.videos(SETTINGS).items()
   }

@@ -14,7 +14,8 @@ def render(
   picture = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
   picture = picture.repeat(8, axis=0).repeat(8, axis=1)
   path.parent.mkdir(parents=True, exist_ok=True)
-  with av.open(str(path), "w", options=options) as container:
+  container_format = {".m2t": "mpegts", ".ogv": "ogg"}.get(path.suffix)
+  with av.open(str(path), "w", container_format, options=options) as container:
     stream = container.add_stream(codec, rate=25)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.gop_size = gop_size or stream.codec_context.gop_size

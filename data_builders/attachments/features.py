@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from data_builders.attachments import locate
-from sign_jax.data import feature_files, safe_pickle
+from sign_jax.data import feature_files, npz, safe_pickle
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
-ENDINGS = (".npz", ".pkl")
+ENDINGS = (".npz", ".npy", ".pkl")
 KEY = "feature"  # of the dict in a released pickle
 _REMEDY = "get it anew or extract it with `python -m sign_jax.extract`"
 
@@ -22,16 +23,17 @@ class Features(NamedTuple):
   fps: float  # frames per second of the video, 0 where the file does not say
   stride: int  # frames from one window to the next, 0 where the file does not say
   weights: str  # fingerprint of the sign encoder's weights, "" where the file does not say
+  part: str = ""  # which part of which video, see `clip_table.part_of`; "" where it does not say
 
 
 class FeatureFolder:
-  """The features of one sign encoder: `[<split>/]<name>.npz` or `.pkl` for each clip."""
+  """The features of one sign encoder: `[<split>/]<name>` with .npz, .npy or .pkl for each clip."""
 
   def __init__(self, root):
     self.root = pathlib.Path(root)
 
   def find(self, clip, split):
-    """The file of a clip, or None; `split` is one of `splits.SPLITS`."""
+    """The file of a clip, or None; `split` is one of `splits.SPLITS`; see `locate.find`."""
     return locate.find(self.root, clip, split, ENDINGS)
 
   @staticmethod
@@ -44,15 +46,21 @@ class FeatureFolder:
     Raises:
       UserError: a damaged or hostile file, or features of another shape, kind or range.
     """
-    path = pathlib.Path(path)
-    if path.suffix == ".npz":
-      return Features(*feature_files.read(path)[:5])
-    content = safe_pickle.read(
-      path, kind="feature file", remedy=_REMEDY, max_bytes=feature_files.MAX_BYTES
-    )
-    feature = _array(content, path)
-    feature_files.check_feature(path, feature, _REMEDY)
-    return Features(np.ascontiguousarray(feature, np.float32), 0, 0.0, 0, "")
+    return read(path)
+
+
+def read(path):
+  """Reads a file of one of `ENDINGS`: see `FeatureFolder.read`."""
+  path = pathlib.Path(path)
+  if path.suffix == ".npz":
+    return Features(*feature_files.read(path))
+  limits = {"kind": "feature file", "remedy": _REMEDY, "max_bytes": feature_files.MAX_BYTES}
+  if path.suffix == ".npy":
+    feature = npz.read_array(existing_file(path, remedy=_REMEDY), **limits)
+  else:
+    feature = _array(safe_pickle.read(path, **limits), path)
+  feature_files.check_feature(path, feature, _REMEDY)
+  return Features(np.ascontiguousarray(feature, np.float32), 0, 0.0, 0, "")
 
 
 def _array(content, path):

@@ -3,6 +3,7 @@
 import errno
 
 from sign_jax.data import splits
+from sign_jax.errors import UserError
 
 
 def find(root, clip, split, endings):
@@ -16,15 +17,27 @@ def find(root, clip, split, endings):
 
   Returns:
     pathlib.Path, or None.
+
+  Raises:
+    UserError: there are two with different endings.
   """
   for folder in (*(root / name for name in splits.NAMES[split]), root):
     for name in clip.names:
-      for ending in endings:
-        # Not with_suffix: names such as "clip-1.5" have dots in them.
-        path = folder / f"{name}{ending}"
-        if _is_there(path, ending):
-          return path
+      if path := with_ending(folder, name, endings):
+        return path
   return None
+
+
+def with_ending(folder, name, endings):
+  """The file or folder of a name in one folder, or None; arguments and errors as in `find`."""
+  # Not with_suffix: names such as "clip-1.5" have dots in them.
+  paths = [folder / f"{name}{ending}" for ending in endings]
+  found = [path for path, end in zip(paths, endings, strict=True) if _is_there(path, end)]
+  if len(found) > 1:
+    raise UserError(
+      f"{folder} holds {' and '.join(path.name for path in found)} for one clip, remove all but one"
+    )
+  return found[0] if found else None
 
 
 def _is_there(path, ending):

@@ -4,7 +4,7 @@ import collections
 
 from tqdm import tqdm
 
-from data_builders import contents
+from data_builders import contents, left_out
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
 from data_builders.clips import FOLDERS
 from sign_jax.data import video as videos
@@ -31,6 +31,8 @@ def check(report, splits):
         bar.update()
   for kind in kinds:
     tallies[kind.name].tell(report, kind.name, splits)
+    if kind.root and (note := left_out.note(kind.root, tallies[kind.name].used)):
+      report.add(NOTE, note)
   for (level, text), items in unfit.items():
     report.add(level, f"{counted(len(items), 'video')}: {text}", items)
 
@@ -60,11 +62,12 @@ def _open(report, splits):
 def _check_clip(clip, split, kinds, tallies, unfit):
   fields, extents = {}, {}
   for kind in kinds:
-    path = kind.find(clip, split)
-    if path is None:
-      tallies[kind.name].missing[split].append(Item(clip.video_id))
-      continue
     try:
+      path = kind.find(clip, split)
+      if path is None:
+        tallies[kind.name].missing[split].append(Item(clip.video_id))
+        continue
+      tallies[kind.name].used.append(path)
       read, extents[kind.name] = kind.read(clip, path)
     except (UserError, OSError) as error:  # a disk may fail, or a permission, for a single file
       tallies[kind.name].unreadable[split].append(Item(clip.video_id, str(error)))
@@ -119,7 +122,7 @@ class _Tally:
   """What became of the files of one kind."""
 
   def __init__(self):
-    self.found = collections.Counter()
+    self.found, self.used = collections.Counter(), []
     self.missing, self.unreadable = collections.defaultdict(list), collections.defaultdict(list)
 
   def tell(self, report, name, splits):

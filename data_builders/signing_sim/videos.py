@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_builders.signing_sim import corpus, lexicon, render, skeleton
-from sign_jax.data import label_table
+from sign_jax.data import csv_table
 from sign_jax.data.video import WINDOW
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument, replacing
@@ -157,9 +157,9 @@ def write(out, settings, look, size):
       for row in found
     ]
   captions = [(f"{x.video_id}.mp4", x.sentence.text, s, x.signer.name) for s, x in items]
-  label_table.write_rows(out / "captions.csv", ("video", "sentence", "split", "signer"), captions)
+  csv_table.write(out / "captions.csv", ("video", "sentence", "split", "signer"), captions)
   columns = ("video", "start", "end", "label", "gloss", "split")
-  label_table.write_rows(out / "signs.csv", columns, labels)
+  csv_table.write(out / "signs.csv", columns, labels)
   (out / "classes.txt").write_text("\n".join(class_names(settings)) + "\n")
   return len(items), len(labels)
 

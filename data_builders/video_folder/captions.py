@@ -3,7 +3,7 @@
 import zlib
 from typing import NamedTuple
 
-from sign_jax.data import csv_table
+from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
 from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError
@@ -15,49 +15,40 @@ class Clip(NamedTuple):
   """One row of the table."""
 
   line: int
+  video_id: str  # the row's name, see `clip_table.name_of`
   video: str  # path relative to the folder of the videos
+  part: str  # which part of which video, see `clip_table.part_of`
   sentence: str  # with single spaces
   sentence_id: str  # the same for sentences that the tokenizer does not tell apart
   signer: str  # "" where the table does not say
-  split: str | None  # None where the table has no column for it
-
-  @property
-  def video_id(self):
-    """The video's path without its extension."""
-    return _without_extension(self.video)
+  split: str | None  # None where the table does not say
 
 
 def read(path):
   """Reads the table.
 
   Args:
-    path: CSV file with columns `video` and `sentence`, perhaps `split` and `signer`.
+    path: table of `clip_table.read` with the columns `video` and `sentence`.
 
   Returns:
-    [`Clip`], in the order of the table.
+    [`Clip`], in the order of the table, and sentences on what is unusual in it.
 
   Raises:
-    UserError: names the line: no such file, missing columns, no rows, a sentence without
-      text, an unknown split, a path that leaves the folder, a video that has two rows.
+    UserError: as `clip_table.read`; no rows.
   """
-  clips, numbers, lines = [], {}, {}
-  for line, row in csv_table.read(path, ["video", "sentence"]):
-    where = f"{path}, line {line}"
-    csv_table.check_inside(row["video"], where)
-    sentence = " ".join(row["sentence"].split())
-    cleaned = clean(sentence)
-    if not cleaned:  # "&nbsp;" too has nothing to read
-      raise UserError(f"{where}: {row['video']} has no sentence, write one or remove the row")
-    sentence_id = f"sentence_{numbers.setdefault(cleaned, len(numbers)):05d}"
-    split = split_names.parse(row["split"], where) if "split" in row else None
-    clip = Clip(line, row["video"], sentence, sentence_id, row.get("signer", ""), split)
-    first = lines.setdefault(clip.video_id, line)
-    if first != line:
-      raise UserError(f"{where}: {clip.video} has a row in line {first} already, remove one")
-    clips.append(clip)
-  if not clips:
+  table, numbers = clip_table.read(path, ("video", "sentence")), {}
+  if not table.rows:
     raise UserError(f"{path} has no rows, write one for each video")
-  return clips
+  clips = []
+  for row in table.rows:
+    number = numbers.setdefault(clean(row.sentence), len(numbers))
+    clips.append(
+      Clip(
+        row.line, row.name, row.video, row.part, row.sentence, f"sentence_{number:05d}", row.signer,
+        row.split or None,
+      )  # fmt: skip
+    )
+  return clips, table.notes
 
 
 def by_split(clips):
@@ -107,8 +98,3 @@ def by_hash(clips):
 
 def _empty(splits):
   return " and ".join(split for split, members in splits.items() if not members)
-
-
-def _without_extension(video):
-  folder, slash, name = video.rpartition("/")
-  return folder + slash + (name.rpartition(".")[0] or name)

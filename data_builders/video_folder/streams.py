@@ -1,7 +1,10 @@
 """Feature streams of a user's own videos: one folder of feature files for each sign encoder."""
 
+import pathlib
+
+from data_builders.attachments import features, locate
 from data_builders.video_folder import captions
-from sign_jax.data import feature_files
+from sign_jax.data import video
 from sign_jax.errors import UserError
 
 NAMED = 20  # clips that an error message names
@@ -12,47 +15,53 @@ class Stream:
 
   Attributes:
     width: length of a feature vector.
-    stride: frames from one window to the next.
-    weights: fingerprint of the encoder's weights.
+    stride: frames from one window to the next, 0 where the files do not say.
+    weights: fingerprint of the encoder's weights, "" where the files do not say.
+    paths: {clip's id: its file}.
   """
 
   def __init__(self, folder, clips: list[captions.Clip]):
     """Checks that every clip has features.
 
     Raises:
-      UserError: names the clips without features.
+      UserError: names the clips without features, or one that has several files.
     """
-    self._folder = folder
-    missing = [clip for clip in clips if not self.path(clip).is_file()]
-    if missing:
-      names = ", ".join(f"{clip.video} (line {clip.line})" for clip in missing[:NAMED])
+    folder = pathlib.Path(folder)
+    found = {x.video_id: locate.with_ending(folder, x.video_id, features.ENDINGS) for x in clips}
+    if missing := [clip for clip in clips if found[clip.video_id] is None]:
+      names = ", ".join(f"{clip.video_id} (line {clip.line})" for clip in missing[:NAMED])
       more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
       raise UserError(
         f"{folder} has no features for {names}{more}, extract them with "
         "`python -m sign_jax.extract` or remove the rows"
       )
-    self._first_path = self.path(clips[0])
-    first = feature_files.read(self._first_path)
-    self.width, self.stride, self.weights = _origin(first)
-
-  def path(self, clip):
-    """Where the features of a clip are."""
-    return feature_files.path_of(self._folder, clip.video)
+    self.paths = found
+    self._first_path = found[clips[0].video_id]
+    self.width, self.stride, self.weights = _origin(features.read(self._first_path))
 
   def read(self, clip):
-    """The clip's `FeatureFile`.
+    """The clip's `features.Features`, with a number of frames where the file says none.
 
     Raises:
-      UserError: damaged, not finite, or not of the same encoder and stride as the other clips.
+      UserError: damaged, not finite, of another part of the video than the table says, or not of
+        the same encoder and stride as the other clips.
     """
-    file = feature_files.read(self.path(clip))
-    if _origin(file) != (self.width, self.stride, self.weights):
+    path = self.paths[clip.video_id]
+    content = features.read(path)
+    if _origin(content) != (self.width, self.stride, self.weights):
       raise UserError(
-        f"{self.path(clip)} (line {clip.line}) was made with another width, stride or weights than "
+        f"{path} (line {clip.line}) was made with another width, stride or weights than "
         f"{self._first_path}, extract all videos with the same ones"
       )
-    return file
+    if content.part not in ("", clip.part):
+      raise UserError(
+        f"{path} (line {clip.line}) was made of another part of a video ({content.part!r}) than "
+        f"the table says ({clip.part!r}), extract it anew"
+      )
+    # A file that does not say has stride 1, as the released ones.
+    frames = content.num_frames or len(content.feature) + video.WINDOW - 1
+    return content._replace(num_frames=frames)
 
 
-def _origin(file):
-  return file.feature.shape[1], file.stride, file.weights
+def _origin(content):
+  return content.feature.shape[1], content.stride, content.weights

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders import schema
+from data_builders import left_out, schema
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
 from sign_jax.errors import UserError
@@ -44,9 +44,12 @@ class Builder(schema.RetrievalBuilder):
   ]
   MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
   The folder given as --manual_dir holds
-  - {CAPTIONS}: CSV in UTF-8 with the columns `video,sentence[,split][,signer]`; `video` is a path
-    relative to the folder of the videos, `split` is train, validation (or val, dev) or test;
-  - {FOLDERS["agnostic"]}/: what `python -m sign_jax.extract --out` has written for these videos;
+  - {CAPTIONS}: CSV in UTF-8 with the columns `video,sentence` and, if you like,
+    `name,start,end,split,signer`; `video` is a path relative to the folder of the videos, `name`
+    the clip's id, by default the video's path without extension, `start` and `end` are seconds,
+    `split` is train, validation (or val, dev) or test;
+  - {FOLDERS["agnostic"]}/: what `python -m sign_jax.extract --out` has written for these videos, or
+    NAME.npy with (windows, width) floats;
   - {FOLDERS["aware"]}/, if there is a second, domain-aware sign encoder: the same from that one.
   """
 
@@ -62,6 +65,8 @@ class Builder(schema.RetrievalBuilder):
 
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
+    for note in (*self._table[1], *self._left_out()):
+      print(f"note: {note}", file=sys.stderr)
     for warning in self._warnings:
       print(warning, file=sys.stderr)
     return {split: self._generate_examples(split) for split in self._splits}
@@ -75,7 +80,7 @@ class Builder(schema.RetrievalBuilder):
     counts = {name: len(file.feature) for name, file in files.items()}
     if len(set(counts.values())) > 1:
       raise UserError(
-        f"the streams of {clip.video} (line {clip.line}) have different numbers of windows "
+        f"the streams of {clip.video_id} (line {clip.line}) have different numbers of windows "
         f"({counts}), extract them from the same video"
       )
     return {
@@ -93,8 +98,8 @@ class Builder(schema.RetrievalBuilder):
     state = hashlib.sha256((self._folder / CAPTIONS).read_bytes())
     for name, stream in self._streams.items():
       for clip in self._clips:
-        facts = stream.path(clip).stat()
-        state.update(f"{name} {clip.video} {facts.st_size} {facts.st_mtime_ns}".encode())
+        facts = stream.paths[clip.video_id].stat()
+        state.update(f"{name} {clip.video_id} {facts.st_size} {facts.st_mtime_ns}".encode())
     return state.hexdigest()
 
   @functools.cached_property
@@ -105,8 +110,18 @@ class Builder(schema.RetrievalBuilder):
     return existing_folder(folder, "--manual_dir", f"pass the folder of {CAPTIONS}")
 
   @functools.cached_property
-  def _clips(self):
+  def _table(self):
     return captions.read(self._folder / CAPTIONS)
+
+  @property
+  def _clips(self):
+    return self._table[0]
+
+  def _left_out(self):
+    """Sentences on the files that are in the folders of features and not read."""
+    for name, stream in self._streams.items():
+      if note := left_out.note(self._folder / FOLDERS[name], stream.paths.values()):
+        yield note
 
   @functools.cached_property
   def _splits(self):

@@ -11,7 +11,16 @@ from sign_jax.errors import UserError
 
 MAX_PIXELS = 8192 * 4352  # per frame; a larger one is refused before any is decoded
 # Containers of these files. Others, such as playlists, make a decoder open files that they name.
-FORMATS = ("mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv")
+FORMATS = (
+  "mov", "mp4", "matroska", "webm", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg",
+  "mxf", "dv",
+)  # fmt: skip
+# What files of these containers are called, by cameras and by programs.
+EXTENSIONS = (
+  ".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv",
+  ".mts", ".m2ts", ".m2t", ".ts", ".tod", ".mod", ".vob", ".mpe", ".m1v", ".m2v", ".3gp", ".3g2",
+  ".qt", ".mp4v", ".insv", ".asf", ".f4v", ".divx", ".ogv", ".mxf", ".dv",
+)  # fmt: skip
 END_TOLERANCE = 0.5  # seconds that the last frame may last
 
 

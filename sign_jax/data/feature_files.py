@@ -26,9 +26,9 @@ class FeatureFile(NamedTuple):
   part: str = ""  # which part of which video, see `clips.Clip`; "" where the file does not say
 
 
-def path_of(folder, video):
-  """Where the features of a video are: its relative path, with .npz for its extension."""
-  return pathlib.Path(folder) / pathlib.PurePosixPath(video).with_suffix(".npz")
+def path_of(folder, name):
+  """Where the features of a clip are; `name` as in `clip_table.Row`."""
+  return pathlib.Path(folder) / f"{name}.npz"
 
 
 def write(path, content):

@@ -1,18 +1,18 @@
 """Tables of labelled segments: what `sign_jax.pseudo_labels` writes and recognition trains on."""
 
-import csv
-import pathlib
+import math
+import re
 import zlib
 from typing import NamedTuple
 
-from sign_jax.data import csv_table
+from sign_jax.data import clip_table, csv_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
-from sign_jax.files import replacing
 
 COLUMNS = ("video", "start", "end", "label", "score", "gloss")
 VALIDATION_SHARE = 10  # percent of the videos, where the table has no column split
 MAX_SECONDS = 30.0  # of a segment, all of whose frames are held at once; a sign takes one or two
+_WHOLE = re.compile(r"\d{1,7}", re.ASCII)
 MAX_LABEL = 2**20  # a classifier of more classes would not fit anywhere
 
 
@@ -43,7 +43,7 @@ def read(path):
       segment of more than `MAX_SECONDS`.
   """
   splits = {split: [] for split in split_names.SPLITS}
-  for line, row in csv_table.read(path, COLUMNS[:4]):
+  for line, row in csv_table.read(path, COLUMNS[:4], (*COLUMNS, "split")):
     where = f"{path}, line {line}"
     csv_table.check_inside(row["video"], where)
     splits[_split(row, where)].append(_label(row, where))
@@ -57,15 +57,7 @@ def write(path, labels):
   rows = [
     (x.video, f"{x.start:.6f}", f"{x.end:.6f}", x.label, f"{x.score:.6f}", x.gloss) for x in labels
   ]
-  write_rows(path, COLUMNS, rows)
-
-
-def write_rows(path, columns, rows):
-  """Writes a CSV file, whole or not at all; makes the folder."""
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-    csv.writer(file).writerows([columns, *rows])
+  csv_table.write(path, COLUMNS, rows)
 
 
 def _split(row, where):
@@ -76,18 +68,32 @@ def _split(row, where):
 
 
 def _label(row, where):
-  try:
-    start, end = float(row["start"]), float(row["end"])
-    label, score = int(row["label"]), float(row.get("score") or 1)
-  except ValueError as error:
-    raise UserError(f"{where}: start, end and label must be numbers, correct them") from error
-  if not 0 <= start < end < float("inf"):  # NaN compares false
-    raise UserError(f"{where}: the segment lasts from {start} to {end} seconds, correct the times")
+  if not row["start"] or not row["end"]:
+    raise UserError(f"{where}: the segment has no start or no end, write both in seconds")
+  start, end = clip_table.times(row, where)
   if end - start > MAX_SECONDS:
     raise UserError(
       f"{where}: the segment lasts {end - start:.1f} seconds, and a sign no more than "
       f"{MAX_SECONDS:.0f}, correct the times"
     )
-  if not 0 <= label < MAX_LABEL:
-    raise UserError(f"{where}: the label {label} is no class, classes count from 0")
-  return Label(row["video"], start, end, label, score, row.get("gloss", ""))
+  return Label(
+    row["video"], start, end, _class(row["label"], where), _score(row.get("score"), where),
+    row.get("gloss", ""),
+  )  # fmt: skip
+
+
+def _class(text, where):
+  number = int(text) if _WHOLE.fullmatch(text) else MAX_LABEL
+  if number >= MAX_LABEL:
+    raise UserError(f"{where}: the label {csv_table.shown(text)} is no class, they count from 0")
+  return number
+
+
+def _score(text, where):
+  try:
+    score = float(text or 1)
+  except ValueError:
+    score = math.nan
+  if not math.isfinite(score):
+    raise UserError(f"{where}: the score {csv_table.shown(text)} is no number, correct it")
+  return score

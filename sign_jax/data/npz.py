@@ -1,6 +1,7 @@
-""".npz files of strangers: arrays and nothing else, of a size that is known before it is read."""
+""".npz and .npy files of strangers: arrays and nothing else, of a size known before it is read."""
 
 import math
+import os
 import zipfile
 
 import numpy as np
@@ -49,6 +50,21 @@ def read(
       raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
 
 
+def read_array(path, *, kind=".npy file", remedy="get it anew", max_bytes=MAX_BYTES):
+  """Reads the array of a .npy file; runs no code from it. Arguments and errors as in `read`."""
+  with path.open("rb") as file:
+    try:
+      size = os.fstat(file.fileno()).st_size
+      if size > max_bytes:
+        raise ValueError(f"its {size} bytes are more than are read")
+      _check_array(file, size, "it")
+      file.seek(0)
+      return np.lib.format.read_array(file, allow_pickle=False)
+    # As in `read`.
+    except Exception as error:
+      raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
+
+
 def _read(archive, names, optional, budget):
   entries = {info.filename.removesuffix(_SUFFIX): info for info in archive.infolist()}
   names = list(entries if names is None else names)
@@ -63,16 +79,20 @@ def _read(archive, names, optional, budget):
 
 
 def _check_header(archive, info):
-  # numpy takes the memory that a header asks for before it looks whether there are as many bytes.
   with archive.open(info) as file:
-    version = np.lib.format.read_magic(file)
-    if version not in _HEADERS:
-      raise ValueError(f"{info.filename} is of the unknown version {version}")
-    shape, _, dtype = _HEADERS[version](file)
-    if dtype.itemsize > MAX_ITEM:
-      raise ValueError(f"{info.filename} has elements of {dtype.itemsize} bytes")
-    if math.prod(shape) * dtype.itemsize != info.file_size - file.tell():
-      raise ValueError(f"{info.filename} has not the size of an array {shape}")
+    _check_array(file, info.file_size, info.filename)
+
+
+def _check_array(file, size, name):
+  # numpy takes the memory that a header asks for before it looks whether there are as many bytes.
+  version = np.lib.format.read_magic(file)
+  if version not in _HEADERS:
+    raise ValueError(f"{name} is of the unknown version {version}")
+  shape, _, dtype = _HEADERS[version](file)
+  if dtype.itemsize > MAX_ITEM:
+    raise ValueError(f"{name} has elements of {dtype.itemsize} bytes")
+  if math.prod(shape) * dtype.itemsize != size - file.tell():
+    raise ValueError(f"{name} has not the size of an array {shape}")
 
 
 def _array(archive, info):

@@ -1,62 +1,149 @@
 """Folders of pictures, one per frame, as PHOENIX-2014T and CSL-Daily come."""
 
+import collections
 import pathlib
 import re
+from typing import NamedTuple
 
 import av
 import numpy as np
 from PIL import Image
 
-from sign_jax.data import containers
+from sign_jax.data import containers, ends
 from sign_jax.data.containers import VideoError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp")
+# Kinds of pictures that are not read, as their decoders read much else.
+OTHER_EXTENSIONS = (".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".heic", ".avif")
 FPS = 25.0  # pictures have no times; a clip's seconds count this many a second
-_FORMATS = ("PNG", "JPEG")  # what a decoder may take a file for, whatever its name
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # what a decoder may take a file for, whatever its name
+
+
+class Listing(NamedTuple):
+  """What a folder of pictures holds."""
+
+  folder: pathlib.Path  # where the pictures lie: the folder, or the only one in it that has some
+  pictures: list[pathlib.Path]  # in natural order (2 before 10), perhaps empty
+  left_out: collections.Counter  # {kind of file: count}; hidden files and folders do not count
 
 
 def paths(folder):
-  """The pictures of a folder in natural order (2 before 10); other and hidden files are ignored.
+  """The pictures of `listing`."""
+  return listing(folder).pictures
+
+
+def listing(folder):
+  """Lists the pictures of a folder; where it has none, those of the only folder in it that has.
+
+  Args:
+    folder: as `clipA` of PHOENIX-2014, whose pictures lie in `clipA/1`.
 
   Returns:
-    [pathlib.Path], perhaps empty.
+    `Listing`.
 
   Raises:
-    VideoError: the folder cannot be read.
+    VideoError: the folder cannot be read, several folders in it hold pictures, or one picture is
+      there twice under two extensions.
   """
-  try:
-    entries = list(pathlib.Path(folder).iterdir())
-  except OSError as error:
-    raise VideoError(f"{folder} cannot be read: {error.strerror}") from error
-  found = (
-    path for path in entries
-    if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
-  )  # fmt: skip
-  return sorted(found, key=lambda path: (_natural(path.name), path.name))
+  found = _listing(pathlib.Path(folder))
+  if found.pictures:
+    return found
+  inner = [x for x in (_listing(x) for x in _folders(folder)) if x.pictures]
+  if len(inner) > 1:
+    names = ", ".join(repr(x.folder.name) for x in inner[:5])
+    raise VideoError(
+      f"{folder} holds no pictures, but {len(inner)} folders in it do ({names}), name one of them"
+    )
+  return inner[0] if inner else found
 
 
-def clip(folder, start, end, size=None):
+_MANY = {
+  "file": "files", "folder": "folders", "link": "links", "picture": "pictures", "video": "videos"
+}  # fmt: skip
+
+
+def counted(counts):
+  """Counts for a message: "3 .rm, 2 hidden files" for {".rm": 3, "hidden file": 2}."""
+  parts = []
+  for what, count in sorted(counts.items()):
+    words = what.split(" ")
+    noun = next((place for place, word in enumerate(words) if word in _MANY), None)
+    if count != 1 and noun is not None:
+      words[noun] = _MANY[words[noun]]
+    parts += [f"{count} {' '.join(words)}"] if count else []
+  return ", ".join(parts)
+
+
+def kind_of(name):
+  """What a file is counted as: ".txt", "hidden file" or "file without extension"."""
+  suffix = pathlib.PurePath(name).suffix.lower()
+  if name.startswith("."):
+    return "hidden file"
+  return suffix if suffix.isprintable() and 1 < len(suffix) <= 12 else "file without extension"
+
+
+def clip(folder, start, end, size=None, notes=None):
   """Reads the pictures with start <= index / `FPS` < end.
 
   Args:
-    folder: folder of pictures.
+    folder: folder of pictures, see `listing`.
     start, end: seconds; `end` may be infinite.
     size: (height, width) to resize to as `containers.frames` does; None keeps the size.
+    notes: list that receives sentences on a clip that is cut, and on files that are left out.
 
   Yields:
     (seconds, (H, W, 3) uint8 RGB).
 
   Raises:
-    VideoError: no pictures, none in the clip, a damaged or too large one.
+    VideoError: no pictures, none in the clip, too few of it, a damaged or too large one.
   """
-  pictures = paths(folder)
-  if not pictures:
-    raise VideoError(f"{folder} holds no pictures ({', '.join(EXTENSIONS)}), check its name")
-  chosen = [(i / FPS, path) for i, path in enumerate(pictures) if start <= i / FPS < end]
-  if not chosen:
-    raise VideoError(f"{folder} has no picture from {start} to {end} seconds, correct the times")
+  found = listing(folder)
+  if not found.pictures:
+    raise VideoError(
+      f"{folder} holds no pictures ({', '.join(EXTENSIONS)}){_instead(found)}, check its name"
+    )
+  times = [i / FPS for i in range(len(found.pictures))]
+  chosen = [(t, path) for t, path in zip(times, found.pictures, strict=True) if start <= t < end]
+  note = ends.check(found.folder, start, end, [t for t, _ in chosen], len(times) / FPS)
+  if notes is not None:
+    notes += [note] if note else []
+    if found.left_out:
+      notes.append(f"{found.folder}: left out {counted(found.left_out)} beside its pictures")
   for seconds, path in chosen:
     yield seconds, _read(path, size)
+
+
+def _listing(folder):
+  pictures, left_out = [], collections.Counter()
+  for path in _entries(folder):
+    if path.suffix.lower() in EXTENSIONS:
+      pictures.append(path)
+    elif not path.is_dir():
+      left_out[kind_of(path.name)] += 1
+  stems = collections.defaultdict(list)
+  for path in pictures:
+    stems[path.stem].append(path.name)
+  twice = next((names for names in stems.values() if len(names) > 1), None)
+  if twice:
+    raise VideoError(f"{folder} holds a picture twice, {' and '.join(sorted(twice))}, remove one")
+  pictures.sort(key=lambda path: (_natural(path.name), path.name))
+  return Listing(folder, pictures, left_out)
+
+
+def _folders(folder):
+  return sorted(path for path in _entries(folder) if path.is_dir())
+
+
+def _entries(folder):
+  """What lies in a folder and is not hidden."""
+  try:
+    return [x for x in pathlib.Path(folder).iterdir() if not x.name.startswith(".")]
+  except OSError as error:
+    raise VideoError(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _instead(found):
+  return f" but {counted(found.left_out)}" if found.left_out else ""
 
 
 def _natural(name):

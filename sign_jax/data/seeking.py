@@ -1,50 +1,51 @@
 """Clips of video files: their frames from one second to another, found by jumping."""
 
-import math
 import pathlib
 
 import av
 
-from sign_jax.data import containers
+from sign_jax.data import containers, ends
 from sign_jax.data.containers import VideoError
 
-END_TOLERANCE = 1.0  # seconds that a corpus's times may lie behind the last frame
 
-
-def clip(path, start, end, size=None):
+def clip(path, start, end, size=None, notes=None):
   """Decodes the frames with start <= seconds < end; those long before are jumped over.
 
   Args:
     path, size: as for `containers.frames`.
-    start, end: seconds; `end` may be infinite, and a second beyond the video's.
+    start, end: seconds; `end` may be infinite.
+    notes: list that receives a sentence where the clip is cut to the video's end.
 
   Yields:
     As `containers.frames`.
 
   Raises:
-    VideoError: as `containers.frames`, of what is decoded; no frame at all in the clip, or none
-      near its end.
+    VideoError: as `containers.frames`, of what is decoded; as `ends.check`, after the last frame.
   """
-  path, last = pathlib.Path(path), None
+  path, shown = pathlib.Path(path), []
   for seconds, frame in _from(path, start):
     if seconds >= end:
-      break
+      if not shown:  # between two frames
+        ends.check(path, start, end, shown, 0.0)
+      return
     if seconds >= start:
-      last = seconds
+      shown.append(seconds)
       yield seconds, containers.to_rgb(frame, size)
-  else:
-    _check_end(path, start, end, last)
-  if last is None:
-    raise VideoError(f"{path} has no frame from {start} to {end} seconds, correct the times")
+  period = (shown[-1] - shown[0]) / (len(shown) - 1) if len(shown) > 1 else 0.0
+  note = ends.check(path, start, end, shown, shown[-1] + period if shown else _length(path))
+  if note and notes is not None:
+    notes.append(note)
 
 
-def _check_end(path, start, end, last):
-  """A video without the clip's end is not the one that the times are of."""
-  if last is not None and math.isfinite(end) and end - last > END_TOLERANCE:
-    raise VideoError(
-      f"{path} ends at {last:.2f} seconds and a clip lasts from {start} to {end}: get the whole "
-      "video"
-    )
+def _length(path):
+  """Seconds that a video lasts by its header, or by its frames where that does not say."""
+  with containers.opened(path) as container:
+    stream = container.streams.video[0]
+    if stream.duration and stream.time_base:
+      return float(stream.duration * stream.time_base)
+    if container.duration:
+      return container.duration / av.time_base
+  return max((seconds for seconds, frame, _ in _decode_from(path, 0) if frame), default=0.0)
 
 
 class _BadJump(Exception):

@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from sign_jax.data import containers, pictures, seeking
+from sign_jax.data import containers, ends, pictures, seeking
 from sign_jax.data.containers import VideoError, VideoInfo
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
   "read_frames", "read_windows", "resize_of", "timed_frames", "window_starts",
 ]  # fmt: skip
 
-EXTENSIONS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv")
-WINDOW = 16  # frames in a window
+EXTENSIONS = containers.EXTENSIONS
+WINDOW = ends.WINDOW  # frames in a window
 RESIZE, CROP = 256, 224  # the sign encoder's frames: resized, then cropped in the centre
 MEAN = 0.5  # subtracted from RGB in [0, 1]
 
@@ -35,7 +35,7 @@ def probe(path):
   return containers.probe(path)
 
 
-def timed_frames(path, size=None, start=0.0, end=math.inf):
+def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None):
   """Reads a video, one frame in memory at a time; turns it upright where it says how.
 
   Args:
@@ -43,21 +43,23 @@ def timed_frames(path, size=None, start=0.0, end=math.inf):
     size: (height, width) to resize to, bilinear, whatever the aspect ratio; None keeps the size.
     start, end: seconds; frames with start <= seconds < end are read. See `pictures.FPS` for
       folders. Files are not decoded from their beginning where they allow to jump.
+    notes: list that receives sentences on what is unusual and no damage: a clip that is cut to its
+      video's end, see `ends.check`, and files that are left out of a folder of pictures.
 
   Yields:
     (seconds, (H, W, 3) uint8 RGB).
 
   Raises:
-    VideoError: nothing there, no video, too large, empty, truncated or damaged, no frame in the
-      clip. Damage is reported after the last good frame: a reader must not keep anything before
+    VideoError: nothing there, no video, too large, empty, truncated or damaged, too little of
+      the clip. Damage is reported after the last good frame: a reader must not keep anything before
       the end is reached.
   """
   if pathlib.Path(path).is_dir():
-    yield from pictures.clip(path, start, end, size)
+    yield from pictures.clip(path, start, end, size, notes)
   elif start <= 0 and math.isinf(end):
     yield from containers.frames(path, size)
   else:
-    yield from seeking.clip(path, start, end, size)
+    yield from seeking.clip(path, start, end, size, notes)
 
 
 def read_frames(path, size=None, start=0.0, end=math.inf):
@@ -65,11 +67,11 @@ def read_frames(path, size=None, start=0.0, end=math.inf):
   return (frame for _, frame in timed_frames(path, size, start, end))
 
 
-def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP):
+def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP, notes=None):
   """Reads a video as the sign encoder's windows, one window in memory at a time.
 
   Args:
-    path, start, end: as for `timed_frames`.
+    path, start, end, notes: as for `timed_frames`.
     stride: frames from one window to the next; the starts are `window_starts`.
     crop: height and width of the frames, `RESIZE` / `CROP` of which they are resized to before.
 
@@ -82,7 +84,7 @@ def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP):
   """
   recent, seconds = collections.deque(maxlen=WINDOW), []
   complete = False
-  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end):
+  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end, notes):
     recent.append(center_crop(frame, crop))
     seconds.append(second)
     complete = len(seconds) >= WINDOW and (len(seconds) - WINDOW) % stride == 0

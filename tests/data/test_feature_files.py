@@ -23,8 +23,8 @@ def test_comes_back_as_it_was_written(tmp_path):
   assert [file.name for file in path.parent.iterdir()] == ["a.npz"]
 
 
-def test_path_of_replaces_the_last_extension(tmp_path):
-  assert feature_files.path_of(tmp_path, "x/a-1.5-2.mp4") == tmp_path / "x" / "a-1.5-2.npz"
+def test_path_of_keeps_dots_in_names(tmp_path):
+  assert feature_files.path_of(tmp_path, "x/a-1.5-2") == tmp_path / "x" / "a-1.5-2.npz"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e5])

@@ -5,7 +5,7 @@ import pytest
 
 from sign_jax.data import containers, seeking, video
 from sign_jax.data.video import VideoError
-from tests.videos import render, render_constant, truncate
+from tests.videos import picture_folder, render, render_constant, truncate
 
 
 def read_all(path, size=None):
@@ -161,13 +161,26 @@ def test_a_name_that_looks_like_a_protocol_is_a_file(tmp_path, monkeypatch):
   assert len(read_all("concat:secret.mpg")) == 3
 
 
-CODECS = {".webm": "libvpx", ".wmv": "wmv2", ".flv": "flv", ".mpg": "mpeg2video"}
+CODECS = {
+  ".webm": "libvpx", ".wmv": "wmv2", ".asf": "wmv2", ".flv": "flv", ".mpg": "mpeg2video",
+  ".mts": "mpeg2video", ".vob": "mpeg2video", ".m2v": "mpeg2video", ".m1v": "mpeg1video",
+  ".ogv": "libvpx", ".mxf": "mpeg2video",
+}  # fmt: skip
+# How cameras call what other programs know by another name.
+WRITTEN_AS = {
+  ".tod": ".mts", ".m2t": ".mts", ".mod": ".vob", ".mpe": ".mpg", ".qt": ".mov", ".mp4v": ".mp4",
+  ".insv": ".mp4", ".f4v": ".mp4", ".divx": ".avi",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("extension", [*video.EXTENSIONS, ".ts"])
+@pytest.mark.parametrize("extension", video.EXTENSIONS)
 def test_every_extension_is_read(tmp_path, extension):
-  path = render(tmp_path / f"a{extension}", 9, codec=CODECS.get(extension, "mpeg4"))
-  path = path.rename(path.with_suffix(".mp4"))  # what counts is the content
+  written = WRITTEN_AS.get(extension, extension)
+  options = {"size": (576, 720)} if extension == ".dv" else {}
+  codec = "dvvideo" if extension == ".dv" else CODECS.get(written, "mpeg4")
+  path = render(tmp_path / f"a{written}", 9, codec=codec, **options)
+  assert len(read_all(path.rename(tmp_path / f"A{extension.upper()}"))) == 9
+  path = (tmp_path / f"A{extension.upper()}").rename(tmp_path / "a.xyz")  # the content counts
   assert len(read_all(path)) == 9
 
 
@@ -269,7 +282,7 @@ def test_the_start_belongs_to_a_clip_and_the_end_does_not(tmp_path):
 
 def test_an_open_end_and_one_behind_the_end_are_the_end(tmp_path):
   path = long_video(tmp_path / "a.mp4")
-  assert indices(path, 2.0, np.inf) == indices(path, 2.0, 2.9) == list(range(50, 60))
+  assert indices(path, 2.0, np.inf) == indices(path, 2.0, 2.7) == list(range(50, 60))
   assert indices(path, 0.0, np.inf) == list(range(60))
   with pytest.raises(VideoError, match=re.escape(f"{path} has no frame from 5.0 to 6.0")):
     indices(path, 5.0, 6.0)
@@ -322,9 +335,49 @@ def test_windows_of_a_clip(tmp_path):
     np.testing.assert_array_equal(window, frames[first : first + 16])
 
 
-def test_a_clip_far_behind_the_end_is_of_another_video(tmp_path):
-  path = render(tmp_path / "a.mp4", 50)
-  # The times of a corpus are not exact.
-  assert len(list(video.timed_frames(path, start=1.0, end=2.5))) == 25
-  with pytest.raises(VideoError, match=r"ends at 1\.96 seconds.*get the whole video"):
-    list(video.timed_frames(path, start=1.0, end=30.0))
+@pytest.mark.parametrize("kind", ["a.mp4", "a.mkv", "a.ts", "pictures"])
+@pytest.mark.parametrize(
+  ("start", "end", "count"),
+  [(1.0, 2.5, 25), (1.0, 3.0, 25), (0.0, 3.9, 50), (1.8, 2.1, 5), (1.0, 2.0, 25)],
+)
+def test_a_clip_that_reaches_behind_the_end_is_cut_and_that_is_noted(
+  tmp_path, kind, start, end, count
+):
+  path, notes = two_seconds(tmp_path, kind), []
+  assert len(list(video.timed_frames(path, None, start, end, notes))) == count
+  if end <= 2.0:
+    assert notes == []
+    return
+  (note,) = notes
+  assert note == f"{path} ends at 2.00 seconds, the clip from {start} to {end} is cut to it"
+
+
+@pytest.mark.parametrize("kind", ["a.mp4", "a.mkv", "a.ts", "pictures"])
+@pytest.mark.parametrize(
+  ("start", "end", "words"),
+  [
+    (1.0, 30.0, "leaves 25 frames of the clip from 1.0 to 30.0"),  # less than half
+    (1.0, 3.2, "leaves 25 frames"),
+    (1.5, 2.9, "leaves 12 frames|leaves 13 frames"),
+    (3.0, 4.0, "has no frame from 3.0 to 4.0 seconds"),
+  ],
+)
+def test_too_little_of_a_clip_is_refused_with_the_length_of_the_video(
+  tmp_path, kind, start, end, words
+):
+  path = two_seconds(tmp_path, kind)
+  with pytest.raises(VideoError, match=words) as error:
+    list(video.timed_frames(path, None, start, end))
+  assert "ends at 2.0" in str(error.value) and str(error.value).startswith(str(path))
+
+
+def two_seconds(tmp_path, kind):
+  if kind == "pictures":
+    frames = [np.full((20, 30, 3), 5 * level, np.uint8) for level in range(50)]
+    return picture_folder(tmp_path / "pictures", frames)
+  return render(tmp_path / kind, 50)
+
+
+def test_a_clip_between_two_frames_is_refused(tmp_path):
+  with pytest.raises(VideoError, match="has no frame from 1.01 to 1.02 seconds: correct"):
+    list(video.timed_frames(render(tmp_path / "a.mp4", 50), start=1.01, end=1.02))

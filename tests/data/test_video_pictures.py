@@ -17,7 +17,7 @@ def grey(*levels):
 
 
 def levels(folder, **options):
-  return [int(frame[0, 0, 0]) for frame in video.read_frames(folder, **options)]
+  return [int(frame[0, 0, 0]) for _, frame in video.timed_frames(folder, **options)]
 
 
 def test_natural_order_whatever_the_digits(tmp_path):
@@ -32,12 +32,15 @@ def test_the_layouts_of_phoenix_and_csl_daily(tmp_path):
   assert found == pytest.approx([50, 90], abs=3)
 
 
-def test_other_files_are_ignored(tmp_path):
+def test_other_files_are_counted(tmp_path):
   folder = picture_folder(tmp_path / "a", grey(1, 2))
-  for name in ("createDnnTrainingLabels-profile.py.lprof", "._images0001.png", "Thumbs.db"):
+  for name in ("x.py.lprof", "._images0001.png", "Thumbs.db", "3.tif", "4.TIF", "README"):
     (folder / name).write_text("no picture")
-  (folder / "1").mkdir()
-  assert levels(folder) == [1, 2]
+  picture_folder(folder / "1", grey(9))
+  notes = []
+  assert levels(folder, notes=notes) == [1, 2]
+  left_out = "1 .db, 1 .lprof, 2 .tif, 1 file without extension"
+  assert notes == [f"{folder}: left out {left_out} beside its pictures"]
   assert video.probe(folder).num_frames == 2 and video.probe(folder).fps == 0
 
 
@@ -61,7 +64,7 @@ def test_clips_count_25_pictures_a_second(tmp_path):
   folder = picture_folder(tmp_path / "a", grey(*range(50)))
   assert levels(folder, start=1.0, end=1.2) == [25, 26, 27, 28, 29]
   assert levels(folder, start=1.9) == [48, 49]
-  with pytest.raises(VideoError, match="no picture from 2.0 to 3.0"):
+  with pytest.raises(VideoError, match="no frame from 2.0 to 3.0 seconds, it ends at 2.00"):
     levels(folder, start=2.0, end=3.0)
 
 
@@ -72,6 +75,37 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path, mode):
   Image.new("RGB", (30, 40), (255, 255, 255)).convert(mode).save(tmp_path / "a" / name)
   (frame,) = video.read_frames(tmp_path / "a", (20, 20))
   assert frame.shape == (20, 20, 3) and frame.min() > 250
+
+
+@pytest.mark.parametrize("extension", pictures.EXTENSIONS)
+def test_every_extension_is_read(tmp_path, extension):
+  folder = picture_folder(tmp_path / "a", grey(40, 80), f"{{}}{extension.upper()}")
+  assert levels(folder) == pytest.approx([40, 80], abs=3)
+
+
+def test_pictures_one_folder_deeper_are_found(tmp_path):
+  picture_folder(tmp_path / "a/1", grey(1, 2))
+  (tmp_path / "a/notes").mkdir()
+  (tmp_path / "a/.thumbnails").mkdir()
+  assert levels(tmp_path / "a") == [1, 2] and video.probe(tmp_path / "a").num_frames == 2
+  picture_folder(tmp_path / "a/x", grey(3))
+  with pytest.raises(VideoError, match=r"a holds no pictures, but 2 folders in it do \('1', 'x'\)"):
+    levels(tmp_path / "a")
+  assert levels(tmp_path / "a/x") == [3]
+
+
+def test_a_picture_that_is_there_twice_is_no_second_frame(tmp_path):
+  folder = picture_folder(tmp_path / "a", grey(1, 2, 3))
+  Image.fromarray(grey(9)[0]).save(folder / "images0002.jpg")
+  with pytest.raises(VideoError, match="a picture twice, images0002.jpg and images0002.png"):
+    levels(folder)
+
+
+def test_pictures_of_other_kinds_alone_are_named(tmp_path):
+  for name in ("1.tif", "2.tif", "3.gif"):
+    (tmp_path / name).write_bytes(b"II*\0")
+  with pytest.raises(VideoError, match="holds no pictures .* but 1 .gif, 2 .tif, check"):
+    levels(tmp_path)
 
 
 def png_chunk(kind, content):

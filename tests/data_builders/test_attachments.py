@@ -77,7 +77,7 @@ def test_names_that_are_too_long_with_an_ending_are_of_no_file(tmp_path):
 def test_released_pickles_are_read(tmp_path, wrap, dtype, protocol):
   path = pickled(tmp_path / "clip.pkl", wrap(np.asfortranarray(FEATURE.astype(dtype))), protocol)
   actual = FeatureFolder(tmp_path).read(path)
-  assert actual[1:] == (0, 0.0, 0, "")
+  assert actual[1:] == (0, 0.0, 0, "", "")
   assert actual.feature.dtype == np.float32 and actual.feature.flags.c_contiguous
   np.testing.assert_array_equal(actual.feature, FEATURE.astype(dtype).astype(np.float32))
 
@@ -90,7 +90,7 @@ def test_a_packed_pickle_is_read(tmp_path):
 
 def test_extracted_files_say_more(tmp_path):
   actual = FeatureFolder.read(extracted(tmp_path / "clip.npz", stride=2))
-  assert isinstance(actual, Features) and actual[1:] == (18, 25.0, 2, "random:0")
+  assert isinstance(actual, Features) and actual[1:] == (18, 25.0, 2, "random:0", "")
   np.testing.assert_array_equal(actual.feature, FEATURE)
 
 
@@ -121,9 +121,10 @@ def test_damaged_pickles_are_refused(tmp_path, what):
   refused(pickled(tmp_path / "clip.pkl", content), words)
 
 
-@pytest.mark.parametrize("ending", [".pkl", ".npz"])
+@pytest.mark.parametrize("ending", [".pkl", ".npz", ".npy"])
 def test_files_that_are_cut_short_are_refused(tmp_path, ending):
   pickled(tmp_path / "clip.pkl", {"feature": FEATURE})
+  np.save(tmp_path / "clip.npy", FEATURE)
   path = extracted(tmp_path / "clip.npz").with_suffix(ending)
   whole = path.read_bytes()
   for size in (0, 1, 20, len(whole) // 2, len(whole) - 1):
@@ -134,3 +135,46 @@ def test_files_that_are_cut_short_are_refused(tmp_path, ending):
 def test_a_missing_file_is_named(tmp_path):
   refused(tmp_path / "clip.pkl", "there is no file")
   refused(tmp_path / "clip.npz", "there is no file")
+  refused(tmp_path / "clip.npy", "there is no file")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_plain_arrays_are_read(tmp_path, dtype):
+  np.save(tmp_path / "clip-1.5.npy", np.asfortranarray(FEATURE.astype(dtype)))
+  path = FeatureFolder(tmp_path).find(CLIP, "test")
+  content = FeatureFolder.read(path)
+  assert path == tmp_path / "clip-1.5.npy" and content.feature.dtype == np.float32
+  np.testing.assert_array_equal(content.feature, FEATURE.astype(dtype).astype(np.float32))
+  assert content[1:] == (0, 0.0, 0, "", "")
+
+
+def claim(path, shape):
+  """A small file that claims a large array."""
+  with path.open("wb") as file:
+    np.lib.format.write_array_header_1_0(
+      file, {"descr": "<f4", "fortran_order": False, "shape": shape}
+    )
+    file.write(bytes(100))
+
+
+def test_hostile_arrays_are_refused(tmp_path):
+  path = tmp_path / "clip.npy"
+  for shape in ((2**40, 4), (2**31, 2**31), (25, 2)):
+    claim(path, shape)
+    refused(path, "no complete feature file .it has not the size of an array")
+  for content, words in (
+    (FEATURE.astype(object), "Object arrays|not the size"),
+    (np.array({"feature": FEATURE}, object), "Object arrays|not the size"),
+    (FEATURE[0], r"shape \(4,\)"),
+    (FEATURE.astype(np.int32), "type int32"),
+    (FEATURE * np.nan, "not finite"),
+  ):
+    np.save(path, content, allow_pickle=True)
+    refused(path, words)
+
+
+def test_two_files_of_one_clip_are_not_chosen_between(tmp_path):
+  extracted(tmp_path / "test/clip-1.5.npz")
+  pickled(tmp_path / "test/clip-1.5.pkl", FEATURE)
+  with pytest.raises(UserError, match="holds clip-1.5.npz and clip-1.5.pkl for one clip"):
+    FeatureFolder(tmp_path).find(CLIP, "test")

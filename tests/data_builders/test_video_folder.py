@@ -3,7 +3,7 @@ import pytest
 
 from data_builders import build
 from data_builders.video_folder import captions
-from sign_jax.data import feature_files
+from sign_jax.data import clip_table, feature_files
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.data.records import fingerprint
 from sign_jax.errors import UserError
@@ -24,7 +24,7 @@ def feature(name, windows=3, dim=DIM):
 
 def write_features(folder, name, **changes):
   content = FeatureFile(feature(name), 18, 25.0, 1, "random:0")._replace(**changes)
-  feature_files.write(feature_files.path_of(folder, name), content)
+  feature_files.write(feature_files.path_of(folder, clip_table.stem_of(name)), content)
 
 
 def manual_dir(tmp_path, lines, header="video,sentence,split", folders=("features",)):
@@ -94,7 +94,7 @@ def test_hash_split_keeps_a_sentence_in_one_split(tmp_path):
   }
   assert sum(map(len, texts.values())) == 50 == len(set.union(*texts.values()))
   assert len(texts["train"]) > 30
-  fewer = captions.by_hash(captions.read(tmp_path / "captions.csv")[:80])
+  fewer = captions.by_hash(captions.read(tmp_path / "captions.csv")[0][:80])
   assert {clip.sentence.encode() for clip in fewer["test"]} == texts["test"]
 
 
@@ -106,13 +106,13 @@ def test_hash_split_of_too_few_rows(tmp_path):
 @pytest.mark.parametrize(
   ("lines", "words"),
   [
-    (["a.mp4, ,train"], "line 2: a.mp4 has no sentence"),
-    (["a.mp4,One,train", "b.mp4,&nbsp; ,train"], "line 3: b.mp4 has no sentence"),
+    (["a.mp4, ,train"], "line 2: 'a.mp4' has no sentence"),
+    (["a.mp4,One,train", "b.mp4,&nbsp; ,train"], "line 3: 'b.mp4' has no sentence"),
     ([".,One,train"], "line 2: '.' is no path inside"),
     (["a.mp4,One,train", f"{'b' * 260}.mp4,Two,test"], "line 3: 'bbb.*' is longer than 251 bytes"),
     (["a.mp4,One,train", "b.mp4,Two,tset"], "line 3: unknown split 'tset' .did you mean 'test'"),
-    (["a.mp4,One,train", "a.mp4,Two,test"], "line 3: a.mp4 has a row in line 2"),
-    (["a.mp4,One,train", "a.mkv,Two,test"], "line 3: a.mkv has a row in line 2"),
+    (["a.mp4,One,train", "a.mp4,Two,test"], "line 3: .* a.mp4 .* 'a' .* a.mp4 in line 2"),
+    (["a.mp4,One,train", "a.mkv,Two,test"], "line 3: .* a.mkv .* 'a' .* a.mp4 in line 2"),
     (["../a.mp4,One,train"], "line 2: '../a.mp4' is no path inside"),
     (["/a.mp4,One,train"], "line 2: '/a.mp4' is no path inside"),
     ([",One,train"], "line 2: '' is no path inside"),
@@ -132,7 +132,7 @@ def test_missing_table_and_columns(tmp_path):
   with pytest.raises(UserError, match="there is no file .*captions.csv"):
     prepare(tmp_path)
   (tmp_path / "captions.csv").write_text("video,text\na.mp4,One\n")
-  with pytest.raises(UserError, match="no column sentence among video, text"):
+  with pytest.raises(UserError, match="no column sentence among 'video', 'text'"):
     prepare(tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_clips_without_features_are_named(tmp_path):
   folder = manual_dir(tmp_path, ROWS)
   (folder / "features/c-1.5.npz").unlink()
   (folder / "features/d.npz").unlink()
-  with pytest.raises(UserError, match=r"c-1\.5\.mp4 \(line 4\), d\.mp4 \(line 5\)"):
+  with pytest.raises(UserError, match=r"c-1\.5 \(line 4\), d \(line 5\)"):
     prepare(folder)
 
 
@@ -163,7 +163,7 @@ def test_features_of_another_encoder_are_named(tmp_path, changes, words):
 def test_streams_of_different_length_are_named(tmp_path):
   folder = manual_dir(tmp_path, ROWS, folders=("features", "features_aware"))
   write_features(folder / "features_aware", "d.mp4", feature=feature("x", windows=4))
-  with pytest.raises(UserError, match=r"d\.mp4 \(line 5\) have different numbers of windows"):
+  with pytest.raises(UserError, match=r"d \(line 5\) have different numbers of windows"):
     prepare(folder)
 
 
@@ -249,5 +249,59 @@ def test_a_split_without_rows_is_named(tmp_path, missing):
 def test_hash_split_does_not_tell_spellings_apart(tmp_path):
   lines = [f"{i}.mp4,{'SENTENCE' if i < 50 else 'sentence'}  {i % 50}" for i in range(100)]
   path = manual_dir(tmp_path, lines, header="video,sentence") / "captions.csv"
-  splits = captions.by_hash(captions.read(path))
+  splits = captions.by_hash(captions.read(path)[0])
   assert captions.count_leaks(splits) == 0 and len(splits["test"]) % 2 == 0
+
+
+def test_clips_of_one_video_are_called_as_the_table_says(tmp_path):
+  lines = ["a.mp4,x.0,0,3,One,train", "a.mp4,,3,7.5,Two,val", "b.1,,,,Three,test"]
+  header = "video,name,start,end,sentence,split"
+  (tmp_path / "captions.csv").write_text("\n".join([header, *lines]))
+  parts = {"x.0": "a.mp4 0.0 3.0", "a_3-7.5": "a.mp4 3.0 7.5", "b.1": "b.1 0.0 inf"}
+  for name, part in parts.items():
+    content = FeatureFile(feature(name), 18, 25.0, 1, "random:0", part)
+    feature_files.write(feature_files.path_of(tmp_path / "features", name), content)
+  builder = prepare(tmp_path)
+  splits = ("train", "validation", "test")
+  assert [name for split in splits for name in examples(builder, split)] == list(parts)
+  # Other times than the features are of.
+  (tmp_path / "captions.csv").write_text("\n".join([header, *lines]).replace(",0,3,", ",0,2.5,"))
+  words = r"x.0.npz .line 2. was made of another part .*'a.mp4 0.0 3.0'. than .*'a.mp4 0.0 2.5'"
+  with pytest.raises(UserError, match=words):
+    prepare(tmp_path)
+
+
+def test_the_list_of_a_corpus_is_a_table_of_videos(tmp_path):
+  """What `list_clips` writes is what `video_folder` reads, ids and sentences included."""
+  rows = [clip_table.Row(0, "raw/v.mp4", f"{split}/{i}", i, i + 1.5, f"No. {i}", split, "5")
+          for i, split in enumerate(("train", "validation", "test"), 1)]  # fmt: skip
+  clip_table.write(tmp_path / "captions.csv", rows)
+  for row in rows:
+    write_features(tmp_path / "features", row.name)
+  (example,) = prepare(tmp_path).as_data_source("train")
+  assert [example[key] for key in ("video_id", "text", "signer")] == [b"train/1", b"No. 1", b"5"]
+
+
+def test_plain_arrays_are_features_too(tmp_path):
+  folder = manual_dir(tmp_path, ROWS)
+  for name in ("a", "sub/b", "c-1.5", "d"):
+    (folder / f"features/{name}.npz").unlink()
+    np.save(folder / f"features/{name}.npy", feature(name))
+  builder = prepare(folder)
+  (example,) = examples(builder, "train").values()
+  np.testing.assert_array_equal(example["agnostic"], feature("a").astype(np.float16))
+  assert (example["num_frames"], example["fps"]) == (3 + 15, 0)
+  write_features(folder / "features", "a.mp4")
+  with pytest.raises(UserError, match="features holds a.npz and a.npy for one clip"):
+    prepare(folder)
+
+
+def test_files_that_no_row_names_are_counted(tmp_path, capsys):
+  folder = manual_dir(tmp_path, ROWS)
+  write_features(folder / "features", "unknown.mp4")
+  for name in ("d.txt", ".hidden", "old/a.npz"):
+    (folder / "features" / name).parent.mkdir(exist_ok=True)
+    (folder / "features" / name).write_text("x")
+  prepare(folder)
+  words = f"note: left out: 2 .npz, 1 .txt, 1 hidden file in {folder}/features, which no clip names"
+  assert words in capsys.readouterr().err
