@@ -47,7 +47,7 @@ class Calls(torch_tensors.Calls):
     super().__init__(budget, size)
     for name, function in self._functions.items():
       if name.startswith("numpy."):
-        self._functions[name] = _or_placeholder(name, function)
+        self._functions[name] = _or_placeholder(function)
     self._functions |= {
       "torch._tensor._rebuild_from_type_v2": _of_a_kind,
       "torch._utils._rebuild_parameter_with_state": torch_tensors.parameter,
@@ -65,9 +65,8 @@ class Calls(torch_tensors.Calls):
     if isinstance(target, Placeholder):
       target.state = state
       return None
-    if isinstance(state, tuple) and any(isinstance(part, Placeholder) for part in state):
-      return Placeholder("numpy.ndarray")  # of a kind of numbers that is not read
-    return super().build(target, state)
+    # An array of a kind of numbers that is not read.
+    return _unread(state) or super().build(target, state)
 
   def odd_key(self, key):
     """A placeholder: other keys than texts and numbers are none of weights."""
@@ -77,16 +76,20 @@ class Calls(torch_tensors.Calls):
     return Placeholder(name)
 
 
-def _or_placeholder(name, function):
+def _or_placeholder(function):
   def call(*arguments):
-    if any(isinstance(argument, Placeholder) for argument in arguments):
-      return Placeholder(name)
     try:
-      return function(*arguments)
+      return _unread(arguments) or function(*arguments)
     except Refused as error:
       return Placeholder(str(error))
 
   return call
+
+
+def _unread(parts):
+  # The first placeholder among them.
+  parts = parts if isinstance(parts, tuple) else ()
+  return next((part for part in parts if isinstance(part, Placeholder)), None)
 
 
 def _of_a_kind(function, kind, arguments, state):

@@ -102,6 +102,17 @@ def test_long_lists_are_abbreviated():
   assert "extra.1999" in str(error.value) and "extra.2000" not in str(error.value)
 
 
+def test_one_number_fits_with_and_without_an_axis():
+  for found, wanted in (((1,), ()), ((), (1,))):
+    target = {"params": {"scale": np.zeros(wanted, np.float32)}}
+    merged = convert.merge(target, {"scale": np.full(found, 3.0)}, TABLE)
+    assert merged["params"]["scale"].shape == wanted and merged["params"]["scale"] == 3
+  for found, wanted in (((1, 1), ()), ((2,), ()), ((), (2,)), ((1,), (1, 1)), ((0,), ())):
+    with pytest.raises(UserError, match="1 misshaped"):
+      target = {"params": {"scale": np.zeros(wanted, np.float32)}}
+      convert.merge(target, {"scale": np.zeros(found)}, TABLE)
+
+
 def test_two_entries_for_one_place_are_an_error():
   table = (*TABLE, Rule("other_scale", "params/scale"))
   with pytest.raises(UserError, match="1 unexpected .other_scale"):
