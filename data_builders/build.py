@@ -15,6 +15,9 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from data_builders import array_records, exchange, parts, skipped
+from data_builders.attachments import scaling
+from data_builders.attachments.poses import described
+from data_builders.attachments.scaling import UNSTATED
 from data_builders.findings import ON_ERROR, named
 from data_builders.loading import find, load_builder, names
 from sign_jax.data import description, digest, shares
@@ -108,13 +111,14 @@ def _build(builder, manual_dir, source):
     array_records.used_by_tfds(builder.COMPRESSED),
   ):
     builder.download_and_prepare(download_config=config)
+  builder.note_counts()
   digest.write(description.read(builder.data_dir))
   skipped.write_skipped(builder)
   # The last file: without it, a build counts as killed.
   (pathlib.Path(builder.data_dir) / _SOURCE).write_text(source)
 
 
-def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop"):
+def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", poses=UNSTATED):
   """Builds a data set unless it is complete; joins its parts where all are there.
 
   Takes the arguments of `load_builder`.
@@ -126,7 +130,7 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop"):
     UserError: what the builder raises; some parts are there and others are missing.
   """
   def load(data_dir=data_dir):
-    return load_builder(name, config, data_dir, manual_dir, on_error)
+    return load_builder(name, config, data_dir, manual_dir, on_error, poses=poses)
 
   folder = _folder(name, config, data_dir)
   if builder := _complete(folder, load):
@@ -140,18 +144,19 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop"):
     return _build_anew(folder, load, manual_dir, count), True
 
 
-def prepare_part(part, name, config=None, data_dir=None, manual_dir=None, on_error="stop"):
+def prepare_part(part, name, config=None, data_dir=None, manual_dir=None, on_error="stop",
+                 poses=UNSTATED):
   """Builds a part of a data set unless it is there; joins the parts when none is missing.
 
   Args:
     part: (k, n) for the k-th of n parts.
-    name, config, data_dir, manual_dir, on_error: as in `load_builder`.
+    name, config, data_dir, manual_dir, on_error, poses: as in `load_builder`.
 
   Returns:
     The builder or None, and which parts are missing; it is None as long as some are.
   """
   def load(data_dir=data_dir, part=(1, 1)):
-    return load_builder(name, config, data_dir, manual_dir, on_error, part)
+    return load_builder(name, config, data_dir, manual_dir, on_error, part, poses)
 
   folder = _folder(name, config, data_dir)
   if builder := _complete(folder, load):
@@ -234,8 +239,15 @@ def _report(builder, built):
     f"{builder.info.full_name} {'built' if built else 'already built'} in {folder}",
     f"examples: {splits}; {size:.1f} MB",
     skipped.describe(folder),
+    *_said_of_poses(builder.info.metadata),
   ]
   return "\n".join(line for line in lines if line)
+
+
+def _said_of_poses(metadata):
+  noted = (metadata or {}).get("pose")
+  counts = noted.get("counts") if isinstance(noted, dict) else None
+  return described(counts) if isinstance(counts, dict) else ()
 
 
 def main(argv=None):
@@ -249,11 +261,13 @@ def main(argv=None):
                       help="your own files, for builders that read some")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
                       help="at a damaged or missing file: stop, or skip the video and note it")
+  scaling.add_options(parser)
   parser.add_argument("--shard", metavar="K/N", help="build only this part of N, e.g. 1/3")
   args = parser.parse_args(argv)
   logging.set_verbosity(logging.ERROR)
-  what = (args.name, args.config, args.data_dir, args.manual_dir, args.on_error)
   with one_sentence():
+    what = (args.name, args.config, args.data_dir, args.manual_dir, args.on_error,
+            scaling.stated(args))
     if not args.shard:
       print(_report(*prepare(*what)))
       return

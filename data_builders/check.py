@@ -13,18 +13,21 @@ import argparse
 import sys
 
 from data_builders import corpora
+from data_builders.attachments import scaling
+from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks import annotations, files, records, report, sentences
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
 
 
-def check(name, manual_dir, protocol=None):
+def check(name, manual_dir, protocol=None, poses=UNSTATED):
   """Checks a corpus.
 
   Args:
     name: a name of `corpora.names()`.
     manual_dir: folder with the user's files.
     protocol: one of the corpus's, None for its first.
+    poses: `scaling.Stated`, what the user says of the files of poses.
 
   Returns:
     `report.Report`.
@@ -42,7 +45,7 @@ def check(name, manual_dir, protocol=None):
   annotations.check_sizes(found, splits, published)
   annotations.check_leaks(found, module.PROTOCOLS)
   sentences.check(found, splits, published)
-  files.check(found, splits)
+  files.check(found, splits, poses)
   return found
 
 
@@ -60,6 +63,7 @@ def main(argv=None):
   parser.add_argument("--data_dir", type=path_argument, help="where it was built; default: "
                       "$TFDS_DATA_DIR or ~/tensorflow_datasets")
   parser.add_argument("--protocol", help="whose list of videos; default: the corpus's first")
+  scaling.add_options(parser)
   parser.add_argument("--json", type=path_argument, help="file for the report with all findings")
   args = parser.parse_args(argv)
   with one_sentence():
@@ -69,7 +73,7 @@ def main(argv=None):
       )
     found = (
       records.check(args.name, args.data_dir) if args.records else
-      check(args.name, args.manual_dir, args.protocol)
+      check(args.name, args.manual_dir, args.protocol, scaling.stated(args))
     )  # fmt: skip
     if args.json:
       found.write(args.json)

@@ -21,7 +21,9 @@ import tensorflow_datasets as tfds
 
 from data_builders import schema
 from data_builders.attachments.features import FeatureFolder
-from data_builders.attachments.poses import JOINTS, PoseFolder
+from data_builders.attachments.layouts import JOINTS
+from data_builders.attachments.poses import PoseFolder
+from data_builders.attachments.scaling import UNSTATED
 from data_builders.clips import FOLDERS
 from sign_jax.data import pictures
 from sign_jax.data import video as videos
@@ -38,10 +40,11 @@ STREAMS = ("agnostic", "aware")
 
 
 class Extent(NamedTuple):
-  """How long a clip is, as one of its files says."""
+  """How long a clip is, as one of its files says, and what is counted of it."""
 
   num_frames: int
   fps: float  # frames per second, 0: unknown
+  counts: dict = {}  # {what: how often}, summed over all clips that are built
 
 
 class Stream:
@@ -89,23 +92,38 @@ class Poses:
 
   name = "pose"
 
-  def __init__(self, root):
+  def __init__(self, root, splits, stated=UNSTATED):
+    """Some files decide what all coordinates are.
+
+    Raises:
+      UserError: see `scaling.find`.
+    """
     self.root = pathlib.Path(root)
     self._folder = PoseFolder(root)
+    places = [self.find(clip, split) for split, clips in splits.items() for clip in clips]
+    self._scale = self._folder.scaling([path for path in places if path], stated)
 
   def features(self):
     return {"pose": schema.rows((JOINTS, 3), np.float32)}
 
   def metadata(self):
-    return {}
+    return {"pose": {"image_size": list(self._scale.size or ())}}
 
   def find(self, clip, split):
     return self._folder.find(clip, split)
 
   def read(self, clip, path):
     del clip
-    content = self._folder.read(path)
-    return {"pose": content.keypoints}, Extent(len(content.keypoints), content.fps)
+    content = self._folder.read(path, self._scale)
+    counts = {
+      "clips": 1,
+      "frames": len(content.keypoints),
+      "several_clips": int(content.several > 0),
+      "several_frames": content.several,
+      "unsure": int(content.unsure),
+      "resized": int(content.size is not None and content.size != self._scale.size),
+    }
+    return {"pose": content.keypoints}, Extent(len(content.keypoints), content.fps, counts)
 
 
 class Videos:
@@ -176,21 +194,25 @@ def _pictures(path, fps):
   return Extent(count, fps)
 
 
-def open_all(content, root, splits):
+def open_all(content, root, splits, stated=UNSTATED):
   """The contents of a kind of `CONTENTS`, as far as there are files.
 
   Args:
     content: a key of `CONTENTS`.
     root: the manual_dir.
     splits: {split: [`Clip`]}.
+    stated: `scaling.Stated` of the poses.
 
   Raises:
-    UserError: a folder is missing, or holds nothing that can be read.
+    UserError: a folder is missing, or holds nothing that can be read; something is stated of poses,
+      and there are none.
   """
+  if any(stated) and "pose" not in content:
+    raise UserError(f"{content} holds no poses, leave --pose_size and --pose_range out")
   if content == "video":
     return [Videos(root)]
   streams = _open_streams(root, splits) if "features" in content else []
-  return streams + (_open_poses(root) if "pose" in content else [])
+  return streams + (_open_poses(root, splits, stated) if "pose" in content else [])
 
 
 def _open_streams(root, splits):
@@ -204,9 +226,9 @@ def _open_streams(root, splits):
   return [Stream(name, folder, splits) for name, folder in found.items()]
 
 
-def _open_poses(root):
+def _open_poses(root, splits, stated):
   folder = existing_folder(pathlib.Path(root) / FOLDERS["pose"], remedy="put the poses there")
-  return [Poses(folder)]
+  return [Poses(folder, splits, stated)]
 
 
 def check_same_video(extents, clip):
@@ -222,8 +244,8 @@ def check_same_video(extents, clip):
   Raises:
     UserError: the lengths differ by more than 30 % and 16 frames.
   """
-  for name, (frames, fps) in extents.items():
-    for other, (other_frames, other_fps) in extents.items():
+  for name, (frames, fps, _) in extents.items():
+    for other, (other_frames, other_fps, _) in extents.items():
       scale = other_fps / fps if fps and other_fps else 1.0
       if frames * scale > 1.3 * other_frames + videos.WINDOW:
         raise UserError(

@@ -10,10 +10,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders import contents, left_out, schema
+from data_builders.attachments import locate
+from data_builders.attachments.poses import MAX_FRAMES
 from data_builders.findings import named
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder, user_path
 
+_POSE_RULE = 2  # of reading poses: a change of it needs another one, so that sets are built again
 
 @dataclasses.dataclass(kw_only=True)
 class CorpusConfig(tfds.core.BuilderConfig):
@@ -45,7 +48,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     DESCRIPTION, CITATION, HOMEPAGE: of the corpus.
   """
 
-  CAN_SKIP = True
+  CAN_SKIP = READS_POSES = True
   DEFAULT_BUILDER_CONFIG_NAME = "features"
 
   def _info(self):
@@ -99,6 +102,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
         "them from the same video"
       )
     contents.check_same_video(extents, clip)
+    for name, extent in extents.items():
+      self.counts[name].update(extent.counts)
     return {
       "video_id": clip.video_id,
       "sentence_id": clip.sentence_id,
@@ -133,6 +138,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     """Of the annotations as they were read, and of names, sizes and times of the other files."""
     state = hashlib.sha256(repr(self.findings.entries).encode())
     is_video = self.builder_config.content == "video"
+    if "pose" in self.builder_config.content:
+      state.update(f"{_POSE_RULE} {tuple(self.poses)}".encode())
     for split, clips in self._splits.items():
       for clip in clips:
         shown = clip if is_video else clip._replace(video="")  # raw videos may come and go
@@ -157,7 +164,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
 
   @functools.cached_property
   def _contents(self):
-    return contents.open_all(self.builder_config.content, self._folder, self._splits)
+    return contents.open_all(self.builder_config.content, self._folder, self._splits, self.poses)
 
   @functools.cached_property
   def _files(self):
@@ -171,7 +178,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
 
 def file_facts(path, deep):
   """Size and time of a file or folder, and of the files in it where `deep`."""
-  inside = sorted(path.iterdir()) if deep and path.is_dir() else ()
+  names = locate.names(path, MAX_FRAMES) if deep and path.is_dir() else ()
+  inside = (path / name for name in names)
   return [(x.name, x.stat().st_size, x.stat().st_mtime_ns) for x in (path, *inside)]
 
 

@@ -3,6 +3,7 @@
 import importlib
 import pathlib
 
+from data_builders.attachments.scaling import UNSTATED
 from sign_jax.data.folder import default_data_dir
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.files import user_path
@@ -15,7 +16,8 @@ def names():
                 if path.stem == f"{path.parent.name}_dataset_builder")
 
 
-def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="stop", part=(1, 1)):
+def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="stop", part=(1, 1),
+                 poses=UNSTATED):
   """The TFDS builder of a data set.
 
   Args:
@@ -25,15 +27,18 @@ def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="st
     manual_dir: the user's own files, for builders that read some.
     on_error: "stop" at the first damaged video, or "skip" all damaged ones.
     part: (k, n) for the k-th of n parts.
+    poses: `scaling.Stated`, what the user says of the files of poses.
 
   Raises:
-    UserError: there is no such data set or config, or it cannot skip.
+    UserError: there is no such data set or config, it cannot skip, or it reads no poses.
   """
   builder, config = find(name, config)
   if on_error != "stop" and not builder.CAN_SKIP:
     raise UserError(f"{builder.name} leaves no video out, build it without --on_error {on_error}")
+  if any(poses) and not builder.READS_POSES:
+    raise UserError(f"{builder.name} reads no poses, leave --pose_size and --pose_range out")
   return builder(data_dir=str(user_path(data_dir or default_data_dir())), config=config,
-                 manual_dir=manual_dir, on_error=on_error, part=part)
+                 manual_dir=manual_dir, on_error=on_error, part=part, poses=poses)
 
 
 def find(name, config):

@@ -56,7 +56,10 @@ def write(builder, path, source):
       split: _write_split(builder, examples, partial / f"{split}.array_record")
       for split, examples in builder._split_generators(None).items()
     }
-    facts = {"source": source, "examples": counts, "skips": builder.findings.skips[before:]}
+    facts = {
+      "source": source, "examples": counts, "skips": builder.findings.skips[before:],
+      "counts": builder.counts,
+    }
     (partial / _FACTS).write_text(json.dumps(facts))
     shutil.rmtree(path, ignore_errors=True)  # one that was made from other files
     partial.rename(path)
@@ -73,6 +76,9 @@ def join(builder, folder, n):
   paths = [place(folder, (k, n)) for k in range(1, n + 1)]
   facts = [_facts(path) for path in paths]
   builder.findings.skips += [Skip(*skip) for fact in facts for skip in fact["skips"]]
+  for fact in facts:
+    for name, counted in fact.get("counts", {}).items():
+      builder.counts[name].update(counted)
   splits = {
     split: schema.not_empty(
       _examples(builder, split, list(zip(paths, facts, strict=True))), split, builder.findings

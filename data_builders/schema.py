@@ -1,9 +1,12 @@
 """What every retrieval data set of this library looks like on disk."""
 
+import collections
+
 import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from data_builders.attachments.scaling import UNSTATED
 from data_builders.findings import Findings
 from sign_jax.errors import UserError
 
@@ -71,18 +74,23 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   Attributes:
     CAN_SKIP: whether damaged videos can be left out.
+    READS_POSES: whether it has configs with poses from the user's files.
     COMPRESSED: whether its records are, see `array_records`.
     manual_dir: folder with the user's files, or None; set before `_info` runs, so that a width
       can be read from the files.
     findings: `Findings` of the build.
+    poses: `scaling.Stated`: what the user says of the poses.
+    counts: {content: Counter} of what its examples show; noted in the metadata's content.
     part: (k, n): `progress` gives every n-th item, the k-th of them first (from 1).
   """
 
   CAN_SKIP = False
+  READS_POSES = False
   COMPRESSED = False
 
-  def __init__(self, *, manual_dir=None, on_error="stop", part=(1, 1), **kwargs):
-    self.manual_dir, self.part = manual_dir, part
+  def __init__(self, *, manual_dir=None, on_error="stop", part=(1, 1), poses=UNSTATED, **kwargs):
+    self.manual_dir, self.part, self.poses = manual_dir, part, poses
+    self.counts = collections.defaultdict(collections.Counter)
     self.findings = Findings(on_error)
     super().__init__(**{**kwargs, "file_format": "array_record"})
 
@@ -104,6 +112,13 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       citation=citation,
       homepage=homepage,
     )
+
+  def note_counts(self):
+    """Adds `counts` to the metadata of the data set that was built."""
+    for name, counts in self.counts.items():
+      if counts:
+        self.info.metadata.setdefault(name, {})["counts"] = dict(counts)
+    self.info.metadata.save_metadata(self.data_dir)
 
   def progress(self, items, split, unit="video"):
     """This part's `items` (a sequence), with a bar that names the data set and the split.

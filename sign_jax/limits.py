@@ -53,8 +53,8 @@ def check(values):
     raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
   _check_text_length(values)
   _check_heads(values)
-  if "data.image_size" in values:
-    _check_poses(values)
+  _check_pictures(values)
+  _check_fusion(values)
 
 
 def _check_text_length(values):
@@ -77,22 +77,28 @@ def _check_heads(values):
     )
 
 
-def _check_poses(values):
-  size, frames = values["data.image_size"], values["data.max_frames"]
-  if len(size) != 2 or not all(isinstance(x, int | float) and x > 0 for x in size):
+def _check_pictures(values):
+  """Of poses; (0, 0) leaves the size to the data set."""
+  size = values.get("data.image_size", (0, 0))
+  is_size = len(size) == 2 and all(isinstance(x, int | float) for x in size)
+  if not is_size or not (min(size) > 0 or tuple(size) == (0, 0)):
     raise UserError(
         f"data.image_size={tuple(size)} is no size: pass the width and height of the pictures "
-        "that the poses were estimated on"
+        "that the poses were estimated on, or (0, 0) to take what the data set states"
     )
+  frames = values.get("data.max_frames", WINDOW)
   if frames < WINDOW:
     raise UserError(f"data.max_frames={frames} must be at least {WINDOW}, the frames of a window")
-  keys, heads = values["model.fusion.keys"], values["model.fusion.heads"]
+
+
+def _check_fusion(values):
+  keys, heads = values.get("model.fusion.keys", (1,)), values.get("model.fusion.heads", 1)
   if not keys or not all(type(x) is int and x >= 1 for x in keys):
     raise UserError(f"model.fusion.keys={tuple(keys)} must name a number of keys for every layer")
-  if values["model.embed_dim"] % heads or values["model.embed_dim"] % 2:
+  width = values.get("model.embed_dim", 0)
+  if "model.fusion.heads" in values and (width % heads or width % 2):
     raise UserError(
-        f"model.embed_dim={values['model.embed_dim']} must be even and divide among "
-        f"model.fusion.heads={heads}"
+        f"model.embed_dim={width} must be even and divide among model.fusion.heads={heads}"
     )
-  if (values["model.alpha"] or 0) < 0:
+  if (values.get("model.alpha") or 0) < 0:
     raise UserError(f"model.alpha={values['model.alpha']} must not be negative")

@@ -1,9 +1,12 @@
 """Where the files of a clip lie: by one of its names, in the folder of its split or beside it."""
 
 import errno
+import os
 
 from sign_jax.data import splits
 from sign_jax.errors import UserError
+
+_OTHERS = 1000  # files of other kinds in a clip's folder
 
 
 def find(root, clip, split, endings):
@@ -38,6 +41,25 @@ def with_ending(folder, name, endings):
       f"{folder} holds {' and '.join(path.name for path in found)} for one clip, remove all but one"
     )
   return found[0] if found else None
+
+
+def names(folder, most):
+  """The names of what lies in a folder, sorted.
+
+  Args:
+    folder: path.
+    most: how many files a clip may have; a folder with many more is not listed to its end.
+
+  Raises:
+    UserError: it holds more.
+  """
+  found = []
+  with os.scandir(folder) as entries:
+    for entry in entries:
+      if len(found) >= most + _OTHERS:
+        raise UserError(f"{folder} holds more than {most} files, which no clip has, cut the clip")
+      found.append(entry.name)
+  return sorted(found)
 
 
 def _is_there(path, ending):

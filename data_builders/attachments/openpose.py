@@ -5,11 +5,14 @@ Its hands are COCO-WholeBody's, and so are the first 68 points of its face; the 
 pupils. BODY_25's neck and middle of the hips are not in COCO-WholeBody.
 """
 
-import json
 import re
 
 import numpy as np
 
+from data_builders.attachments import locate
+from data_builders.attachments.people import MAX_PEOPLE, People
+from data_builders.attachments.pose_content import Content
+from sign_jax.data import budget
 from sign_jax.errors import UserError
 
 MAX_BYTES = 4 << 20  # of one frame; a person takes about 5 kB
@@ -25,65 +28,76 @@ PARTS = {
   "hand_left_keypoints_2d": (21, range(21)),
   "hand_right_keypoints_2d": (21, range(21)),
 }
-_REMEDY = "get the folder anew"
+_REMEDY = "copy the folder again or estimate the pose anew"
 
 
 def read(folder, max_frames):
-  """Reads the frames of a clip; the person with the highest sum of confidences in each.
+  """Reads the frames of a clip.
 
   Args:
     folder: pathlib.Path; other files in it are not looked at.
     max_frames: more are refused before any is read.
 
   Returns:
-    (frames, 133, 3) float32, zeros where a frame shows nobody; and 0.0, for the frame rate is not
-    in the files. OpenPose writes a file for every frame, so a number that is left out is damage.
+    `Content`; the files hold neither the pictures' size nor their rate. OpenPose writes a file for
+    every frame, so a number that is left out is damage.
 
   Raises:
     UserError: no frames, too many, one is missing, there twice, or damaged.
   """
-  paths = _frames(folder)
-  if len(paths) > max_frames:
-    raise UserError(f"{folder} holds {len(paths)} frames, more than {max_frames}, cut the clip")
-  return np.stack([_keypoints(path) for path in paths]), 0.0
+  keypoints, counts, ids = [], [], []
+  for path in _frames(folder, max_frames):
+    before = len(keypoints)
+    for person in _people(path):
+      pose = np.concatenate([_part(person, key, path) for key in PARTS])
+      if pose[:, 2].any():  # else it takes no bytes in the file, but memory here
+        keypoints.append(pose)
+        ids.append(_id(person))
+    counts.append(len(keypoints) - before)
+  joints = sum(len(kept) for _, kept in PARTS.values())
+  found = np.stack(keypoints) if keypoints else np.zeros((0, joints, 3), np.float32)
+  return Content(People(found, np.array(counts), np.array(ids, int)))
 
 
-def _frames(folder):
+def _frames(folder, max_frames):
   """The files of a folder in the order of their frames, which need not begin at 0."""
   found = {}
-  for path in sorted(folder.iterdir()):
-    if match := _FRAME.fullmatch(path.name):
-      other = found.setdefault(int(match["frame"]), path)
-      if other is not path:
-        raise UserError(f"{folder} holds a frame twice, {other.name} and {path.name}, remove one")
+  for name in locate.names(folder, max_frames):
+    if match := _FRAME.fullmatch(name):
+      other = found.setdefault(int(match["frame"]), name)
+      if other is not name:
+        raise UserError(f"{folder} holds a frame twice, {other} and {name}, remove one")
   if not found:
     raise UserError(f"{folder} holds no files *_<frame>_keypoints.json, {_REMEDY}")
+  if len(found) > max_frames:
+    raise UserError(f"{folder} holds {len(found)} frames, more than {max_frames}, cut the clip")
   first, last = min(found), max(found)
   if last - first + 1 != len(found):
     missing = next(frame for frame in range(first, last) if frame not in found)
     raise UserError(f"{folder} has frames {first} to {last} but not frame {missing}, {_REMEDY}")
-  return [found[frame] for frame in sorted(found)]
-
-
-def _keypoints(path):
-  """(133, 3) float32 of one frame."""
-  people = _people(path)
-  if not people:
-    return np.zeros((sum(len(kept) for _, kept in PARTS.values()), 3), np.float32)
-  found = [np.concatenate([_part(person, key, path) for key in PARTS]) for person in people]
-  return max(found, key=lambda keypoints: float(keypoints[:, 2].sum()))
+  return [folder / found[frame] for frame in sorted(found)]
 
 
 def _people(path):
-  if path.stat().st_size > MAX_BYTES:
-    raise UserError(f"{path} is larger than {MAX_BYTES} bytes, which no frame is, {_REMEDY}")
   try:
-    people = json.loads(path.read_bytes())["people"]
-  except (ValueError, TypeError, LookupError, RecursionError) as error:
+    people = budget.read_json(path, MAX_BYTES)["people"]
+  except budget.Exceeded as error:
+    raise UserError(f"{path} is no frame of a video, as {error}, {_REMEDY}") from error
+  except (ValueError, TypeError, LookupError) as error:
     raise UserError(f"{path} is no complete file of keypoints, {_REMEDY}") from error
   if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
     raise UserError(f"{path} holds no list of people, {_REMEDY}")
+  if len(people) > MAX_PEOPLE:
+    raise UserError(f"{path} holds {len(people)} people, which no picture shows, {_REMEDY}")
   return people
+
+
+def _id(person):
+  """OpenPose's own number of a person, -1 where it has given none."""
+  number = person.get("person_id")
+  if isinstance(number, list) and len(number) == 1:
+    (number,) = number
+  return number if type(number) is int and 0 <= number < MAX_NUMBER else -1
 
 
 def _part(person, key, path):

@@ -1,15 +1,20 @@
-"""RTMPose's keypoints in pickles, as SEDS releases them: {keypoints: (frames, 133, 3), img_list}.
+"""Keypoints in pickles: as SEDS releases RTMPose's, and as scripts of estimators write them.
 
 Their order is COCO-WholeBody's already.
 """
 
 import numpy as np
 
+from data_builders.attachments import people, pose_content, stated_size
 from sign_jax.data import safe_pickle
 from sign_jax.errors import UserError
 
 MAX_BYTES = 1 << 30
-_REMEDY = "get it anew"
+_REMEDY = "copy the file again or estimate the pose anew"
+_NEEDED = (
+  "write {'keypoints': (frames, 133, 3)}, or lists with (people, 133, 2) for each frame under "
+  "'keypoints' and (people, 133) under 'scores'"
+)
 
 
 def read(path, max_frames):
@@ -20,20 +25,22 @@ def read(path, max_frames):
     max_frames: not needed, the file holds as many as it says.
 
   Returns:
-    keypoints as in the file, an array of floats; and 0.0, for the frame rate is not in it.
+    `pose_content.Content`.
 
   Raises:
-    UserError: damaged, hostile, without keypoints, or with another number of pictures than frames.
+    UserError: damaged, hostile, without keypoints of a known layout, or with another number of
+      pictures than frames.
   """
   del max_frames
   content = safe_pickle.read(path, kind="pose file", remedy=_REMEDY, max_bytes=MAX_BYTES)
-  keypoints = content.get("keypoints") if isinstance(content, dict) else None
-  if not isinstance(keypoints, np.ndarray) or keypoints.dtype.kind != "f":
-    raise UserError(f"{path} holds no array 'keypoints' of floats, {_REMEDY}")
-  pictures = content.get("img_list")
-  if isinstance(pictures, list | tuple | np.ndarray) and len(pictures) != len(keypoints):
+  try:
+    found = pose_content.parse(content, people.most_poses(path.stat().st_size))
+  except (pose_content.Unreadable, stated_size.Differs) as error:
+    raise UserError(f"{path} {error}: {_NEEDED}") from error
+  pictures = content.get("img_list") if isinstance(content, dict) else None
+  frames = len(found.people.counts)
+  if isinstance(pictures, list | tuple | np.ndarray) and len(pictures) != frames:
     raise UserError(
-      f"{path} has keypoints of {len(keypoints)} frames and names {len(pictures)} pictures, "
-      f"{_REMEDY}"
+      f"{path} has keypoints of {frames} frames and names {len(pictures)} pictures, {_REMEDY}"
     )
-  return keypoints, 0.0
+  return found

@@ -5,6 +5,8 @@ import collections
 from tqdm import tqdm
 
 from data_builders import contents, left_out
+from data_builders.attachments import poses
+from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
 from data_builders.clips import FOLDERS
 from sign_jax.data import video as videos
@@ -16,9 +18,9 @@ RELEASED_STRIDE = 1  # of features in files that do not say
 TOLERANCE = 1
 
 
-def check(report, splits):
-  """Adds what is found for {split: clips}, with a progress bar."""
-  kinds = _open(report, splits)
+def check(report, splits, stated=UNSTATED):
+  """Adds what is found for {split: clips}, with a progress bar; `stated`: of the poses."""
+  kinds = _open(report, splits, stated)
   if not kinds:
     return
   tallies = {kind.name: _Tally() for kind in kinds}
@@ -37,7 +39,7 @@ def check(report, splits):
     report.add(level, f"{counted(len(items), 'video')}: {text}", items)
 
 
-def _open(report, splits):
+def _open(report, splits, stated):
   """The kinds of files that are there, see `contents`."""
   root, kinds = user_path(report.manual_dir), []
   for name, folder in FOLDERS.items():
@@ -47,7 +49,8 @@ def _open(report, splits):
     try:
       is_pose = name == contents.Poses.name
       kinds.append(
-        contents.Poses(root / folder) if is_pose else contents.Stream(name, root / folder, splits)
+        contents.Poses(root / folder, splits, stated) if is_pose
+        else contents.Stream(name, root / folder, splits)
       )
     except UserError as error:
       report.add(ERROR, str(error))
@@ -73,6 +76,7 @@ def _check_clip(clip, split, kinds, tallies, unfit):
       tallies[kind.name].unreadable[split].append(Item(clip.video_id, str(error)))
       continue
     tallies[kind.name].found[split] += 1
+    tallies[kind.name].counts.update(extents[kind.name].counts)
     fields |= read
     if kind.name in contents.STREAMS:
       stride = kind.metadata()[kind.name]["stride"] or RELEASED_STRIDE
@@ -122,11 +126,13 @@ class _Tally:
   """What became of the files of one kind."""
 
   def __init__(self):
-    self.found, self.used = collections.Counter(), []
+    self.found, self.counts, self.used = collections.Counter(), collections.Counter(), []
     self.missing, self.unreadable = collections.defaultdict(list), collections.defaultdict(list)
 
   def tell(self, report, name, splits):
     """Adds counts and findings to a report; a build needs all files but the raw videos."""
+    for line in poses.described(self.counts):
+      report.add(NOTE, line)
     level = WARNING if name == contents.Videos.name else ERROR
     report.files[name] = {}
     for split in splits:

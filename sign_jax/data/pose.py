@@ -17,7 +17,7 @@ HANDS = np.stack([np.arange(91, 112), np.arange(112, 133)])
 ARMS = np.array([[5, 7, 9], [6, 8, 10]])  # shoulder, elbow, wrist
 BODY = np.array([0, *ARMS[0], *ARMS[1]])  # the nose first
 
-RULE = 1  # number of `hand_boxes`: a change of it needs another one, because results are noted
+RULE = 2  # number of `hand_boxes`: a change of it needs another one, because results are noted
 SIZE = 256  # of the square that hands and body are scaled to
 MAX_FRAMES = 300
 WINDOW = video.WINDOW
@@ -28,6 +28,8 @@ BEYOND, FOREARM, UPPER_ARM = 0.33, 1.1, 0.9
 BOX = 2.2  # side of a hand's box, of the hand's own size
 LARGEST = 1e6  # px
 KEEP = 0.4  # confidence of a keypoint that is not set to 0
+CORNER = 4  # px: nobody is seen in so small a corner of a picture
+FEW_POINTS = 20  # sure keypoints that are too few to say what their coordinates are
 
 
 class NoHands(UserError):
@@ -58,7 +60,8 @@ class Settings(NamedTuple):
   """How the poses of a data set are read.
 
   Attributes:
-    image_size: (width, height) in pixels of the pictures that the poses were estimated on.
+    image_size: (width, height) in pixels of the pictures that the poses were estimated on; (0, 0)
+      where the data set states it.
     windows: W, the most windows that are kept; at equal distances where there are more.
     max_frames: F, the most frames that are kept, by striding; at least 16.
     no_hands: what becomes of a data set with videos that show no usable hand: "skip" leaves the
@@ -145,6 +148,26 @@ def outside(keypoints, image_size):
   places = keypoints[..., :2].astype(np.float32)
   inside = ((places >= 0) & (places <= np.asarray(image_size))).all(-1)
   return int((sure & ~inside).sum()), int(sure.sum())
+
+
+def sure_points(keypoints):
+  """(n, 2) places of the sure ones of keypoints (F, 133, 3) that do not lie at (0, 0)."""
+  places = keypoints[keypoints[..., 2] >= KEEP][:, :2]
+  return places[places.any(1)]
+
+
+def in_units(points):
+  """Whether coordinates are no pixels but parts of a picture or of a body.
+
+  Args:
+    points: (n, 2), sure keypoints.
+
+  Returns:
+    bool: nine tenths lie within `CORNER` of the zero; None: there are too few to say.
+  """
+  if len(points) < FEW_POINTS:
+    return None
+  return bool((np.abs(points) <= CORNER).all(1).mean() >= 0.9)
 
 
 def hand_boxes(keypoints, size):

@@ -40,6 +40,8 @@ class CiCo(nn.Module):
     dtype: of the matrix products; parameters are float32, softmaxes and scores too.
   """
 
+  reads_poses = False  # of the data set; a field of no instance
+
   video: dict
   text: dict
   embed_dim: int = 512

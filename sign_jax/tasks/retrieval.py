@@ -57,8 +57,8 @@ class Retrieval:
     # One stream alone need not be read together with the other.
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
-    self._poses = self._pose_settings()
     self._model = build(config.model, self._data.video_length)
+    self._poses = self._pose_settings()
     self._encode_video = jax.jit(self._video_tokens)
     self._encode_text = jax.jit(self._apply("encode_text"))
     self._score = jax.jit(self._apply("score"))
@@ -75,7 +75,7 @@ class Retrieval:
   def _pose_settings(self):
     """`pose.Settings`, or None where the system reads no poses."""
     data = self._data
-    if "image_size" not in data:
+    if not self._model.reads_poses:
       return None
     if self._on_device:
       raise UserError(

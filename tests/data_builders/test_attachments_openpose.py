@@ -70,16 +70,27 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path):
   np.testing.assert_array_equal(actual[:, 0, 0], [8, 9, 10, 11])
 
 
-def test_the_surest_person_is_taken_in_each_frame(tmp_path):
-  frames = {
-    0: [person(1, 0.4), person(2, 0.6), person(3, 0.5)],
-    1: [],
-    2: [person(4, 0.9, face_keypoints_2d=[]), person(5, 0.5)],  # 65 * 0.9 < 133 * 0.5
-    3: [person(6, 0.0)],
-  }
-  actual = PoseFolder.read(openpose_folder(tmp_path, frames)).keypoints
-  np.testing.assert_array_equal(actual[:, 0, 0], [2, 0, 5, 6])
-  assert not actual[1].any()
+def test_a_person_without_confidences_is_nobody(tmp_path):
+  frames = {0: [person(1), person(2, 0.0)], 1: [], 2: [{}, person(4)], 3: [person(6, 0.0)]}
+  actual = PoseFolder.read(openpose_folder(tmp_path, frames))
+  np.testing.assert_array_equal(actual.keypoints[:, 0, 0], [1, 0, 4, 0])
+  assert not actual.keypoints[1].any() and not actual.several
+
+
+def test_openposes_own_numbers_of_people_are_used_where_all_have_one(tmp_path):
+  # Two who change their places at once: places alone would say that they did not.
+  def frames(*ids):
+    places = [(500, 100), (500, 100), (100, 500), (100, 500)]
+    return {
+      frame: [person(x, 0.5 + 0.1 * (i == 0), person_id=[ids[i]]) for i, x in enumerate(pair)]
+      for frame, pair in enumerate(places)
+    }
+
+  by_number = PoseFolder.read(openpose_folder(tmp_path, frames(3, 8), "numbered"))
+  np.testing.assert_array_equal(by_number.keypoints[:, 0, 0], [500, 500, 100, 100])
+  by_place = PoseFolder.read(openpose_folder(tmp_path, frames(-1, -1), "placed"))
+  np.testing.assert_array_equal(by_place.keypoints[:, 0, 0], [500] * 4)
+  assert by_number.several == by_place.several == 4
 
 
 def test_parts_that_were_not_estimated_have_no_confidence(tmp_path):
@@ -99,6 +110,7 @@ OPENPOSE = {
   "empty": ({0: ""}, "no complete file of keypoints"),
   "too deep": ({0: DEEP}, "no complete file of keypoints"),
   "a list": ({0: "[]"}, "no complete file of keypoints"),
+  "1001 people": ({0: [person() for _ in range(3)] + [{}] * 998}, "1001 people, which no picture"),
   "no people": ({0: "{}"}, "no complete file of keypoints"),
   "people of another kind": ({0: '{"people": {"a": 1}}'}, "no list of people"),
   "a person of another kind": ({0: '{"people": [1]}'}, "no list of people"),
@@ -132,7 +144,7 @@ def test_a_frame_that_is_there_twice_is_refused(tmp_path):
 
 def test_a_huge_frame_is_refused(tmp_path, monkeypatch):
   monkeypatch.setattr(openpose, "MAX_BYTES", 100)
-  refused(openpose_folder(tmp_path, {0: [person()]}), "larger than 100 bytes")
+  refused(openpose_folder(tmp_path, {0: [person()]}), "more than 100")
 
 
 def test_too_many_frames_are_refused(tmp_path, monkeypatch):

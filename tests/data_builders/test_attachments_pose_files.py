@@ -112,13 +112,20 @@ def test_what_the_library_writes_is_read(tmp_path, library):
   np.testing.assert_array_equal(actual.keypoints[:, 0, 0], [0, 10_000, 20_000])
 
 
-def test_the_surest_person_of_a_pose_file_is_taken(tmp_path, library):
-  def change(points, confidence):
-    confidence[0, 1] = 0.9
-    confidence[1, 1, :] = 0
+def test_a_pose_file_states_the_size_of_its_pictures(tmp_path, library):
+  assert PoseFolder.read(pose_file(tmp_path, SMALL)).size == (640, 480)
+  content = header(SMALL)[:4] + bytes(4) + header(SMALL)[8:] + body(*POINT)
+  (tmp_path / "clip.pose").write_bytes(content)
+  assert PoseFolder.read(tmp_path / "clip.pose").size is None
 
-  keypoints = PoseFolder.read(pose_file(tmp_path, people=2, change=change)).keypoints
-  np.testing.assert_array_equal(keypoints[:, 0, 0], [1000, 10_000])
+
+def test_a_second_person_without_confidences_is_nobody(tmp_path, library):
+  def change(points, confidence):
+    confidence[:, 1] = 0
+    points[..., :2] %= 100
+
+  actual = PoseFolder.read(pose_file(tmp_path, people=2, change=change))
+  assert not actual.several and actual.keypoints[0, 0].tolist() == [0, 0.5, 0.75]
 
 
 def test_unseen_points_lie_at_zero(tmp_path, library):
@@ -167,8 +174,10 @@ POSE_FILES = {
   "no coordinates": (
     header(SMALL, form="C") + body(np.ones((1, 1, 1, 0)), POINT[1]), "no complete .pose file"),
   "x alone": (header(SMALL, form="XC") + body(np.ones((1, 1, 1, 1)), POINT[1]), "no x and y"),
-  "another estimator": (
-    header({"BODY_135": ["Nose"]}) + body(*POINT), "no components of MediaPipe"),
+  "another estimator": (header({"BODY_135": ["Nose"]}) + body(*POINT),
+    "no components of MediaPipe Holistic but 'BODY_135' with 1 keypoints"),
+  "more points than any estimator has": (
+    header({"POSE_LANDMARKS": [""] * 30_000}) + body(*POINT), "more than 20000 points and lines"),
   "frames per second": (header(SMALL) + body(*POINT, fps=float("nan")), "1 frames at nan per"),
   "time backwards": (header(SMALL) + body(*POINT, fps=-25.0), "1 frames at -25.0 per second"),
 }  # fmt: skip

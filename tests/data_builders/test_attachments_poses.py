@@ -60,16 +60,18 @@ def changed(joint, value):
 
 
 RTMPOSE = {
-  "a bare array": (KEYPOINTS, "no array 'keypoints'"),
-  "another key": ({"poses": KEYPOINTS}, "no array 'keypoints'"),
-  "lists": ({"keypoints": KEYPOINTS.tolist()}, "no array 'keypoints'"),
-  "whole numbers": ({"keypoints": KEYPOINTS.astype(int)}, "no array 'keypoints'"),
-  "objects": ({"keypoints": KEYPOINTS.astype(object)}, "no array 'keypoints'"),
+  "another key": ({"joints": KEYPOINTS}, "no 'keypoints' and no frames, only 'joints'"),
+  "nothing": ({}, "no 'keypoints' and no frames, only nothing"),
+  "text": ({"keypoints": "none"}, "no lists of numbers|no keypoints"),
+  "a number": (5, "no keypoints but a int"),
+  "whole numbers": ({"keypoints": KEYPOINTS.astype(int)}, "in which confidences are lost"),
+  "truth": ({"keypoints": KEYPOINTS > 5}, "keypoints of type bool"),
   "no axes": ({"keypoints": np.array(1.0)}, r"shape \(\)"),
-  "the body only": ({"keypoints": KEYPOINTS[:, :17]}, r"shape \(3, 17, 3\)"),
-  "no confidence": ({"keypoints": KEYPOINTS[..., :2]}, r"shape \(3, 133, 2\)"),
-  "people": ({"keypoints": KEYPOINTS[:, None]}, r"shape \(3, 1, 133, 3\)"),
-  "no frames": ({"keypoints": KEYPOINTS[:0]}, r"shape \(0, 133, 3\)"),
+  "one frame": ({"keypoints": KEYPOINTS[0]}, r"shape \(133, 3\)"),
+  "the body only": ({"keypoints": KEYPOINTS[:, :17]}, r"17 keypoints \(COCO's body\) of a person.*133"),
+  "four numbers": ({"keypoints": KEYPOINTS[..., [0, 1, 2, 2]]}, "keypoints of 4 numbers each"),
+  "no frames": ({"keypoints": KEYPOINTS[:0]}, "holds no frames"),
+  "no frames in a list": ({"keypoints": []}, "holds no frames"),
   "other pictures": ({"keypoints": KEYPOINTS, "img_list": ["a"]}, "3 frames and names 1 pictures"),
   "no place": (changed(0, np.nan), "no pixels"),
   "far away": (changed(1, -1e300), "no pixels"),
@@ -88,4 +90,4 @@ def test_damaged_pickles_are_refused(tmp_path, what):
 
 def test_too_many_frames_are_refused(tmp_path, monkeypatch):
   monkeypatch.setattr(poses, "MAX_FRAMES", 2)
-  refused(rtmpose(tmp_path / "a.pkl", {"keypoints": KEYPOINTS}), "1 to 2 frames")
+  refused(rtmpose(tmp_path / "a.pkl", {"keypoints": KEYPOINTS}), "3 frames, a clip has 1 to 2")
