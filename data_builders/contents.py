@@ -12,6 +12,7 @@ Each content has
     UserError.
 """
 
+import contextlib
 import math
 import pathlib
 from typing import NamedTuple
@@ -100,8 +101,12 @@ class Poses:
     """
     self.root = pathlib.Path(root)
     self._folder = PoseFolder(root)
-    places = [self.find(clip, split) for split, clips in splits.items() for clip in clips]
-    self._scale = self._folder.scaling([path for path in places if path], stated)
+    places = []
+    for split, clips in splits.items():
+      for clip in clips:
+        with contextlib.suppress(UserError):  # two files of a clip: whoever reads it will hear
+          places += filter(None, [self.find(clip, split)])
+    self._scale = self._folder.scaling(places, stated)
 
   def features(self):
     return {"pose": schema.rows((JOINTS, 3), np.float32)}

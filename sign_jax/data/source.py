@@ -1,10 +1,10 @@
 """Videos and sentences of one split, as retrieval sees them."""
 
 import numpy as np
-from tqdm import tqdm
 
-from sign_jax.data import index, pose
+from sign_jax.data import index, pose, posed
 from sign_jax.data.cache import FeatureCache, new_key
+from sign_jax.data.posed import POSE
 from sign_jax.data.records import fingerprint, open_split
 from sign_jax.data.sampling import sample_indices
 from sign_jax.data.tokenizer import clean
@@ -13,10 +13,7 @@ from sign_jax.errors import UserError, did_you_mean
 __all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
 
 STREAMS = ("agnostic", "aware")
-POSE = "pose"  # the field of the keypoints
 _NO_CAPTIONS = ("video_id", "sentence_id", "signer")
-_MOST_OUTSIDE = 0.2  # share of sure keypoints; hands do leave the picture
-_FEWEST_BEYOND = 0.01  # share of them beyond the upper left quarter: people stand in the middle
 
 
 class RetrievalSplit:
@@ -66,7 +63,7 @@ class RetrievalSplit:
     columns = index.columns(self._source, streams_of(self._source))
     self._records = np.arange(len(self._source))  # of the videos
     if poses:
-      self.poses = poses._replace(image_size=_image_size(self._source, poses.image_size))
+      self.poses = poses._replace(image_size=posed.image_size(self._source, poses.image_size))
       self._leave_out(columns["video_id"])
       columns = {name: [column[i] for i in self._records] for name, column in columns.items()}
     self._known_good = np.zeros(len(self._records), bool)
@@ -85,7 +82,7 @@ class RetrievalSplit:
     """
     settings = self.poses
     name = "hands-{}-{}x{}-{}".format(pose.RULE, *settings.image_size, settings.max_frames)
-    reasons = index.reasons(self._source, name, lambda: _without_hands(self._source, settings))
+    reasons = index.reasons(self._source, name, lambda: posed.without_hands(self._source, settings))
     self._records = np.flatnonzero([not reason for reason in reasons])
     self.left_out = {name: why for name, why in zip(video_ids, reasons, strict=True) if why}
     if not self.left_out or settings.no_hands == "skip" and len(self._records):
@@ -162,7 +159,7 @@ class RetrievalSplit:
     """The fields of `pose.Pose`, and of every stream the rows of its windows."""
     keypoints = whole[POSE]
     try:
-      found = _prepare(keypoints, self.poses, self.video_ids[video])
+      found = posed.prepare(keypoints, self.poses, self.video_ids[video])
     except pose.NoHands as error:
       raise UserError(f"{error}: it was noted as usable, delete hands-*.json in "
                       f"{self._source.folder}") from error
@@ -201,111 +198,11 @@ class RetrievalSplit:
       )
 
 
-def _prepare(keypoints, settings, name):
-  return pose.prepare(
-    keypoints, settings.image_size, name, settings.windows, settings.max_frames
-  )
-
-
-def _without_hands(source, settings):
-  """Yields "" for every video that can be used, else the reason."""
-  videos = source.read(range(len(source)), ("video_id", POSE))
-  size = np.asarray(settings.image_size)
-  beyond, outside, in_units = np.zeros(2, int), np.zeros(2, int), []
-  for video in tqdm(videos, f"hands of {source.split}", len(source), unit="video", delay=2):
-    outside += pose.outside(video[POSE], size)
-    beyond += pose.outside(video[POSE], size / 2)
-    in_units.append(pose.in_units(pose.sure_points(video[POSE])))
-    try:
-      _prepare(video[POSE], settings, video["video_id"])
-    except pose.NoHands as error:
-      yield str(error)
-    else:
-      yield ""
-  _check_places(source, settings.image_size, outside, beyond, in_units)
-
-
-def _check_places(source, size, outside, beyond, in_units):
-  """Checks that a split's poses are in pixels of pictures of a size.
-
-  Args:
-    source, size: the split, and (width, height).
-    outside, beyond: (number, number of sure keypoints): outside of such pictures, and beyond their
-      upper left quarter.
-    in_units: `pose.in_units` of every video.
-
-  Raises:
-    UserError: they are not.
-  """
-  what = f"{source.split} in {source.label!r}"
-  if any(in_units):
-    raise UserError(
-      f"{in_units.count(True)} of the {len(in_units)} videos of {what} hold poses that are no "
-      "pixels: build the data set again, with --pose_size the size of their pictures"
-    )
-  count, sure = outside
-  if count > _MOST_OUTSIDE * sure:
-    raise UserError(
-      f"{count / sure:.0%} of the sure keypoints of {what} lie outside of pictures of "
-      "{} x {}: set --config.data.image_size".format(*size)
-    )
-  if sure >= pose.FEW_POINTS and beyond[0] < _FEWEST_BEYOND * sure and not _stated_size(source):
-    raise UserError(
-      f"nearly all sure keypoints of {what} lie in the upper left quarter of pictures of "
-      "{} x {}: set --config.data.image_size, or state that size to data_builders.build, "
-      "--pose_size, if it is right".format(*size)
-    )
-
-
-def _stated_size(source):
-  """(width, height) of the pictures of a data set's poses, as it states them; None if it does not.
-  """
-  noted = source.metadata.get(POSE)
-  size = noted.get("image_size") if isinstance(noted, dict) else None
-  is_size = isinstance(size, list) and len(size) == 2 and all(type(x) is int for x in size)
-  return tuple(size) if is_size and min(size) > 0 else None
-
-
-def _image_size(source, wanted):
-  """The size of the pictures that a data set's poses come from.
-
-  Args:
-    source: `records.SplitSource`.
-    wanted: (width, height) of the configuration, (0, 0) where it leaves it to the data set.
-
-  Raises:
-    UserError: there are no poses; neither says it, or each another one.
-  """
-  _check_poses(source)
-  stated, wanted = _stated_size(source), tuple(wanted)
-  if not any(wanted) and not stated:
-    raise UserError(
-      f"data set {source.label!r} does not state the size of the pictures that its poses come from: "
-      "set --config.data.image_size, such as \"(1280, 720)\""
-    )
-  if stated and any(wanted) and stated != wanted:
-    raise UserError(
-      f"data set {source.label!r} states that its poses come from pictures of "
-      "{} x {}, and data.image_size is {} x {}: ".format(*stated, *wanted)
-      + f"set --config.data.image_size=\"{stated}\", or \"(0, 0)\" for what a data set states"
-    )
-  return wanted if any(wanted) else stated
-
-
 def _stride(source, stream):
   """Frames from one window of a stream to the next, 0 where the data set does not say."""
   noted = source.metadata.get(stream)
   stride = noted.get("stride") if isinstance(noted, dict) else 0
   return stride if type(stride) is int and stride > 0 else 0
-
-
-def _check_poses(source):
-  shape = getattr(dict(source.feature_specs).get(POSE), "shape", None)
-  if shape != (None, pose.KEYPOINTS, 3):
-    raise UserError(
-      f"data set {source.label!r} has no poses, which this system reads: build one of the configs "
-      "that hold them, such as how2sign/features_pose"
-    )
 
 
 def _sampled(rows, length):

@@ -68,7 +68,7 @@ RTMPOSE = {
   "truth": ({"keypoints": KEYPOINTS > 5}, "keypoints of type bool"),
   "no axes": ({"keypoints": np.array(1.0)}, r"shape \(\)"),
   "one frame": ({"keypoints": KEYPOINTS[0]}, r"shape \(133, 3\)"),
-  "the body only": ({"keypoints": KEYPOINTS[:, :17]}, r"17 keypoints \(COCO's body\) of a person.*133"),
+  "the body only": ({"keypoints": KEYPOINTS[:, :17]}, r"17 keypoints \(COCO.s body\).*133"),
   "four numbers": ({"keypoints": KEYPOINTS[..., [0, 1, 2, 2]]}, "keypoints of 4 numbers each"),
   "no frames": ({"keypoints": KEYPOINTS[:0]}, "holds no frames"),
   "no frames in a list": ({"keypoints": []}, "holds no frames"),
