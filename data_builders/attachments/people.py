@@ -107,8 +107,8 @@ def _cost(centres, sizes, other_centres, other_sizes):
 
 def _groups(frames):
   """Slices of the detections of each frame that has some, for ascending `frames`."""
-  ends = np.append(np.flatnonzero(np.diff(frames)) + 1, len(frames)) if len(frames) else []
-  return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+  bounds = [0, *(np.flatnonzero(np.diff(frames)) + 1), len(frames)]
+  return [slice(start, end) for start, end in zip(bounds, bounds[1:], strict=False) if start < end]
 
 
 def _different(frames, centres, sizes, weights):

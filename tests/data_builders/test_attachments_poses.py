@@ -26,7 +26,7 @@ def test_a_clip_is_found_in_each_form(tmp_path):
   assert folder.find(clip, "test") is None
   (tmp_path / "c").mkdir()
   assert folder.find(clip, "test") == tmp_path / "c"
-  for path in (tmp_path / "a.b.pose", tmp_path / "a.b.pkl", tmp_path / "test" / "c.pkl"):
+  for path in (tmp_path / "a.b.pose", tmp_path / "test" / "c.pkl"):
     path.parent.mkdir(exist_ok=True)
     path.touch()
     assert folder.find(clip, "test") == path

@@ -11,9 +11,9 @@ BODY[[0, 5, 6]] = [0, -1], [-1, 0], [1, 0]  # nose and shoulders
 
 
 def somebody(x, y=300, size=50, confidence=0.8, mark=0):
-  """(133, 3); joint 132 carries `mark`, which tells people apart in the tests alone."""
+  """(133, 3); joint 132, which is not seen, carries `mark`: it tells people apart in tests alone."""
   pose = np.concatenate([BODY * size + [x, y], np.full((133, 1), confidence)], axis=1)
-  pose[132, 0] = mark
+  pose[132] = mark, 0, 0
   return pose
 
 
@@ -64,7 +64,8 @@ def test_a_signer_who_is_missing_beside_a_speaker():
 
 
 @pytest.mark.parametrize(("changes", "followed"), [
-  ({"size": 80}, 2), ({"confidence": 0.95}, 2), ({"size": 45}, 1), ({"confidence": 0.7}, 1), ({}, 1),
+  ({"size": 80}, 2), ({"confidence": 0.95}, 2), ({"size": 45}, 1), ({"confidence": 0.7}, 1),
+  ({}, 1),
 ])
 def test_an_interpreter_next_to_a_speaker(changes, followed):
   """Larger or surer is followed; of equals, the first."""
