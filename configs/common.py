@@ -31,7 +31,7 @@ OVERRIDES = {
     },
     "video_folder": {
         **SMALL_TOWERS,
-        "data.name": "video_folder",
+        "data.name": "video_folder", "data.combine": "auto",
         "batch_size": 32, "epochs": 100, "eval_every": 20, "eval_batch_size": 32,
     },
 }
@@ -179,7 +179,7 @@ def _shared(system):
           "video_length": 64,
           "text_length": 32,
           "alpha": 0.8,
-          "combine": "sum",  # of the streams: "sum", "cat", or one stream's name
+          "combine": "sum",  # of the streams: "sum", "cat", "auto", or one stream's name
           "caption": "text",  # the field that the text tower reads, e.g. "sentence"
           # Augmented text: of a swap of two words; of each word's replacement and deletion (EDA).
           "swap_probability": 0.5,

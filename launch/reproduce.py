@@ -21,9 +21,9 @@ import matplotlib.pyplot as plt  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from launch.tables import SECONDS, TABLES  # noqa: E402
-from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
+from sign_jax.run import settings  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`
@@ -59,7 +59,7 @@ def check_settings(workdir, row, dataset, seed, extra):
     except (AttributeError, KeyError, TypeError) as error:
       raise UserError(f"{argument} does not fit configs/{row.system}.py") from error
   try:
-    program.check_config(config, workdir)
+    settings.check(config, workdir)
   except UserError as error:
     raise UserError(
         f"{workdir} holds a run with other settings: give the same --config flags or another "

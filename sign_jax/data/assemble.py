@@ -6,14 +6,17 @@ from sign_jax.data.pose import Pose, pad
 from sign_jax.data.tokenizer import tokenize
 from sign_jax.errors import UserError
 
+TWO = ("agnostic", "aware")  # that are combined
+WAYS = ("sum", "cat", "auto")  # to do so
+
 
 def combine(streams, mode="sum", alpha=0.8, out=None):
   """One feature array from a video's streams (CiCo; UPRet, eq. 6).
 
   Args:
-    streams: {"agnostic": (n, D), "aware": (n, D)}, or any single stream, which is used as it is.
+    streams: {"agnostic": (n, D), "aware": (n, D)}, or those of them that there are.
     mode: "sum": alpha * agnostic + (1 - alpha) * aware; "cat": both, channel by channel in turn;
-      or the name of a stream.
+      the name of a stream; or "auto": the sum where there are both, else the stream that there is.
     alpha: weight of the agnostic stream in the sum.
     out: array to write to, of the result's shape; by default a new one.
 
@@ -22,15 +25,11 @@ def combine(streams, mode="sum", alpha=0.8, out=None):
     keeps the streams' dtype, which is half as much to move when that is float16.
 
   Raises:
-    UserError: `mode` names neither a way to combine nor a stream.
+    UserError: `mode` names neither a way to combine nor a stream, or a stream that is not there.
   """
-  if mode not in streams and mode not in ("sum", "cat"):
-    raise UserError(
-      f"combine={mode!r} is unknown: choose sum, cat or a stream of the data set, "
-      f"{' or '.join(streams)}"
-    )
-  if mode in streams or len(streams) == 1:
-    return _copy(streams[mode] if mode in streams else [*streams.values()][0], out)
+  used = used_streams(streams, mode)
+  if len(used) == 1:
+    return _copy(streams[used[0]], out)
   agnostic, aware = streams["agnostic"], streams["aware"]
   if mode == "cat":
     return _copy(np.stack([agnostic, aware], axis=-1).reshape(len(agnostic), -1), out)
@@ -38,6 +37,33 @@ def combine(streams, mode="sum", alpha=0.8, out=None):
   out = np.multiply(agnostic, np.float32(alpha), out=out, dtype=np.float32)
   out += np.multiply(aware, np.float32(1 - alpha), dtype=np.float32)
   return out
+
+
+def used_streams(streams, mode):
+  """Names of the streams that `combine` reads; errors as there.
+
+  Args:
+    streams: names of those that there are.
+    mode: as for `combine`.
+  """
+  streams = tuple(streams)
+  if mode in streams:
+    return (mode,)
+  if mode not in WAYS:
+    raise UserError(
+      f"combine={mode!r} is unknown: choose {', '.join(WAYS)} or a stream of the data set, "
+      f"{' or '.join(streams)}"
+    )
+  missing = [name for name in TWO if name not in streams]
+  if not missing:
+    return TWO
+  if mode == "auto":
+    return streams[:1]
+  raise UserError(
+    f"data.combine={mode} needs the streams {' and '.join(TWO)}, and the data set has no "
+    f"{' and no '.join(missing)}: build it with both, or use --config.data.combine={streams[0]} (a "
+    "run that was begun without goes on with --config.data.combine=auto)"
+  )
 
 
 def _copy(array, out):

@@ -20,6 +20,8 @@ class RetrievalSplit:
   """Metadata of a split, and its features on demand; may be pickled and shared between threads.
 
   Attributes:
+    label: NAME[/CONFIG]:VERSION of the data set.
+    protocol: whose list of videos a corpus follows, None where the data set does not say.
     streams: tuple of the names of the feature streams that are read.
     dims, dtypes: {stream: D}, {stream: numpy dtype as stored}.
     poses: `pose.Settings`, or None where no poses are read.
@@ -51,6 +53,7 @@ class RetrievalSplit:
         with streams of different lengths; poses that `pose.prepare` refuses.
     """
     self._source = open_split(name, split, data_dir)
+    self.label, self.protocol = self._source.label, self._source.metadata.get("protocol")
     self.streams = _chosen_streams(self._source, streams)
     specs = {stream: self._source.feature_specs[stream] for stream in self.streams}
     self.dims = {stream: spec.shape[1] for stream, spec in specs.items()}

@@ -55,6 +55,13 @@ class Task(Protocol):
   def constrain(self, params):
     """Parameters after an update, moved back to where they may be."""
 
+  def facts(self) -> dict[str, Any]:
+    """What `evaluate` measures, in JSON values: the data set's name, sizes of splits, protocol.
+
+    They stand in results.json beside the numbers. A task may leave this method out.
+    """
+    return {}
+
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """Named numbers of a split ("validation" or "test")."""
 

@@ -128,6 +128,11 @@ class Recognition(base.Task):
     """As they are."""
     return params
 
+  def facts(self):
+    """The label table, and how many segments each split has."""
+    sizes = {f"{split}/segments": len(self._labels[split]) for split in ("validation", "test")}
+    return {"data": str(self._data.labels), **sizes}
+
   def evaluate(self, variables, split, place):
     """{"top1": percent, ...}; see `metrics.classification`; {} for a split without labels.
 

@@ -9,7 +9,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from sign_jax.data import pipeline, pose, source, synonyms
+from sign_jax.data import assemble, pipeline, pose, source, synonyms
 from sign_jax.data import resident as resident_data
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
@@ -240,6 +240,22 @@ class Retrieval:
   def constrain(self, params):
     """Clamps the logit scale from above, as the released code does after every update."""
     return contrastive.clamp_logit_scale(params, self._config.optim.max_logit_scale)
+
+  def facts(self):
+    """Data set, protocol, sizes of the splits, ties, and the feature streams as they are used."""
+    data, test = self._data, self.split("test")
+    used = assemble.used_streams(test.streams, data.combine)
+    facts = {
+        "data": getattr(test, "label", data.name), "protocol": getattr(test, "protocol", None),
+        "caption": data.caption, "ties": self._config.ties, "combine": data.combine,
+        "streams": ", ".join(used),
+        # The weight of the agnostic stream, where two are added.
+        "alpha": data.alpha if len(used) > 1 and data.combine != "cat" else None,
+    }
+    for split in ("validation", "test"):
+      facts[f"{split}/sentences"] = self.split(split).num_sentences
+      facts[f"{split}/videos"] = self.split(split).num_videos
+    return facts
 
   def similarity(self, variables, split, place):
     """Scores of all videos and sentences of a split: (videos, sentences) float32."""

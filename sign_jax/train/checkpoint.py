@@ -1,26 +1,66 @@
-"""Checkpoints through orbax: the last ones to resume from, the best one to evaluate.
+"""Checkpoints through orbax: the last ones to resume from, the best ones to evaluate.
 
-`DIR/last` holds whole training states, `DIR/best` the variables of the best evaluation. Both carry
-a small JSON record with a digest of the arrays, because a flipped bit restores silently.
+`DIR/last` holds whole training states, `DIR/best` the variables of the best evaluations. Each has
+a small record (`train.record`) with a digest of the arrays, because a flipped bit restores
+silently. What cannot be read, for damage or for a passing reason such as missing rights, is never
+deleted: it is moved to `DIR/set_aside`, and the user is told.
 """
 
+import os
+import pathlib
 import sys
+from typing import Any, NamedTuple
 
 import orbax.checkpoint as ocp
 
 from sign_jax.errors import UserError
 from sign_jax.train import digest, distributed
+from sign_jax.train import record as records
 
-LAST = "last"
+LAST, BEST, SET_ASIDE = "last", "best", "set_aside"
+# Two: when the newest state cannot be read, the one before it names the best before.
+KEPT = 2
+
+
+class Best(NamedTuple):
+  """The variables that are evaluated, and how they relate to the best ones of the run.
+
+  Attributes:
+    variables: tree of arrays.
+    record: of the checkpoint that they come from; "step" is theirs.
+    lost: the step of the best checkpoint where that cannot be read and this is another one, else
+      None.
+    of_best: whether they come from `DIR/best`.
+  """
+
+  variables: Any
+  record: dict
+  lost: int | None
+  of_best: bool
 
 
 def exists(directory):
   """Whether a run has left a state to resume from in `directory`, a pathlib.Path."""
-  return any(path.name.isdigit() for path in (directory / LAST).glob("*"))
+  return bool(_steps(directory / LAST))
 
 
-def _manager(directory, keep):
-  options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+def newest_record(directory):
+  """The newest record in `directory` that can be read, of a state or a best one, or None."""
+  folders = [kind / str(s) for kind in (directory / LAST, directory / BEST) for s in _steps(kind)]
+  for folder in sorted(folders, key=lambda path: -int(path.name)):
+    try:
+      return records.read(folder)
+    except (OSError, records.Damaged):
+      continue
+  return None
+
+
+def _steps(folder):
+  return [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+
+
+def _manager(directory):
+  options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True)
   return ocp.CheckpointManager(directory, options=options, item_names=("tree", "record"))
 
 
@@ -34,12 +74,18 @@ class Checkpoints:
 
   def __init__(self, directory):
     """directory: a pathlib.Path; created when missing."""
-    directory = directory.absolute()
-    self._last = _manager(directory / LAST, keep=2)
-    self._best = _manager(directory / "best", keep=1)
+    self._directory = directory.absolute()
+    self._last = _manager(self._directory / LAST)
+    self._best = _manager(self._directory / BEST)
 
   def save_last(self, step, state, record):
-    """Saves a state at `step` unless it is there already; `record`: JSON-able dict."""
+    """Saves a state at `step` unless it is there already.
+
+    Args:
+      record: JSON-able dict: "best_step" and "best", the step and the score of the best evaluation
+        so far, "score", that of this state where it was evaluated, "fingerprint" of the data, and
+        what else the run wants to know.
+    """
     self._best.wait_until_finished()
     self._save(self._last, step, state, record)
 
@@ -49,25 +95,29 @@ class Checkpoints:
     self._save(self._best, step, variables, record)
 
   def _save(self, manager, step, tree, record):
-    if step in manager.all_steps():
-      return
     manager.wait_until_finished()
-    items = ocp.args.Composite(
-        tree=ocp.args.StandardSave(tree),
-        record=ocp.args.JsonSave({
-            **record, "digest": digest.of_arrays(tree), "structure": digest.of_structure(tree)
-        }),
-    )
+    of_arrays = digest.of_arrays(tree)
+    if step in manager.all_steps():
+      there = self._record(manager, step)
+      if there and there["digest"] == of_arrays:
+        return
+      self._set_aside(manager, step)
+    record = records.sealed({
+        **record, "step": step, "digest": of_arrays, "structure": digest.of_structure(tree)
+    })
+    items = ocp.args.Composite(tree=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(record))
     manager.save(step, args=items, force=True)
 
   def restore_last(self, target):
     """(state, record) of the newest readable state, or None when there is none.
 
+    Newer ones that cannot be read are set aside.
+
     Args:
       target: tree of jax.ShapeDtypeStruct with shardings.
 
     Raises:
-      UserError: when checkpoints exist and none can be read.
+      UserError: when checkpoints exist and none can be read, or they are of another model.
     """
     broken = []
     for step in sorted(self._last.all_steps(), reverse=True):
@@ -75,66 +125,179 @@ class Checkpoints:
       if restored:
         # A later save at these steps must not be skipped because a broken one is there.
         for bad in broken:
-          self._last.delete(bad)
+          self._set_aside(self._last, bad)
         return restored
       broken.append(step)
     if broken:
       raise UserError(
-          f"none of the checkpoints in {self._last.directory} can be read: "
+          f"none of the checkpoints in {self._last.directory} can be read: make them readable, or "
           "start again with a new --workdir"
       )
     return None
 
-  def restore_best(self, step, target):
-    """(variables, record) of the best checkpoint; `step` None takes the one that is there.
+  def keep_best(self, record, target, state):
+    """The record of a state, with the best evaluation of which there is a checkpoint.
+
+    The arrays of a best checkpoint that is there are not looked at; a missing one is replaced by
+    what `restore_best` finds, while there is something to find. What is lost stands in the record
+    as "lost_best", with its step and score, until a later evaluation is as good.
+
+    Args:
+      record: of the newest state.
+      target, state: as for `restore_best`.
+    """
+    self._best.wait_until_finished()
+    step = record["best_step"]
+    if step is None or step in self._best.all_steps() and self._record(self._best, step):
+      return record
+    best = self.restore_best(step, target, state)
+    self.mend_best(best)
+    if best.lost is None:
+      return record
+    lost = {"step": step, "score": record["best"]}
+    return {
+        **record, "best_step": best.record["step"], "best": _finite(_score(best.record)),
+        "lost_best": record.get("lost_best") or lost,
+    }
+
+  def restore_best(self, step, target, state=None):
+    """The best checkpoint that can be read, as `Best`.
+
+    Looked for in this order: the best of the run; the whole state of that step; what is left, by
+    its score; whole states.
+
+    Args:
+      step: of the best evaluation; None takes what the newest record names.
+      target: tree of jax.ShapeDtypeStruct with shardings; or a function that makes one from the
+        folder of a checkpoint.
+      state: (target of a whole state, function of a state that gives its variables), or None where
+        no whole state is to be read.
 
     Raises:
-      UserError: when it is missing or damaged.
+      UserError: when there is none.
     """
-    step = self._best.latest_step() if step is None else step
     self._best.wait_until_finished()
-    missing, restored = step not in self._best.all_steps(), None
-    if not distributed.any_process(missing):
-      restored = self._restore(self._best, step, target)
-    if restored is None:
-      raise UserError(
-          f"there is no readable best checkpoint in {self._best.directory}: train first, with the "
-          "same --workdir and --mode train"
-      )
-    return restored
+    self._last.wait_until_finished()
+    found = [(record, self._best) for record, _ in self._records(self._best)]
+    found += [(record, self._last) for record, _ in self._records(self._last)]
+    if step is None:
+      step = max(found, key=lambda pair: pair[0]["step"], default=({},))[0].get("best_step")
+    found = [(record, m) for record, m in found if m is self._best or state]
+    order = lambda pair: (
+        pair[0]["step"] != step, -_score(pair[0]), -pair[0]["step"], pair[1] is self._last
+    )
+    for record, manager in sorted(found, key=order):
+      wanted, take = (target, lambda x: x) if manager is self._best else state
+      restored = self._restore(manager, record["step"], wanted, record)
+      if restored:
+        lost = None if record["step"] == step else step
+        if lost is not None:
+          distributed.say(
+              f"the best checkpoint, of step {lost}, cannot be read: that of step "
+              f"{record['step']} is taken in its place"
+          )
+        return Best(take(restored[0]), record, lost, manager is self._best)
+    raise UserError(
+        f"there is no checkpoint in {self._directory} that can be read: train first, with a new "
+        "--workdir and --mode train"
+    )
 
-  def _restore(self, manager, step, target):
+  def mend_best(self, best):
+    """Saves a `Best` that comes from a whole state as the best checkpoint of its step."""
+    if best.of_best:
+      return
+    step = best.record["step"]
+    if step in self._best.all_steps():
+      self._set_aside(self._best, step)
+    facts = {"best_step": step, "best": _finite(_score(best.record))}
+    self.ensure_best(step, best.variables, {**best.record, **facts})
+
+  def _records(self, manager):
+    """[(record, step)] of the checkpoints whose records can be read; a collective."""
+    found = ((self._record(manager, step), step) for step in manager.all_steps())
+    return [(record, step) for record, step in found if record]
+
+  def _record(self, manager, step):
+    """The record of a checkpoint, or None where some process cannot read it; a collective."""
+    return self._attempt(manager, step, records.read)
+
+  def _restore(self, manager, step, target, record=None):
     """(tree, record) of a step, or None; raises UserError when `target` is of another model."""
-    items = self._read(manager, step, record=ocp.args.JsonRestore())
-    if items is None:
+    record = record or self._record(manager, step)
+    if record is None:
       return None
-    record = items.record
-    if record["structure"] != digest.of_structure(target):
+    if callable(target):
+      target = self._attempt(manager, step, target)
+    elif record["structure"] != digest.of_structure(target):
       raise UserError(
           f"the checkpoints in {manager.directory} are of a model with other sizes: use the "
           "settings and the data set that they were made with"
       )
-    items = self._read(manager, step, tree=ocp.args.StandardRestore(target))
-    if items is None:
+    if target is None:
       return None
-    if digest.of_arrays(items.tree) != record["digest"]:
+    tree = self._attempt(manager, step, lambda folder: _read_tree(folder, target))
+    if tree is None:
+      return None
+    if digest.of_arrays(tree) != record["digest"]:
       distributed.say(f"checkpoint {step} is damaged (its digest differs)")
       return None
-    return items.tree, record
+    return tree, record
 
-  def _read(self, manager, step, **items):
-    """What orbax restores, or None when it cannot in some process; a collective."""
-    found = None
+  def _attempt(self, manager, step, read):
+    """`read(folder of the step)`, or None where it fails in some process; a collective."""
+    found, folder = None, pathlib.Path(manager.directory) / str(step)
     try:
-      # Not by the manager: its barrier would hold the others when this process fails.
-      handler = ocp.CompositeCheckpointHandler(*items)
-      found = handler.restore(manager.directory / str(step), args=ocp.args.Composite(**items))
+      found = read(folder)
     except Exception as error:  # orbax raises many kinds for missing and truncated files
-      print(f"checkpoint {step} cannot be read ({type(error).__name__})", file=sys.stderr)
+      print(f"checkpoint {step} cannot be read ({_reason(error)})", file=sys.stderr)
     return None if distributed.any_process(found is None) else found
+
+  def _set_aside(self, manager, step):
+    """Moves a checkpoint out of the way; a collective."""
+    def move():
+      source = pathlib.Path(manager.directory) / str(step)
+      folder = self._directory / SET_ASIDE
+      try:
+        folder.mkdir(exist_ok=True)
+        place = folder / f"{source.parent.name}-{step}-{len(list(folder.iterdir())) + 1}"
+        os.replace(source, place)
+      except OSError as error:
+        raise UserError(
+            f"checkpoint {source} is not usable and cannot be moved to {folder} "
+            f"({error.strerror}): move it yourself, or change its permissions"
+        ) from error
+      distributed.say(f"checkpoint {step} is set aside as {place}")
+
+    distributed.on_first(move)
+    manager.reload()
 
   def close(self):
     """Waits for writes under way and surfaces their errors."""
     for manager in (self._last, self._best):
       manager.wait_until_finished()
       manager.close()
+
+
+def _read_tree(folder, target):
+  # Not by the manager: its barrier would hold the others when this process fails.
+  handler = ocp.CompositeCheckpointHandler("tree")
+  args = ocp.args.Composite(tree=ocp.args.StandardRestore(target))
+  return handler.restore(folder, args=args).tree
+
+
+def _score(record):
+  """Of the checkpoint's own evaluation; -inf where it had none."""
+  own = record.get("best" if record["step"] == record.get("best_step") else "score")
+  return float("-inf") if own is None else own
+
+
+def _finite(score):
+  return None if score == float("-inf") else score
+
+
+def _reason(error):
+  """A few words on why something cannot be read."""
+  if isinstance(error, OSError) and error.strerror:
+    return error.strerror
+  words = " ".join(str(error).split())
+  return words[:160] if isinstance(error, records.Damaged) else type(error).__name__

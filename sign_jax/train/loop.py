@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import itertools
+import json
 import time
 
 import jax
@@ -128,8 +129,11 @@ def _resume(trainer, checkpoints, task):
   """(state, record, step): the newest checkpoint's, or a fresh start."""
   distributed.check_same(task.fingerprint, "the data set")
   restored = checkpoints.restore_last(trainer.target)
+  settings = json.loads(trainer.config.to_json())
   if restored is None:
-    fresh = {"fingerprint": task.fingerprint, "best_step": None, "best": None}
+    fresh = {
+        "fingerprint": task.fingerprint, "best_step": None, "best": None, "config": settings
+    }
     return trainer.create(), fresh, 0
   state, record = restored
   if record["fingerprint"] != task.fingerprint:
@@ -139,6 +143,7 @@ def _resume(trainer, checkpoints, task):
   step = int(state.step)
   if record["best_step"] == step:
     checkpoints.ensure_best(step, state.variables, record)
+  record = checkpoints.keep_best({**record, "config": settings}, *_to_evaluate(trainer))
   distributed.say(f"resuming at step {step}")
   return state, record, step
 
@@ -177,7 +182,8 @@ def train(task, config, workdir):
     if int(state.step) < total:
       raise Stopped(f"stopped at step {int(state.step)}: the same command goes on from there")
     del state
-    results = evaluate_best(trainer, checkpoints, workdir, record["best_step"])
+    results = _evaluate_best(trainer, checkpoints, record)
+    distributed.on_first(lambda: report.write_json(workdir / report.RESULTS, results))
   distributed.on_first(lambda: report.draw_curves(workdir, task.selection, config.title))
   return results
 
@@ -205,7 +211,7 @@ def _train_steps(trainer, checkpoints, log, profile, batches, state, record, ste
         log.restart_clock()
         stop = interruption.agreed(True)  # it may have been asked for meanwhile
       elif stop:
-        checkpoints.save_last(step, state, record)
+        checkpoints.save_last(step, state, {**record, "score": None})
       if stop:
         break
   return state, record
@@ -219,34 +225,76 @@ def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
   distributed.say(f"step {step}: validation {trainer.task.selection} {score:.1f}")
   if record["best"] is None or score > record["best"]:
     record = {**record, "best": score, "best_step": step}
+  if "lost_best" in record and score >= record["lost_best"]["score"]:
+    del record["lost_best"]  # it would not be the best one any more
+  record = {**record, "score": score}
   checkpoints.save_last(step, state, record)
   if record["best_step"] == step:
     checkpoints.ensure_best(step, state.variables, record)
   return record
 
 
-def evaluate_best(trainer, checkpoints, workdir, best_step=None):
-  """Evaluates the best checkpoint on validation and test, prints tables, writes results.json.
+def _to_evaluate(trainer):
+  """What `Checkpoints.restore_best` needs to know of a model's variables and of whole states."""
+  whole = trainer.target
+  variables = TrainState(None, whole.params, whole.model_state, None).variables
+  return variables, (whole, lambda state: state.variables)
+
+
+def _evaluate_best(trainer, checkpoints, record=None):
+  """Evaluates the best checkpoint on validation and test and prints tables.
+
+  Args:
+    record: of the newest state of a run that trains; None takes what the checkpoints say.
 
   Returns:
-    {name: number}: "split/..." for both splits, "best_step" and "seed".
+    {name: value}: "split/..." for both splits, "best_step" and what the numbers were measured on;
+    "lost_best_step" where the best checkpoint cannot be read and another one was evaluated.
   """
-  target = TrainState(
-      None, trainer.target.params, trainer.target.model_state, None
-  ).variables
-  variables, record = checkpoints.restore_best(best_step, target)
-  results = {"best_step": record["best_step"], "seed": trainer.config.seed}
+  named = record["best_step"] if record else None
+  best = checkpoints.restore_best(named, *_to_evaluate(trainer))
+  checkpoints.mend_best(best)
+  results = {"best_step": best.record["step"]} | report.measured(trainer.task, trainer.config)
+  earlier = (record or best.record).get("lost_best")
+  if best.lost is not None or earlier:
+    results["lost_best_step"] = earlier["step"] if earlier else best.lost
+  if best.record.get("fingerprint") not in (None, trainer.task.fingerprint):
+    distributed.say(
+        "the data set is not the one that this run was trained on: the numbers are those of "
+        "other data"
+    )
+    results["trained_on"] = best.record["fingerprint"]
   for split in ("validation", "test"):
-    numbers = trainer.evaluate(variables, split)
+    numbers = trainer.evaluate(best.variables, split)
     results.update(numbers)
     if distributed.is_first():
       print(trainer.task.table(numbers, split))
-  distributed.on_first(lambda: report.write_json(workdir / "results.json", results))
   return results
 
 
-def evaluate(task, config, workdir):
-  """Evaluates the best checkpoint in `workdir` without training; returns the results."""
+def evaluate(task, config, workdir, changed=()):
+  """Evaluates the best checkpoint in `workdir` without training.
+
+  Numbers of other data than the run's, or of other settings, are not its results: they go to a
+  file of their own.
+
+  Args:
+    task, config, workdir: as `train`.
+    changed: the settings that differ from the run's, as "KEY=VALUE".
+
+  Returns:
+    the results, as they were written.
+
+  Raises:
+    UserError: when no checkpoint can be read.
+  """
   trainer = Trainer(task, config)
   with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
-    return evaluate_best(trainer, checkpoints, workdir)
+    results = _evaluate_best(trainer, checkpoints)
+  if "trained_on" in results:
+    changed = (*changed, f"data={task.fingerprint[:8]}")
+  path = workdir / report.results_name(changed)
+  if changed:
+    distributed.say(f"measured with {', '.join(changed)}: the results are in {path}")
+  distributed.on_first(lambda: report.write_json(path, results))
+  return results

@@ -1,6 +1,8 @@
 """What a run writes for people: metrics.jsonl, TensorBoard files, results.json, the loss curve."""
 
+import importlib.metadata
 import json
+import platform
 
 import matplotlib
 
@@ -11,6 +13,9 @@ from tensorboardX import SummaryWriter  # noqa: E402
 from sign_jax.files import replacing  # noqa: E402
 from sign_jax.train import distributed  # noqa: E402
 
+RESULTS = "results.json"
+_PACKAGES = ("sign_jax", "jax", "jaxlib", "flax", "optax", "ott-jax", "numpy")
+
 
 def write_json(path, content):
   """Writes a JSON file whole or not at all."""
@@ -18,15 +23,46 @@ def write_json(path, content):
     partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
+def results_name(changed=()):
+  """The name of the results of an evaluation.
+
+  Args:
+    changed: what differs from the run's own settings and data, as "KEY=VALUE"; the file of the
+      run's own results has none of it in its name.
+  """
+  words = ("".join(c if c.isalnum() or c in "=._" else "_" for c in text) for text in changed)
+  return "-".join([RESULTS.removesuffix(".json"), *words]) + ".json"
+
+
+def measured(task, config):
+  """What the numbers of an evaluation were measured with and on: {name: JSON value}."""
+  versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+  versions["python"] = platform.python_version()
+  facts = task.facts() if hasattr(task, "facts") else {}
+  return {
+      "fingerprint": task.fingerprint, "seed": config.seed,
+      "versions": ", ".join(f"{name} {version}" for name, version in versions.items()), **facts,
+  }
+
+
 def read_metrics(path):
-  """The objects of metrics.jsonl; a last line cut off by a kill is left out."""
-  rows = []
-  for line in path.read_text().splitlines() if path.exists() else ():
-    try:
-      rows.append(json.loads(line))
-    except json.JSONDecodeError:
-      break
-  return rows
+  """The objects of metrics.jsonl in its order; lines that are none of ours are left out."""
+  return [row for row in map(_row, _lines(path)) if row is not None]
+
+
+def _lines(path):
+  return path.read_bytes().split(b"\n") if path.exists() else []
+
+
+def _row(line):
+  """The object of a line, or None: cut off by a kill, or damaged."""
+  try:
+    row = json.loads(line)
+  except (ValueError, RecursionError):
+    return None
+  named = isinstance(row, dict) and type(row.get("step")) is int
+  numbers = named and all(isinstance(x, int | float) for x in row.values())
+  return row if numbers else None
 
 
 class MetricsWriter:
@@ -35,11 +71,22 @@ class MetricsWriter:
   def __init__(self, workdir, start_step):
     """Keeps what an earlier run wrote up to `start_step` and forgets what came after it."""
     self._path = workdir / "metrics.jsonl"
+    self._set_damage_aside()
     kept = [row for row in read_metrics(self._path) if row["step"] <= start_step]
     with replacing(self._path) as partial:
       partial.write_text("".join(json.dumps(row) + "\n" for row in kept))
     self._file = self._path.open("a")
     self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
+
+  def _set_damage_aside(self):
+    """Says how many lines cannot be read, and keeps them; the last one may be cut by a kill."""
+    *lines, _ = _lines(self._path) or [b""]
+    bad = [line for line in lines if _row(line) is None]
+    if bad:
+      aside = self._path.with_suffix(".damaged")
+      with aside.open("ab") as file:
+        file.writelines(line + b"\n" for line in bad)
+      distributed.say(f"{self._path} has {len(bad)} damaged lines, which are moved to {aside}")
 
   def write(self, step, numbers):
     """numbers: {name: float}."""

@@ -92,7 +92,7 @@ def test_a_whole_run(tmp_path, capsys):
   assert metrics(tmp_path, "validation/score") == {5: 1, 10: 3, 12: 3}  # at the end too
   assert results["best_step"] == 10 and results["seed"] == 5  # the first of equals
   assert results == json.loads((tmp_path / "results.json").read_text())
-  assert checkpoints(tmp_path, "best") == [10] and checkpoints(tmp_path, "last") == [10, 12]
+  assert checkpoints(tmp_path, "best") == [5, 10] and checkpoints(tmp_path, "last") == [10, 12]
   assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
       "table of validation", "table of test"
   ]

@@ -42,6 +42,31 @@ def test_rows_after_the_resumed_step_are_dropped(tmp_path):
   assert (tmp_path / "metrics.jsonl").read_text() == ""
 
 
+BAD = ['{"step": 3, "lo\udcffss": 1.0}\n', "\n", "[4]\n", '{"loss": 1.0}\n', "{" * 99_999 + "\n",
+       '{"step": "4"}\n', '{"step": 4, "loss": [1]}\n', "\0\0\0\n"]  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: repr(bad[:12]))
+def test_a_damaged_line_costs_no_other_line(tmp_path, bad, capsys):
+  good = [row(2, loss=3.0), row(4, loss=2.0), row(4, score=1.0)]
+  text = "".join([*good[:1], bad, *good[1:]])
+  (tmp_path / "metrics.jsonl").write_bytes(text.encode(errors="surrogateescape"))
+  assert [r["step"] for r in report.read_metrics(tmp_path / "metrics.jsonl")] == [2, 4, 4]
+  report.MetricsWriter(tmp_path, 4).close()
+  assert (tmp_path / "metrics.jsonl").read_text() == "".join(good)
+  assert (tmp_path / "metrics.damaged").read_bytes() == bad.encode(errors="surrogateescape")
+  assert "has 1 damaged lines, which are moved" in capsys.readouterr().err
+  report.MetricsWriter(tmp_path, 4).close()
+  assert not capsys.readouterr().err
+
+
+def test_results_of_other_settings_have_a_name_of_their_own():
+  assert report.results_name() == "results.json"
+  assert report.results_name(["ties=released", "data=0a/b"]) == (
+      "results-ties=released-data=0a_b.json"
+  )
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
   path = tmp_path / "results.json"
   report.write_json(path, {"b": 1.5, "a": 2})

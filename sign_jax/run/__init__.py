@@ -1,0 +1,1 @@
+"""What a run is: the settings that it was started with."""

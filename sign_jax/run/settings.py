@@ -1,0 +1,191 @@
+"""The settings of a run: written beside its checkpoints, compared when it goes on or is evaluated.
+
+They stand in config.json, for people and programs, and in every checkpoint's record, under a
+digest. Where the two differ, the checkpoint's are those that it was made with.
+"""
+
+import json
+import sys
+
+import ml_collections
+
+from sign_jax import config_paths
+from sign_jax.data import budget
+from sign_jax.errors import UserError
+from sign_jax.train import checkpoint
+
+# What may change between two starts of a run: where the data lie, how often to look, and how the
+# work is cut into pieces.
+FREE_KEYS = (
+    "data.data_dir", "data.num_workers", "data.reader_timeout", "data.placement", "data.cache_gib",
+    "data.videos", "data.labels",
+    "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
+    "model.max_elements", "model.ot.max_elements", "model.pose.max_windows",
+    "model.remat", "model.attention", "gradient_cache.chunks", "profile",
+)
+EVALUATION_KEYS = (*FREE_KEYS, "ties")
+_SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
+FILE = "config.json"
+_MOST_BYTES = 2**20  # ours have a few thousand
+
+
+def flat(config):
+  """Nested dict -> {dotted name: value}."""
+  found = {}
+  for key, value in config.items():
+    if isinstance(value, dict):
+      found |= {f"{key}.{name}": v for name, v in flat(value).items()}
+    else:
+      found[key] = value
+  return found
+
+
+def check(config, workdir):
+  """Compares with an earlier start that left a checkpoint.
+
+  Args:
+    config: ml_collections.ConfigDict.
+    workdir: pathlib.Path.
+
+  Raises:
+    UserError: when the run was started with other settings, FREE_KEYS apart.
+  """
+  # A start that ended before its first checkpoint, perhaps for a wrong setting, binds nobody.
+  if not (workdir / FILE).exists() or not checkpoint.exists(workdir / "checkpoints"):
+    return
+  before, now = flat(of_run(workdir)), flat(json.loads(config.to_json()))
+  changed = [f"{key}={before.get(key)}" for key in _differing(before, now)]
+  if changed:
+    raise UserError(
+        f"{workdir} was started with {', '.join(changed)}: use the same settings or a new --workdir"
+    )
+
+
+def _differing(before, now):
+  """Names of the settings that are not the same, FREE_KEYS apart."""
+  before, now = config_paths.expanded(before), config_paths.expanded(now)
+  keys = sorted((before.keys() | now.keys()) - set(FREE_KEYS))
+  return [key for key in keys if not _is_same(key, before.get(key), now.get(key))]
+
+
+def _is_same(key, before, now):
+  return before == now or key == "data.combine" and {before, now} == _SAME_COMBINE
+
+
+def of_run(workdir):
+  """The settings that a run was trained with.
+
+  Args:
+    workdir: pathlib.Path of a run that has left a checkpoint, or a config.json alone.
+
+  Returns:
+    nested dict of JSON values. Of FREE_KEYS it has those of the last start.
+
+  Raises:
+    UserError: when they cannot be read.
+  """
+  path = workdir / FILE
+  sure = (checkpoint.newest_record(workdir / "checkpoints") or {}).get("config")
+  try:
+    written = _read(path)
+  except FileNotFoundError:
+    fault = f"there is no {path}"
+  except OSError as error:
+    fault = f"{path} cannot be read ({error.strerror})"
+  except ValueError:
+    fault = f"{path} is damaged"
+  else:
+    if sure is None or not _differing(flat(written), flat(sure)):
+      return written
+    wrong = ", ".join(_differing(flat(written), flat(sure)))
+    fault = f"{path} does not say what the checkpoints were made with ({wrong})"
+  if sure is None:
+    raise UserError(f"{fault}: put it back, or start again with a new --workdir")
+  print(f"{fault}: the settings in the newest checkpoint are used", file=sys.stderr)
+  return sure
+
+
+def _read(path):
+  content = budget.read_json(path, _MOST_BYTES)
+  if not isinstance(content, dict):
+    raise ValueError("it is no object")
+  return content
+
+
+def for_evaluation(config, workdir, argv):
+  """The settings that a run was trained with, and what a command line says of EVALUATION_KEYS.
+
+  Args:
+    config: ml_collections.ConfigDict of the command line. What a run made by an earlier version
+      lacks is taken from it, where it is of the same system.
+    workdir: pathlib.Path.
+    argv: the command line.
+
+  Returns:
+    (ml_collections.ConfigDict, those of the settings that change results, as "KEY=VALUE").
+
+  Raises:
+    UserError: when there is no run in `workdir`, its settings cannot be read, or the command line
+      contradicts them.
+  """
+  if not checkpoint.exists(workdir / "checkpoints"):
+    raise UserError(f"there is no trained run in {workdir}: train first, with --mode train")
+  now = flat(config.to_dict())
+  trained = config_paths.expanded(flat(_tuples(of_run(workdir))))
+  is_same = all(now.get(key) == trained.get(key) for key in ("task", "model.name"))
+  defaults = now if is_same else {key: now[key] for key in FREE_KEYS if key in now}
+  used = {**defaults, **trained}
+  if is_same:
+    _check_kinds(used, now, workdir)
+  given = sorted(_given(argv) & now.keys())
+  differing = [key for key in given if not _is_same(key, now[key], used.get(key))]
+  wrong = [f"{key}={used.get(key)}" for key in differing if key not in EVALUATION_KEYS]
+  if wrong:
+    raise UserError(
+        f"{workdir} was trained with {', '.join(wrong)}: evaluate it without these flags"
+    )
+  changed = tuple(f"{key}={now[key]}" for key in differing if key not in FREE_KEYS)
+  return _nested(used | {key: now[key] for key in given}), changed
+
+
+def _given(argv):
+  """Names of the settings that a command line sets."""
+  flags = (argument.lstrip("-") for argument in argv[1:])
+  return {
+      flag.removeprefix("config.").split("=")[0] for flag in flags if flag.startswith("config.")
+  }
+
+
+def _check_kinds(used, template, workdir):
+  """Raises UserError where a value is of another kind than the configuration's own file says."""
+  for key, value in used.items():
+    known = template.get(key)
+    numbers = isinstance(value, int | float) and isinstance(known, int | float)
+    boolean = isinstance(value, bool) or isinstance(known, bool)
+    fits = type(value) is type(known) or numbers and not boolean
+    if key not in template or not (fits or value is None or known is None):
+      raise UserError(
+          f"{workdir / FILE} is damaged or of another version, it has {key}={value!r}: put it "
+          "back, or evaluate with the version that trained the run"
+      )
+
+
+def _tuples(value):
+  """JSON has lists where configurations have tuples."""
+  if isinstance(value, dict):
+    return {key: _tuples(x) for key, x in value.items()}
+  return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _nested(values):
+  """{dotted name: value} -> ConfigDict."""
+  config = ml_collections.ConfigDict()
+  for key, value in values.items():
+    *sections, name = key.split(".")
+    place = config
+    for section in sections:
+      if section not in place:
+        place[section] = ml_collections.ConfigDict()
+      place = place[section]
+    place[name] = value
+  return config
