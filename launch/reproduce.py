@@ -111,7 +111,7 @@ def collect(workdir, columns):
 
 
 def _seconds_per_step(workdir):
-  config = json.loads((workdir / "config.json").read_text())
+  config = settings.of_run(workdir)
   rows = report.read_metrics(workdir / "metrics.jsonl")
   speeds = [row["pairs_per_second"] for row in rows if "pairs_per_second" in row]
   return config["batch_size"] / statistics.median(speeds)

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import json
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from sign_jax import export, sign_encoder
 from sign_jax.data import video
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, path_argument
+from sign_jax.run import settings
 from sign_jax.weights.tables import i3d as i3d_table
 
 
@@ -81,8 +81,8 @@ def _source(fingerprint, load, crop):
 
 def _of_run(workdir, size):
   state, record = export.state_of(workdir)
-  crop = json.loads((workdir / "config.json").read_text())["data"].get("size")
-  if not crop:
+  crop = settings.flat(settings.of_run(workdir)).get("data.size")
+  if type(crop) is not int or crop < 1:
     raise UserError(
       f"{workdir} is no run of a sign encoder, pass the --workdir of one of configs/sign_encoder.py"
     )

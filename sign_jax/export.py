@@ -10,7 +10,6 @@ more that nothing reads.
 
 import argparse
 import contextlib
-import json
 
 import jax
 import orbax.checkpoint as ocp
@@ -18,6 +17,7 @@ from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
+from sign_jax.run import settings
 from sign_jax.train import cache, checkpoint
 from sign_jax.weights import convert, writers
 from sign_jax.weights.tables import i3d, systems
@@ -33,14 +33,15 @@ def export(workdir, out):
     out: pathlib.Path of a .safetensors or .pt file.
 
   Returns:
-    (number of arrays written, the step they come from).
+    (number of arrays written, the step they come from). Where the best checkpoint cannot be read,
+    that is the best one left, and stderr says so.
 
   Raises:
     UserError: no run or no readable checkpoint there, or `out` cannot be written.
   """
   state, record = state_of(workdir)
   writers.write(out, state)
-  return len(state), record["best_step"]
+  return len(state), record["step"]
 
 
 def state_of(workdir):
@@ -55,13 +56,10 @@ def state_of(workdir):
 
 
 def _system(workdir):
-  path = workdir / "config.json"
-  try:
-    name = json.loads(path.read_text())["model"]["name"]
-  except FileNotFoundError as error:
-    raise UserError(f"{workdir} holds no run: pass the --workdir of one") from error
-  except (OSError, ValueError, LookupError, TypeError) as error:
-    raise UserError(f"{path} cannot be read: pass the --workdir of another run") from error
+  if not workdir.is_dir():
+    raise UserError(f"{workdir} holds no run: pass the --workdir of one")
+  model = settings.of_run(workdir).get("model")
+  name = model.get("name") if isinstance(model, dict) else None
   if name not in TABLES:
     known = ", ".join(TABLES)
     raise UserError(f"{workdir} is a run of {name}, and only {known} have released names")
@@ -71,23 +69,18 @@ def _system(workdir):
 def _best(workdir):
   """(variables on the CPU, record) of the best checkpoint."""
   folder = workdir / "checkpoints"
-  steps = [int(path.name) for path in (folder / "best").glob("*") if path.name.isdigit()]
-  if not steps:
+  if not any(any((folder / kind).glob("[0-9]*")) for kind in (checkpoint.BEST, checkpoint.LAST)):
     raise UserError(f"{workdir} has no best checkpoint yet: train until its first evaluation")
   with contextlib.closing(checkpoint.Checkpoints(folder)) as checkpoints:
-    return checkpoints.restore_best(max(steps), _saved_shapes(folder / "best" / str(max(steps))))
+    best = checkpoints.restore_best(None, _saved_shapes)
+  return best.variables, best.record
 
 
-def _saved_shapes(step):
-  # As the checkpoint says itself: building the model would need the run's data set.
+def _saved_shapes(folder):
+  """The shapes of a checkpoint as it says itself: building the model would need the data set."""
   place = SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
-  try:
-    saved = dict(ocp.StandardCheckpointHandler().metadata(step.absolute() / "tree").tree)
-    return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved
-    )
-  except Exception as error:  # orbax raises many kinds for missing and damaged files
-    raise UserError(f"the checkpoint {step} cannot be read: train again") from error
+  saved = dict(ocp.StandardCheckpointHandler().metadata(folder / "tree").tree)
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved)
 
 
 def main(argv=None):

@@ -33,6 +33,7 @@ flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do.")
 # How a file system says that it has no locks (some network and FUSE ones).
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 
+
 def _with_config_file(argv):
   """A command line with `~` and variables of --config filled in, and that FILE or FILE:DATASET.
 

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import re
+import shutil
 
 import jax
 import numpy as np
@@ -126,3 +127,27 @@ def test_a_run_without_a_readable_checkpoint_is_refused(run, tmp_path):
   (tmp_path / "checkpoints/best/3").mkdir(parents=True)
   with pytest.raises(UserError, match="cannot be read"):
     export.export(tmp_path, tmp_path / "a.pt")
+
+
+def test_a_damaged_best_checkpoint_is_replaced_by_the_one_before(run, tmp_path, capsys):
+  _, workdir, variables = run
+  folder = tmp_path / "run"
+  shutil.copytree(workdir, folder)
+  with contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints:
+    checkpoints.ensure_best(9, jax.tree.map(jax.numpy.asarray, variables), {"best_step": 9})
+  for path in (folder / "checkpoints/best/9/tree").rglob("*"):
+    if path.is_file():
+      path.write_bytes(b"")
+  _, step = export.export(folder, tmp_path / "a.safetensors")
+  assert step == 7 and "that of step 7 is taken in its place" in capsys.readouterr().err
+
+
+def test_without_a_best_checkpoint_a_last_state_is_pointed_at(run, tmp_path):
+  _, workdir, variables = run
+  folder = tmp_path / "run"
+  shutil.copytree(workdir, folder)
+  with contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints:
+    checkpoints.save_last(9, jax.tree.map(jax.numpy.asarray, variables), {"best_step": 7})
+  (folder / "checkpoints/best/7/record/metadata").unlink()
+  with pytest.raises(UserError, match="--mode evaluate"):
+    export.export(folder, tmp_path / "a.safetensors")

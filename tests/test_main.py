@@ -22,6 +22,10 @@ NUMBERS = [
     for column in ("R@1", "R@5", "R@10", "MedR", "MnR")
 ]
 
+FACTS = (
+    "data", "fingerprint", "protocol", "caption", "ties", "combine", "streams", "alpha", "versions"
+)
+
 
 def results(workdir):
   return json.loads((workdir / "results.json").read_text())
@@ -54,11 +58,12 @@ def test_metrics_are_one_object_a_line(finished):
 def test_results_are_flat_percentages_of_the_best_step(finished):
   numbers = results(finished[0])
   expected = {f"{split}/{name}" for split in ("validation", "test") for name in NUMBERS}
-  assert set(numbers) == {"best_step", "seed"} | expected
+  sizes = {f"{split}/{of}" for split in ("validation", "test") for of in ("sentences", "videos")}
+  assert set(numbers) == {"best_step", "seed", *FACTS} | expected | sizes
   for name, value in numbers.items():
     if "/R@" in name:
       assert 0 <= value <= 100, name
-    elif "/" in name:
+    elif name not in sizes and "/" in name:
       assert 1 <= value <= 11, name  # of 8 sentences, or 11 videos
   validation = {r["step"]: r for r in program.metrics(finished[0]) if "validation/t2v/R@1" in r}
   best = max(sorted(validation), key=lambda step: validation[step]["validation/t2v/R@1"])
@@ -88,6 +93,82 @@ def test_evaluation_knows_the_runs_settings_and_reproduces_its_results(copy, mon
   program.call(monkeypatch, *args)
   assert (copy / "results.json").read_bytes() == before
   assert "text to video" in capsys.readouterr().out
+
+
+def test_results_say_what_they_were_measured_on(finished):
+  numbers = results(finished[0])
+  assert numbers["data"].startswith("signing_sim/tiny:") and len(numbers["fingerprint"]) == 64
+  assert numbers["ties"] == "expected" and numbers["caption"] == "text"
+  assert (numbers["streams"], numbers["alpha"]) == ("agnostic, aware", 0.8)
+  assert (numbers["test/sentences"], numbers["test/videos"]) == (8, 11)
+
+
+def evaluate(monkeypatch, workdir, *flags, config="configs/upret.py"):
+  return program.call(
+      monkeypatch, "--config", config, "--workdir", workdir, "--mode=evaluate", *flags
+  )
+
+
+def test_the_given_file_may_be_of_another_system(copy, monkeypatch):
+  before = (copy / "results.json").read_bytes()
+  for config in ("configs/cico.py", "configs/seds.py", "configs/upret.py:how2sign"):
+    (copy / "results.json").unlink()
+    evaluate(monkeypatch, copy, config=config)
+    assert (copy / "results.json").read_bytes() == before
+
+
+def test_numbers_of_other_data_or_ties_are_not_the_results_of_the_run(copy, monkeypatch, capsys):
+  before = (copy / "results.json").read_bytes()
+  found = evaluate(monkeypatch, copy, "--config.ties=released")
+  assert found["ties"] == "released"
+  monkeypatch.setattr(Retrieval, "fingerprint", "of other data")
+  found = evaluate(monkeypatch, copy)
+  assert found["trained_on"] == json.loads(before)["fingerprint"]
+  assert "not the one that this run was trained on" in capsys.readouterr().err
+  assert (copy / "results.json").read_bytes() == before
+  others = {path.name for path in copy.glob("results-*.json")}
+  assert others == {"results-ties=released.json", "results-data=of_other.json"}
+
+
+DAMAGE = {
+    "empty": lambda text: "", "half": lambda text: text[: len(text) // 2],
+    "list": lambda text: "[]", "number": lambda text: "7", "deep": lambda text: "[" * 99_999,
+    "no UTF-8": lambda text: text.replace("upret", "upr\udcffet"),
+    "another value": lambda text: text.replace('"samples": 2', '"samples": 3'),
+    "another key": lambda text: text.replace('"samples"', '"tamples"'),
+    "another kind": lambda text: text.replace('"samples": 2', '"samples": [2]'),
+    "another system": lambda text: text.replace('"upret"', '"cico"'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_config_is_replaced_by_the_checkpoints_own(
+    copy, data_dir, damage, monkeypatch, capsys
+):
+  before = (copy / "results.json").read_bytes()
+  path = copy / "config.json"
+  text = DAMAGE[damage](path.read_text())
+  path.write_bytes(text.encode(errors="surrogateescape"))
+  (copy / "results.json").unlink()
+  evaluate(monkeypatch, copy)
+  assert (copy / "results.json").read_bytes() == before
+  assert "the settings in the newest checkpoint are used" in capsys.readouterr().err
+  program.call(monkeypatch, *program.arguments(copy, data_dir))  # trains on, which mends it
+  assert json.loads(path.read_text())["model"]["distribution"]["samples"] == 2
+
+
+@pytest.mark.parametrize("damage", sorted(set(DAMAGE) - {"another value"}))
+def test_a_damaged_config_of_an_old_run_is_one_sentence(copy, damage, monkeypatch, capsys):
+  for path in (copy / "checkpoints").glob("*/*/record/metadata"):  # as before records had a seal
+    record = json.loads(path.read_text())
+    names = ("fingerprint", "best_step", "best", "digest", "structure")
+    path.write_text(json.dumps({name: record[name] for name in names}))
+  path = copy / "config.json"
+  path.write_bytes(DAMAGE[damage](path.read_text()).encode(errors="surrogateescape"))
+  with pytest.raises(SystemExit) as end:
+    evaluate(monkeypatch, copy)
+  error = capsys.readouterr().err.splitlines()
+  assert end.value.code == 1 and error[-1].startswith("error: ")
 
 
 def test_the_same_command_after_the_end_changes_nothing(copy, data_dir, monkeypatch):

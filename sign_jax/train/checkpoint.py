@@ -197,9 +197,12 @@ class Checkpoints:
               f"{record['step']} is taken in its place"
           )
         return Best(take(restored[0]), record, lost, manager is self._best)
+    remedy = "train first, with a new --workdir and --mode train"
+    if state is None and self._last.all_steps():
+      remedy = "evaluate the run first, which makes one of its last state, with --mode evaluate"
     raise UserError(
-        f"there is no checkpoint in {self._directory} that can be read: train first, with a new "
-        "--workdir and --mode train"
+        f"there is no readable best checkpoint in {self._directory}, nor one in its place (none is "
+        f"there, or they cannot be read): {remedy}"
     )
 
   def mend_best(self, best):

@@ -174,12 +174,22 @@ def test_combine():
   np.testing.assert_allclose(pipeline.combine(both, "sum", 0.75), [[1.5, 2.5]])
   np.testing.assert_array_equal(pipeline.combine(both, "cat"), [[1, 3, 2, 4]])
   np.testing.assert_array_equal(pipeline.combine(both, "aware"), aware)
-  for mode in ["sum", "cat", "agnostic"]:
+  np.testing.assert_array_equal(
+      pipeline.combine(both, "auto", 0.75), pipeline.combine(both, "sum", 0.75)
+  )
+  for mode in ["auto", "agnostic"]:
     single = pipeline.combine({"agnostic": agnostic}, mode)
     np.testing.assert_array_equal(single, agnostic)
     assert single.dtype == np.float16  # as stored: half as much to move
-  with pytest.raises(UserError, match="sum, cat or .* agnostic or aware"):
+  with pytest.raises(UserError, match="sum, cat, auto or .* agnostic or aware"):
     pipeline.combine(both, "mean")
+
+
+@pytest.mark.parametrize("mode", ["sum", "cat"])
+@pytest.mark.parametrize("there", ["agnostic", "aware"])
+def test_a_stream_that_is_missing_is_not_passed_over(mode, there):
+  with pytest.raises(UserError, match=f"needs the streams .*data.combine={there}"):
+    pipeline.combine({there: np.ones((1, 2), np.float16)}, mode)
 
 
 @pytest.mark.parametrize("mode, dim", [("sum", tiny.DIM), ("cat", 2 * tiny.DIM)])
