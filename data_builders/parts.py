@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from data_builders import array_records, schema
 from data_builders.findings import Skip
+from sign_jax.data import budget
 from sign_jax.errors import UserError
 
 _FACTS = "part.json"
@@ -101,7 +102,7 @@ def _root(folder):
 
 def _facts(path):
   try:
-    facts = json.loads((path / _FACTS).read_text())
+    facts = budget.read_json(path / _FACTS)
   except (FileNotFoundError, NotADirectoryError, ValueError):
     return {}  # not there or damaged; what cannot be read at present may well be whole
   return facts if isinstance(facts, dict) else {}

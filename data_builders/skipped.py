@@ -4,6 +4,8 @@ import collections
 import json
 import pathlib
 
+from sign_jax.data import budget
+
 SKIPPED = "skipped.json"  # beside the records
 
 
@@ -36,7 +38,7 @@ def write_skipped(builder):
 def read_skipped(folder):
   """{split: {"annotated": n, "built": n, "skipped": [{"video", "reason"}]}}; {} without a file."""
   path = pathlib.Path(folder) / SKIPPED
-  return json.loads(path.read_text()) if path.is_file() else {}
+  return budget.read_json(path) if path.is_file() else {}
 
 
 def count_skipped(folder):

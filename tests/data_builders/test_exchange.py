@@ -67,7 +67,7 @@ def test_a_part_that_cannot_be_seen_is_not_taken_for_missing(tmp_path, monkeypat
   path = tmp_path / "parts" / "1"
   parts.write(builder, path, "source")
   assert parts.is_complete(path, "source")
-  monkeypatch.setattr(pathlib.Path, "read_text", fails())
+  monkeypatch.setattr(budget, "read_json", fails())
   with pytest.raises(OSError, match="somewhere"):
     parts.is_complete(path, "source")
 
