@@ -20,7 +20,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+from launch import notes  # noqa: E402
 from launch.tables import SECONDS, TABLES  # noqa: E402
+from sign_jax import config_paths  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
 from sign_jax.run import settings  # noqa: E402
@@ -42,14 +44,12 @@ def arguments(row, dataset, seed, extra):
   return [f"--config=configs/{row.system}.py:{dataset}", *overrides, *extra]
 
 
-def check_settings(workdir, row, dataset, seed, extra):
-  """Compares the settings of a run that is there with those that `arguments` gives.
+def configuration(row, dataset, seed, extra):
+  """The configuration that `arguments` describes.
 
   Raises:
-    UserError: the run had others, or `extra` has what no configuration takes.
+    UserError: `extra` has what no configuration takes.
   """
-  if not (workdir / "config.json").exists():
-    return
   config = importlib.import_module(f"configs.{row.system}").get_config(dataset)
   config.update_from_flattened_dict({**row.overrides, "seed": seed})
   for argument in extra:
@@ -58,13 +58,50 @@ def check_settings(workdir, row, dataset, seed, extra):
       config.update_from_flattened_dict({key: _value(text)})
     except (AttributeError, KeyError, TypeError) as error:
       raise UserError(f"{argument} does not fit configs/{row.system}.py") from error
+  return config
+
+
+def check_run(workdir, config):
+  """Compares the settings and the data of a run that is there with today's.
+
+  Returns:
+    The fingerprint of the data set that its results are of; None without results, or where they
+    do not say it.
+
+  Raises:
+    UserError: they are others.
+  """
+  if not (workdir / report.RESULTS).exists():
+    return None  # the run compares what it has left with what it is started with
+  remedy = "give the same --config flags and data, or another --workdirs"
+  before, now = (
+      settings.flat(x) for x in (settings.of_run(workdir), json.loads(config.to_json()))
+  )
+  if changed := [f"{x}={before.get(x)}, not {now.get(x)}" for x in settings.differing(before, now)]:
+    raise UserError(f"{workdir} holds a run with other settings ({', '.join(changed)}): {remedy}")
+  data_dir = config_paths.expanded({"data.data_dir": config.data.data_dir})["data.data_dir"]
+  today = notes.data_fingerprint(config.data.name, data_dir or None)
+  measured = _results(workdir).get("fingerprint")
+  if not measured:
+    tqdm.write(f"nothing says on which version of the data {workdir} was measured", sys.stderr)
+  elif today and today != measured:
+    raise UserError(f"{workdir} was measured on another version of {config.data.name}: {remedy}")
+  return measured
+
+
+def _results(workdir):
+  path = workdir / report.RESULTS
   try:
-    settings.check(config, workdir)
-  except UserError as error:
+    results = json.loads(path.read_text())
+  except FileNotFoundError as error:
     raise UserError(
-        f"{workdir} holds a run with other settings: give the same --config flags or another "
-        "--workdirs"
+        f"{workdir} has no {path.name}: leave --collect out to train what is missing"
     ) from error
+  except ValueError:
+    results = None
+  if not isinstance(results, dict):
+    raise UserError(f"{path} is damaged: delete it, and the run writes it anew")
+  return results
 
 
 def _value(text):
@@ -99,10 +136,7 @@ def collect(workdir, columns):
   Raises:
     UserError: when the run has no results yet.
   """
-  path = workdir / "results.json"
-  if not path.exists():
-    raise UserError(f"{workdir} has no results.json: leave --collect out to train what is missing")
-  results = json.loads(path.read_text())
+  results = _results(workdir)
   numbers = {c: results[f"test/{c}"] for c in columns if c != SECONDS}
   numbers[LEFT_OUT] = results.get(f"test/{LEFT_OUT}", 0)
   if SECONDS in columns:
@@ -121,10 +155,16 @@ def measure(table, dataset, seeds, root, extra, train=True):
   """{row label: {column: [a number per seed]}}; trains what is missing unless `train` is False."""
   jobs = [(r, seed, root / folder_name(r) / f"seed{seed}") for r in table.rows for seed in seeds]
   found = collections.defaultdict(lambda: collections.defaultdict(list))
+  data = {}
   for row, seed, workdir in tqdm(jobs, unit="run"):
-    check_settings(workdir, row, dataset, seed, extra)
+    config = configuration(row, dataset, seed, extra)
     if train:
       run(workdir, arguments(row, dataset, seed, extra))
+    if measured := check_run(workdir, config):
+      data[measured] = workdir
+    if len(data) > 1:
+      names = " and ".join(str(path) for path in data.values())
+      raise UserError(f"{names} were measured on different data: use another --workdirs")
     for column, number in collect(workdir, table.columns).items():
       found[row.label][column].append(number)
   return found

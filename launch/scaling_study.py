@@ -9,6 +9,7 @@ Writes scaling.txt, scaling.json and scaling.png. What stands behind "--" goes t
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -24,6 +25,8 @@ from absl import flags  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
+from launch import notes  # noqa: E402
+from sign_jax import config_paths  # noqa: E402
 from sign_jax.errors import UserError, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
 from sign_jax.train import report  # noqa: E402
@@ -77,11 +80,10 @@ class Study:
     """
     path = self.root / "study.json"
     keys = ("base_lr", "base_batch", "examples")
-    shared = {**{key: getattr(self._given, key) for key in keys}, "flags": self._extra}
-    if path.exists() and _read(path) != shared:
-      raise UserError(f"{self.root} holds runs with other settings: use them or a new --workdir")
-    self.root.mkdir(parents=True, exist_ok=True)
-    report.write_json(path, shared)
+    shared = {key: getattr(self._given, key) for key in keys}
+    shared |= {"flags": " ".join(self._extra), **_facts(_configuration(self._extra))}
+    there = any(self.root.glob("*/results.json"))
+    notes.check(path, shared, self.root, "use these or a new --workdir", there)
 
   def folder(self, batch, rule, devices):
     """The workdir of a run."""
@@ -190,15 +192,27 @@ def _arguments(argv):
   return parser.parse_args(argv[:cut]), argv[cut + 1 :]
 
 
-def _task(extra):
-  """What the configuration behind "--" trains; None where it has a mistake, which its run tells."""
+def _configuration(extra):
+  """The configuration behind "--"; None where it has a mistake, which its run tells."""
   values = flags.FlagValues()
   config_flags.DEFINE_config_file("config", flag_values=values)
   try:
     values(["launch.scaling_study", *extra], known_only=True)
-    return values.config.task
+    values.config.to_json()  # a file that cannot be read is told at its first use
+    return values.config
   except (OSError, AttributeError, KeyError, TypeError, ValueError, flags.Error):
     return None
+
+
+def _facts(config):
+  """Digests of the configuration's values and of the data set; None of what is not there."""
+  if config is None:
+    return {"configuration": None, "data": None}
+  values = hashlib.sha256(config.to_json().encode()).hexdigest()
+  data_dir = config_paths.expanded({"data.data_dir": config.data.data_dir})["data.data_dir"]
+  return {
+      "configuration": values, "data": notes.data_fingerprint(config.data.name, data_dir or None)
+  }
 
 
 def _check(given, extra):
@@ -209,7 +223,8 @@ def _check(given, extra):
       raise UserError(f"--{name} must be more than 0")
   if not extra:
     raise UserError("no configuration: put -- --config configs/cico.py at the end")
-  if _task(extra) not in (None, "retrieval"):
+  config = _configuration(extra)
+  if config is not None and config.task != "retrieval":
     raise UserError("the study compares T2V R@1: use a configuration of retrieval")
 
 

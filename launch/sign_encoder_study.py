@@ -5,8 +5,9 @@
 Renders a source and a target corpus, trains an I3D on the source (the domain-agnostic encoder),
 labels the target's training videos with it, fine-tunes a copy on these pseudo-labels (the aware
 encoder), extracts features with both, and trains CiCo on either stream and on their sum. The same
-command resumes. The agnostic encoder is trained once; seeds are those of fine-tuning and retrieval.
-Writes table.txt.
+command resumes; results that were made with other settings, and what followed from them, are not
+taken: `settings/` holds what each was made with. The agnostic encoder is trained once; seeds are
+those of fine-tuning and retrieval. Writes table.txt.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 
 from tqdm import tqdm
 
+from launch import notes
 from sign_jax.data import csv_table
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
@@ -55,7 +57,10 @@ class Study:
     """The encoder that knows the source alone."""
     workdir = self.root / "agnostic"
     self._train_encoder(workdir, self.source / "signs.csv", self.source, {}, extra)
-    self._run(self.agnostic, "sign_jax.export", "--workdir", workdir, "--out", self.agnostic)
+    self._run(
+        self.agnostic, "sign_jax.export", "--workdir", workdir, "--out", self.agnostic,
+        made_from=[self._note(workdir / "results.json")],
+    )
 
   def label(self):
     """Pseudo-labels of the target's training videos."""
@@ -63,6 +68,7 @@ class Study:
         self.labels, "sign_jax.pseudo_labels", *self._videos(), "--weights", self.agnostic,
         "--out", self.labels, "--size", SIZE, "--stride", STRIDE // 2, "--batch_size", 32,
         "--classes", self.source / "classes.txt",
+        made_from=[self.agnostic, self.source / "classes.txt", *self._corpus(self.target)],
     )
 
   def fine_tune(self, seed, extra=()):
@@ -76,10 +82,15 @@ class Study:
     manual.mkdir(parents=True, exist_ok=True)
     shutil.copy(self.target / "captions.csv", manual)
     shared = self.root / "features"
-    for weights, out in ((self.agnostic, shared), (self._aware(seed), manual / "features_aware")):
+    aware = self._note(self._aware(seed) / "results.json")
+    for weights, made_from, out in (
+        (self.agnostic, self.agnostic, shared),
+        (self._aware(seed), aware, manual / "features_aware"),
+    ):
       self._run(
           out / "complete", "sign_jax.extract", *self._videos(), "--weights", weights, "--out", out,
           "--size", SIZE, "--stride", STRIDE, "--batch_size", 32,
+          made_from=[made_from, *self._corpus(self.target)],
       )
       (out / "complete").touch()
     if not (manual / "features").exists():
@@ -88,14 +99,17 @@ class Study:
   def train_retrieval(self, seed, combine, extra=()):
     """CiCo on one stream, or on the sum."""
     data_dir = self._manual(seed) / "tfds"
-    self._run(
-        data_dir / "video_folder/default/1.0.0/source.txt", "data_builders.build", "video_folder",
-        "--manual_dir", self._manual(seed), "--data_dir", data_dir,
+    self._start(  # which itself knows whether what is there was built from the same files
+        "data_builders.build", "video_folder", "--manual_dir", self._manual(seed),
+        "--data_dir", data_dir,
     )
     settings = {
         **RETRIEVAL, "data.data_dir": data_dir, "data.combine": combine, "seed": seed,
     }
-    self._train("configs/cico.py:video_folder", self.retrieval(seed, combine), settings, extra)
+    self._train(
+        "configs/cico.py:video_folder", self.retrieval(seed, combine), settings, extra,
+        data=notes.data_fingerprint("video_folder", data_dir),
+    )
 
   def retrieval(self, seed, combine):
     """The workdir of a retrieval run."""
@@ -115,24 +129,52 @@ class Study:
     return "--videos", self.target / "videos", "--csv", self.target / "captions.csv"
 
   def _train_encoder(self, workdir, labels, corpus, settings, extra):
+    made_from = [labels, *self._corpus(corpus)]
+    if weights := settings.get("init.i3d"):
+      made_from.append(weights)
     settings = {**ENCODER, "data.labels": labels, "data.videos": corpus / "videos", **settings}
-    self._train("configs/sign_encoder.py:signing_sim", workdir, settings, extra)
+    self._train("configs/sign_encoder.py:signing_sim", workdir, settings, extra, made_from)
 
-  def _train(self, config, workdir, settings, extra):
+  def _train(self, config, workdir, settings, extra, made_from=(), **facts):
     flags = [f"--config.{key}={value}" for key, value in settings.items()]
     self._run(
         workdir / "results.json", "sign_jax.main", "--config", config, "--workdir", workdir, *flags,
-        *extra,
+        *extra, made_from=made_from, configuration=notes.configuration_digest(config), **facts,
     )
 
-  def _run(self, result, *command):
-    """`python -m COMMAND` unless its result is there; the output goes to log.txt.
+  def _corpus(self, folder):
+    """Files that tell a rendered corpus from another one."""
+    return folder / "settings.json", folder / "captions.csv"
+
+  def _note(self, result):
+    return self.root / "settings" / f"{result.relative_to(self.root)}.json"
+
+  def _facts(self, command, made_from):
+    """The command's words, and digests of the files; all paths relative, as a study may move."""
+    local = lambda word: str(word).replace(f"{self.root}/", "")
+    return {
+        "command": " ".join(map(local, command)),
+        **{local(path): notes.file_digest(path) for path in made_from},
+    }
+
+  def _run(self, result, *command, made_from=(), **facts):
+    """`_start` unless its result is there.
+
+    Raises:
+      UserError: the result was made with other settings or from other files; or as `_start`.
+    """
+    facts |= self._facts(command, made_from)
+    remedy = "use the same or another --workdir, or delete it to make it anew"
+    notes.check(self._note(result), facts, result, remedy, result.exists())
+    if not result.exists():
+      self._start(*command)
+
+  def _start(self, *command):
+    """`python -m COMMAND`; the output goes to log.txt.
 
     Raises:
       UserError: with the command's own last line when it fails.
     """
-    if result.exists():
-      return
     log = self.root / "log.txt"
     self.root.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", *map(str, command)]

@@ -1,13 +1,12 @@
 """Paths in configurations: `~` and variables mean what they mean in a shell."""
 
-import json
-
 import pytest
 
 from configs import common, sign_encoder
 from sign_jax import config_paths
 from sign_jax import main as main_program
 from sign_jax.errors import UserError
+from sign_jax.run import settings
 from tests import program
 
 CONFIGS = {
@@ -25,7 +24,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_every_text_that_may_be_empty_is_a_path(name):
-  values = main_program._flat(CONFIGS[name]().to_dict())
+  values = settings.flat(CONFIGS[name]().to_dict())
   empty = {key for key, value in values.items() if value == ""}
   assert empty - set(NO_PATHS) == set(config_paths.PATH_KEYS) & values.keys()
 
@@ -57,12 +56,11 @@ def test_two_ways_to_write_a_path_are_one_setting(home):
   before.init.clip, now.init.clip = "~/clip.pt", str(home / "clip.pt")
   (home / "config.json").write_text(before.to_json())
   (home / "checkpoints/last/7").mkdir(parents=True)
-  main_program.check_config(now, home)
+  settings.check(now, home)
   now.init.clip = "$HOME/other.pt"
   with pytest.raises(UserError, match="was started with init.clip="):
-    main_program.check_config(now, home)
-  config = common.retrieval_config("cico", None)
-  argv = ["main", "--config.init.clip=~/clip.pt"]
-  config.init.clip = str(home / "clip.pt")  # as `parse` leaves it
-  assert main_program.config_of_run(config, home, argv).init.clip == str(home / "clip.pt")
-  assert json.loads((home / "config.json").read_text())["init"]["clip"] == "~/clip.pt"
+    settings.check(now, home)
+  now.init.clip = str(home / "clip.pt")
+  argv = ["main", "--config.init.clip=~/clip.pt"]  # which `parse` has filled in
+  config, changed = settings.for_evaluation(now, home, argv)
+  assert config.init.clip == str(home / "clip.pt") and changed == ()

@@ -9,6 +9,7 @@ import configs.upret
 from configs.common import retrieval_config
 from launch import reproduce
 from launch.tables import TABLES
+from sign_jax.errors import UserError
 
 
 def fake_runs(table, root, seeds=(0, 1)):
@@ -19,13 +20,15 @@ def fake_runs(table, root, seeds=(0, 1)):
       folder.mkdir(parents=True, exist_ok=True)
       results = {f"test/{column}": 10.0 * index + seed for column in table.columns}
       (folder / "results.json").write_text(json.dumps(results))
-      (folder / "config.json").write_text(json.dumps({"batch_size": 100}))
+      config = reproduce.configuration(row, "signing_sim", seed, ["--config.batch_size=100"])
+      (folder / "config.json").write_text(config.to_json())
       speeds = [{"step": s, "loss": 1.0, "pairs_per_second": 50.0 * s} for s in (1, 2, 3)]
       (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, speeds)))
 
 
 def collect(name, root, *more):
-  reproduce.main([name, "--workdirs", str(root), "--seeds", "0", "1", "--collect", *more])
+  common = ["--workdirs", str(root), "--seeds", "0", "1", "--collect", "--config.batch_size=100"]
+  reproduce.main([name, *common, *more])
 
 
 def test_published_and_measured_stand_side_by_side(tmp_path, capsys):
@@ -85,6 +88,56 @@ def test_mistakes_are_one_sentence(tmp_path, capsys, arguments, words):
     reproduce.main([*arguments, "--workdirs", str(tmp_path)])
   assert stop.value.code == 1
   assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_other_settings_are_told_where_only_the_results_are_left(tmp_path, capsys):
+  fake_runs(TABLES["upret/figure3b"], tmp_path)
+  assert not list(tmp_path.rglob("checkpoints"))
+  with pytest.raises(SystemExit):
+    collect("upret/figure3b", tmp_path, "--config.optim.lr=0.5")
+  error = capsys.readouterr().err.splitlines()[-1]
+  assert "holds a run with other settings (optim.lr=0.001, not 0.5)" in error
+
+
+def measured_on(tmp_path, monkeypatch, noted, today):
+  """`reproduce.measure` of runs whose results are of the data sets `noted` in turn."""
+  table = TABLES["upret/figure3b"]
+  fake_runs(table, tmp_path, seeds=(0,))
+  for index, path in enumerate(sorted(tmp_path.rglob("results.json"))):
+    fingerprint = noted[index % len(noted)]
+    results = json.loads(path.read_text()) | ({"fingerprint": fingerprint} if fingerprint else {})
+    path.write_text(json.dumps(results))
+  monkeypatch.setattr(reproduce.notes, "data_fingerprint", lambda *_: today)
+  root, extra = tmp_path / "signing_sim", ["--config.batch_size=100"]
+  return reproduce.measure(table, "signing_sim", [0], root, extra, train=False)
+
+
+@pytest.mark.parametrize("today", ["a", None])
+def test_runs_on_the_same_data_make_a_table(tmp_path, monkeypatch, today):
+  assert measured_on(tmp_path, monkeypatch, "a", today)
+
+
+def test_a_run_on_other_data_is_not_collected(tmp_path, monkeypatch):
+  with pytest.raises(UserError, match="seed0 was measured on another version of signing_sim/small"):
+    measured_on(tmp_path, monkeypatch, "a", "b")
+
+
+def test_runs_on_different_data_make_no_table(tmp_path, monkeypatch):
+  with pytest.raises(UserError, match="were measured on different data"):
+    measured_on(tmp_path, monkeypatch, "ab", None)
+
+
+def test_a_run_whose_data_are_not_known_is_told(tmp_path, monkeypatch, capsys):
+  assert measured_on(tmp_path, monkeypatch, [None], "a")
+  assert "nothing says on which version of the data" in capsys.readouterr().err
+
+
+def test_damaged_results_are_named(tmp_path, capsys):
+  fake_runs(TABLES["upret/figure3b"], tmp_path)
+  next(tmp_path.rglob("results.json")).write_text("{")
+  with pytest.raises(SystemExit):
+    collect("upret/figure3b", tmp_path)
+  assert "results.json is damaged: delete it" in capsys.readouterr().err
 
 
 def test_a_run_with_other_settings_is_not_collected(tmp_path, capsys):

@@ -67,8 +67,38 @@ def test_what_is_there_is_not_run_again(study):
   assert len(asked) == 1
   rows, asked = study("--batch_sizes", "16", "32")
   assert [point[0] for point in asked] == [32] and len(rows) == 2
-  with pytest.raises(UserError, match="holds runs with other settings"):
+  with pytest.raises(UserError, match="study was made with other settings .flags=--config=c, now"):
     study("--batch_sizes", "16", extra=("--config=other",))
+
+
+def test_runs_on_other_data_are_not_collected(study, monkeypatch):
+  extra = (f"--config={program.ROOT}/configs/cico.py",)
+  fingerprint = lambda value: monkeypatch.setattr(
+    scaling_study.notes.records, "fingerprint", lambda *_: value
+  )
+  fingerprint("a")
+  study("--batch_sizes", "16", extra=extra)
+  study("--batch_sizes", "16", extra=extra)
+  fingerprint("b")
+  with pytest.raises(UserError, match="other settings .data=a, now b.: use these or a new"):
+    study("--batch_sizes", "16", "32", extra=extra)
+
+
+def test_runs_of_another_configuration_are_not_collected(study, tmp_path):
+  path = tmp_path / "own.py"
+  text = (program.ROOT / "configs/cico.py").read_text()
+  path.write_text(text)
+  study("--batch_sizes", "16", extra=(f"--config={path}",))
+  path.write_text(text.replace('"cico", dataset', '"upret", dataset'))
+  with pytest.raises(UserError, match="other settings .configuration="):
+    study("--batch_sizes", "16", extra=(f"--config={path}",))
+
+
+def test_runs_without_a_note_are_not_collected(study):
+  study("--batch_sizes", "16")
+  (study.root / "study.json").unlink()
+  with pytest.raises(UserError, match="nothing says what .*study was made with"):
+    study("--batch_sizes", "16")
 
 
 @pytest.mark.parametrize(("flags", "message"), [
@@ -90,7 +120,7 @@ def test_other_tasks_are_refused_before_the_first_run(study):
 
 
 def test_a_damaged_record_is_named(study):
-  study.root.mkdir()
+  study("--batch_sizes", "16")
   (study.root / "study.json").write_text("{")
   with pytest.raises(UserError, match=r"study\.json is damaged"):
     study("--batch_sizes", "16")

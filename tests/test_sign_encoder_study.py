@@ -123,7 +123,7 @@ def test_accuracy_of_labels():
   assert study.label_accuracy(labels, signs) == (0.5, 0.5)
 
 
-def test_the_table_collects_what_the_steps_have_left(tmp_path, monkeypatch):
+def test_the_table_collects_what_the_steps_have_left(tmp_path):
   runs = study.Study(tmp_path)
   (tmp_path / "target").mkdir()
   table = "video,start,end,label,split\na,0,1,5,train\n"
@@ -141,9 +141,97 @@ def test_the_table_collects_what_the_steps_have_left(tmp_path, monkeypatch):
   assert "top-1 61.2 %" in lines[0] and "1 pseudo-labels in 1 videos" in lines[1]
   assert lines[3].split()[:4] == ["agnostic", "0.5", "±", "0.7"]
   assert lines[5].split()[:4] == ["sum", "20.5", "±", "0.7"]
-  # What is there is not made again, and a step that fails says where to look.
-  monkeypatch.setattr(study.subprocess, "run", pytest.fail)
-  runs._run(tmp_path / "labels.csv", "none")
-  monkeypatch.undo()
+
+
+def test_a_step_that_fails_says_where_to_look(tmp_path):
   with pytest.raises(study.UserError, match="sign_jax.none.*log.txt"):
-    runs._run(tmp_path / "missing", "sign_jax.none", "x")
+    study.Study(tmp_path)._run(tmp_path / "missing", "sign_jax.none", "x")
+
+
+@pytest.fixture
+def pretended(tmp_path, monkeypatch):
+  """make(size, root) takes a study's steps with programs that only leave files behind."""
+  asked = []
+
+  def leave(study_of, *command):
+    asked.append(command[0])
+    words = [str(word) for word in command]
+    folder = study_of.root
+    if command[0] == "data_builders.signing_sim.videos":
+      folder = command[words.index("--out") + 1]
+      folder.mkdir(parents=True)
+      for name in ("classes.txt", "signs.csv", "captions.csv"):
+        (folder / name).write_text(name)
+      (folder / "settings.json").write_text(words[words.index("--config") + 1])
+    elif "--workdir" in words and "--out" not in words:
+      folder = command[words.index("--workdir") + 1]
+      folder.mkdir(parents=True)
+      (folder / "results.json").write_text("{}")
+    elif command[0] == "sign_jax.extract":
+      command[words.index("--out") + 1].mkdir(parents=True)
+    elif command[0] in ("sign_jax.export", "sign_jax.pseudo_labels"):
+      command[words.index("--out") + 1].write_text(command[0])
+
+  def make(size="tiny", root=tmp_path):
+    asked.clear()
+    steps = study.Study(root, size)
+    steps.render()
+    steps.train_agnostic()
+    steps.label()
+    steps.fine_tune(0)
+    steps.extract(0)
+    for combine in study.COMBINE:
+      steps.train_retrieval(0, combine)
+    return list(asked)
+
+  monkeypatch.setattr(study.Study, "_start", leave)
+  return make
+
+
+def test_what_is_there_is_not_made_again(pretended):
+  assert len(pretended()) == 14
+  assert set(pretended()) == {"data_builders.build"}  # which looks by itself
+
+
+def test_results_of_another_size_are_not_taken(pretended):
+  pretended("tiny")
+  with pytest.raises(UserError, match=r"classes.txt was made with .*--config tiny.*--config study"):
+    pretended("study")
+
+
+def test_results_may_move_with_their_folder(pretended, tmp_path):
+  first, second = tmp_path / "first", tmp_path / "second"
+  pretended(root=first)
+  first.rename(second)
+  assert set(pretended(root=second)) == {"data_builders.build"}
+
+
+@pytest.mark.parametrize(("changed", "refused"), [
+  ("labels.csv", "seed0/encoder/results.json was made .*labels.csv="),
+  ("agnostic.safetensors", "labels.csv was made with other settings .agnostic.safetensors="),
+  ("target/captions.csv", "labels.csv was made with other settings .target/captions.csv="),
+])
+def test_what_was_made_from_another_file_is_not_taken(pretended, tmp_path, changed, refused):
+  pretended()
+  (tmp_path / changed).write_text("other")
+  with pytest.raises(UserError, match=refused):
+    pretended()
+
+
+def test_runs_on_other_features_or_of_another_version_are_not_taken(pretended, monkeypatch):
+  monkeypatch.setattr(study.notes, "data_fingerprint", lambda *_: "a")
+  pretended()
+  monkeypatch.setattr(study.notes, "data_fingerprint", lambda *_: "b")
+  with pytest.raises(UserError, match="agnostic/results.json was made .* .data=a, now b."):
+    pretended()
+  monkeypatch.setattr(study.notes, "data_fingerprint", lambda *_: "a")
+  monkeypatch.setattr(study.notes, "configuration_digest", lambda _: "other")
+  with pytest.raises(UserError, match="agnostic/results.json was made with .*configuration="):
+    pretended()
+
+
+def test_results_of_which_nothing_is_known_are_not_taken(pretended, tmp_path):
+  pretended()
+  (tmp_path / "settings/labels.csv.json").unlink()
+  with pytest.raises(UserError, match="nothing says what .*labels.csv was made with"):
+    pretended()

@@ -54,14 +54,14 @@ def check(config, workdir):
   if not (workdir / FILE).exists() or not checkpoint.exists(workdir / "checkpoints"):
     return
   before, now = flat(of_run(workdir)), flat(json.loads(config.to_json()))
-  changed = [f"{key}={before.get(key)}" for key in _differing(before, now)]
+  changed = [f"{key}={before.get(key)}" for key in differing(before, now)]
   if changed:
     raise UserError(
         f"{workdir} was started with {', '.join(changed)}: use the same settings or a new --workdir"
     )
 
 
-def _differing(before, now):
+def differing(before, now):
   """Names of the settings that are not the same, FREE_KEYS apart."""
   before, now = config_paths.expanded(before), config_paths.expanded(now)
   keys = sorted((before.keys() | now.keys()) - set(FREE_KEYS))
@@ -95,9 +95,9 @@ def of_run(workdir):
   except ValueError:
     fault = f"{path} is damaged"
   else:
-    if sure is None or not _differing(flat(written), flat(sure)):
+    if sure is None or not differing(flat(written), flat(sure)):
       return written
-    wrong = ", ".join(_differing(flat(written), flat(sure)))
+    wrong = ", ".join(differing(flat(written), flat(sure)))
     fault = f"{path} does not say what the checkpoints were made with ({wrong})"
   if sure is None:
     raise UserError(f"{fault}: put it back, or start again with a new --workdir")

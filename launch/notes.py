@@ -1,0 +1,74 @@
+"""What a study's results were made with: results of other settings are not taken for its own."""
+
+import hashlib
+import importlib
+import json
+
+from sign_jax.data import records
+from sign_jax.errors import UserError
+from sign_jax.train import report
+
+_MOST = 3  # differences that an error names
+
+
+def check(note, facts, result, remedy, is_there):
+  """Notes what a result is made with; where it is there, compares with what was noted before.
+
+  Args:
+    note: pathlib.Path of the JSON file.
+    facts: {name: text, number or None}.
+    result: what is made, or was, for the error.
+    remedy: what a user can do about a difference.
+    is_there: whether it is made already.
+
+  Raises:
+    UserError: it was made with other facts, or nothing, or a damaged note, says with which.
+  """
+  if not is_there:
+    note.parent.mkdir(parents=True, exist_ok=True)
+    report.write_json(note, facts)
+  elif not note.exists():
+    raise UserError(f"nothing says what {result} was made with ({note} is missing): {remedy}")
+  elif changed := differences(_read(note), facts):
+    raise UserError(f"{result} was made with other settings ({changed}): {remedy}")
+
+
+def differences(before, now):
+  """'NAME=BEFORE, now NOW' for the first names that differ, or ''."""
+  names = sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+  shown = [f"{name}={before.get(name)}, now {now.get(name)}" for name in names[:_MOST]]
+  more = [f"and {len(names) - _MOST} more"] if len(names) > _MOST else []
+  return "; ".join([*shown, *more])
+
+
+def file_digest(path):
+  """Of a file's content, a text; None where there is no file."""
+  if not path.is_file():
+    return None
+  with path.open("rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def configuration_digest(given):
+  """Of the values in configs/NAME.py:DATASET as they are now; another version has others."""
+  name, _, dataset = given.removeprefix("configs/").partition(":")
+  config = importlib.import_module(f"configs.{name.removesuffix('.py')}").get_config(dataset)
+  return hashlib.sha256(config.to_json().encode()).hexdigest()
+
+
+def data_fingerprint(name, data_dir=None):
+  """`records.fingerprint`, or None where the data set is not built, or not readable now."""
+  try:
+    return records.fingerprint(name, data_dir)
+  except UserError:
+    return None
+
+
+def _read(note):
+  try:
+    facts = json.loads(note.read_text())
+  except ValueError:
+    facts = None
+  if not isinstance(facts, dict):
+    raise UserError(f"{note} is damaged: start again in a new folder")
+  return facts
