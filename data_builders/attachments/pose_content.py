@@ -155,11 +155,15 @@ def _joined(keypoints, scores):
     pose[..., :2] = keypoints[..., :2]
     if scores is not None or columns == 3:
       pose[..., 2] = keypoints[..., 2] if scores is None else scores
-      return pose, False
-  missing = np.isnan(pose[..., :2]).any(-1) | ~pose[..., :2].any(-1)
-  pose[..., 2] = ~missing
+  nowhere = np.isnan(pose[..., :2]).any(-1)
+  unsure = scores is None and columns == 2
+  if unsure:
+    missing = nowhere | ~pose[..., :2].any(-1)
+    pose[..., 2] = ~missing
+  else:
+    missing = nowhere & ~(pose[..., 2] > 0)
   pose[missing] = 0
-  return pose, True
+  return pose, unsure
 
 
 def _frames(content):

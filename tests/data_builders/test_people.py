@@ -11,7 +11,7 @@ BODY[[0, 5, 6]] = [0, -1], [-1, 0], [1, 0]  # nose and shoulders
 
 
 def somebody(x, y=300, size=50, confidence=0.8, mark=0):
-  """(133, 3); joint 132, which is not seen, carries `mark`: it tells people apart in tests alone."""
+  """(133, 3); joint 132, which is not seen, carries `mark`: which tells people apart here."""
   pose = np.concatenate([BODY * size + [x, y], np.full((133, 1), confidence)], axis=1)
   pose[132] = mark, 0, 0
   return pose
