@@ -189,6 +189,7 @@ def _shared(system):
           "placement": "host",  # of features: "host" and "device" memory, "disk" each time
           "cache_gib": 2.0,  # host memory for features of all splits
           "num_workers": 0,
+          "reader_timeout": 300.0,  # seconds that a batch may take; 0: any number
       },
       "model": model,
       "init": {  # where training begins; "" is seeded random numbers

@@ -56,6 +56,7 @@ def get_config(dataset=None):
           "scale": 0.1, "jitter": 0.2, "flip": False,  # of the training windows
           "cache_gib": 2.0,  # host memory for decoded segments
           "num_workers": 0,
+          "reader_timeout": 300.0,  # seconds that a batch may take; 0: any number
       },
       "model": {
           "name": "i3d",

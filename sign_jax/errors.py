@@ -18,6 +18,7 @@ _AGAIN_SECONDS = 0.05
 # Signs of another direction of writing and the like are shown by number; these two join letters.
 _ESCAPED, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
 _LONGEST = 2000
+_LOGGERS = ("absl", "asyncio")
 
 
 class UserError(Exception):
@@ -72,7 +73,7 @@ def one_sentence():
     if hasattr(stream, "reconfigure"):
       stream.reconfigure(errors="backslashreplace")
   try:
-    with _reliable_interrupt(), _said_once():
+    with _said_once(), _reliable_interrupt():
       yield
   except UserError as error:
     _end(error, error.status)
@@ -96,27 +97,35 @@ def _said_once():
   """Keeps libraries from showing the traces of what the program ends with one sentence for.
 
   A full disk meets several threads of a library, and each of them logs the error that it also
-  hands on.
+  hands on. Some of them only come when the program has ended for it: these stay quiet too.
   """
-  said = lambda error: error is not None and sentences.of(error) is not None
+  hooks = sys.unraisablehook, threading.excepthook
+  sys.unraisablehook, threading.excepthook = _unraisable, _thread_ended
+  for name in _LOGGERS:
+    logging.getLogger(name).addFilter(_is_new)
+  yield
+  sys.unraisablehook, threading.excepthook = hooks
+  for name in _LOGGERS:
+    logging.getLogger(name).removeFilter(_is_new)
 
-  def thread_ended(arguments):
-    if not said(arguments.exc_value):
-      hook(arguments)
 
-  def is_new(record):
-    return not (record.exc_info and said(record.exc_info[1]))
+def _said(error):
+  return error is not None and sentences.of(error) is not None
 
-  hook, threading.excepthook = threading.excepthook, thread_ended
-  loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-  for logger in loggers:
-    logger.addFilter(is_new)
-  try:
-    yield
-  finally:
-    threading.excepthook = hook
-    for logger in loggers:
-      logger.removeFilter(is_new)
+
+def _is_new(record):
+  return not (record.exc_info and _said(record.exc_info[1]))
+
+
+def _thread_ended(arguments):
+  if not _said(arguments.exc_value):
+    threading.__excepthook__(arguments)
+
+
+def _unraisable(arguments):
+  # Writes of tensorstore that fail behind the first one, told to a loop that is over.
+  if str(arguments.exc_value) != "Event loop is closed":
+    sys.__unraisablehook__(arguments)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ POSITIVE = (
     "optim.clip_norm", "optim.eps",
 )
 NOT_NEGATIVE = (
-    "seed", "steps", "epochs", "data.num_workers", "data.cache_gib", "optim.lr", "optim.warmup",
+    "seed", "steps", "epochs", "data.num_workers", "data.reader_timeout", "data.cache_gib",
+    "optim.lr", "optim.warmup",
     "optim.weight_decay", "optim.groups.pose.lr", "optim.groups.fusion.lr",
     "model.max_elements", "model.num_classes", "model.pose.max_windows", "model.beta",
 )

@@ -14,6 +14,7 @@ import grain
 import numpy as np
 from absl import flags
 
+from sign_jax.data import watchdog
 from sign_jax.data.assemble import (
   EvalBatch,
   PosedVideoRows,
@@ -50,6 +51,7 @@ def train_batches(
   resident=False,
   start_step=0,
   num_workers=0,
+  reader_timeout=watchdog.SECONDS,
   shard_index=0,
   shard_count=1,
 ):
@@ -66,6 +68,7 @@ def train_batches(
       `resident.rows`, instead of the videos.
     start_step: the first batch is the one that an uninterrupted run gives at this step.
     num_workers: processes besides threads; 0 is best while the features fit in memory.
+    reader_timeout: seconds that a batch may take, 0 for any number; see `watchdog.Watched`.
     shard_index, shard_count: this process gets the rows [i * B / n, (i + 1) * B / n).
 
   Returns:
@@ -75,6 +78,7 @@ def train_batches(
   Raises:
     UserError: more rows than sentences, rows that do not divide among the shards, wrong `combine`;
       and, from the iterator, what `RetrievalSplit.features` raises.
+    ReaderLost: from the iterator, when no batch comes.
   """
   if batch_size > split.num_sentences:
     raise UserError(
@@ -98,7 +102,7 @@ def train_batches(
     .repeat()
     .map_with_index(assemble)
   )
-  return iterate(steps[start_step:], num_workers)
+  return iterate(steps[start_step:], num_workers, reader_timeout)
 
 
 def eval_batches(
@@ -110,6 +114,7 @@ def eval_batches(
   alpha=0.8,
   combine="sum",
   num_workers=0,
+  reader_timeout=watchdog.SECONDS,
   shard_index=0,
   shard_count=1,
 ):
@@ -126,7 +131,8 @@ def eval_batches(
 
   def batches(rows_of, count):
     steps = grain.MapDataset.range(-(-count // batch_size))
-    return iterate(steps.map(EvalBatch(rows_of, count, batch_size, rows)), num_workers)
+    batch = EvalBatch(rows_of, count, batch_size, rows)
+    return iterate(steps.map(batch), num_workers, reader_timeout)
 
   return (
     batches(_video_rows(split)(split, video_length, combine, alpha), split.num_videos),
@@ -183,14 +189,20 @@ def _fake_text(rng, batch_size, length):
   return ids.astype(np.int32)
 
 
-def iterate(steps, num_workers):
-  """Iterator over a `grain.MapDataset`, read ahead by threads, and by processes where asked."""
+def iterate(steps, num_workers, reader_timeout=watchdog.SECONDS):
+  """Iterator over a `grain.MapDataset`, read ahead by threads, and by processes where asked.
+
+  Its `next` raises `ReaderLost` when nothing comes in `reader_timeout` seconds, if these are not 0.
+  """
   batches = steps.to_iter_dataset(_READ_IN_WORKER if num_workers else _READ)
   if num_workers:
     _parse_no_flags()
     options = grain.MultiprocessingOptions(num_workers=num_workers)
     batches = batches.mp_prefetch(options, worker_init_fn=_parse_no_flags)
-  return iter(batches)
+  if not reader_timeout:
+    return iter(batches)
+  workers = watchdog.grain_workers if num_workers else lambda: []
+  return watchdog.Watched(iter(batches), reader_timeout, workers)
 
 
 def _parse_no_flags(*_worker):

@@ -12,7 +12,7 @@ import grain
 import numpy as np
 from PIL import Image
 
-from sign_jax.data import pipeline, video
+from sign_jax.data import pipeline, video, watchdog
 from sign_jax.data.assemble import shard_rows
 from sign_jax.data.cache import FeatureCache, new_key
 
@@ -73,6 +73,7 @@ def train_batches(
   augment=Augmentation(),  # noqa: B008 - immutable
   start_step=0,
   num_workers=0,
+  reader_timeout=watchdog.SECONDS,
   shard_index=0,
   shard_count=1,
 ):
@@ -85,6 +86,7 @@ def train_batches(
     augment: `Augmentation`.
     start_step: the first batch is the one that an uninterrupted run gives at this step.
     num_workers: processes besides threads.
+    reader_timeout: seconds that a batch may take, 0 for any number; see `watchdog.Watched`.
     shard_index, shard_count: this process gets the rows [i * B / n, (i + 1) * B / n).
 
   Returns:
@@ -93,6 +95,7 @@ def train_batches(
   Raises:
     UserError: rows that do not divide among the shards; from the iterator, what
       `Segments.frames` raises.
+    ReaderLost: from the iterator, when no batch comes.
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
   steps = (
@@ -103,23 +106,25 @@ def train_batches(
     .repeat()
     .map_with_index(_TrainBatch(segments, rows, seed, augment))
   )
-  return pipeline.iterate(steps[start_step:], num_workers)
+  return pipeline.iterate(steps[start_step:], num_workers, reader_timeout)
 
 
-def eval_batches(segments, *, batch_size, shard_index=0, shard_count=1):
+def eval_batches(
+  segments, *, batch_size, reader_timeout=watchdog.SECONDS, shard_index=0, shard_count=1
+):
   """The central window of every segment once, in their order.
 
   Args:
     segments: `Segments`.
     batch_size: of the global batch; rows that fill up the last one repeat the last segment.
-    shard_index, shard_count: as in `train_batches`.
+    reader_timeout, shard_index, shard_count: as in `train_batches`.
 
   Returns:
     Iterator of batches with `mask`.
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
   steps = grain.MapDataset.range(-(-len(segments) // batch_size))
-  return pipeline.iterate(steps.map(_EvalBatch(segments, batch_size, rows)), 0)
+  return pipeline.iterate(steps.map(_EvalBatch(segments, batch_size, rows)), 0, reader_timeout)
 
 
 def augmented(window, crop, augment, rng):

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 from jax.experimental import multihost_utils
 
-from sign_jax.data import label_table, segment_windows, video
+from sign_jax.data import label_table, segment_windows, video, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
@@ -98,6 +98,7 @@ class Recognition(base.Task):
         augment=segment_windows.Augmentation(data.scale, data.jitter, data.flip),
         start_step=start_step,
         num_workers=data.num_workers,
+        reader_timeout=data.get("reader_timeout", watchdog.SECONDS),
         shard_index=jax.process_index(),
         shard_count=jax.process_count(),
     )
@@ -144,6 +145,7 @@ class Recognition(base.Task):
     scores, labels = [], []
     batches = segment_windows.eval_batches(
         self._segments[split], batch_size=self._config.eval_batch_size,
+        reader_timeout=self._data.get("reader_timeout", watchdog.SECONDS),
         shard_index=jax.process_index(), shard_count=jax.process_count(),
     )
     for batch in map(place, batches):

@@ -9,7 +9,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, pose, source, synonyms
+from sign_jax.data import assemble, pipeline, pose, source, synonyms, watchdog
 from sign_jax.data import resident as resident_data
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
@@ -140,6 +140,7 @@ class Retrieval:
         "text_length": data.text_length,
         "alpha": data.alpha,
         "combine": data.combine,
+        "reader_timeout": data.get("reader_timeout", watchdog.SECONDS),
     }
 
   def train_batches(self, start_step):
