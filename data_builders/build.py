@@ -21,8 +21,10 @@ from data_builders.attachments.scaling import UNSTATED
 from data_builders.findings import ON_ERROR, named
 from data_builders.loading import find, load_builder, names
 from sign_jax.data import description, digest, shares
+from sign_jax.data.ends import CUT
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
+from sign_jax.data.video import NOTES
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument, replacing, user_path
 
@@ -240,6 +242,7 @@ def _report(builder, built):
     f"examples: {splits}; {size:.1f} MB",
     skipped.describe(folder),
     *_said_of_poses(builder.info.metadata),
+    _said_of_videos(builder.info.metadata),
   ]
   return "\n".join(line for line in lines if line)
 
@@ -248,6 +251,13 @@ def _said_of_poses(metadata):
   noted = (metadata or {}).get("pose")
   counts = noted.get("counts") if isinstance(noted, dict) else None
   return described(counts) if isinstance(counts, dict) else ()
+
+
+def _said_of_videos(metadata):
+  noted = (metadata or {}).get("video")
+  counts = noted.get("counts") if isinstance(noted, dict) else None
+  cut = counts.get("cut") if isinstance(counts, dict) else 0
+  return f"{cut} of {counts['clips']} {NOTES[CUT]}" if cut else ""
 
 
 def main(argv=None):

@@ -26,7 +26,7 @@ from data_builders.attachments.layouts import JOINTS
 from data_builders.attachments.poses import PoseFolder
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.clips import FOLDERS
-from sign_jax.data import pictures
+from sign_jax.data import ends, pictures
 from sign_jax.data import video as videos
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder
@@ -160,20 +160,21 @@ class Videos:
     whole = self._probe(path, clip.fps)
     if isinstance(whole, UserError):
       raise UserError(str(whole))  # anew, as one that is raised again keeps every traceback
-    start, end = 0, whole.num_frames
+    start, end, cut = 0, whole.num_frames, 0
     if clip.end:
       if not whole.fps:
         raise UserError(f"{path} does not say its frames per second, get it anew")
       # The frames that the extraction reads: start <= seconds < end.
       start, end = (math.ceil(time * whole.fps - 1e-6) for time in (clip.start, clip.end))
-      if whole.num_frames and end > whole.num_frames + math.ceil(whole.fps):
+      there = min(end, whole.num_frames or end)
+      if not ends.is_enough(there - start, end - start, whole.fps):
         raise UserError(
           f"{path} has {whole.num_frames} frames and {clip.video_id} ends at frame {end}, get the "
           "whole video"
         )
-      end = max(min(end, whole.num_frames or end), start + 1)
+      end, cut = max(there, start + 1), int(there < end)
     fields = {"video": clip.video, "start_frame": start, "end_frame": end}
-    return fields, Extent(end - start, whole.fps)
+    return fields, Extent(end - start, whole.fps, {"clips": 1, "cut": cut})
 
   def _probe(self, path, fps):
     if path not in self._known:

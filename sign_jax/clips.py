@@ -5,6 +5,7 @@ import pathlib
 import sys
 from typing import NamedTuple
 
+from sign_jax import errors
 from sign_jax.data import clip_table, pictures, video, video_tree
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
@@ -60,17 +61,17 @@ def tell(found, notes):
 
   Args:
     found: `Found`.
-    notes: sentences on single clips, as `video.timed_frames` gives them; the first are printed, and
-      how many there are.
+    notes: {clip's name: {kind: sentence}}, as `video.timed_frames` gives them; of each kind the
+      first are printed, and how many there are.
   """
-  for note in found.notes:
-    print(f"note: {note}", file=sys.stderr)
-  for note in notes[:_TOLD]:
-    print(f"note: {note}", file=sys.stderr)
-  if len(notes) > _TOLD:
-    print(f"note: and {len(notes) - _TOLD} more such clips", file=sys.stderr)
-  if found.warning:
-    print(f"error: {found.warning}", file=sys.stderr)
+  lines = [f"note: {note}" for note in found.notes]
+  for kind, text in video.NOTES.items():
+    told = [f"  {name}: {kinds[kind]}" for name, kinds in notes.items() if kind in kinds]
+    lines += [f"note: {len(told)} {text}", *told[:_TOLD]] if told else []
+    lines += [f"  and {len(told) - _TOLD} more"] if len(told) > _TOLD else []
+  lines += [f"error: {found.warning}"] if found.warning else []
+  for line in lines:
+    print(errors.printable(line), file=sys.stderr)
 
 
 def _found(videos):

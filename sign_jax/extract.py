@@ -28,7 +28,7 @@ class Summary(NamedTuple):
   done: list[str]
   skipped: list[str]  # were there already
   failed: dict[str, str]  # name -> reason
-  notes: list[str]  # sentences on what was unusual, see `video.timed_frames`
+  notes: dict[str, dict[str, str]]  # name -> what was unusual, see `video.timed_frames`
 
 
 def main(argv=None):
@@ -73,7 +73,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
   paths = {job: feature_files.path_of(out, job.name) for job in jobs}
   there = set() if overwrite else _complete(paths, weights, stride)
   todo = [job for job in jobs if job not in there]
-  summary = Summary([], [job.name for job in jobs if job in there], {}, [])
+  summary = Summary([], [job.name for job in jobs if job in there], {}, {})
   if not todo:
     return summary
   with tqdm(total=len(jobs), initial=len(there), unit="video", mininterval=1) as bar:
@@ -85,7 +85,8 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
       try:
         _write(paths[result.job], result, stride, weights)
         summary.done.append(name)
-        summary.notes.extend(f"{name}: {note}" for note in result.notes)
+        if result.notes:
+          summary.notes[name] = result.notes
       except UserError as reason:
         summary.failed[name] = str(reason)
       bar.update()

@@ -53,7 +53,8 @@ def main(argv=None):
   _print(args, jobs, done, failed, missing)
   if others := len(listed.clips) - len(jobs):
     print(f"{others} videos of other splits are left out")
-  clips.tell(listed, [f"{job.name}: {note}" for job in jobs for note in _notes(done, job)])
+  # Entries of earlier versions have no notes.
+  clips.tell(listed, {name: entry.get("notes", {}) for name, entry in done.items()})
   if failed or listed.warning:
     sys.exit(1)
 
@@ -129,7 +130,7 @@ class Progress:
       jobs: [`clips.Clip`]; entries of other times of theirs do not count.
 
     Returns:
-      {name: {"windows": count, "segments": [...], "notes": [...]}}, and {name: reason} of those
+      {name: {"windows": count, "segments": [...], "notes": {...}}}, and {name: reason} of those
       that could not be read.
 
     Raises:
@@ -163,10 +164,6 @@ class Progress:
     with self._path.open("a") as file:
       # First a line's end: what a kill has cut short must not swallow this one.
       file.write("\n" + json.dumps(entry) + "\n")
-
-
-def _notes(done, job):
-  return done.get(job.name, {}).get("notes", ())  # entries of earlier versions have none
 
 
 def _timed(segment, seconds):

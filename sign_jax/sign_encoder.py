@@ -27,7 +27,7 @@ class Result(NamedTuple):
   outputs: object  # tree of (windows, ...) arrays; None where the video cannot be read
   seconds: list  # when its frames are shown
   error: UserError | None
-  notes: list[str]  # what was unusual and no damage, see `video.timed_frames`
+  notes: dict[str, str]  # what was unusual and no damage, see `video.timed_frames`
 
 
 def embedding(out):
@@ -134,7 +134,7 @@ def _batches(jobs, stride, encoder):
   # notes)] of the videos that end in it); rows count from the first one of the oldest of these.
   pending, ends, row = [], [], 0
   for job in jobs:
-    first, seconds, error, notes = row, [], None, []
+    first, seconds, error, notes = row, [], None, {}
     try:
       for window, seconds in video.read_windows(  # noqa: B007 - needed after the loop
         job.path, stride, job.start, job.end, encoder.crop, notes

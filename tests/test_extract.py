@@ -39,7 +39,7 @@ def read(folder, name):
 
 def test_every_video_gets_one_feature_per_window(folder, encoder):
   summary = run(folder, encoder)
-  assert summary == (["a", "b", "sub/c"], [], {}, [])
+  assert summary == (["a", "b", "sub/c"], [], {}, {})
   for name, num_frames in {"a": 20, "b": 33, "sub/c": 7}.items():
     content = read(folder, name)
     assert content.feature.shape[0] == len(video.window_starts(num_frames, 8))
@@ -304,6 +304,54 @@ def test_the_command_ends_with_a_count_and_1_for_a_missing_video(folder, encoder
   assert [line.split()[-1] for line in lines] == ["0", "1", "0"]
 
 
+OPTIONS = ["--random_weights", "--stride", "16", "--batch_size", "2"]
+
+
+@pytest.fixture
+def quick(encoder, monkeypatch):
+  """The command with the small encoder."""
+  monkeypatch.setattr(encoder_weights.Source, "encoder", lambda *_: encoder)
+
+
+def test_what_looks_like_a_video_and_is_left_out_ends_with_1(folder, quick, capsys):
+  (folder / "videos/d.rmvb").write_text("no video that is read")
+  (folder / "videos/._a.mp4").write_text("no video")
+  with pytest.raises(SystemExit) as end:
+    command(folder, *OPTIONS)
+  assert end.value.code == 1
+  captured = capsys.readouterr()
+  assert "note: left out: 1 .rmvb (not a known video), 1 .txt, 1 hidden file\n" in captured.err
+  assert captured.err.splitlines()[-1].startswith("error: what looks like a video was left out")
+  assert len(list((folder / "out").rglob("*.npz"))) == 3
+  (folder / "videos/d.rmvb").unlink()
+  command(folder, *OPTIONS)
+  assert "note: left out: 1 .txt, 1 hidden file\n" in capsys.readouterr().err
+
+
+def test_clips_that_are_cut_are_counted_and_named(folder, quick, capsys):
+  table = table_of(folder, "b.mp4,one,0,2", "b.mp4,two,0.2,1.6", "a.mp4,three,0,0.5")
+  command(folder, *OPTIONS, "--csv", str(table))
+  lines = capsys.readouterr().err.splitlines()
+  at = lines.index("note: 2 clips reach behind the end of their video and are cut to it")
+  assert lines[at + 1 : at + 3] == [
+    f"  {name}: {folder}/videos/b.mp4 ends at 1.32 seconds, the clip from {times} is cut to it"
+    for name, times in (("one", "0.0 to 2.0"), ("two", "0.2 to 1.6"))
+  ]
+  assert any(line.startswith("note: left out: 1 video in ") for line in lines)
+  assert read(folder, "one").num_frames == 33
+
+
+def test_what_other_shards_do_is_counted(folder, quick, capsys):
+  command(folder, *OPTIONS, "--shard", "2/3")
+  assert "left to other shards         2" in capsys.readouterr().out
+
+
+def test_a_row_of_another_extension_is_pointed_at(folder, quick, capsys):
+  with pytest.raises(SystemExit):
+    command(folder, *OPTIONS, "--csv", str(table_of(folder, "a.mov", columns="video")))
+  assert "a.mov does not exist, but a.mp4 does" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
   ("options", "words"),
   [
@@ -346,7 +394,7 @@ def test_what_the_system_refuses_is_one_sentence(capsys, code, filename):
   assert os.strerror(number) in error and (filename or "a file") in error
 
 
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken", "a"), OSError("text")])
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "broken", "a"), OSError("text")])
 def test_other_errors_of_the_system_keep_their_stack_trace(error):
   with pytest.raises(OSError) as caught, errors.one_sentence():
     raise error

@@ -239,6 +239,25 @@ def test_broken_videos_in_two_shards_do_not_keep_the_table_back(folder, monkeypa
   assert "no row has a split" in captured.err
 
 
+def test_clips_that_are_cut_or_of_other_splits_are_counted(folder, monkeypatch, capsys):
+  rows = "one,1,0,4,train\nnone,2,0,1,train\ntwo,3,,,val\n"
+  (folder / "clips.csv").write_text("video,name,start,end,split\n" + rows)
+  for _ in range(2):  # the second time, all is there
+    command(folder, monkeypatch)
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    at = lines.index("note: 1 clips reach behind the end of their video and are cut to it")
+    assert lines[at + 1].startswith("  1: ") and "one ends at 2.76 seconds" in lines[at + 1]
+    assert "1 videos of other splits are left out" in captured.out
+
+
+def test_an_unknown_split_is_not_left_out_in_silence(folder, monkeypatch, capsys):
+  (folder / "clips.csv").write_text("video,split\none,train\ntwo,trian\n")
+  with pytest.raises(SystemExit):
+    command(folder, monkeypatch)
+  assert "line 3: unknown split 'trian' (did you mean 'train'?)" in capsys.readouterr().err
+
+
 def test_the_list_of_a_corpus_says_which_clips_are_for_training(tmp_path):
   names = trees.csl_daily(tmp_path, with_videos=True)
   list_clips.main(

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from data_builders import left_out
 from data_builders.attachments import features, locate
 from data_builders.video_folder import captions
 from sign_jax.data import video
@@ -31,9 +32,10 @@ class Stream:
     if missing := [clip for clip in clips if found[clip.video_id] is None]:
       names = ", ".join(f"{clip.video_id} (line {clip.line})" for clip in missing[:NAMED])
       more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+      others = left_out.note(folder, found.values())
       raise UserError(
         f"{folder} has no features for {names}{more}, extract them with "
-        "`python -m sign_jax.extract` or remove the rows"
+        f"`python -m sign_jax.extract` or remove the rows{f' ({others})' if others else ''}"
       )
     self.paths = found
     self._first_path = found[clips[0].video_id]

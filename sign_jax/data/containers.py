@@ -77,7 +77,7 @@ def opened(path):
   """An open container of a file whose header has been checked; raises `VideoError`."""
   path = pathlib.Path(path)
   if not path.is_file():
-    raise VideoError(f"{path} does not exist, check the name of the video")
+    raise VideoError(f"{path} does not exist{_alike(path)}, check the name of the video")
   try:
     # A path that begins with "/" is read as a file; "concat:a.mp4" would be a protocol.
     location, options = str(path.absolute()), {"format_whitelist": ",".join(FORMATS)}
@@ -92,6 +92,15 @@ def opened(path):
     container.close()
     raise
   return container
+
+
+def _alike(path):
+  """', but a.mov does' of files that are called as `path` but for the extension."""
+  is_known = path.suffix.lower() in EXTENSIONS
+  stem = path.stem if is_known else path.name
+  names = [f"{stem}{end}" for known in EXTENSIONS for end in (known, known.upper())]
+  there = [name for name in names if path.with_name(name).is_file()]
+  return f", but {' and '.join(there)} {'does' if len(there) == 1 else 'do'}" if there else ""
 
 
 def _check_header(path, container):

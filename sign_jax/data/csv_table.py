@@ -42,7 +42,7 @@ def read(path, required, known=()):
   columns, rows = None, []
   for line, values in _records(path, text):
     where = f"{path}, line {line}"
-    if not any(values):
+    if not any(values) or (columns is None and values == ["sep=", ""]):  # a first line of Excel's
       continue
     if columns is None:
       columns = _without_empty_end(values)
@@ -206,7 +206,7 @@ def _check_separator(where, columns, missing, separator):
       if mark == separator:
         continue
       parts = [part.strip().strip('"').casefold() for part in column.split(mark)]
-      is_hint = column.casefold() == f"sep={mark}"  # a first line of Excel's
+      is_hint = column.casefold() == f"sep={mark}"
       if is_hint or (len(parts) > 1 and {name.casefold() for name in missing} & set(parts)):
         raise UserError(
           f"{where}: the columns are separated by {name} ({mark!r}) in {shown(column)}, save the "

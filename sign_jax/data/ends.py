@@ -5,6 +5,7 @@ import math
 from sign_jax.data.containers import VideoError
 
 WINDOW = 16  # frames that a sign encoder reads at once: less is no good part of a clip
+CUT = "cut"  # the kind of the notes
 TOLERANCE = 1.0  # seconds that a corpus's times may lie behind the last frame of a short clip
 _SHARE = 0.5  # of a clip that must be there
 
@@ -38,10 +39,21 @@ def check(path, start, end, seconds, length):
   lost = end - there
   if lost <= period / 2:
     return ""
-  is_half = there - start >= _SHARE * (end - start)
-  if not is_half or (len(seconds) < WINDOW and lost > TOLERANCE):
+  if not is_enough(len(seconds), (end - start) / period, 1 / period):
     raise VideoError(
       f"{lasts}, which leaves {len(seconds)} frames of the clip from {start} to {end}: get the "
       "whole video or correct the times"
     )
   return f"{lasts}, the clip from {start} to {end} is cut to it"
+
+
+def is_enough(count, wanted, fps):
+  """Whether so many frames are a good part of a clip.
+
+  Args:
+    count: frames that are there.
+    wanted: frames that the clip should have.
+    fps: frames per second.
+  """
+  is_half = count >= _SHARE * wanted
+  return is_half and (count >= WINDOW or wanted - count <= TOLERANCE * fps)

@@ -15,6 +15,7 @@ from sign_jax.data.containers import VideoError
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp")
 # Kinds of pictures that are not read, as their decoders read much else.
 OTHER_EXTENSIONS = (".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".heic", ".avif")
+BESIDE = "beside"  # the kind of the notes
 FPS = 25.0  # pictures have no times; a clip's seconds count this many a second
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # what a decoder may take a file for, whatever its name
 
@@ -89,7 +90,8 @@ def clip(folder, start, end, size=None, notes=None):
     folder: folder of pictures, see `listing`.
     start, end: seconds; `end` may be infinite.
     size: (height, width) to resize to as `containers.frames` does; None keeps the size.
-    notes: list that receives sentences on a clip that is cut, and on files that are left out.
+    notes: dict that receives {kind: sentence} where the clip is cut (`ends.CUT`) or files beside
+      the pictures are left out (`BESIDE`).
 
   Yields:
     (seconds, (H, W, 3) uint8 RGB).
@@ -106,9 +108,10 @@ def clip(folder, start, end, size=None, notes=None):
   chosen = [(t, path) for t, path in zip(times, found.pictures, strict=True) if start <= t < end]
   note = ends.check(found.folder, start, end, [t for t, _ in chosen], len(times) / FPS)
   if notes is not None:
-    notes += [note] if note else []
+    if note:
+      notes[ends.CUT] = note
     if found.left_out:
-      notes.append(f"{found.folder}: left out {counted(found.left_out)} beside its pictures")
+      notes[BESIDE] = f"{found.folder}: left out {counted(found.left_out)} beside its pictures"
   for seconds, path in chosen:
     yield seconds, _read(path, size)
 

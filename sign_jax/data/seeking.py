@@ -14,7 +14,7 @@ def clip(path, start, end, size=None, notes=None):
   Args:
     path, size: as for `containers.frames`.
     start, end: seconds; `end` may be infinite.
-    notes: list that receives a sentence where the clip is cut to the video's end.
+    notes: dict that receives {`ends.CUT`: sentence} where the clip is cut to the video's end.
 
   Yields:
     As `containers.frames`.
@@ -34,7 +34,7 @@ def clip(path, start, end, size=None, notes=None):
   period = (shown[-1] - shown[0]) / (len(shown) - 1) if len(shown) > 1 else 0.0
   note = ends.check(path, start, end, shown, shown[-1] + period if shown else _length(path))
   if note and notes is not None:
-    notes.append(note)
+    notes[ends.CUT] = note
 
 
 def _length(path):

@@ -14,14 +14,19 @@ from sign_jax.data import containers, ends, pictures, seeking
 from sign_jax.data.containers import VideoError, VideoInfo
 
 __all__ = [
-  "EXTENSIONS", "VideoError", "VideoInfo", "center_crop", "normalize", "num_windows", "probe",
-  "read_frames", "read_windows", "resize_of", "timed_frames", "window_starts",
+  "EXTENSIONS", "NOTES", "VideoError", "VideoInfo", "center_crop", "normalize", "num_windows",
+  "probe", "read_frames", "read_windows", "resize_of", "timed_frames", "window_starts",
 ]  # fmt: skip
 
 EXTENSIONS = containers.EXTENSIONS
 WINDOW = ends.WINDOW  # frames in a window
 RESIZE, CROP = 256, 224  # the sign encoder's frames: resized, then cropped in the centre
 MEAN = 0.5  # subtracted from RGB in [0, 1]
+# Kinds of notes on a clip: what it says of so many clips.
+NOTES = {
+  ends.CUT: "clips reach behind the end of their video and are cut to it",
+  pictures.BESIDE: "folders of pictures hold files that are left out",
+}
 
 
 def probe(path):
@@ -43,8 +48,7 @@ def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None):
     size: (height, width) to resize to, bilinear, whatever the aspect ratio; None keeps the size.
     start, end: seconds; frames with start <= seconds < end are read. See `pictures.FPS` for
       folders. Files are not decoded from their beginning where they allow to jump.
-    notes: list that receives sentences on what is unusual and no damage: a clip that is cut to its
-      video's end, see `ends.check`, and files that are left out of a folder of pictures.
+    notes: dict that receives {kind: sentence} of what is unusual and no damage, see `NOTES`.
 
   Yields:
     (seconds, (H, W, 3) uint8 RGB).

@@ -74,6 +74,7 @@ def test_mistakes_name_the_line_and_what_was_found(tmp_path, content, words):
     b"video , sentence\r\n a ,b",
     b"\xef\xbb\xbfvideo,sentence\ra,b\r",
     b'"video","sentence"\n"a","b"\n',
+    b"sep=,\r\nvideo,sentence\r\na,b\r\n",
     b"video,,sentence\na,,b\n",
   ],
 )

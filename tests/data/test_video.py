@@ -132,7 +132,10 @@ def test_what_is_no_video_is_refused(tmp_path):
   (tmp_path / "empty.mp4").write_bytes(b"")
   assert_refused(tmp_path / "text.mp4", "no video or a damaged one")
   assert_refused(tmp_path / "empty.mp4", "no video or a damaged one")
-  assert_refused(tmp_path / "none.mp4", "does not exist")
+  assert_refused(tmp_path / "none.mp4", "does not exist, check the name")
+  (tmp_path / "text.MTS").write_text("no video")
+  assert_refused(tmp_path / "text", "does not exist, but text.mp4 and text.MTS do, check")
+  assert_refused(tmp_path / "empty.mov", "does not exist, but empty.mp4 does, check")
   (tmp_path / "folder").mkdir()
   assert_refused(tmp_path / "folder", "holds no pictures")
 
@@ -343,12 +346,12 @@ def test_windows_of_a_clip(tmp_path):
 def test_a_clip_that_reaches_behind_the_end_is_cut_and_that_is_noted(
   tmp_path, kind, start, end, count
 ):
-  path, notes = two_seconds(tmp_path, kind), []
+  path, notes = two_seconds(tmp_path, kind), {}
   assert len(list(video.timed_frames(path, None, start, end, notes))) == count
   if end <= 2.0:
-    assert notes == []
+    assert notes == {}
     return
-  (note,) = notes
+  (note,) = notes.values()
   assert note == f"{path} ends at 2.00 seconds, the clip from {start} to {end} is cut to it"
 
 

@@ -37,10 +37,10 @@ def test_other_files_are_counted(tmp_path):
   for name in ("x.py.lprof", "._images0001.png", "Thumbs.db", "3.tif", "4.TIF", "README"):
     (folder / name).write_text("no picture")
   picture_folder(folder / "1", grey(9))
-  notes = []
+  notes = {}
   assert levels(folder, notes=notes) == [1, 2]
   left_out = "1 .db, 1 .lprof, 2 .tif, 1 file without extension"
-  assert notes == [f"{folder}: left out {left_out} beside its pictures"]
+  assert notes == {"beside": f"{folder}: left out {left_out} beside its pictures"}
   assert video.probe(folder).num_frames == 2 and video.probe(folder).fps == 0
 
 

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from data_builders import build
 from tests import videos
 from tests.data_builders import trees
 from tests.data_builders.damage import (
@@ -113,6 +114,16 @@ def test_a_clip_that_ends_after_its_video(pristine, tmp_path):
     trees.how2sign_table(root, "test", rows)
 
   check(pristine, tmp_path, "how2sign", "video", damage, "ends at frame 238")
+
+
+def test_a_clip_that_reaches_behind_its_video_is_cut_and_counted(pristine, tmp_path, capsys):
+  root = tmp_path / "how2sign"
+  shutil.copytree(pristine / "how2sign", root)
+  rows = trees.how2sign_rows("test")
+  rows[2]["END_REALIGNED"] = "0.9"  # of a video of 0.8 seconds
+  trees.how2sign_table(root, "test", rows)
+  build.main(["how2sign/video", "--manual_dir", f"{root}", "--data_dir", f"{tmp_path}/tfds"])
+  assert "1 of 24 clips reach behind the end of their video and are cut" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("is_there", [False, True])
