@@ -41,6 +41,6 @@ class Builder(corpus_builder.CorpusBuilder):
   - sentence/frames_512x512/NAME/*.jpg (or sentence_frames-512x512/frames_512x512/NAME/*.jpg), to
     extract features or for the config video;
   - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
-    CiCo releases them, or NAME.npz of `python -m sign_jax.extract`;
+    CiCo releases them, NAME.npz of `python -m sign_jax.extract`, or NAME.npy;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   """

@@ -43,7 +43,7 @@ class Builder(corpus_builder.CorpusBuilder):
     (video_level/{train,val,test}/rgb_front/raw_videos/ as the download script makes it is read
     too). The clips on the site are cut at other, speech-aligned times;
   - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
-    CiCo and SEDS release them, or NAME.npz of `python -m sign_jax.extract`;
+    CiCo and SEDS release them, NAME.npz of `python -m sign_jax.extract`, or NAME.npy;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   NAME is VIDEO_NAME_clip0, VIDEO_NAME_clip1, ... (CiCo) or SENTENCE_NAME (SEDS, tables).
   """

@@ -41,6 +41,6 @@ class Builder(corpus_builder.CorpusBuilder):
   - features/fullFrame-210x260px/{train,dev,test}/NAME/*.png, to extract features or for the config
     video;
   - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
-    CiCo releases them, or NAME.npz of `python -m sign_jax.extract`;
+    CiCo releases them, NAME.npz of `python -m sign_jax.extract`, or NAME.npy;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   """
