@@ -14,7 +14,8 @@ _TRACKS = 64  # people that are remembered while they are not seen, those seen l
 # Distances in sizes of a person, plus the logarithm of the sizes' ratio.
 _SAME = 0.3  # a second detection of the same person
 _REACH = 1.0  # from one frame to the next
-_CUT = 2  # frames from a cut of the camera to the first detection behind it
+_CUT = 2  # frames from one detection to the next at a cut of the camera
+_MOST_CUTS = 1000
 
 
 class People(NamedTuple):
@@ -41,9 +42,9 @@ def follow(people):
 
   People are told apart by where head and shoulders are and how large they are, from each frame to
   the next; the estimator's own numbers are used where it has given one to everybody. A person may
-  be unseen for any time and is known again near the same place. Where the whole picture changes,
-  by a cut of the camera, the one who weighs most behind it is the same. Of equals, the first of the
-  first frame is taken.
+  be unseen for any time and is known again near the same place. Where somebody is gone
+  and somebody else is there from the next frame on, as at a cut of the camera, that is the same
+  person. Of equals, the first of the first frame is taken.
 
   Args:
     people: `People`.
@@ -164,20 +165,37 @@ def _nearest(cost):
 
 
 def _followed(tracks, frames, weights):
-  """Which detections are of the person who weighs most, and of who follows or precedes by a cut."""
-  total = np.bincount(tracks, weights)
-  first = np.full(len(total), frames[-1])
-  np.minimum.at(first, tracks, frames)
-  last = np.zeros(len(total), np.int64)
-  np.maximum.at(last, tracks, frames)
-  best = int(total.argmax())
-  chosen, start, end = [best], first[best], last[best]
-  while True:
-    before = (last < start) & (last >= start - _CUT)
-    after = (first > end) & (first <= end + _CUT)
-    candidates = np.flatnonzero(before | after)
-    if not len(candidates):
-      return np.isin(tracks, chosen)
-    best = candidates[total[candidates].argmax()]
-    chosen.append(best)
-    start, end = min(start, first[best]), max(end, last[best])
+  """Which detections are of the person who weighs most, or of who takes this one's place.
+
+  Somebody who is never seen beside the person, and comes or goes when the person goes or comes, is
+  the same one after a cut of the camera or a hasty move.
+  """
+  chosen = tracks == np.bincount(tracks, weights).argmax()
+  order = np.lexsort((frames, tracks))
+  breaks = (np.diff(tracks[order]) != 0) | (np.diff(frames[order]) > _CUT)
+  runs = [part for part in np.split(order, np.flatnonzero(breaks) + 1) if not chosen[part[0]]]
+  if not runs:
+    return chosen
+  first, last = (frames[[part[end] for part in runs]] for end in (0, -1))
+  total = np.array([weights[part].sum() for part in runs])
+  of_track = tracks[[part[0] for part in runs]]
+  seen = np.zeros(frames[-1] + 1, bool)
+  seen[frames[chosen]] = True
+  for _ in range(_MOST_CUTS):
+    beside = np.bincount(tracks, seen[frames] & ~chosen) > 0
+    near = np.convolve(seen, np.ones(2 * _CUT + 1), "same") > 0.5
+    fits = np.flatnonzero((near[first] | near[last]) & ~beside[of_track])
+    taken = [part for part in fits[np.argsort(-total[fits], kind="stable")]
+             if not chosen[runs[part][0]] and _take(runs[part], frames, seen)]  # fmt: skip
+    if not taken:
+      break
+    chosen[np.concatenate([runs[part] for part in taken])] = True
+  return chosen
+
+
+def _take(run, frames, seen):
+  """Marks the frames of a run of detections as seen, unless one of them is; whether it did."""
+  if seen[frames[run]].any():
+    return False
+  seen[frames[run]] = True
+  return True

@@ -98,6 +98,23 @@ def test_a_cut_of_the_camera_is_followed():
   assert marks(frames[::-1])[0] == [4] * 4 + [1] * 5
 
 
+def test_hasty_moves_lose_nobody():
+  """Random places in each frame, as nobody moves; beside them, somebody who stands still."""
+  rng = np.random.default_rng(2)
+  frames = [
+    [somebody(*rng.uniform(300, 700, 2), mark=1), somebody(2000, size=9, mark=2)][:: (-1) ** t]
+    for t in range(50)
+  ]
+  assert marks(frames)[0] == [1] * 50
+
+
+def test_an_insert_of_somebody_else_is_not_beside_the_signer():
+  frames = [[somebody(300, mark=1), somebody(700, size=30, mark=2)] for _ in range(20)]
+  frames[5:8] = [[somebody(1500, size=200, mark=3)]] * 3  # fills the time: a cut
+  frames[12:15] = [[somebody(700, size=30, mark=2)]] * 3  # was there before: the other one
+  assert marks(frames)[0] == [1] * 5 + [3] * 3 + [1] * 4 + [0] * 3 + [1] * 5
+
+
 def test_who_comes_long_after_is_somebody_else():
   frames = [[somebody(300, size=90, mark=1), somebody(700, mark=2)] for _ in range(5)]
   frames += [[]] * 5 + [[somebody(1500, mark=3)]] * 3

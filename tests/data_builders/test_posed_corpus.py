@@ -21,9 +21,8 @@ NAME = "how2sign/features_pose"
 
 def in_units(name):
   """Somebody's keypoints in parts of the picture, all of them sure."""
-  places = np.random.default_rng(trees.number(name)).uniform(
-    0.1, 0.9, (trees.num_frames(name), 133, 2)
-  )
+  rng, frames = np.random.default_rng(trees.number(name)), trees.num_frames(name)
+  places = rng.uniform(0.1, 0.9, (133, 2)) + rng.uniform(-0.02, 0.02, (frames, 133, 2))
   return np.concatenate([places, np.full((*places.shape[:2], 1), 0.9)], axis=-1)
 
 
