@@ -16,6 +16,7 @@ _SAME = 0.3  # a second detection of the same person
 _REACH = 1.0  # from one frame to the next
 _CUT = 2  # frames from one detection to the next at a cut of the camera
 _MOST_CUTS = 1000
+_GLITCH = 2  # frames in which a person may be found twice, in different places
 
 
 class People(NamedTuple):
@@ -167,7 +168,7 @@ def _nearest(cost):
 def _followed(tracks, frames, weights):
   """Which detections are of the person who weighs most, or of who takes this one's place.
 
-  Somebody who is never seen beside the person, and comes or goes when the person goes or comes, is
+  Somebody who is not seen beside the person, and comes or goes when the person goes or comes, is
   the same one after a cut of the camera or a hasty move.
   """
   chosen = tracks == np.bincount(tracks, weights).argmax()
@@ -182,20 +183,20 @@ def _followed(tracks, frames, weights):
   seen = np.zeros(frames[-1] + 1, bool)
   seen[frames[chosen]] = True
   for _ in range(_MOST_CUTS):
-    beside = np.bincount(tracks, seen[frames] & ~chosen) > 0
+    beside = np.bincount(tracks, seen[frames] & ~chosen) > _GLITCH
     near = np.convolve(seen, np.ones(2 * _CUT + 1), "same") > 0.5
     fits = np.flatnonzero((near[first] | near[last]) & ~beside[of_track])
-    taken = [part for part in fits[np.argsort(-total[fits], kind="stable")]
-             if not chosen[runs[part][0]] and _take(runs[part], frames, seen)]  # fmt: skip
-    if not taken:
+    heaviest = fits[np.argsort(-total[fits], kind="stable")]
+    taken = [_take(runs[part], frames, seen) for part in heaviest]
+    taken = np.concatenate([*taken, fits[:0]])
+    if not len(taken):
       break
-    chosen[np.concatenate([runs[part] for part in taken])] = True
+    chosen[taken] = True
   return chosen
 
 
 def _take(run, frames, seen):
-  """Marks the frames of a run of detections as seen, unless one of them is; whether it did."""
-  if seen[frames[run]].any():
-    return False
+  """The detections of a run in frames that are not marked as seen yet; they are now."""
+  run = run[~seen[frames[run]]]
   seen[frames[run]] = True
-  return True
+  return run
