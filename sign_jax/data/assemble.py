@@ -51,8 +51,8 @@ def used_streams(streams, mode):
     return (mode,)
   if mode not in WAYS:
     raise UserError(
-      f"combine={mode!r} is unknown: choose {', '.join(WAYS)} or a stream of the data set, "
-      f"{' or '.join(streams)}"
+      f"combine={mode!r} is unknown: choose sum, cat or a stream of the data set, "
+      f"{' or '.join(streams)}, or auto, which adds two where there are two"
     )
   missing = [name for name in TWO if name not in streams]
   if not missing:

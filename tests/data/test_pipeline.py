@@ -181,7 +181,7 @@ def test_combine():
     single = pipeline.combine({"agnostic": agnostic}, mode)
     np.testing.assert_array_equal(single, agnostic)
     assert single.dtype == np.float16  # as stored: half as much to move
-  with pytest.raises(UserError, match="sum, cat, auto or .* agnostic or aware"):
+  with pytest.raises(UserError, match="sum, cat or .* agnostic or aware, or auto"):
     pipeline.combine(both, "mean")
 
 
