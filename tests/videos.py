@@ -4,6 +4,8 @@ import av
 import numpy as np
 from PIL import Image
 
+FORMATS = {".ogv": "ogg"}  # of extensions that say none, or one with other codecs
+
 
 def render(
   path, num_frames, size=(48, 64), codec="mpeg4", seed=0, title="", gop_size=None, **options
@@ -14,8 +16,7 @@ def render(
   picture = rng.integers(0, 255, (height // 8, width // 8, 3), dtype=np.uint8)
   picture = picture.repeat(8, axis=0).repeat(8, axis=1)
   path.parent.mkdir(parents=True, exist_ok=True)
-  container_format = {".m2t": "mpegts", ".ogv": "ogg"}.get(path.suffix)
-  with av.open(str(path), "w", container_format, options=options) as container:
+  with av.open(str(path), "w", FORMATS.get(path.suffix), options=options) as container:
     stream = container.add_stream(codec, rate=25)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.gop_size = gop_size or stream.codec_context.gop_size
@@ -29,7 +30,7 @@ def render(
 
 def render_constant(path, colors, size=(48, 64), codec="mpeg4", gop_size=None):
   """Writes one frame of each RGB colour, 25 frames per second."""
-  with av.open(str(path), "w") as container:
+  with av.open(str(path), "w", FORMATS.get(path.suffix)) as container:
     stream = container.add_stream(codec, rate=25)
     stream.codec_context.gop_size = gop_size or stream.codec_context.gop_size
     stream.height, stream.width = size

@@ -127,8 +127,9 @@ def _row(values, line, where):
   for column, value in values.items():
     if column in COLUMNS and column != "sentence" and not value.isprintable():
       raise UserError(f"{where}: {column} is {shown(value)}, write it in one line of plain text")
-  csv_table.check_inside(values["video"], where)
-  video = pathlib.PurePosixPath(values["video"]).as_posix()
+  video = values["video"].rstrip("/") or values["video"]  # "clip/" is a folder of pictures
+  csv_table.check_inside(video, where)
+  video = pathlib.PurePosixPath(video).as_posix()
   start, end = times(values, where)
   name = values.get("name") or name_of(video, start, end)
   csv_table.check_inside(name, where)

@@ -137,7 +137,7 @@ def check_inside(name, where):
   if not is_file or ".." in parts or any(c in name for c in "\\:\0"):
     raise UserError(
       f"{where}: {shown(name)} is no path inside the folder of the videos, write it relative to "
-      "that"
+      "that, with / between folders"
     )
   if not name.isprintable():
     raise UserError(f"{where}: {shown(name)} holds characters that are not seen, remove them")

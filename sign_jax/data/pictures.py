@@ -1,6 +1,8 @@
 """Folders of pictures, one per frame, as PHOENIX-2014T and CSL-Daily come."""
 
 import collections
+import itertools
+import os
 import pathlib
 import re
 from typing import NamedTuple
@@ -15,6 +17,7 @@ from sign_jax.data.containers import VideoError
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp")
 # Kinds of pictures that are not read, as their decoders read much else.
 OTHER_EXTENSIONS = (".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".heic", ".avif")
+_MOST_FOLDERS = 100  # that are looked into where a folder has no pictures
 BESIDE = "beside"  # the kind of the notes
 FPS = 25.0  # pictures have no times; a clip's seconds count this many a second
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # what a decoder may take a file for, whatever its name
@@ -146,6 +149,10 @@ def _entries(folder):
 
 
 def _instead(found):
+  """What a folder without pictures holds, for a message."""
+  for folder, _, names in itertools.islice(os.walk(found.folder), _MOST_FOLDERS):
+    if any(pathlib.PurePath(name).suffix.lower() in EXTENSIONS for name in names):
+      return f", its pictures lie in {folder}"
   return f" but {counted(found.left_out)}" if found.left_out else ""
 
 

@@ -79,6 +79,8 @@ def _after_jump(path, start):
     is_first, is_before = False, is_before and seconds < start
     if seconds >= start:
       yield seconds, frame
+  if is_first:  # transport streams jump behind the last key frame
+    raise _BadJump
 
 
 def _decode_from(path, start):

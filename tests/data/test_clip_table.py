@@ -37,7 +37,7 @@ def test_names_follow_from_videos_and_times(video, times, name):
 
 def test_all_columns_are_read(tmp_path):
   header = ",".join(clip_table.COLUMNS)
-  found = table(tmp_path, header, "b.mp4,x/y.1,0.5,2,\"One,\n two\",dev,Ann", "./c,,,,three,test,")
+  found = table(tmp_path, header, "b.mp4,x/y.1,0.5,2,\"One,\n two\",dev,Ann", "./c/,,,,three,test,")
   assert found.rows == [
     clip_table.Row(2, "b.mp4", "x/y.1", 0.5, 2.0, "One, two", "validation", "Ann"),
     clip_table.Row(4, "c", "c", 0.0, math.inf, "three", "test", ""),
@@ -90,6 +90,8 @@ HEADER = "video,name,start,end,sentence,split"
     ('a.mp4,x,0,"1,5",One,train', "end is '1,5', write .* such as 1.5"),
     ("a.mp4,../x,,,One,train", "'../x' is no path inside"),
     ("../a.mp4,x,,,One,train", "'../a.mp4' is no path inside"),
+    ("/,x,,,One,train", "'/' is no path inside"),
+    ("monday\\\\a.mp4,x,,,One,train", "is no path inside .* with / between folders"),
     ("a.mp4,x\x07,,,One,train", r"name is 'x\\x07', write it in one line of plain text"),
     ('"a.mp4\nb.mp4",x,,,One,train', "video is 'a.mp4"),
     (f"a.mp4,{'x' * 252},,,One,train", "is longer than 251 bytes"),

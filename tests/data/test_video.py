@@ -258,6 +258,13 @@ def long_video(path, **options):
   return render_constant(path, colors, codec=codec, gop_size=12, **options)
 
 
+CLIPPED = [
+  f"a{extension}" for extension in (
+    ".mp4", ".mkv", ".avi", ".webm", ".mpg", ".ts", ".mts", ".3gp", ".wmv", ".flv", ".ogv", ".mxf",
+  )
+]  # fmt: skip
+
+
 def indices(path, start, end):
   """Numbers of the frames that a clip has, by their times; checks their colours."""
   found = []
@@ -269,7 +276,7 @@ def indices(path, start, end):
   return found
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.webm", "a.mpg", "a.ts"])
+@pytest.mark.parametrize("name", CLIPPED)
 @pytest.mark.parametrize(("first", "last"), [(0, 7), (11, 12), (12, 13), (29, 47), (59, 59)])
 def test_a_clip_has_exactly_its_frames(tmp_path, name, first, last):
   path = long_video(tmp_path / name)

@@ -94,6 +94,12 @@ def test_pictures_one_folder_deeper_are_found(tmp_path):
   assert levels(tmp_path / "a/x") == [3]
 
 
+def test_pictures_two_folders_deeper_are_pointed_at(tmp_path):
+  picture_folder(tmp_path / "a/b/1", grey(1, 2))
+  with pytest.raises(VideoError, match="holds no pictures .*, its pictures lie in .*/a/b/1, check"):
+    levels(tmp_path / "a")
+
+
 def test_a_picture_that_is_there_twice_is_no_second_frame(tmp_path):
   folder = picture_folder(tmp_path / "a", grey(1, 2, 3))
   Image.fromarray(grey(9)[0]).save(folder / "images0002.jpg")
