@@ -18,7 +18,7 @@ from sign_jax.data import folder as folders
 from sign_jax.errors import UserError
 
 _FORMAT = "array_record"
-_MAX_BYTES = 16 << 20  # real ones have a few thousand
+_MAX_BYTES = 2 << 20  # real ones have a few thousand
 _NAME = re.compile(r"\w+")
 _SPLIT = re.compile(r"\w[\w.\-]*")
 

@@ -13,7 +13,8 @@ from sign_jax.errors import UserError, did_you_mean
 __all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
 
 STREAMS = ("agnostic", "aware")
-_NO_CAPTIONS = ("video_id", "sentence_id", "signer")
+_NAMES = ("video_id", "sentence_id")
+_NO_CAPTIONS = (*_NAMES, "signer")
 
 
 class RetrievalSplit:
@@ -58,6 +59,7 @@ class RetrievalSplit:
     specs = {stream: self._source.feature_specs[stream] for stream in self.streams}
     self.dims = {stream: spec.shape[1] for stream, spec in specs.items()}
     self.dtypes = {stream: np.dtype(spec.np_dtype) for stream, spec in specs.items()}
+    _check_names(self._source)
     _check_caption(self._source, caption)
     if not len(self._source):
       raise UserError(f"split {split!r} of data set {self._source.label!r} is empty")
@@ -217,6 +219,15 @@ def _all_finite(array):
     return np.isfinite(array).all()
   # An exponent of ones; several times as fast as numpy's function.
   return array.size == 0 or (array.view(np.uint16) & 0x7C00).max() < 0x7C00
+
+
+def _check_names(source):
+  missing = [name for name in _NAMES if name not in source.text_fields]
+  if missing:
+    raise UserError(
+      f"data set {source.label!r} has no text {' and no '.join(missing)} for each video, which "
+      "training needs: build it with data_builders.build"
+    )
 
 
 def _check_caption(source, caption):

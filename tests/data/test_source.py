@@ -361,6 +361,18 @@ def test_a_caption_that_is_not_there(data_dir, caption):
     source.RetrievalSplit("tiny", "train", data_dir, caption=caption)
 
 
+@pytest.mark.parametrize("lacking", [["video_id"], ["sentence_id"], ["video_id", "sentence_id"]])
+def test_a_data_set_without_names_is_refused(tmp_path, data_dir, lacking):
+  folder = shutil.copytree(data_dir, tmp_path / "copy")
+  path = folder / "tiny/1.0.0/features.json"
+  content = json.loads(path.read_text())
+  for name in lacking:
+    del content["featuresDict"]["features"][name]
+  path.write_text(json.dumps(content))
+  with pytest.raises(UserError, match=f"'tiny:1.0.0' has no text {' and no '.join(lacking)} for"):
+    source.RetrievalSplit("tiny", "train", folder)
+
+
 def test_opening_is_silent_and_needs_neither_tensorflow_nor_jax(data_dir):
   code = (
     "import sys; from sign_jax.data.source import RetrievalSplit;"
