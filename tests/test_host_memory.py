@@ -1,6 +1,7 @@
 """Whether freed memory is kept between steps on a CPU."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -24,8 +25,10 @@ faults = []
 for _ in range(9):
   f(x).block_until_ready()
   faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-print(json.dumps([kept, sorted(b - a for a, b in zip(faults, faults[1:]))[4]]))
+pages = sorted(b - a for a, b in zip(faults, faults[1:]))[4]
+print(json.dumps([kept, pages * resource.getpagesize()]))
 """
+TEMPORARIES = 64 << 20  # bytes, of the program's step
 
 
 def run(way):
@@ -39,14 +42,37 @@ def run(way):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
 @pytest.mark.skipif(jax.__version_info__ >= (0, 11), reason="later ones compute in other threads")
 def test_a_step_maps_no_pages_anew():
-  kept, faults = run("keep")
+  kept, mapped = run("keep")
   assert kept
-  assert faults < 1000
-  assert run("default")[1] > 10 * max(faults, 100)
+  assert mapped < TEMPORARIES / 10
+  _, usually = run("default")
+  if usually < TEMPORARIES / 2:
+    pytest.skip("this system gives no memory back, or counts no pages")
+  assert mapped < usually / 10
+
+
+def test_what_the_c_library_is_asked_for(monkeypatch):
+  _platforms(monkeypatch, "cpu")
+  for name in list(os.environ):
+    if name.startswith("MALLOC_") or name in ("GLIBC_TUNABLES", "LD_PRELOAD"):
+      monkeypatch.delenv(name)
+  asked = {}
+
+  def mallopt(parameter, value):
+    asked[parameter] = value
+    return answer
+
+  monkeypatch.setattr(host_memory.sys, "platform", "linux")
+  monkeypatch.setattr(
+    host_memory.ctypes, "CDLL", lambda _: types.SimpleNamespace(mallopt=mallopt)
+  )
+  for answer in (0, 1):
+    assert host_memory.keep_freed() is bool(answer)
+  assert asked == {-4: 0, -1: -1}  # M_MMAP_MAX, M_TRIM_THRESHOLD of malloc.h
 
 
 def _platforms(monkeypatch, platforms):
-  config = types.SimpleNamespace(jax_platforms=platforms)
+  config = types.SimpleNamespace(jax_platforms=platforms, update=lambda *_: None)
   stand_in = types.SimpleNamespace(config=config, __version_info__=(0, 10, 0))
   monkeypatch.setattr(host_memory, "jax", stand_in)
 

@@ -96,8 +96,15 @@ time.sleep(600)
 """
 
 
+@pytest.fixture
+def patient(monkeypatch):
+  """A launcher that waits for as long as a busy machine may need."""
+  monkeypatch.setattr(local, "GRACE_SECONDS", 3600.0)
+  monkeypatch.setattr(local, "_STOPPING_SECONDS", 3600.0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_reach_all(number, tmp_path, monkeypatch, capfd):
+def test_signals_reach_all(number, tmp_path, monkeypatch, patient, capfd):
   monkeypatch.chdir(tmp_path)
 
   def ask():
@@ -120,7 +127,7 @@ sys.exit(75)
 """
 
 
-def test_processes_that_stop_are_left_to_end_by_themselves(capfd):
+def test_processes_that_stop_are_left_to_end_by_themselves(patient, capfd):
   group = local.Group([sys.executable, "-c", STOPPING], 2, 1)
   assert group.wait() == Stopped.status
   assert [child.returncode for child in group.children] == [Stopped.status] * 2
@@ -135,7 +142,7 @@ time.sleep(600)
 """
 
 
-def test_one_that_fails_ends_all_with_its_status(capfd):
+def test_one_that_fails_ends_all_with_its_status(patient, capfd):
   group = local.Group([sys.executable, "-c", FAILING], 3, 1)
   assert group.wait() == 1
   assert [child.returncode for child in group.children] == [-signal.SIGTERM, 1, -signal.SIGTERM]

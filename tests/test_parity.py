@@ -142,13 +142,26 @@ def test_unknown_and_missing_quantities_fail(recheck, tmp_path):
   }
 
 
-def test_another_learning_rate_fails(tmp_path):
-  stem = changed_copy("upret", tmp_path, lambda facts, arrays: facts.update(lr=facts["lr"] * 1.01))
-  names = {row.name.split("/")[0] for row in bad(parity.check("upret", stem))}
+def test_another_learning_rate_fails(computed, tmp_path, monkeypatch):
+  def faster(facts, _):
+    facts["lr"] *= 1.01
+
+  def quantities(system, facts):
+    """Computes anew what is computed with the learning rate, and nothing else."""
+    model, batch = retrieval.build_model(system, facts), retrieval.make_batch()
+    params = retrieval.load_variables(system, facts, model, batch)["params"]
+    noise = retrieval.make_noise("", facts["batch"], model.embed_dim)
+    found = retrieval._trajectory(model, params, facts, batch, noise)
+    assert found.keys() < computed[system].keys()
+    return {**computed[system], **{name: np.asarray(x) for name, x in found.items()}}
+
+  monkeypatch.setitem(parity.SYSTEMS, "upret", quantities)
+  rows = bad(parity.check("upret", changed_copy("upret", tmp_path, faster)))
+  names = {row.name.split("/")[0] for row in rows}
   assert "change_norms_after_trajectory" in names and "i2t_logits" not in names
 
 
-def test_another_seed_prefix_and_batch_change_the_numbers_and_agree(tmp_path):
+def test_another_seed_prefix_and_batch_change_the_numbers_and_agree(tmp_path, monkeypatch):
   """A case that `quantities` itself made passes; against the old numbers it fails."""
   facts, _ = parity.read_case(GOLDEN / "cico_tiny")
   facts |= {"seed_prefix": "fresh/", "batch": 4}
@@ -160,6 +173,12 @@ def test_another_seed_prefix_and_batch_change_the_numbers_and_agree(tmp_path):
   }
   (tmp_path / "case.json").write_text(json.dumps(facts))
   np.savez(tmp_path / "case.npz", **{n: x for n, x in found.items() if "/" not in n})
+
+  def again(system, read):
+    assert system == "cico" and (read["seed_prefix"], read["batch"]) == ("fresh/", 4)
+    return dict(found)
+
+  monkeypatch.setitem(parity.SYSTEMS, "cico", again)
   assert not bad(parity.check("cico", tmp_path / "case"))
   assert found["i2t_logits"].shape == (4, 4)
   shutil.copy(GOLDEN / "cico_tiny.npz", tmp_path / "case.npz")
@@ -167,7 +186,8 @@ def test_another_seed_prefix_and_batch_change_the_numbers_and_agree(tmp_path):
   assert {"loss", "i2t_logits"} <= names
 
 
-def test_the_command_prints_a_table_and_its_status(capsys, tmp_path):
+def test_the_command_prints_a_table_and_its_status(computed, monkeypatch, capsys, tmp_path):
+  monkeypatch.setitem(parity.SYSTEMS, "i3d", lambda *_: dict(computed["i3d"]))
   parity.main(["i3d", str(GOLDEN / "i3d")])
   printed = capsys.readouterr().out
   assert "embds" in printed and "3 quantities agree, 0 do not" in printed
@@ -179,8 +199,12 @@ def test_the_command_prints_a_table_and_its_status(capsys, tmp_path):
 
 
 def test_wrong_files_are_one_sentence(tmp_path):
-  with pytest.raises(UserError, match="cannot both be read"):
+  with pytest.raises(UserError, match="there is no file .*nothing.json"):
     parity.check("upret", tmp_path / "nothing")
+  for ending in ("json", "npz"):
+    (tmp_path / f"damaged.{ending}").write_text("{")
+  with pytest.raises(UserError, match="cannot both be read"):
+    parity.check("upret", tmp_path / "damaged")
   stem = changed_copy("i3d", tmp_path, lambda *_: None)
   with pytest.raises(UserError, match="no case of upret"):
     parity.check("upret", stem)
