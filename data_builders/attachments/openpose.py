@@ -49,6 +49,8 @@ def read(folder, max_frames):
   for path in _frames(folder, max_frames):
     before = len(keypoints)
     for person in _people(path):
+      if not any(person.get(key) for key in PARTS):
+        continue
       pose = np.concatenate([_part(person, key, path) for key in PARTS])
       if pose[:, 2].any():  # else it takes no bytes in the file, but memory here
         keypoints.append(pose)
@@ -79,6 +81,8 @@ def _frames(folder, max_frames):
 
 
 def _people(path):
+  if not path.is_file():
+    raise UserError(f"{path} is no file, {_REMEDY}")
   try:
     people = budget.read_json(path, MAX_BYTES)["people"]
   except budget.Exceeded as error:

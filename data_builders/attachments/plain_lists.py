@@ -30,7 +30,7 @@ def numbers(value):
     if value.dtype.kind not in "fiu" or value.ndim not in (1, 2):
       raise Unreadable(f"holds keypoints of type {value.dtype} in an array of {value.ndim} axes")
     return value
-  rows = listed(value) if _has_members(value) else None
+  rows = listed(value) if has_members(value) else None
   if rows is None or len(rows) > _LONGEST:
     raise Unreadable(f"holds keypoints that are no lists of numbers but {_described(value)}")
   flat, shape = rows, (len(rows),)
@@ -61,7 +61,7 @@ def depth(value):
   for level in range(DEEPEST):
     if isinstance(value, np.ndarray) and not value.dtype.hasobject:
       return level + value.ndim
-    if not _has_members(value):
+    if not has_members(value):
       return level
     if not len(value):
       return level + 1
@@ -69,7 +69,8 @@ def depth(value):
   return DEEPEST
 
 
-def _has_members(value):
+def has_members(value):
+  """Whether something is a list, or an array of one axis or more."""
   return isinstance(value, list | tuple) or isinstance(value, np.ndarray) and value.ndim > 0
 
 
@@ -90,7 +91,7 @@ def holds_dicts(frame):
   for _ in range(DEEPEST):
     if isinstance(frame, dict):
       return True
-    if not _has_members(frame) or not len(frame):
+    if not has_members(frame) or not len(frame):
       return False
     frame = frame[0]
   return False

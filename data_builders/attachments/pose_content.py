@@ -77,9 +77,9 @@ def parse(content, most):
     if plain_lists.is_plain(keypoints) and (scores is None or plain_lists.is_plain(scores)):
       people, unsure = _of_arrays(keypoints, scores, key == _PEOPLE_FIRST, most)
     else:
-      people, unsure = _of_frames(_columns(plain_lists.listed(keypoints), scores), most)
+      people, unsure = _of_frames(_columns(keypoints, scores, most), most)
   else:
-    frames = _frames(content)
+    frames = _frames(content, most)
     people, unsure = _of_frames(frames, most)
   if not len(people.counts):
     raise Unreadable("holds no frames")
@@ -102,8 +102,10 @@ def _of_arrays(keypoints, scores, is_people_first, most):
   if keypoints.ndim == 4 and is_people_first:
     keypoints = keypoints.swapaxes(0, 1)
     scores = scores if scores is None else scores.swapaxes(0, 1)
-  counts = np.full(len(keypoints), keypoints.shape[1] if keypoints.ndim == 4 else 1)
-  _check_counts(counts.max(initial=0), int(counts.sum()), most)
+  frames, people = len(keypoints), keypoints.shape[1] if keypoints.ndim == 4 else 1
+  _check_frames(frames, most)
+  _check_counts(people, frames * people, most)
+  counts = np.full(frames, people)
   if scores is not None:
     scores = scores.reshape(-1, shape[-2])
   found, unsure = _joined(keypoints.reshape(-1, *shape[-2:]), scores)
@@ -112,8 +114,6 @@ def _of_arrays(keypoints, scores, is_people_first, most):
 
 def _of_frames(frames, most):
   """`People` of a list of frames in any layout, and whether one of them lacks confidences."""
-  if len(frames) > most:
-    raise Unreadable(f"holds {len(frames)} frames, far more than its size warrants")
   walk = _Walk(_VISITS * most)
   found, counts, ids, unsure = [], [], [], False
   for frame in frames:
@@ -127,6 +127,11 @@ def _of_frames(frames, most):
     counts.append(len(found) - before)
   keypoints = np.concatenate(found) if found else np.zeros((0, layouts.JOINTS, 3), np.float32)
   return People(keypoints, np.array(counts, int), np.array(ids, int)), unsure
+
+
+def _check_frames(count, most):
+  if count > most:
+    raise Unreadable(f"holds {count} frames, far more than its size warrants")
 
 
 def _check_counts(of_frame, in_all, most):
@@ -166,16 +171,15 @@ def _joined(keypoints, scores):
   return pose, unsure
 
 
-def _frames(content):
+def _frames(content, most):
   """The frames, in order, of a list or of a dict by their numbers."""
   if isinstance(content, dict):
+    _check_frames(len(content), most)
     if not content or not all(plain_lists.frame_number(key) is not None for key in content):
       names = ", ".join(shown(str(key)) for key in list(content)[:5]) or "nothing"
       raise Unreadable(f"holds no 'keypoints' and no frames, only {names}")
     return _in_order(content.items())
-  if not isinstance(content, list | tuple | np.ndarray):
-    raise Unreadable(f"holds no keypoints but a {type(content).__name__}")
-  entries = plain_lists.listed(content)
+  entries = _listed(content, "keypoints", most)
   pictures = [plain_lists.get(x, _PICTURE) if isinstance(x, dict) else None for x in entries]
   if entries and all(plain_lists.frame_number(picture) is not None for picture in pictures):
     return _in_order(zip(pictures, entries, strict=True))
@@ -197,11 +201,20 @@ def _in_order(named):
   return [entry[0] if len(entry) == 1 else entry for entry in entries]
 
 
-def _columns(keypoints, scores):
+def _listed(value, name, most):
+  """The list of what a list or array holds for each frame."""
+  if not plain_lists.has_members(value):
+    raise Unreadable(f"holds no {name} but a {type(value).__name__}")
+  _check_frames(len(value), most)  # an array without numbers can have any length
+  return plain_lists.listed(value)
+
+
+def _columns(keypoints, scores, most):
   """Frames of a list of their keypoints and one of their scores."""
-  if scores is None:
+  keypoints = _listed(keypoints, "keypoints", most)
+  if scores is None or plain_lists.depth(scores) == 0:
     return [{"keypoints": x} for x in keypoints]
-  scores = plain_lists.listed(scores)
+  scores = _listed(scores, "scores", most)
   if len(scores) != len(keypoints):
     raise Unreadable(f"holds keypoints of {len(keypoints)} frames, and scores of {len(scores)}")
   return [{"keypoints": x, "scores": y} for x, y in zip(keypoints, scores, strict=True)]
