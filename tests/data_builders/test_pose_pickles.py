@@ -11,7 +11,7 @@ from tests.data_builders.attached import refused
 FRAMES = 6
 RNG = np.random.default_rng(0)
 # Two people, of whom the first is surer; in two frames nobody but the first, or nobody at all.
-PLACES = RNG.uniform(10, 90, (2, 1, 133, 2)) + [[[[0, 0]]], [[[400, 0]]]]
+PLACES = RNG.uniform(10, 90, (1, 1, 133, 2)) + [[[[0, 0]]], [[[400, 0]]]]
 XY = PLACES + RNG.uniform(-2, 2, (2, FRAMES, 133, 2))
 SURE = np.stack([RNG.uniform(0.7, 1, (FRAMES, 133)), RNG.uniform(0.2, 0.5, (FRAMES, 133))])
 SEEN = [[0, 1], [1, 0], [0], [], [1, 0], [0, 1]]  # in the order in which they are found
