@@ -27,6 +27,7 @@ from tqdm import tqdm  # noqa: E402
 
 from launch import notes  # noqa: E402
 from sign_jax import config_paths  # noqa: E402
+from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
 from sign_jax.train import report  # noqa: E402
@@ -197,10 +198,11 @@ def _configuration(extra):
   values = flags.FlagValues()
   config_flags.DEFINE_config_file("config", flag_values=values)
   try:
-    values(["launch.scaling_study", *extra], known_only=True)
+    argv, _ = program.with_config_file(["launch.scaling_study", *extra])
+    values(argv, known_only=True)
     values.config.to_json()  # a file that cannot be read is told at its first use
     return values.config
-  except (OSError, AttributeError, KeyError, TypeError, ValueError, flags.Error):
+  except (UserError, OSError, AttributeError, KeyError, TypeError, ValueError, flags.Error):
     return None
 
 

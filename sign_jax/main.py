@@ -34,7 +34,7 @@ flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do.")
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 
 
-def _with_config_file(argv):
+def with_config_file(argv):
   """A command line with `~` and variables of --config filled in, and that FILE or FILE:DATASET.
 
   Raises:
@@ -66,7 +66,7 @@ def _unknown_key(argv, given):
 
 def parse(argv):
   """(config, workdir, mode) of a command line; raises UserError on a mistake in it."""
-  argv, given = _with_config_file(argv)
+  argv, given = with_config_file(argv)
   try:
     rest = FLAGS(argv)
   except flags.Error as error:

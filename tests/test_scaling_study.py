@@ -71,8 +71,11 @@ def test_what_is_there_is_not_run_again(study):
     study("--batch_sizes", "16", extra=("--config=other",))
 
 
-def test_runs_on_other_data_are_not_collected(study, monkeypatch):
-  extra = (f"--config={program.ROOT}/configs/cico.py",)
+@pytest.mark.parametrize("config", ["configs/cico.py", "~/configs/cico.py"])
+def test_runs_on_other_data_are_not_collected(study, monkeypatch, config):
+  monkeypatch.chdir(program.ROOT)
+  monkeypatch.setenv("HOME", str(program.ROOT))
+  extra = (f"--config={config}",)
   fingerprint = lambda value: monkeypatch.setattr(
     scaling_study.notes.records, "fingerprint", lambda *_: value
   )
