@@ -27,6 +27,7 @@ NEVER = {
 # Modules that may read a command line.
 PROGRAMS = (
     "main.py", "extract.py", "pseudo_labels.py", "encoder_weights.py", "export.py", "parity.py",
+    "diagnose.py",
 )
 
 

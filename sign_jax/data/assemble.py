@@ -161,17 +161,22 @@ class TrainBatch:
     self.rows, self.seed, self.augment = rows, seed, augment
 
   def __call__(self, step, sentences):
+    videos, sentences, text_seeds = self.draw(step, sentences)
+    augmented = [
+      self.texts.augmented(sentence, np.random.default_rng(text_seed), self.augment)
+      for sentence, text_seed in zip(sentences, text_seeds, strict=True)
+    ]
+    return {**self.videos(videos), **self.texts(sentences), "text_aug": np.stack(augmented)}
+
+  def draw(self, step, sentences):
+    """(video, sentence and seed of the augmentation) of the rows: three sequences."""
     # Drawn for all rows of the global batch, so that a row is the same in every sharding.
     rng = np.random.default_rng((self.seed, step))
     draws = rng.random(len(sentences))[self.rows]
     text_seeds = rng.integers(2**63, size=len(sentences))[self.rows]
     sentences = sentences[self.rows]
-    augmented = [
-      self.texts.augmented(sentence, np.random.default_rng(text_seed), self.augment)
-      for sentence, text_seed in zip(sentences, text_seeds, strict=True)
-    ]
     videos = [self._pick(*pair) for pair in zip(sentences, draws, strict=True)]
-    return {**self.videos(videos), **self.texts(sentences), "text_aug": np.stack(augmented)}
+    return videos, sentences, text_seeds
 
   def _pick(self, sentence, draw):
     videos = self.videos_of_sentence[sentence]

@@ -94,15 +94,21 @@ def train_batches(
     seed,
     augment,
   )
-  steps = (
-    grain.MapDataset.range(split.num_sentences)
-    .seed(seed)
-    .shuffle()
-    .batch(batch_size, drop_remainder=True)
-    .repeat()
-    .map_with_index(assemble)
-  )
+  steps = _sentences_of_steps(split, batch_size, seed).map_with_index(assemble)
   return iterate(steps[start_step:], num_workers, reader_timeout)
+
+
+def _sentences_of_steps(split, batch_size, seed):
+  shuffled = grain.MapDataset.range(split.num_sentences).seed(seed).shuffle()
+  return shuffled.batch(batch_size, drop_remainder=True).repeat()
+
+
+def train_examples(split, *, batch_size, seed, step):
+  """[(video index, sentence index)] of the global batch that `train_batches` begins `step` with."""
+  drawing = TrainBatch(None, None, split.videos_of_sentence, slice(None), seed, None)
+  sentences = np.asarray(_sentences_of_steps(split, batch_size, seed)[step])
+  videos, sentences, _ = drawing.draw(step, sentences)
+  return list(zip(map(int, videos), map(int, sentences), strict=True))
 
 
 def eval_batches(

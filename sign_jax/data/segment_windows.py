@@ -98,15 +98,19 @@ def train_batches(
     ReaderLost: from the iterator, when no batch comes.
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
-  steps = (
-    grain.MapDataset.range(len(segments))
-    .seed(seed)
-    .shuffle()
-    .batch(batch_size, drop_remainder=True)
-    .repeat()
-    .map_with_index(_TrainBatch(segments, rows, seed, augment))
-  )
+  batch = _TrainBatch(segments, rows, seed, augment)
+  steps = _segments_of_steps(segments, batch_size, seed).map_with_index(batch)
   return pipeline.iterate(steps[start_step:], num_workers, reader_timeout)
+
+
+def _segments_of_steps(segments, batch_size, seed):
+  shuffled = grain.MapDataset.range(len(segments)).seed(seed).shuffle()
+  return shuffled.batch(batch_size, drop_remainder=True).repeat()
+
+
+def train_examples(segments, *, batch_size, seed, step):
+  """Indices of the segments in the global batch that `train_batches` begins `step` with."""
+  return np.asarray(_segments_of_steps(segments, batch_size, seed)[step]).tolist()
 
 
 def eval_batches(

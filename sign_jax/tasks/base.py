@@ -52,6 +52,18 @@ class Task(Protocol):
   def compare(self, variables: Variables, encoded, key):
     """What `loss` returns, from the representations of all its examples."""
 
+  def name_examples(self, step: int, rows: list[int]) -> list[str]:
+    """What a user calls some rows of the global batch of a step, which counts from 1.
+
+    A task may leave this method out.
+    """
+
+  def advice(self, finding) -> str | None:
+    """What is known about a `train.nonfinite.Finding`; None leaves it to general advice.
+
+    A task may leave this method out.
+    """
+
   def constrain(self, params):
     """Parameters after an update, moved back to where they may be."""
 

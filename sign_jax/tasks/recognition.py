@@ -17,7 +17,7 @@ from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
 from sign_jax.models.build import compute_dtype
 from sign_jax.modules import i3d
-from sign_jax.tasks import base
+from sign_jax.tasks import base, finite
 from sign_jax.weights import initial
 
 COLUMNS = (("top1", "top-1"), ("top5", "top-5"), ("class_top1", "top-1 per class"))
@@ -125,6 +125,14 @@ class Recognition(base.Task):
     top1 = 100 * jnp.mean(out["logits"].argmax(-1) == batch["label"])
     return losses.mean(), ({"top1": top1}, updates)
 
+  def name_examples(self, step, rows):
+    """Names of some rows of the global batch of a step, which counts from 1."""
+    chosen = segment_windows.train_examples(
+        self._segments["train"], batch_size=self.batch_size, seed=self._config.seed, step=step - 1
+    )
+    labels = (self._labels["train"][chosen[row]] for row in rows)
+    return [f"{label.video} from {label.start:g} s" for label in labels]
+
   def constrain(self, params):
     """As they are."""
     return params
@@ -154,10 +162,13 @@ class Recognition(base.Task):
       scores.append(rows["scores"][rows["mask"]])
       labels.append(rows["label"][rows["mask"]])
     scores = np.concatenate(scores)
-    if not np.isfinite(scores).all():
+    bad = np.flatnonzero(~np.isfinite(scores).all(1))
+    if len(bad):
+      label = self._labels[split][bad[0]]
       raise UserError(
-          f"the scores of the {split} split are not finite: lower --config.optim.lr or look for "
-          "bad weights"
+          f"the scores of {len(bad)} of the {len(scores)} segments of the {split} split are not "
+          f"finite, the first: {label.video} from {label.start:g} s: "
+          + (finite.bad_weights(variables) or "lower --config.optim.lr or look for bad weights")
       )
     return classification.accuracies(scores, np.concatenate(labels))
 

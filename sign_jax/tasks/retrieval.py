@@ -13,11 +13,11 @@ from sign_jax.data import assemble, pipeline, pose, source, synonyms, watchdog
 from sign_jax.data import resident as resident_data
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.errors import UserError, did_you_mean, printable
 from sign_jax.metrics import retrieval as metrics
 from sign_jax.models.build import build, resolve
 from sign_jax.ops import contrastive
-from sign_jax.tasks import resident
+from sign_jax.tasks import finite, resident
 from sign_jax.weights import initial
 
 LOSSES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
@@ -59,6 +59,9 @@ class Retrieval:
     self.batch_size = config.batch_size
     self._model = build(config.model, self._data.video_length)
     self._poses = self._pose_settings()
+    warning = finite.epsilon_too_small(config.model)
+    if warning and not jax.process_index():
+      tqdm.write(f"warning: {warning}", sys.stderr)
     self._encode_video = jax.jit(self._video_tokens)
     self._encode_text = jax.jit(self._apply("encode_text"))
     self._score = jax.jit(self._apply("score"))
@@ -114,7 +117,10 @@ class Retrieval:
       left_out = self._splits[name].left_out
       if left_out and not jax.process_index():
         reason = next(iter(left_out.values()))
-        tqdm.write(f"{name}: {len(left_out)} videos are left out, the first: {reason}", sys.stderr)
+        tqdm.write(
+            f"{name}: {len(left_out)} videos are left out, the first: {printable(reason)}",
+            sys.stderr,
+        )
     return self._splits[name]
 
   @property
@@ -238,6 +244,22 @@ class Retrieval:
     )
     return self._loss_of(variables, out)
 
+  def name_examples(self, step, rows):
+    """Names of some rows of the global batch of a step, which counts from 1."""
+    split = self.split("train")
+    pairs = pipeline.train_examples(
+        split, batch_size=self.batch_size, seed=self._config.seed, step=step - 1
+    )
+    chosen = (pairs[row] for row in rows)
+    return [
+        f"video {split.video_ids[video]!r} with sentence {split.sentence_ids[sentence]!r}"
+        for video, sentence in chosen
+    ]
+
+  def advice(self, finding):
+    """See `finite.advice`."""
+    return finite.advice(finding, self._config.model)
+
   def constrain(self, params):
     """Clamps the logit scale from above, as the released code does after every update."""
     return contrastive.clamp_logit_scale(params, self._config.optim.max_logit_scale)
@@ -284,12 +306,13 @@ class Retrieval:
       UserError: when scores are not finite.
     """
     scores = self.similarity(variables, split, place)
+    data = self.split(split)
     if not np.isfinite(scores).all():
       raise UserError(
-          f"the similarities of the {split} split are not finite: lower --config.optim.lr or look "
-          "for bad values in the data"
+          f"the similarities of the {split} split are not finite, {_first_bad(scores, data)}: "
+          + (finite.bad_weights(variables) or "lower --config.optim.lr or look for bad values in "
+             "the data")
       )
-    data = self.split(split)
     numbers = metrics.retrieval_metrics(scores, data.sentence_of_video, ties=self._config.ties)
     return numbers | ({"left_out": len(data.left_out)} if self._poses else {})
 
@@ -306,3 +329,20 @@ class Retrieval:
       values = (results[f"{split}/{key}/{column}"] for column in COLUMNS)
       lines.append(f"{label:14}" + "".join(f"{v:8.1f}" for v in values))
     return "\n".join(lines)
+
+
+def _first_bad(scores, split):
+  """Of which video or sentence scores (videos, sentences) are not finite."""
+  bad = ~np.isfinite(scores)
+  videos, sentences = np.flatnonzero(bad.all(1)), np.flatnonzero(bad.all(0))
+  if len(videos) == len(scores):
+    return "all of them"
+  if len(videos):
+    return f"those of {len(videos)} videos, the first {split.video_ids[videos[0]]!r}"
+  if len(sentences):
+    return f"those of {len(sentences)} sentences, the first {split.sentence_ids[sentences[0]]!r}"
+  video, sentence = np.argwhere(bad)[0]
+  return (
+      f"the first of video {split.video_ids[video]!r} with sentence "
+      f"{split.sentence_ids[sentence]!r}"
+  )

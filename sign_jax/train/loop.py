@@ -14,6 +14,7 @@ from sign_jax.train import (
   checkpoint,
   distributed,
   gradient_cache,
+  nonfinite,
   optim,
   prefetch,
   profiling,
@@ -102,7 +103,7 @@ class Trainer:
       return state.replace(params=variables.pop("params"), model_state=variables)
 
   @functools.cached_property
-  def _resident(self):
+  def resident(self):
     """What the task keeps on the devices; not loaded where nothing is trained."""
     load = getattr(self.task, "resident", lambda place: {})
     return load(functools.partial(sharding.replicate, self.mesh))
@@ -110,13 +111,13 @@ class Trainer:
   def step(self, state, batch):
     """(state, metrics) after one update on a batch, placed or not; `state` is given up."""
     with jax.set_mesh(self.mesh):
-      return self._step(state, self.place(batch), self._resident)
+      return self._step(state, self.place(batch), self.resident)
 
   def trace_step(self, batch):
     """The program of a step (`jax.stages.Traced`) on a global batch of such shapes and dtypes."""
     shapes = sharding.batch_shapes(self.mesh, batch)
     with jax.set_mesh(self.mesh):
-      return self._step.trace(self.target, shapes, self._resident)
+      return self._step.trace(self.target, shapes, self.resident)
 
   def evaluate(self, variables, split):
     """{"split/name": number} of a split."""
@@ -176,9 +177,13 @@ def train(task, config, workdir):
           profiling.Profile(workdir / "profile", steps, config.get("profile")) as profile,
       ):
         log = progress.Log(writer, task.batch_size, steps, began)
-        state, record = _train_steps(
-            trainer, checkpoints, log, profile, batches, state, record, steps
-        )
+        try:
+          state, record = _train_steps(
+              trainer, checkpoints, log, profile, batches, state, record, steps
+          )
+        except nonfinite.NotFinite as error:
+          del state
+          raise nonfinite.explained(error, trainer, checkpoints, workdir) from error
     if int(state.step) < total:
       raise Stopped(f"stopped at step {int(state.step)}: the same command goes on from there")
     del state
@@ -194,7 +199,14 @@ def _train_steps(trainer, checkpoints, log, profile, batches, state, record, ste
   batches = prefetch.to_devices(itertools.islice(batches, len(steps)), trainer.place)
   distributed.say("compiling: the first step can take half a minute")
   with contextlib.closing(log), Interruption() as interruption:
-    for step, batch in zip(steps, batches, strict=True):
+    step = steps[0] - 1
+
+    def save():
+      if step >= steps[0] and jax.process_count() == 1:  # several would wait for each other
+        log.write(step)
+        checkpoints.save_last(step, state, {**record, "score": None})
+
+    for step, batch in zip(steps, prefetch.saving(batches, save), strict=True):
       profile.before(step, state)
       with profile.naming(step):
         state, metrics = trainer.step(state, batch)

@@ -18,3 +18,17 @@ def to_devices(batches, place, depth=DEPTH):
   while waiting:
     yield waiting.popleft()
     waiting.extend(map(place, itertools.islice(batches, 1)))
+
+
+def saving(batches, save):
+  """Yields batches; where one cannot be had, calls `save` before the error goes on."""
+  batches = iter(batches)
+  while True:
+    try:
+      batch = next(batches)
+    except StopIteration:
+      return
+    except Exception:  # a lost reader, a file that went away: the steps so far are good
+      save()
+      raise
+    yield batch

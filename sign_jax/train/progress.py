@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from sign_jax.errors import UserError
 from sign_jax.train import distributed, prefetch
+from sign_jax.train.nonfinite import NotFinite
 
 
 class Log:
@@ -51,7 +51,13 @@ class Log:
     distributed.say(f"the first step was done after {self._first_seconds:.1f} s")
 
   def write(self, step):
-    """Writes the means of the metrics since the last time; waits for the devices."""
+    """Writes the means of the metrics since the last time; waits for the devices.
+
+    Raises:
+      NotFinite: a loss or a gradient is not.
+    """
+    if not self._pending:
+      return
     numbers = _fetch(self._pending, step)
     seconds = time.perf_counter() - self._clock
     numbers["pairs_per_second"] = len(self._pending) * self._batch_size / seconds
@@ -81,14 +87,10 @@ def _device_memory():
 
 
 def _fetch(pending, step):
-  """Means of the metrics of the steps since the last call; raises UserError on a bad loss."""
+  """Means of the metrics of the steps since the last call; raises NotFinite on a bad loss."""
   rows = jax.device_get(pending)
   for number, row in enumerate(rows, step - len(rows) + 1):
     for name in ("loss", "gradient_norm"):  # either ruins the parameters
       if not np.isfinite(row[name]):
-        raise UserError(
-            f"the {name.replace('_', ' ')} is {row[name]} at step {number}: lower "
-            "--config.optim.lr or look for bad values in the data; the last checkpoint before it "
-            "is kept"
-        )
+        raise NotFinite(name.replace("_", " "), row[name], number)
   return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}

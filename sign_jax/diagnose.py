@@ -1,0 +1,57 @@
+"""Computes a step whose loss was not finite again, from what a run has left of it.
+
+    python -m sign_jax.diagnose runs/upret/nonfinite_step_120.npz
+
+The file holds the parameters before the step, its batch, and the run's configuration. Prints the
+first tensor that is not finite, whose examples it comes from, and what is known about it.
+"""
+
+import argparse
+import sys
+
+import ml_collections
+
+from sign_jax.errors import UserError, one_sentence
+from sign_jax.main import TASKS
+from sign_jax.train import nonfinite
+from sign_jax.train.state import TrainState
+
+
+def reproduce(path, task=None):
+  """(`nonfinite.Finding`, the sentence about it) of a dump.
+
+  Args:
+    path: of the file.
+    task: see `tasks.base.Task`; None makes that of the configuration, which needs its data set.
+
+  Raises:
+    UserError: no such file, a damaged one, or data that cannot be read.
+  """
+  facts, trees = nonfinite.read(path)
+  if task is None:
+    if facts["config"].get("task") not in TASKS:
+      raise UserError(f"{path} is of a task that is not one of {', '.join(TASKS)}")
+    config = ml_collections.ConfigDict(facts["config"])
+    task = TASKS[facts["config"]["task"]](config)
+  state = TrainState(facts["step"], trees["params"], trees["model_state"], None)
+  finding = nonfinite.examine(task, state, trees["batch"], facts["config"]["seed"])
+  return finding, nonfinite.sentence(task, finding, facts["step"] + 1)
+
+
+def main(argv=None):
+  """The command; exits with 1 where something is not finite."""
+  parser = argparse.ArgumentParser(
+    prog="python -m sign_jax.diagnose", description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )  # fmt: skip
+  parser.add_argument("dump", help="FILE.npz that a run has written")
+  args = parser.parse_args(argv)
+  with one_sentence():
+    finding, text = reproduce(args.dump)
+    print(text)
+  if finding.kind != "nothing":
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+  main()

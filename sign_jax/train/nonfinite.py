@@ -1,0 +1,249 @@
+"""Where a loss that is not finite comes from: the examples, the first tensor, a dump.
+
+A run notices some steps late, when the state is ruined. Steps are functions of the seed, the step
+and the state alone, so the steps since the last checkpoint are done again, and the bad one is
+looked into tensor by tensor.
+"""
+
+import contextlib
+import json
+import traceback
+import zipfile
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sign_jax.errors import UserError
+from sign_jax.files import replacing
+from sign_jax.train import distributed
+
+_NAMED = 5  # examples in a sentence
+_FORMAT = 1  # of a dump
+
+
+class NotFinite(UserError):
+  """A step whose loss or gradient is not finite; its parameters are ruined."""
+
+  def __init__(self, name, value, step):
+    super().__init__(f"the {name} is {value} at step {step}")
+    self.step = step
+
+
+class Finding(NamedTuple):
+  """The first thing of a step, in the order of computation, that is not finite."""
+
+  kind: str  # "input", "weight", "tensor", "loss", "gradient" or "nothing"
+  name: str  # of the array, the parameter or the module's output
+  rows: list  # of the batch, where it can be told
+  values: tuple = ()  # (number of NaN, of infinities, of all)
+
+  def __str__(self):
+    if self.kind == "nothing":
+      return "computed again, everything is finite"
+    nan, infinite, size = self.values
+    return f"the first {self.kind} that is not finite is {self.name} ({nan} NaN, {infinite} " + (
+        f"infinite of {size})"
+    )
+
+
+def explained(error, trainer, checkpoints, workdir):
+  """The `UserError` that a `NotFinite` becomes once its step is done again.
+
+  Args:
+    error: the `NotFinite`.
+    trainer: `loop.Trainer`.
+    checkpoints: `checkpoint.Checkpoints` of the run.
+    workdir: pathlib.Path that receives the dump.
+  """
+  kept = "the last checkpoint before it is kept"
+  if jax.process_count() > 1:  # the others may have failed in other ways
+    return UserError(
+        f"{error}: lower --config.optim.lr or look for bad values in the data and the weights; "
+        f"{kept}, and one process alone says where it begins"
+    )
+  traceback.clear_frames(error.__traceback__)  # they hold the ruined state
+  try:
+    return UserError(f"{error}: {_look(error, trainer, checkpoints, workdir)}; {kept}")
+  except Exception as reason:  # whatever it is, the error itself is to be told
+    return UserError(
+        f"{error}: lower --config.optim.lr or look for bad values in the data and the weights "
+        f"(where it begins was not found: {reason}); {kept}"
+    )
+
+
+def _look(error, trainer, checkpoints, workdir):
+  state, batch = _before(error.step, trainer, checkpoints)
+  with jax.set_mesh(trainer.mesh):
+    finding = examine(trainer.task, state, batch, trainer.config.seed, trainer.resident)
+  path = workdir / f"nonfinite_step_{error.step}.npz"
+  write(path, state, batch, trainer.config)
+  return (
+      f"{sentence(trainer.task, finding, error.step)}; `python -m sign_jax.diagnose {path}` "
+      "computes that step again"
+  )
+
+
+def sentence(task, finding, step):
+  """What a finding means, with the examples' names and what to do about it."""
+  named = ""
+  if finding.rows:
+    rows = finding.rows[:_NAMED]
+    names = getattr(task, "name_examples", lambda step, rows: None)
+    listed = names(step, rows) or [f"row {row}" for row in rows]
+    more = len(finding.rows) - len(listed)
+    named = f", of {', '.join(listed)}" + (f" and {more} more" if more else "")
+  advise = getattr(task, "advice", _advice)
+  return f"{finding}{named}: {advise(finding) or _advice(finding)}"
+
+
+def _advice(finding):
+  if finding.kind == "input":
+    return "mend these data"
+  if finding.kind == "weight":
+    return "the weights that training began with are bad, or an update before ruined them"
+  return "lower --config.optim.lr"
+
+
+def _before(step, trainer, checkpoints):
+  """(state, host batch) that a step began with."""
+  restored = checkpoints.restore_last(trainer.target)
+  state = restored[0] if restored else trainer.create()
+  first = int(state.step)
+  if first < step - 1:
+    distributed.say(f"doing steps {first + 1} to {step} again to see where it begins")
+  with contextlib.closing(trainer.task.train_batches(first)) as batches:
+    for _ in range(first, step - 1):
+      state, _ = trainer.step(state, next(batches))
+    return state, next(batches)
+
+
+def examine(task, state, batch, seed, resident=None):
+  """A `Finding` about one step.
+
+  Args:
+    task: see `tasks.base.Task`.
+    state: `TrainState` before the step.
+    batch: its host batch.
+    seed: of the run.
+    resident: what the task keeps on the devices; None asks it.
+  """
+  rows = task.batch_size
+  for kind, tree in (("input", batch), ("weight", state.params), ("weight", state.model_state)):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+      if found := _finding(kind, _name(path), leaf, rows if kind == "input" else None):
+        return found
+  if resident is None:
+    resident = getattr(task, "resident", lambda place: {})(lambda tree: tree)
+  key = jax.random.fold_in(jax.random.key(seed), state.step)
+
+  def loss(params):
+    variables = {"params": params, **state.model_state}
+    return task.loss(variables, {**resident, **batch}, key)[0]
+
+  watch = _Watch(rows)
+  with nn.intercept_methods(watch):
+    value = loss(state.params)  # not compiled: in the order in which it is written
+  if watch.first:
+    return watch.first
+  if found := _finding("loss", "the loss itself", value, None):
+    return found
+  gradients = jax.jit(jax.grad(loss))(state.params)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(gradients):
+    if found := _finding("gradient", _name(path), leaf, None):
+      return found
+  return Finding("nothing", "", [])
+
+
+class _Watch:
+  """Looks at what the modules' methods return, the inner ones first."""
+
+  def __init__(self, rows):
+    self.first, self._rows = None, rows
+
+  def __call__(self, method, args, kwargs, context):
+    out = method(*args, **kwargs)
+    if self.first is None and context.method_name not in ("setup", "__init__"):
+      where = ".".join((*context.module.path, context.method_name)).removesuffix(".__call__")
+      for path, leaf in jax.tree_util.tree_leaves_with_path(out):
+        if isinstance(leaf, jax.Array | np.ndarray) and not isinstance(leaf, jax.core.Tracer):
+          name = f"{where}: {_name(path)}" if path else where
+          self.first = self.first or _finding("tensor", name, leaf, self._rows)
+    return out
+
+
+def _finding(kind, name, array, rows):
+  """A `Finding` where some number of an array is not finite, else None.
+
+  `rows`: the examples of a batch; an array of so many rows says which are bad.
+  """
+  if not jnp.issubdtype(jnp.asarray(array).dtype, jnp.floating):
+    return None
+  array = np.asarray(array).astype(np.float32)  # bfloat16 is none of NumPy's
+  bad = ~np.isfinite(array)
+  if not bad.any():
+    return None
+  if kind == "tensor" and not (np.isnan(array).any() or np.isposinf(array).any()):
+    return None  # masks are minus infinity
+  which = []
+  if rows and array.ndim and len(array) == rows:
+    which = np.flatnonzero(bad.reshape(rows, -1).any(1)).tolist()
+  nan = int(np.isnan(array).sum())
+  return Finding(kind, name, which, (nan, int(bad.sum()) - nan, array.size))
+
+
+def _name(path):
+  parts = (getattr(part, "key", getattr(part, "name", getattr(part, "idx", part))) for part in path)
+  return "/".join(map(str, parts))
+
+
+def write(path, state, batch, config):
+  """Writes what a step needs to be computed again.
+
+  Args:
+    path: pathlib.Path of the .npz file.
+    state: `TrainState` before the step; the optimiser's is left out.
+    batch: its host batch.
+    config: the whole configuration.
+  """
+  arrays = {"facts": np.array(json.dumps({
+      "format": _FORMAT, "step": int(state.step), "config": json.loads(config.to_json())
+  }))}
+  parts = {"params": state.params, "model_state": state.model_state, "batch": batch}
+  for part, tree in parts.items():
+    for place, leaf in jax.tree_util.tree_leaves_with_path(tree):
+      array = np.asarray(leaf)
+      # NumPy's files know no bfloat16.
+      known = array.astype(np.float32) if array.dtype.kind == "V" else array
+      arrays[f"{part}/{_name(place)}"] = known
+  with replacing(path) as partial, partial.open("wb") as file:
+    np.savez(file, **arrays)
+
+
+def read(path):
+  """(facts, {"params", "model_state", "batch": nested dicts of arrays}) of a dump.
+
+  Raises:
+    UserError: it is missing or damaged, or no dump.
+  """
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      arrays = {name: file[name] for name in file.files}
+    facts = json.loads(str(arrays.pop("facts")))
+    if facts["format"] != _FORMAT:
+      raise KeyError(facts["format"])
+    int(facts["step"]), facts["config"]["seed"]
+  except FileNotFoundError as error:
+    raise UserError(f"there is no file {path}") from error
+  except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    raise UserError(f"{path} is no dump of a step, or it is damaged") from error
+  trees = {"params": {}, "model_state": {}, "batch": {}}
+  for name, array in arrays.items():
+    *folders, last = name.split("/")
+    node = trees
+    for folder in folders:
+      node = node.setdefault(folder, {})
+    node[last] = array
+  return facts, trees
