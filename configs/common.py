@@ -134,7 +134,7 @@ def _add_seds(config):
   }
   config["data"] |= {
       "combine": "agnostic",  # features of the encoder that is not fine-tuned, as in the paper
-      "image_size": (0, 0),  # width and height in pixels
+      "image_size": (0, 0),  # width and height in pixels; (0, 0): as the data set states
       "max_frames": 300,  # of a video, by striding
       "no_hands": "skip",  # videos that show no usable hand; or "stop"
   }

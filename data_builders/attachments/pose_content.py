@@ -166,7 +166,7 @@ def _joined(keypoints, scores):
     missing = nowhere | ~pose[..., :2].any(-1)
     pose[..., 2] = ~missing
   else:
-    missing = nowhere & ~(pose[..., 2] > 0)
+    missing = nowhere & (pose[..., 2] <= 0)
   pose[missing] = 0
   return pose, unsure
 

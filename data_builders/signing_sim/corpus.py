@@ -132,10 +132,11 @@ def example(video, settings):
 
 
 def metadata(settings):
-  """JSON-like facts about a corpus: settings, look-alike pairs, signers of every split."""
+  """JSON-like facts about a corpus: size of its pictures, settings, look-alike pairs, signers of every split."""
   names = {split: [signers.signer(settings.seed, k).name for k in indices]
            for split, indices in signer_names(settings).items()}
   return {
+    "pose": {"image_size": [skeleton.CANVAS] * 2},
     "settings": dataclasses.asdict(settings),
     "glosses": list(lexicon.GLOSSES),
     "lookalike_pairs": [
