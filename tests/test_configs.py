@@ -8,8 +8,8 @@ import pytest
 
 from configs import cico, common, sign_encoder, upret
 from sign_jax import limits
-from sign_jax import main as main_program
 from sign_jax.data.label_table import Label
+from sign_jax.run import settings as run_settings
 from sign_jax.tasks.recognition import Recognition
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import optim
@@ -206,7 +206,7 @@ def test_full_size_is_clip_vit_b_32(system):
 def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
   """Traced at full size; `tests/tasks/test_recognition.py` executes a small one."""
   config = sign_encoder.get_config(dataset)
-  limits.check(main_program._flat(config.to_dict()))
+  limits.check(run_settings.flat(config.to_dict()))
   config.data.videos = str(tmp_path)
   labels = [Label("a", 0, 1, number) for number in range(300)]
   task = Recognition(config, dict.fromkeys(("train", "validation", "test"), labels))

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from data_builders import build
 from sign_jax import main
 from sign_jax.errors import UserError
+from sign_jax.run import settings as run_settings
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import checkpoint
 from tests import program
@@ -140,7 +142,7 @@ def test_a_loss_that_is_not_finite(sentence, data_dir, tmp_path):
   assert re.match("the loss is nan at step 3: lower --config.optim.lr", words)
   # No checkpoint binds the run to the rate that failed.
   assert not checkpoint.exists(tmp_path / "run" / "checkpoints")
-  main.check_config(config_of([*args, "--config.optim.lr=0.1"]), tmp_path / "run")
+  run_settings.check(config_of([*args, "--config.optim.lr=0.1"]), tmp_path / "run")
 
 
 def test_other_settings_in_a_workdir(sentence, copy, data_dir):
@@ -150,6 +152,8 @@ def test_other_settings_in_a_workdir(sentence, copy, data_dir):
   words = sentence(*program.arguments(copy, data_dir, model__embed_dim=64), "--mode=evaluate")
   assert "was trained with model.embed_dim=32: evaluate it without" in words
   assert (copy / "config.json").read_bytes() == before
+  shutil.rmtree(copy / "checkpoints")  # which know the settings too
+  (copy / "checkpoints/last/60").mkdir(parents=True)
   (copy / "config.json").write_text("{")
   assert "config.json is damaged" in sentence(*program.arguments(copy, data_dir))
 

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-ALL_MAY = ("errors", "files")
+ALL_MAY = ("errors", "files", "sentences")
 # What each room may import besides itself and these.
 ALLOWED = {
     "ops": set(),

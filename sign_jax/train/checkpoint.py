@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import orbax.checkpoint as ocp
 
+from sign_jax import sentences
 from sign_jax.errors import UserError
 from sign_jax.train import digest, distributed
 from sign_jax.train import record as records
@@ -300,7 +301,7 @@ def _finite(score):
 
 def _reason(error):
   """A few words on why something cannot be read."""
-  if isinstance(error, OSError) and error.strerror:
-    return error.strerror
-  words = " ".join(str(error).split())
-  return words[:160] if isinstance(error, records.Damaged) else type(error).__name__
+  if isinstance(error, records.Damaged):
+    return str(error)
+  told = sentences.of(error)
+  return told[0] if told else type(error).__name__
