@@ -7,6 +7,7 @@ from data_builders import clips
 from sign_jax.data import safe_pickle
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 
 def find(folder, split):
@@ -17,13 +18,9 @@ def find(folder, split):
   """
   names = [f"{name}.pkl" for name in split_names.NAMES[split]]
   paths = [pathlib.Path(folder) / name for name in names]
-  path = next((path for path in paths if path.is_file()), None)
-  if path is None:
-    raise UserError(
-      f"there is no annotation file {paths[0]}, put the released one there or choose another "
-      "protocol (see docs/data.md)"
-    )
-  return path
+  found = next((path for path in paths if path.is_file()), paths[0])
+  remedy = "put the released one there or choose another protocol (see docs/data.md)"
+  return existing_file(found, remedy=remedy)
 
 
 def entries(path):

@@ -225,9 +225,9 @@ def _open_streams(root, splits):
   folders = {name: pathlib.Path(root) / FOLDERS[name] for name in STREAMS}
   found = {name: folder for name, folder in folders.items() if folder.is_dir()}
   if not found:
-    raise UserError(
-      f"there is no folder {folders['agnostic']}, extract features with `python -m "
-      "sign_jax.extract` or put existing ones there"
+    existing_folder(
+      folders["agnostic"],
+      remedy="extract features with `python -m sign_jax.extract` or put existing ones there",
     )
   return [Stream(name, folder, splits) for name, folder in found.items()]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from data_builders import plain_table
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 
 _PLACES = (
   "how2sign_realigned_{}.csv",
@@ -51,7 +52,7 @@ def read(root, split):
   path = find(root, split)
   if path is None:
     wanted = pathlib.Path(root) / _PLACES[0].format(_NAMES[split])
-    raise UserError(f"there is no file {wanted}, get the re-aligned table from How2Sign's site")
+    existing_file(wanted, remedy="get the re-aligned table from How2Sign's site")
   _refuse_original_times(path)
   rows = plain_table.read(path, "\t", _COLUMNS)
   ranks = _ranks([row for _, row in rows])
