@@ -8,7 +8,7 @@ import pytest
 
 from configs import sign_encoder as sign_encoder_config
 from sign_jax import export, extract
-from sign_jax.data import feature_files, label_table, segment_windows, video
+from sign_jax.data import csv_table, feature_files, label_table, segment_windows, video
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.label_table import Label
 from sign_jax.data.segment_windows import Augmentation, Segments
@@ -164,11 +164,11 @@ def test_a_damaged_video_is_named(folder, tmp_path):
 @pytest.mark.parametrize(
   ("row", "words"),
   [
-    ("a,0,1,x", "must be numbers"),
+    ("a,0,1,x", "the label 'x' is no class"),
     ("a,2,1,0", "from 2.0 to 1.0"),
-    ("a,nan,1,0", "from nan"),
-    ("a,0,inf,0", "to inf"),
-    ("a,0,1,-1", "the label -1 is no class"),
+    ("a,nan,1,0", "start is 'nan', write seconds"),
+    ("a,0,inf,0", "end is 'inf', write seconds"),
+    ("a,0,1,-1", "the label '-1' is no class"),
     ("a,0,1,99999999", "is no class"),
     ("../a,0,1,0", "no path inside"),
   ],
@@ -308,7 +308,7 @@ def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monke
   pytest.importorskip("torch")
   labels = tmp_path / "labels.csv"
   splits = make_labels()
-  label_table.write_rows(labels, (*Label._fields, "split"), [
+  csv_table.write(labels, (*Label._fields, "split"), [
     (*x, split) for split, members in splits.items() for x in members
   ])  # fmt: skip
   run, whole = tmp_path / "run", tmp_path / "whole"
@@ -384,4 +384,25 @@ def test_segments_of_no_sign_are_refused(tmp_path):
   path = tmp_path / "labels.csv"
   path.write_text("video,start,end,label\na.mp4,0,31,1\n")
   with pytest.raises(UserError, match="line 2: the segment lasts 31.0 seconds, and a sign no more"):
+    label_table.read(path)
+
+
+@pytest.mark.parametrize(
+  ("header", "row", "words"),
+  [
+    ("Video,start,end,label", "a,0,1,2", "line 1: .*'Video' .did you mean 'video'"),
+    ("video;start;end;label", "a;0;1;2", "line 1: the columns are separated by semicolons"),
+    ("video,start,end,label,Split", "a,0,1,2,test", "line 1: .*'Split' .did you mean 'split'"),
+    ("video,start,end,label", "a,0:01,2,3", "line 2: start is '0:01', write .* such as 1$"),
+    ("video,start,end,label", 'a,"0,5",2,3', "line 2: start is '0,5', write .* such as 0.5"),
+    ("video,start,end,label", "a,,2,3", "line 2: the segment has no start or no end"),
+    ("video,start,end,label", "a,0,,3", "line 2: the segment has no start or no end"),
+    ("video,start,end,label", "a,0,1,1_0", "line 2: the label '1_0' is no class"),
+    ("video,start,end,label,score", "a,0,1,1,nan", "line 2: the score 'nan' is no number"),
+  ],
+)
+def test_wrong_tables_of_labels_name_the_line_and_what_was_found(tmp_path, header, row, words):
+  path = tmp_path / "labels.csv"
+  path.write_text(f"{header}\n{row}\n")
+  with pytest.raises(UserError, match=words):
     label_table.read(path)
