@@ -12,8 +12,9 @@ import sys
 import ml_collections
 
 from sign_jax.errors import UserError, one_sentence
+from sign_jax.files import existing_file, path_argument
 from sign_jax.main import TASKS
-from sign_jax.train import nonfinite
+from sign_jax.train import cache, nonfinite
 from sign_jax.train.state import TrainState
 
 
@@ -44,10 +45,11 @@ def main(argv=None):
     prog="python -m sign_jax.diagnose", description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )  # fmt: skip
-  parser.add_argument("dump", help="FILE.npz that a run has written")
+  parser.add_argument("dump", type=path_argument, help="FILE.npz that a run has written")
   args = parser.parse_args(argv)
   with one_sentence():
-    finding, text = reproduce(args.dump)
+    cache.fill_in()
+    finding, text = reproduce(existing_file(args.dump, remedy="pass the file that a run named"))
     print(text)
   if finding.kind != "nothing":
     sys.exit(1)

@@ -7,14 +7,14 @@ import pathlib
 import pytest
 
 from data_builders import build, check, list_clips
-from sign_jax import export, extract, files, parity, pseudo_labels
+from sign_jax import diagnose, export, extract, files, parity, pseudo_labels
 from sign_jax.data import folder
 from sign_jax.train import cache
 from tests import program
 
 # Options whose values are words and no paths.
 WORDS = {
-  "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set",
+  "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size", "--pose_range",
 }
 ADD = ("add_argument", "add")
 SOURCES = [
@@ -113,6 +113,7 @@ def test_what_is_written_lies_at_home(home):
    "--manual_dir: there is no folder {}/none"),
   (export.main, ["--workdir=~/none", "--out=x.pt"], "--workdir: there is no folder {}/none, "),
   (parity.main, ["upret", "~/none"], "there is no file {}/none.json, "),
+  (diagnose.main, ["~/none.npz"], "there is no file {}/none.npz, "),
   (extract.main, ["--videos=$NO_SUCH", "--out=x", "--random_weights"], "the variable NO_SUCH in"),
 ])  # fmt: skip
 def test_what_is_missing_is_said_alike(home, capsys, main, args, sentence):
