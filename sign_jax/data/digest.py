@@ -16,10 +16,10 @@ import re
 import sys
 
 from array_record.python import array_record_data_source
-from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
 from sign_jax.data import chunks, description
+from sign_jax.data.tf_example import raw_features
 from sign_jax.files import replacing
 
 FILE = "records.sha256"  # beside the records
@@ -117,14 +117,15 @@ def compute(known):
 
 
 def _add_record(digest, record):
-  features = tf_example_pb2.Example.FromString(record).features.feature
+  features = raw_features(record)  # parsed by protobuf, a small record may take gigabytes
   for name in sorted(features):
-    _add(digest, name.encode())
-    _add(digest, features[name].SerializeToString())
+    _add(digest, name)
+    _add(digest, features[name])
 
 
 def _add(digest, content):
-  digest.update(len(content).to_bytes(8, "big") + content)
+  digest.update(len(content).to_bytes(8, "big"))
+  digest.update(content)
 
 
 def _note(content, headers):

@@ -5,6 +5,7 @@ Protocol buffers are nested runs of (tag, length, content). An Example is
 Feature's fields 2 and 3. https://protobuf.dev/programming-guides/encoding
 """
 
+_MOST_FIELDS = 10_000  # of one message; data sets have tens of features
 _LENGTH_DELIMITED = 2  # the only wire type on the way to the values
 
 
@@ -22,43 +23,63 @@ def bytes_values(record, names):
     ValueError: the record is no Example, or lacks a feature, or holds another kind of value there.
   """
   wanted, found = {name.encode(): name for name in names}, {}
-  for _, *features in _fields(record, 0, len(record)):
-    for _, *entry in _fields(record, *features):
-      bounds = {number: where for number, *where in _fields(record, *entry)}
-      name = wanted.get(record[slice(*bounds.get(1, (0, 0)))])
-      if name is not None:  # a later entry of a map replaces an earlier one
-        found[name] = _single_value(record, name, *bounds.get(2, (0, 0)))
+  for raw_name, *where in _features(record):
+    name = wanted.get(raw_name)
+    if name is not None:  # a later entry of a map replaces an earlier one
+      found[name] = _single_value(record, name, *where)
   missing = [name for name in wanted.values() if name not in found]
   if missing:
     raise ValueError(f"a record has no feature {missing[0]!r}")
   return found
 
 
+def raw_features(record):
+  """All features as they lie in a record.
+
+  Args:
+    record: bytes of an Example.
+
+  Returns:
+    {name as bytes: memoryview of the message Feature}.
+
+  Raises:
+    ValueError: the record is no Example.
+  """
+  return {name: memoryview(record)[start:stop] for name, start, stop in _features(record)}
+
+
+def _features(record):
+  """Yields (name as bytes, start, stop of the message Feature); a later one of a name replaces."""
+  for _, *features in _fields(record, 0, len(record)):
+    for _, *entry in _fields(record, *features):
+      bounds = {number: where for number, *where in _fields(record, *entry)}
+      yield record[slice(*bounds.get(1, (0, 0)))], *bounds.get(2, (0, 0))
+
+
 def _single_value(record, name, at, stop):
-  values = [
-    memoryview(record)[start:end]
-    for kind, *values in _fields(record, at, stop)
-    if kind == 1
-    for _, start, end in _fields(record, *values)
-  ]
-  if len(values) != 1:
-    raise ValueError(f"feature {name!r} of a record has {len(values)} values of bytes, not one")
-  return values[0]
+  count = first = last = 0
+  for kind, *values in _fields(record, at, stop):
+    for _, *where in _fields(record, *values) if kind == 1 else ():
+      count, (first, last) = count + 1, where
+  if count != 1:
+    raise ValueError(f"feature {name!r} of a record has {count} values of bytes, not one")
+  return memoryview(record)[first:last]
 
 
 def _fields(record, at, stop):
-  """[(field number, start, stop of its content)] of a message between `at` and `stop`."""
-  fields = []
+  """Yields (field number, start, stop of its content) of a message between `at` and `stop`."""
+  left = _MOST_FIELDS
   while at < stop:
-    tag = record[at]
+    tag, left = record[at], left - 1
+    if left < 0:  # two bytes each: a small record has room for a million of them
+      raise ValueError(f"a record has more than {_MOST_FIELDS} features, or values of one")
     if tag & 7 != _LENGTH_DELIMITED or tag > 127:
       raise ValueError("a record is not a tf.train.Example")
     size, at = _varint(record, at + 1, stop)
     if at + size > stop:
       raise ValueError("a record is cut off")
-    fields.append((tag >> 3, at, at + size))
+    yield tag >> 3, at, at + size
     at += size
-  return fields
 
 
 def _varint(record, at, stop):

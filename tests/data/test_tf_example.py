@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tensorflow_datasets.proto import tf_example_pb2
 
-from sign_jax.data.tf_example import bytes_values
+from sign_jax.data.tf_example import bytes_values, raw_features
 
 VALUES = {"empty": b"", "short": b"x", "long": bytes(range(256)) * 300, "umlaut": "ü".encode()}
 
@@ -25,6 +25,24 @@ def example(values=None, numbers=True):
 def test_values_are_those_that_were_written(names):
   found = bytes_values(example(), names)
   assert {name: bytes(value) for name, value in found.items()} == {n: VALUES[n] for n in names}
+
+
+def test_raw_features_are_as_the_library_writes_them():
+  record = example()
+  features = tf_example_pb2.Example.FromString(record).features.feature
+  expected = {name.encode(): features[name].SerializeToString() for name in features}
+  assert {name: bytes(value) for name, value in raw_features(record).items()} == expected
+  twice = example({"a": b"first"}, False) + example({"a": b"second"}, False)
+  assert raw_features(twice) == raw_features(example({"a": b"second"}, False))
+
+
+@pytest.mark.parametrize("read", [raw_features, lambda record: bytes_values(record, ["a"])])
+@pytest.mark.parametrize("record", [
+  b"\x0a\x00" * 20_000, b"\x0a\xc0\x3e" + b"\x0a\x00" * 4000 + example() * 9999,
+])  # fmt: skip
+def test_far_too_many_fields_are_told(read, record):
+  with pytest.raises(ValueError, match="has more than 10000 features"):
+    read(record)
 
 
 def test_values_are_not_copied():
