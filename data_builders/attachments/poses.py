@@ -95,8 +95,8 @@ def described(counts):
   clips = counts.get("clips", 0)
   if several := counts.get("several_clips"):
     yield (
-      f"several people are seen in {counts['several_frames']} of {counts['frames']} frames of "
-      f"poses, in {several} of {clips} clips: one was followed through each clip"
+      f"several people are seen in {counts.get('several_frames')} of {counts.get('frames')} frames "
+      f"of poses, in {several} of {clips} clips: one was followed through each clip"
     )
   if unsure := counts.get("unsure"):
     yield (

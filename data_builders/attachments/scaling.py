@@ -145,12 +145,7 @@ def find(samples, stated):
   size = stated.size or next((own for *_, own in samples if own), None)
   if stated.span and not size:
     raise UserError("--pose_range needs the pictures' size too, pass --pose_size WIDTHxHEIGHT")
-  pixels, units = {}, {}  # path: points
-  for path, keypoints, _ in samples:
-    points = _sure_points(keypoints)
-    in_units = pose.in_units(points)
-    if in_units is not None:
-      (units if in_units else pixels)[path] = points
+  pixels, units = _kinds(samples)
   first, first_in_pixels = next(iter(units), None), next(iter(pixels), None)
   if first and first_in_pixels:
     raise _mixed(first, first_in_pixels)
@@ -171,9 +166,24 @@ def find(samples, stated):
   return Scaling(size, span, first)
 
 
-def _sure_points(keypoints):
+def _kinds(samples):
+  """({path: points} of clips in pixels, and of those in parts of something)."""
+  found = {True: {}, False: {}, None: {}}
+  for path, keypoints, _ in samples:
+    points = _sure_points(keypoints)
+    found[pose.in_units(points)][path] = points
+  for least in (pose.KEEP, pose.VISIBLE, 0.0):
+    if found[True] or found[False] or not samples:
+      break
+    # No clip says it alone: all of them together, and then what is hardly seen.
+    points = np.concatenate([_sure_points(keypoints, least) for _, keypoints, _ in samples])
+    found[pose.in_units(points)][samples[0][0]] = points
+  return found[False], found[True]
+
+
+def _sure_points(keypoints, least=pose.KEEP):
   """Some of `pose.sure_points`."""
-  places = pose.sure_points(keypoints)
+  places = pose.sure_points(keypoints, least)
   return places[:: len(places) // _MOST_POINTS + 1]
 
 

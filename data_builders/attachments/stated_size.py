@@ -8,7 +8,7 @@ LARGEST = 1 << 16  # pixels of a side
 FASTEST = 1000.0  # frames per second
 _PAIRS = (
   ("width", "height"), ("img_width", "img_height"), ("image_width", "image_height"),
-  ("frame_width", "frame_height"), ("video_width", "video_height"), ("w", "h"),
+  ("frame_width", "frame_height"), ("video_width", "video_height"),
 )  # fmt: skip
 _SHAPES = ("img_shape", "original_shape", "ori_shape", "image_shape", "frame_shape")  # rows first
 _SIZES = ("image_size", "img_size", "size", "frame_size", "video_size", "resolution")

@@ -132,7 +132,7 @@ def example(video, settings):
 
 
 def metadata(settings):
-  """JSON-like facts about a corpus: size of its pictures, settings, look-alike pairs, signers of every split."""
+  """JSON-like facts about a corpus: pictures' size, settings, look-alike pairs, splits' signers."""
   names = {split: [signers.signer(settings.seed, k).name for k in indices]
            for split, indices in signer_names(settings).items()}
   return {

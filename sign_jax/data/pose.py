@@ -150,9 +150,9 @@ def outside(keypoints, image_size):
   return int((sure & ~inside).sum()), int(sure.sum())
 
 
-def sure_points(keypoints):
-  """(n, 2) places of the sure ones of keypoints (F, 133, 3) that do not lie at (0, 0)."""
-  places = keypoints[keypoints[..., 2] >= KEEP][:, :2]
+def sure_points(keypoints, least=KEEP):
+  """(n, 2) places of keypoints (F, 133, 3) with a confidence, and not at (0, 0)."""
+  places = keypoints[(keypoints[..., 2] >= least) & (keypoints[..., 2] > 0)][:, :2]
   return places[places.any(1)]
 
 

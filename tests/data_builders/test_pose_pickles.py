@@ -169,7 +169,8 @@ def test_the_stated_size_is_kept(tmp_path, how):
 
 def test_what_is_no_size_states_none(tmp_path):
   for no_size in ({"width": 0, "height": 0}, {"size": [1.5e9, 3]}, {"width": "640", "height": 480},
-                  {"img_shape": [480]}, {"size": float("nan")}, {"w": True, "h": 1}):  # fmt: skip
+                  {"img_shape": [480]}, {"size": float("nan")}, {"w": 9, "h": 9},
+                  {"size": [True, 1]}):  # fmt: skip
     assert read(tmp_path, {**LAYOUTS["rtmlib, two lists"], **no_size}).size is None
   two = [{"keypoints": xy(t), "scores": sure(t), "size": [640 + t, 480]} for t in T]
   (tmp_path / "clip.pkl").write_bytes(pickle.dumps(two))

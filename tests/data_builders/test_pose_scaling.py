@@ -126,7 +126,16 @@ def test_clips_that_show_too_little_are_read_as_the_others_of_their_set(tmp_path
   found, scale = a_set(tmp_path, in_pixels)
   np.testing.assert_allclose(found["b"].keypoints, in_pixels["b"], rtol=1e-6)
   assert scale.span is None
-  # Where none shows enough, they are taken for pixels, as there is nothing to see.
+  # Where none shows enough alone, all together do, and else what is hardly seen.
+  for confidence in (0.9, 0.3, 0.05):
+    few = {str(i): clip(i, confidence, frames=1)[:, ::20] for i in range(9)}
+    whole = {name: np.zeros((1, 133, 3)) for name in few}
+    for name, keypoints in few.items():
+      whole[name][:, : keypoints.shape[1]] = keypoints
+    with pytest.raises(UserError, match="state the size"):
+      a_set(tmp_path, whole)
+    assert a_set(tmp_path, whole, size=SIZE)[1].span == (0, 1)
+  # And where there is nothing, they are taken for pixels.
   found, scale = a_set(tmp_path, {"a": clip(confidence=0.0)})
   assert scale.span is None and not found["a"].keypoints[..., 2].any()
 
