@@ -19,6 +19,7 @@ _AGAIN_SECONDS = 0.05
 _ESCAPED, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
 _LONGEST = 2000
 _LOGGERS = ("absl", "asyncio")
+_told = threading.Event()
 
 
 class UserError(Exception):
@@ -87,7 +88,13 @@ def one_sentence():
     _end(*told)
 
 
+def has_told():
+  """Whether the program is ending and has said why."""
+  return _told.is_set()
+
+
 def _end(sentence, status):
+  _told.set()
   print(f"error: {printable(sentence)}", file=sys.stderr)
   sys.exit(status)
 

@@ -136,7 +136,7 @@ def main(argv):
   distributed.check_same(f"{mode} {config.to_json()}", "the mode or the configuration")
   cache.enable()
   task = TASKS[config.task](config)
-  with claim(workdir):
+  with distributed.together(), claim(workdir):
     if mode == "evaluate":
       return loop.evaluate(task, config, workdir, changed)
     distributed.on_first(lambda: _begin(config, workdir))

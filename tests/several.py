@@ -1,6 +1,6 @@
 """The loop with a small task in several processes: `python -m tests.several WORKDIR SIGNAL STEP`.
 
-Process 1 sends itself the signal of that number in that step.
+Process 1, or that of SEVERAL_PROCESS, sends itself the signal of that number in that step.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import jax
 
 from sign_jax.data.assemble import shard_rows
-from sign_jax.errors import one_sentence
+from sign_jax.errors import crash_status, one_sentence
 from sign_jax.train import distributed, loop
 from tests.train import test_loop
 
@@ -28,8 +28,11 @@ class Shared(test_loop.Regression):
 
 if __name__ == "__main__":
   workdir, number, step = sys.argv[1:]
-  with one_sentence():
+  distributed._HEARTBEAT_SECONDS = int(os.environ.get("SEVERAL_HEARTBEAT", "60"))
+  with crash_status(), one_sentence():
     distributed.start()
-    hit = lambda: jax.process_index() == 1 and os.kill(os.getpid(), int(number))
+    who = int(os.environ.get("SEVERAL_PROCESS", "1"))
+    hit = lambda: jax.process_index() == who and os.kill(os.getpid(), int(number))
     task = Shared(at_step={int(step): hit})
-    loop.train(task, test_loop.config(**CHANGES), pathlib.Path(workdir))
+    with distributed.together():
+      loop.train(task, test_loop.config(**CHANGES), pathlib.Path(workdir))

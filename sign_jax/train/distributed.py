@@ -4,6 +4,7 @@ Every function of this file but `start` is a collective where it says so: all pr
 in the same order. With one process nothing is exchanged.
 """
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -14,7 +15,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable
+from sign_jax.train import partners
 
 COORDINATOR, PROCESSES, PROCESS = "SIGN_JAX_COORDINATOR", "SIGN_JAX_PROCESSES", "SIGN_JAX_PROCESS"
 TIMEOUT = "SIGN_JAX_TIMEOUT"  # seconds to wait for the others at the start
@@ -107,6 +109,7 @@ def start(environment=os.environ):
           f"others: set {COORDINATOR}, {PROCESSES} and {PROCESS} in every process"
       )
     return
+  partners.watch()
   # Its handler would keep SIGTERM from ours, and stop several steps later.
   jax.config.update("jax_enable_preemption_service", False)
   seconds = _whole_number(environment, TIMEOUT) if TIMEOUT in environment else _TIMEOUT_SECONDS
@@ -146,7 +149,19 @@ def is_first():
 def say(text):
   """A line on stderr, of process 0 alone; it does not disturb a progress bar."""
   if is_first():
-    tqdm.write(text, file=sys.stderr)
+    tqdm.write(printable(text), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def together():
+  """Ends the program with one sentence and status CRASHED when an exchange with a process fails."""
+  try:
+    yield
+  except Exception as error:
+    if not partners.is_lost(error):
+      raise
+    # Not by way of the interpreter's end, where the runtime would wait for the lost one and abort.
+    partners.end()
 
 
 def any_process(flag):

@@ -228,7 +228,7 @@ def test_a_bad_gradient_of_a_good_loss_is_noticed(tmp_path):
       value, more = super().loss(variables, batch, key)
       return value + jnp.sqrt(0 * variables["params"]["w"].sum()), more
 
-  with pytest.raises(UserError, match="the gradient norm is nan at step 1: .*gradient .*is w .*: lower"):
+  with pytest.raises(UserError, match="gradient norm is nan at step 1: .* is w .*: lower"):
     loop.train(Steep(), config(), tmp_path)
   assert (tmp_path / "metrics.jsonl").read_text() == ""  # NaN is no JSON
 

@@ -231,7 +231,7 @@ def test_huge_log_sigmas_are_found_to_be_the_reason(data_dir, monkeypatch, tmp_p
   task = Retrieval(program.parse(monkeypatch, *args))
   variables = task.init(jax.random.key(0))
   grown = jax.tree_util.tree_map_with_path(
-      lambda path, x: x + 1e4 if "dist_video" in str(path) and "sigma" in str(path) else x,
+      lambda path, x: x + 1e4 if "dist_video" in str(path) and "logsig" in str(path) else x,
       variables["params"],
   )
   state = TrainState(0, grown, {}, None)
