@@ -14,7 +14,8 @@ from tests import program
 
 # Options whose values are words and no paths.
 WORDS = {
-  "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size", "--pose_range",
+  "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size",
+  "--pose_range",
 }
 ADD = ("add_argument", "add")
 SOURCES = [
