@@ -95,7 +95,7 @@ def _of_arrays(keypoints, scores, is_people_first, most):
       f"holds keypoints of shape {shape}, they must be (frames, {layouts.JOINTS}, 3) or "
       f"(frames, people, {layouts.JOINTS}, 3)"
     )
-  if scores is not None and scores.shape[: keypoints.ndim - 1] != shape[:-1]:
+  if scores is not None and scores.shape not in (shape[:-1], (*shape[:-1], 1)):
     if scores.size != shape[0]:  # of whole people
       raise Unreadable(f"holds keypoints of shape {shape}, and scores of shape {scores.shape}")
     scores = None
@@ -293,7 +293,7 @@ def _scores(scores, people, depth):
   if scores is None or plain_lists.depth(scores) == 0:
     return [None] * len(people)
   if depth < 3:
-    return [scores]
+    return [scores] * len(people)
   if len(scores) != len(people):
     raise Unreadable(f"holds keypoints of {len(people)} people and scores of {len(scores)}")
   return plain_lists.listed(scores)

@@ -76,6 +76,8 @@ LAYOUTS = {
   "None where nobody is": {
     "keypoints": [xy(t) if SEEN[t] else None for t in T],
     "scores": [sure(t) if SEEN[t] else None for t in T]},
+  "None beside scores": {
+    "keypoints": [xy(t) if SEEN[t] else None for t in T], "scores": [sure(t) for t in T]},
   "dicts": [{"keypoints": xy(t), "scores": sure(t), "frame": "x"} for t in T],
   "dicts by numbers": {t: {"keypoints": xy(t), "scores": sure(t)} for t in reversed(T)},
   "dicts by names": {f"clip_{t + 8}.jpg": both(t) for t in reversed(T)},
@@ -196,6 +198,7 @@ STRANGE = {
   "scores of other frames": ({"keypoints": [xy(0)], "scores": []}, "1 frames, and scores of 0"),
   "scores of other people": ({"keypoints": [xy(0)], "scores": [sure(0)[:1]]}, "2 people and .* 1"),
   "scores of other arrays": ({"keypoints": padded(2), "scores": sure(0)}, "and scores of shape"),
+  "scores of two numbers": ({"keypoints": XY[0], "scores": XY[0]}, "and scores of shape"),
   "ragged": ([[[[1.0, 2.0]] * 132 + [[1.0]]]], "not all of two or three numbers"),
   "text": ([[[["1", "2"]] * 133]], "that are no numbers"),
   "truth": ([[[[True, False]] * 133]], "that are no numbers"),
