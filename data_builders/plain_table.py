@@ -1,5 +1,6 @@
 """Tables of releases: columns between separators, and no quoting."""
 
+from sign_jax.data import budget as budgets
 from sign_jax.data import csv_table
 from sign_jax.files import existing_file
 
@@ -24,11 +25,12 @@ def read(path, separator, required):
   lines = [line.removesuffix("\r") for line in csv_table.decoded(path, "get it anew").split("\n")]
   columns = [column.strip() for column in lines[0].split(separator)]
   csv_table.check_columns(f"{path}, line 1", columns, required, (), "get it anew", separator)
-  return [
-    (number, _row(columns, line.split(separator)))
-    for number, line in enumerate(lines[1:], 2)
-    if line.strip()
-  ]
+  rows, budget = [], budgets.Budget.of(path)
+  for number, line in enumerate(lines[1:], 2):
+    if line.strip():
+      csv_table.take_row(budget, len(columns), f"{path}, line {number}")
+      rows.append((number, _row(columns, line.split(separator))))
+  return rows
 
 
 def _row(columns, values):

@@ -6,11 +6,15 @@ import io
 import pathlib
 import re
 
+from sign_jax.data import budget as budgets
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, replacing
 
 LONGEST_NAME = 255 - len(".npz")  # bytes; file systems take 255, and features have this extension
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
+MAX_BYTES = 256 << 20  # of a table; one of a hundred thousand clips has 20 MB
+MAX_COLUMNS = 200
+_ROW, _VALUE = 400, 64  # bytes of memory that a row takes, and each value in it
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how a file of Excel's "Unicode text" begins
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -39,7 +43,7 @@ def read(path, required, known=()):
   """
   path = existing_file(path, remedy=f"write one with the columns {','.join(required)}")
   text = decoded(path, "save it as UTF-8 (in a spreadsheet: CSV UTF-8)")
-  columns, rows = None, []
+  columns, rows, budget = None, [], budgets.Budget(len(text))
   for line, values in _records(path, text):
     where = f"{path}, line {line}"
     if not any(values) or (columns is None and values == ["sep=", ""]):  # a first line of Excel's
@@ -48,6 +52,7 @@ def read(path, required, known=()):
       columns = _without_empty_end(values)
       check_columns(where, columns, required, known, "add it")
     else:
+      take_row(budget, len(columns), where)
       rows.append((line, _row(where, columns, values)))
   if columns is None:
     check_columns(f"{path}, line 1", [], required, known, "add it")
@@ -72,6 +77,8 @@ def decoded(path, remedy):
   Raises:
     UserError: names the line and the byte that is not UTF-8, or that no text has.
   """
+  if path.stat().st_size > MAX_BYTES:
+    raise UserError(f"{path} has more than {MAX_BYTES >> 20} MiB, which no table has, {remedy}")
   content = path.read_bytes()
   if content.startswith(_UTF_16):
     raise UserError(f"{path}, line 1: the file is encoded in UTF-16 and not in UTF-8, {remedy}")
@@ -91,6 +98,14 @@ def decoded(path, remedy):
     ) from error
 
 
+def take_row(budget, columns, where):
+  """Counts a row of so many columns; raises `UserError` where the file has far too many."""
+  try:
+    budget.take_memory(_ROW + _VALUE * columns)
+  except budgets.Exceeded as error:
+    raise UserError(f"{where}: the file has too many short rows, divide it") from error
+
+
 def check_columns(where, columns, required, known, remedy, separator=","):
   """Checks the names of a table's columns.
 
@@ -105,6 +120,8 @@ def check_columns(where, columns, required, known, remedy, separator=","):
   Raises:
     UserError: a missing, misspelt or repeated name, or the names are separated otherwise.
   """
+  if len(columns) > MAX_COLUMNS:  # comparing their names would take for ever
+    raise UserError(f"{where}: there are {len(columns)} columns, far more than a table has, {remedy}")
   missing = [column for column in required if column not in columns]
   if missing:
     _check_separator(where, columns, missing, separator)

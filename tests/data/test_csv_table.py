@@ -116,3 +116,23 @@ def test_names_inside_the_folder_are_fine(name):
 def test_names_that_leave_the_folder_are_refused(name):
   with pytest.raises(UserError, match="line 2"):
     csv_table.check_inside(name, "line 2")
+
+
+@pytest.mark.parametrize(
+  ("content", "words"),
+  [
+    (b"video" + b"," * 500_000 + b"x\n", "line 1: there are 500001 columns"),
+    (b"video" + b",a" * 500_000 + b"\n", "line 1: there are 500001 columns"),
+    (b"video\n" + b"a\n" * 500_000, "line 4[0-9]*: the file has too many short rows"),
+    (b'video\n"' + b"a," * 500_000 + b'"\n', "line 2: .*field larger than"),
+  ],
+)
+def test_small_files_take_little(tmp_path, content, words):
+  with pytest.raises(UserError, match=words):
+    csv_table.read(write(tmp_path, content), ["video"], ["start"])
+
+
+def test_large_files_are_not_read(tmp_path, monkeypatch):
+  monkeypatch.setattr(csv_table, "MAX_BYTES", 2 << 20)
+  with pytest.raises(UserError, match="a.csv has more than 2 MiB"):
+    csv_table.read(write(tmp_path, b"video\n" + bytes(2 << 20)), ["video"])
