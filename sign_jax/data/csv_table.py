@@ -75,7 +75,8 @@ def decoded(path, remedy):
     remedy: what to do when it is in another encoding, for the error.
 
   Raises:
-    UserError: names the line and the byte that is not UTF-8, or that no text has.
+    UserError: names the line and the byte that is not UTF-8, or that no text has; more than
+      `MAX_BYTES`.
   """
   if path.stat().st_size > MAX_BYTES:
     raise UserError(f"{path} has more than {MAX_BYTES >> 20} MiB, which no table has, {remedy}")
@@ -120,8 +121,8 @@ def check_columns(where, columns, required, known, remedy, separator=","):
   Raises:
     UserError: a missing, misspelt or repeated name, or the names are separated otherwise.
   """
-  if len(columns) > MAX_COLUMNS:  # comparing their names would take for ever
-    raise UserError(f"{where}: there are {len(columns)} columns, far more than a table has, {remedy}")
+  if len(columns) > MAX_COLUMNS:  # to compare so many names takes minutes
+    raise UserError(f"{where}: there are {len(columns)} columns, more than a table has, {remedy}")
   missing = [column for column in required if column not in columns]
   if missing:
     _check_separator(where, columns, missing, separator)
