@@ -16,7 +16,7 @@ from data_builders import corpora
 from data_builders.attachments import scaling
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks import annotations, files, records, report, sentences
-from sign_jax.errors import UserError, one_sentence
+from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument
 
 
@@ -77,7 +77,7 @@ def main(argv=None):
     )  # fmt: skip
     if args.json:
       found.write(args.json)
-    print("\n".join(found.lines()))
+    print("\n".join(map(printable, found.lines())))
     if found.counts()[report.ERROR]:
       sys.exit(1)
 

@@ -13,7 +13,7 @@ from data_builders import contents, left_out, schema
 from data_builders.attachments import locate
 from data_builders.attachments.poses import MAX_FRAMES
 from data_builders.findings import named
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 
 _POSE_RULE = 2  # of reading poses: a change of it needs another one, so that sets are built again
@@ -72,7 +72,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
     for note in (*self.findings.notes, *self._left_out()):
-      print(f"note: {note}", file=sys.stderr)
+      print(f"note: {printable(note)}", file=sys.stderr)
     if self.findings.on_error == "stop":
       self._check_none_missing()
     examples = {split: self._generate_examples(split) for split in self._splits}

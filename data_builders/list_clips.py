@@ -12,7 +12,7 @@ from data_builders import corpora
 from data_builders.findings import ON_ERROR, Findings, named
 from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
-from sign_jax.errors import UserError, one_sentence
+from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument
 
 
@@ -53,7 +53,7 @@ def main(argv=None):
     clip_table.write(args.out, table)
     clip_table.read(args.out)  # what is written here is read by others
   for note in findings.notes:
-    print(f"note: {note}", file=sys.stderr)
+    print(f"note: {printable(note)}", file=sys.stderr)
   _report(args, table, findings)
 
 
@@ -98,7 +98,7 @@ def _report(args, table, findings):
   lost = sum(not (args.manual_dir / video).exists() for video in videos)
   print(f"{len(table)} clips of {len(videos)} videos in {args.out}")
   if findings.skips:
-    print(f"{len(findings.skips)} clips left out, first: {findings.skips[0].reason}")
+    print(f"{len(findings.skips)} clips left out, first: {printable(findings.skips[0].reason)}")
   if lost:
     print(f"{lost} of the videos are not in {args.manual_dir} yet")
 

@@ -143,7 +143,7 @@ def _print(summary, elsewhere):
   if elsewhere:
     print(f"{'left to other shards':<24}{elsewhere:>6}")
   for name, reason in summary.failed.items():
-    print(f"  {name}: {reason}")
+    print(f"  {errors.printable(name)}: {errors.printable(reason)}")
 
 
 if __name__ == "__main__":

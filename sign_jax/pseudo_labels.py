@@ -213,7 +213,7 @@ def _print(args, jobs, done, failed, missing):
   for name, count in rows.items():
     print(f"{name:<12}{count:>10}")
   for name, reason in failed.items():
-    print(f"  {name}: {reason}")
+    print(f"  {errors.printable(name)}: {errors.printable(reason)}")
   print(f"{len(missing)} videos are left to other shards" if missing else f"wrote {args.out}")
 
 

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from data_builders import left_out, schema
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 
 CAPTIONS = "captions.csv"
@@ -66,9 +66,9 @@ class Builder(schema.RetrievalBuilder):
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
     for note in (*self._table[1], *self._left_out()):
-      print(f"note: {note}", file=sys.stderr)
+      print(f"note: {printable(note)}", file=sys.stderr)
     for warning in self._warnings:
-      print(warning, file=sys.stderr)
+      print(printable(warning), file=sys.stderr)
     return {split: self._generate_examples(split) for split in self._splits}
 
   def _generate_examples(self, split):

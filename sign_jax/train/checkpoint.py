@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orbax.checkpoint as ocp
 
 from sign_jax import sentences
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable
 from sign_jax.train import digest, distributed
 from sign_jax.train import record as records
 
@@ -253,7 +253,7 @@ class Checkpoints:
     try:
       found = read(folder)
     except Exception as error:  # orbax raises many kinds for missing and truncated files
-      print(f"checkpoint {step} cannot be read ({_reason(error)})", file=sys.stderr)
+      print(f"checkpoint {step} cannot be read ({printable(_reason(error))})", file=sys.stderr)
     return None if distributed.any_process(found is None) else found
 
   def _set_aside(self, manager, step):

@@ -20,6 +20,10 @@ SENTENCE = (
     "error: another of the processes that train together is lost or stands still: see what the "
     "others say and start all of them again, the same command goes on from the last checkpoint"
 )
+_WORDS = (
+    "gloo", "nccl", "coordination", "heartbeat", "barrier", "connection reset",
+    "connection closed", "unavailable", "deadline_exceeded",
+)
 
 
 def end():
@@ -67,14 +71,16 @@ def watch():
 
 
 def _is_other(record):
-  return not (record.exc_info and record.exc_info[1] and is_lost(record.exc_info[1]))
+  error = record.exc_info and record.exc_info[1]
+  return not (error and jax.process_count() > 1 and _says_so(error))
 
 
 def is_lost(error):
   """Whether an error in an exchange says that a partner does not answer any more."""
-  words = ("Gloo", "gloo", "coordination", "heartbeat", "Connection reset", "Connection closed",
-           "NCCL", "barrier", "UNAVAILABLE", "DEADLINE_EXCEEDED")
-  return (
-      isinstance(error, RuntimeError) and jax.process_count() > 1
-      and any(word in str(error) for word in words)
-  )
+  return isinstance(error, RuntimeError) and jax.process_count() > 1 and _says_so(error)
+
+
+def _says_so(error):
+  # Its text in several lines, and the names of classes such as orbax's BarrierTimeout.
+  text = f"{type(error).__name__} {error} {error.__cause__} {error.__context__}".lower()
+  return any(word in text for word in _WORDS)
