@@ -38,13 +38,16 @@ def with_config_file(argv):
   """A command line with `~` and variables of --config filled in, and that FILE or FILE:DATASET.
 
   Raises:
-    UserError: there is no such file.
+    UserError: there is no such file, or it is no Python file.
   """
   for place, (argument, following) in enumerate(zip(argv, [*argv[1:], ""], strict=True)):
     flag, equals, value = argument.partition("=")
     if flag in ("-config", "--config") and (value or following):
       file, colon, dataset = (value if equals else following).partition(":")
       path = existing_file(user_path(file), "--config", "name a file of configs/")
+      # It is run as Python, whatever its name: settings in JSON are data and never code.
+      if path.suffix != ".py":
+        raise UserError(f"--config: {path} is no Python file, name a file of configs/")
       given = f"{path}{colon}{dataset}"
       rest = argv[place + (1 if equals else 2) :]
       return [*argv[:place], f"--config={given}", *rest], given

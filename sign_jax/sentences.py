@@ -37,6 +37,11 @@ def of(error):
   return next(filter(None, map(_of_the_devices, meant + met)), None)
 
 
+def is_passing(error):
+  """Whether the system may read the same file another time; the file is not to blame."""
+  return isinstance(error, OSError) and error.errno in _PASSING
+
+
 def _behind(error):
   """[the error, those of its group, what they were raised from], [what was met on the way]."""
   meant, met, seen = [], [], set()

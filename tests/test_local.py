@@ -29,6 +29,15 @@ def launch(processes, devices, args):
   return program.run("launch.local", *command)
 
 
+def parted(results):
+  """(the numbers, all else) of results.json."""
+  is_number = lambda value: isinstance(value, int | float)
+  return (
+      {name: value for name, value in results.items() if is_number(value)},
+      {name: value for name, value in results.items() if not is_number(value)},
+  )
+
+
 def test_two_processes_of_four_devices_train_as_one_device(data_dir, tmp_path):
   one, two = tmp_path / "one", tmp_path / "two"
   args = lambda workdir: program.arguments(
@@ -41,7 +50,8 @@ def test_two_processes_of_four_devices_train_as_one_device(data_dir, tmp_path):
   assert len(losses(one)) == STEPS == len(set(losses(one)))
   assert losses(two) == pytest.approx(losses(one), rel=1e-5)
   results = [json.loads((workdir / "results.json").read_text()) for workdir in (one, two)]
-  assert results[0] == pytest.approx(results[1], abs=1e-9)
+  numbers, facts = zip(*map(parted, results), strict=True)
+  assert numbers[0] == pytest.approx(numbers[1], abs=1e-9) and facts[0] == facts[1]
   assert out.count("text to video") == 2  # the tables of one process
   assert error.count("the first step was done") == 1
   assert (two / "curves.png").exists()
@@ -79,7 +89,7 @@ def test_processes_stop_after_the_same_step_and_one_goes_on_alone(
   config = test_loop.config(**several.CHANGES)
   found = loop.train(test_loop.Regression(), config, tmp_path)
   expected = loop.train(test_loop.Regression(), config, tmp_path / "whole")
-  assert found == pytest.approx(expected, rel=1e-5)
+  assert parted(found)[0] == pytest.approx(parted(expected)[0], rel=1e-5)
   assert losses(tmp_path) == pytest.approx(losses(tmp_path / "whole"), rel=1e-5)
 
 

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 
+from sign_jax import sentences
 from sign_jax.data import budget as budgets
 from sign_jax.errors import UserError
 
@@ -37,7 +38,7 @@ def read(
 
   Raises:
     UserError: one sentence with the file's name, for any content that cannot be read.
-    OSError: the file cannot be opened at all.
+    OSError: the file cannot be opened, or the system fails to read it.
   """
   with path.open("rb") as file:
     try:
@@ -47,6 +48,8 @@ def read(
         return _read(archive, names, optional, budget)
     # Zip, decompressors, tokenizer and memory raise almost anything over hostile bytes.
     except Exception as error:
+      if sentences.is_passing(error):
+        raise
       raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
 
 
@@ -62,6 +65,8 @@ def read_array(path, *, kind=".npy file", remedy="get it anew", max_bytes=MAX_BY
       return np.lib.format.read_array(file, allow_pickle=False)
     # As in `read`.
     except Exception as error:
+      if sentences.is_passing(error):
+        raise
       raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
 
 

@@ -43,8 +43,8 @@ def test_gathered_batches_are_those_of_the_host(split, mode, dtype, dim):
 def test_float64_is_not_moved_to_devices(split):
   wide = fakes.FakeSplit(sentences=4, videos=4, windows=5, dims={"agnostic": 6})
   wide.dtypes = {"agnostic": np.dtype(np.float64)}
-  assert resident.rows(wide, LENGTH).dtype == np.float32
-  assert VideoRows(wide, LENGTH, "sum", 0.8)([0, 1])["video"].dtype == np.float32
+  assert resident.rows(wide, LENGTH, "auto").dtype == np.float32
+  assert VideoRows(wide, LENGTH, "auto", 0.8)([0, 1])["video"].dtype == np.float32
 
 
 class Device:
