@@ -20,6 +20,9 @@ OTHER_EXTENSIONS = (".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".heic", ".
 _MOST_FOLDERS = 100  # that are looked into where a folder has no pictures
 BESIDE = "beside"  # the kind of the notes
 FPS = 25.0  # pictures have no times; a clip's seconds count this many a second
+# What a small file may become, and how often JPEG may draw over all of it: about ten times in
+# honest files that sharpen as they load.
+MIN_PIXELS, PIXELS_PER_BYTE, MAX_SCANS = 4096 * 3072, 8, 64
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # what a decoder may take a file for, whatever its name
 
 
@@ -168,13 +171,8 @@ def _natural(name):
 def _read(path, size):
   try:
     with Image.open(path, formats=_FORMATS) as image:
-      width, height = image.size
-      if width * height > containers.MAX_PIXELS:  # told by the header, before memory is taken
-        raise VideoError(
-          f"{path} has {width} x {height} pixels, more than the {containers.MAX_PIXELS} that are "
-          "read, make it smaller"
-        )
-      rgb = np.asarray(image.convert("RGB"))
+      _check_size(path, image)
+      rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
   except VideoError:
     raise
   except Exception as error:  # Pillow's decoders raise almost anything over hostile bytes
@@ -182,3 +180,27 @@ def _read(path, size):
     raise VideoError(f"{path} is no picture or a damaged one ({reason}), get it anew") from error
   # The scaler of videos: a corpus's pictures and a video made of them give the same.
   return containers.resized(av.VideoFrame.from_ndarray(rgb, format="rgb24"), size) if size else rgb
+
+
+def _check_size(path, image):
+  # Told by the header, before memory is taken.
+  width, height = image.size
+  most = max(MIN_PIXELS, PIXELS_PER_BYTE * path.stat().st_size)
+  if width * height > containers.MAX_PIXELS:
+    raise VideoError(
+      f"{path} has {width} x {height} pixels, more than the {containers.MAX_PIXELS} that are "
+      "read, make it smaller"
+    )
+  if width * height > most:
+    raise VideoError(
+      f"{path} has {width} x {height} pixels, far more than its {path.stat().st_size} bytes "
+      "warrant, get it anew"
+    )
+  if image.format == "JPEG" and _scans(path) > MAX_SCANS:
+    raise VideoError(f"{path} is drawn in more than {MAX_SCANS} scans, save it anew")
+
+
+def _scans(path):
+  # Within the numbers of a scan, such a pair of bytes does not occur.
+  with open(path, "rb") as file:
+    return sum(piece.count(b"\xff\xda") for piece in iter(lambda: file.read(1 << 20), b""))

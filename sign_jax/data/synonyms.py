@@ -1,12 +1,15 @@
 """Tables of synonyms: text files with a group of words on each line, separated by commas."""
 
+import io
 import pathlib
 
+from sign_jax.data import budget as budgets
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
 
 OWN = pathlib.Path(__file__).with_name("synonyms.txt")
 MAX_BYTES = 64 << 20
+_LINE, _WORD = 300, 250  # bytes that a group takes, and each of its words
 
 
 def read(path=None):
@@ -21,11 +24,16 @@ def read(path=None):
     {lower-case word: list of its groups, tuples of words}.
 
   Raises:
-    UserError: the file is missing, too large or no text, or a line has fewer than two words.
+    UserError: the file is missing, too large or no text, has more words than its size warrants, or
+      a line has fewer than two words.
   """
-  groups_of = {}
-  for number, line in enumerate(_text(pathlib.Path(path or OWN)).splitlines(), 1):
-    words = (" ".join(word.split()).lower() for word in line.partition("#")[0].split(","))
+  path, groups_of = pathlib.Path(path or OWN), {}
+  text = _text(path)
+  budget = budgets.Budget(len(text))
+  for number, line in enumerate(io.StringIO(text, newline=None), 1):
+    written = line.partition("#")[0]
+    _check_room(path, number, written, budget)
+    words = (" ".join(word.split()).lower() for word in written.split(","))
     group = tuple(dict.fromkeys(filter(None, words)))
     if len(group) == 1:
       raise UserError(
@@ -35,6 +43,15 @@ def read(path=None):
     for word in group:
       groups_of.setdefault(word, []).append(group)
   return groups_of
+
+
+def _check_room(path, number, line, budget):
+  try:
+    budget.take_memory(_LINE * bool(line.strip()) + _WORD * line.count(","))
+  except budgets.Exceeded as error:
+    raise UserError(
+      f"line {number} of {path} is not read, {error}: write fewer words or fewer groups"
+    ) from error
 
 
 def _text(path):

@@ -7,20 +7,24 @@ first in the vocabulary's list of merges before all others (Radford et al. 2021;
 """
 
 import functools
-import gzip
 import html
 import importlib.util
+import io
+import itertools
 import pathlib
+import zlib
 
 import ftfy
 import numpy as np
 import regex
 
+from sign_jax.data import budget
 from sign_jax.errors import UserError
 
 START, END = 49406, 49407
 VOCABULARY_SIZE = 49408
 _VOCABULARY_FILE = "bpe_simple_vocab_16e6.txt.gz"
+_MAX_BYTES = 16 << 20  # unpacked; the true one has 3 million
 _MERGES = VOCABULARY_SIZE - 2 - 2 * 256  # all but the special tokens and the single bytes
 _WORD_END = "</w>"
 _SPECIAL = {"<|startoftext|>": START, "<|endoftext|>": END}
@@ -35,7 +39,7 @@ class Tokenizer:
 
   def __init__(self):
     byte_symbols = _byte_symbols()
-    merges = _read_merges()
+    merges = _read_merges(_vocabulary_path())
     symbols = [byte_symbols[byte] for byte in _byte_order()]
     symbols += [symbol + _WORD_END for symbol in symbols]
     symbols += [first + second for first, second in merges]
@@ -137,11 +141,26 @@ def _byte_symbols():
   }
 
 
-def _read_merges():
-  """Pairs of symbols, the pair to merge first in front."""
-  with gzip.open(_vocabulary_path(), "rt", encoding="utf-8") as lines:
-    lines.readline()  # a version comment
-    return [tuple(lines.readline().split()) for _ in range(_MERGES)]
+def _read_merges(path):
+  """Pairs of symbols, the pair to merge first in front; `UserError` where the file is damaged."""
+  try:
+    with path.open("rb") as file:
+      text = budget.gunzip(file, budget.Budget.of(file, max_unpacked=_MAX_BYTES)).decode()
+    # The first line is a version comment.
+    merges = [tuple(line.split()) for line in itertools.islice(io.StringIO(text), 1, _MERGES + 1)]
+    known = {symbol + end for symbol in _byte_symbols().values() for end in ("", _WORD_END)}
+    for place, pair in enumerate(merges):
+      if len(pair) != 2 or not known.issuperset(pair):
+        raise ValueError(f"line {place + 2} is no pair of symbols before it")
+      known.add("".join(pair))
+    if len(known) != len(merges) + 2 * 256 or len(merges) < _MERGES:
+      raise ValueError(f"it has not {_MERGES} different pairs")
+  except (OSError, EOFError, ValueError, zlib.error) as error:
+    raise UserError(
+      f"CLIP's vocabulary {path} is damaged ({error}): install it anew with `pip install "
+      "--force-reinstall --no-deps openai-clip`"
+    ) from error
+  return merges
 
 
 def _vocabulary_path():
