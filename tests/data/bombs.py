@@ -61,7 +61,9 @@ def _peak():
   status = pathlib.Path("/proc/self/status")
   if status.exists():
     return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) >> 10
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (10 if sys.platform == "linux" else 20)
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> (
+    10 if sys.platform == "linux" else 20
+  )
 
 
 def _reset():

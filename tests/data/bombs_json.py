@@ -9,7 +9,8 @@ from tests.data.bombs_pickle import MEGA
 
 # Opened and never closed, closed, or of what a list holds.
 _DEEP = {
-  "lists_open": b"[" * MEGA, "dicts_open": b'{"a":' * 200_000,
+  "lists_open": b"[" * MEGA,
+  "dicts_open": b'{"a":' * 200_000,
   "lists_deep": b"[" * 100_000 + b"]" * 100_000,
   "dicts_deep": b'{"a":' * 60_000 + b"1" + b"}" * 60_000,
   "both_deep": b'[{"a":' * 60_000 + b"1" + b"}]" * 60_000,
@@ -28,21 +29,35 @@ def documents():
   """{file name: bytes}: JSON."""
   made = {
     **_DEEP,
-    "dicts": _list(b"{}", MEGA), "lists": _list(b"[]", MEGA),
-    "lists_of_one": _list(b"[0]", MEGA), "dicts_of_one": _list(b'{"a":1}', MEGA // 2),
+    "dicts": _list(b"{}", MEGA),
+    "lists": _list(b"[]", MEGA),
+    "lists_of_one": _list(b"[0]", MEGA),
+    "dicts_of_one": _list(b'{"a":1}', MEGA // 2),
     # These stay within the budget up to their end, which is cut.
-    "numbers": _list(b"0", 2 * MEGA)[:-1], "floats": _list(b"1.5", MEGA)[:-1],
-    "empty_texts": _list(b'""', MEGA)[:-1], "nulls": _list(b"null", MEGA)[:-1],
-    "keys": _keys(b"1", MEGA // 3)[:-1], "keys_of_dicts": _keys(b"{}", MEGA // 3)[:-1],
-    "same_keys": (b"{" + b",".join([b'"a":1'] * (MEGA // 2))), "texts": _list(b'"ab"', MEGA)[:-1],
-    "digits": b"[" + b"9" * (4 * MEGA) + b"]", "exponent": b"[1e" + b"9" * (4 * MEGA),
-    "escapes_open": b'"' + b"\\u0041" * MEGA, "quotes_open": b'"' + b'\\"' * (2 * MEGA),
-    "backslashes": b'["' + b"\\\\" * MEGA + b"\\", "surrogates": b'["' + b"\xed\xa0\x80" * MEGA + b'"]',
-    "utf_16": ("[" + "0," * MEGA + "0]").encode("utf-16"), "utf_32": '["a"]'.encode("utf-32"),
-    "zeros": bytes(4 * MEGA), "blanks": b" " * (4 * MEGA), "nothing": b"",
-    "brackets_in_disorder": b"]" * MEGA + b"[" * MEGA, "commas": b"," * (4 * MEGA),
-    "colons": b":" * MEGA, "second_value": b"1 " * MEGA,
-  }  # fmt: skip
+    "numbers": _list(b"0", 2 * MEGA)[:-1],
+    "floats": _list(b"1.5", MEGA)[:-1],
+    "empty_texts": _list(b'""', MEGA)[:-1],
+    "nulls": _list(b"null", MEGA)[:-1],
+    "keys": _keys(b"1", MEGA // 3)[:-1],
+    "keys_of_dicts": _keys(b"{}", MEGA // 3)[:-1],
+    "same_keys": (b"{" + b",".join([b'"a":1'] * (MEGA // 2))),
+    "texts": _list(b'"ab"', MEGA)[:-1],
+    "digits": b"[" + b"9" * (4 * MEGA) + b"]",
+    "exponent": b"[1e" + b"9" * (4 * MEGA),
+    "escapes_open": b'"' + b"\\u0041" * MEGA,
+    "quotes_open": b'"' + b'\\"' * (2 * MEGA),
+    "backslashes": b'["' + b"\\\\" * MEGA + b"\\",
+    "surrogates": b'["' + b"\xed\xa0\x80" * MEGA + b'"]',
+    "utf_16": ("[" + "0," * MEGA + "0]").encode("utf-16"),
+    "utf_32": '["a"]'.encode("utf-32"),
+    "zeros": bytes(4 * MEGA),
+    "blanks": b" " * (4 * MEGA),
+    "nothing": b"",
+    "brackets_in_disorder": b"]" * MEGA + b"[" * MEGA,
+    "commas": b"," * (4 * MEGA),
+    "colons": b":" * MEGA,
+    "second_value": b"1 " * MEGA,
+  }
   return {f"{what}.json": content for what, content in made.items()}
 
 
@@ -56,14 +71,17 @@ def read(path):
 
 def descriptions():
   """{file name: bytes}: `features.json` of a data set."""
-  feature = b'{"pythonClassName": "tensorflow_datasets.core.features.text_feature.Text", "text": {}}'
+  feature = (
+    b'{"pythonClassName": "tensorflow_datasets.core.features.text_feature.Text", "text": {}}'
+  )
   made = documents()
   return {
     **made,
     "features.json": b'{"pythonClassName": "tensorflow_datasets.core.features.features_dict.FeaturesDict",'
-                     b' "featuresDict": {"features": ' + _keys(feature, 30_000) + b"}}",
-    "a_list.json": b"[]", "large.json": b" " * (17 * MEGA),
-  }  # fmt: skip
+    b' "featuresDict": {"features": ' + _keys(feature, 30_000) + b"}",
+    "a_list.json": b"[]",
+    "large.json": b" " * (17 * MEGA),
+  }
 
 
 def read_description(path):
@@ -77,7 +95,9 @@ def read_description(path):
 
 
 def _entry(size=4, begin=0, shape=(1,), dtype="F32"):
-  return json.dumps({"dtype": dtype, "shape": shape, "data_offsets": [begin, begin + size]}).encode()
+  return json.dumps(
+    {"dtype": dtype, "shape": shape, "data_offsets": [begin, begin + size]}
+  ).encode()
 
 
 def _file(header, data=b"\0\0\0\0"):
@@ -99,4 +119,4 @@ def safetensors():
     "metadata.safetensors": _file(b'{"__metadata__":' + _keys(b"[]", 200_000) + b"}"),
     "names.safetensors": _file(b'{"' + b"a" * (4 * MEGA) + b'":' + empty + b"}"),
     "entries_of_lists.safetensors": _file(_keys(b"[]", 300_000)),
-  }  # fmt: skip
+  }

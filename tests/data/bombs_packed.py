@@ -52,8 +52,13 @@ def _arrays():
   zeros = [(bytes(MEGA), 1024)]
   sizes = {"<f2": 2, "<f4": 4, "<f8": 8, ">f4": 4, "<c16": 16, "|b1": 1, "<i8": 8, "<U16": 64}
   return {
-    **{f"zeros_{dtype[1:]}_{dtype[0] == '>'}": [(_header((1 << 30 - size.bit_length() + 1,), dtype), 1), *zeros]
-       for dtype, size in sizes.items()},
+    **{
+      f"zeros_{dtype[1:]}_{dtype[0] == '>'}": [
+        (_header((1 << 30 - size.bit_length() + 1,), dtype), 1),
+        *zeros,
+      ]
+      for dtype, size in sizes.items()
+    },
     "two_axes": [(_header((1 << 18, 1024)), 1), *zeros],
     "columns": [(_header((1 << 18, 1024), fortran=True), 1), *zeros],
     "three_axes": [(_header((1 << 9, 512, 1024)), 1), *zeros],
@@ -66,7 +71,7 @@ def _arrays():
     "deep_header": [(b"\x93NUMPY\x02\x00" + struct.pack("<I", 9000) + b"(" * 9000, 1)],
     "a_header_without_end": [(b"\x93NUMPY\x02\x00\xff\xff\xff\xff", 1), (b" " * MEGA, 60)],
     "nothing_often": [(_header((1 << 47, 0)), 1), (bytes(MEGA), 100)],
-  }  # fmt: skip
+  }
 
 
 def _archives(entry, more, suffix):
@@ -102,20 +107,33 @@ def vocabularies():
   """{file name: bytes}: vocabularies of CLIP."""
   count = tokenizer._MERGES
   lines = {
-    "zeros": [(bytes(MEGA), 1024)], "letters": [(b"a" * MEGA, 1024)], "ends": [(b"\n" * MEGA, 1024)],
-    "pairs": [(b"a b\n" * (1 << 18), 1024)], "same_pairs": [(b"#\n", 1), (b"a b\n", count)],
-    "long_line": [(b"#\n", 1), (b"a " * (MEGA // 2), 12)], "wide": [("😀".encode() * (MEGA // 4), 12)],
-    "three_symbols": [(b"#\n", 1), (b"a b c\n", count)], "one_symbol": [(b"#\n", 1), (b"a\n", count)],
-    "unknown_symbols": [(b"#\n", 1), (b"ab cd\n", count)], "too_few": [(b"#\n", 1), (b"a b\n", 1)],
-    "nothing": [(b"", 1)], "no_utf_8": [(b"#\n\xff \xfe\n", count)],
-    "doubling": [(b"#\n" + b"".join(b"a" * 2**i + b" " + b"a" * 2**i + b"\n" for i in range(18)), 1)],
-    "carriage_returns": [(b"a b\r" * MEGA, 8)], "blanks": [(b"#\n" + b" " * MEGA, 12)],
-  }  # fmt: skip
+    "zeros": [(bytes(MEGA), 1024)],
+    "letters": [(b"a" * MEGA, 1024)],
+    "ends": [(b"\n" * MEGA, 1024)],
+    "pairs": [(b"a b\n" * (1 << 18), 1024)],
+    "same_pairs": [(b"#\n", 1), (b"a b\n", count)],
+    "long_line": [(b"#\n", 1), (b"a " * (MEGA // 2), 12)],
+    "wide": [("😀".encode() * (MEGA // 4), 12)],
+    "three_symbols": [(b"#\n", 1), (b"a b c\n", count)],
+    "one_symbol": [(b"#\n", 1), (b"a\n", count)],
+    "unknown_symbols": [(b"#\n", 1), (b"ab cd\n", count)],
+    "too_few": [(b"#\n", 1), (b"a b\n", 1)],
+    "nothing": [(b"", 1)],
+    "no_utf_8": [(b"#\n\xff \xfe\n", count)],
+    "doubling": [
+      (b"#\n" + b"".join(b"a" * 2**i + b" " + b"a" * 2**i + b"\n" for i in range(18)), 1)
+    ],
+    "carriage_returns": [(b"a b\r" * MEGA, 8)],
+    "blanks": [(b"#\n" + b" " * MEGA, 12)],
+  }
   files = {f"{what}.gz": squeeze(pieces) for what, pieces in lines.items()}
   return files | {
-    "not_packed.gz": b"a b\n" * MEGA, "empty.gz": b"", "cut.gz": files["same_pairs.gz"][:-9],
-    "many_members.gz": gzip.compress(b"") * 30_000, "packed_twice.gz": gzip.compress(files["zeros.gz"]),
-  }  # fmt: skip
+    "not_packed.gz": b"a b\n" * MEGA,
+    "empty.gz": b"",
+    "cut.gz": files["same_pairs.gz"][:-9],
+    "many_members.gz": gzip.compress(b"") * 30_000,
+    "packed_twice.gz": gzip.compress(files["zeros.gz"]),
+  }
 
 
 def read_example(path):
@@ -150,10 +168,18 @@ def examples():
     "names": _field(1, _field(1, _field(1, b"a" * MEGA)) * 3),
   }
   damage = {
-    "claimed": b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "long_number": b"\x0a" + b"\xff" * MEGA,
-    "nothing": b"", "zeros": bytes(MEGA), "numbers": b"\x08\x01" * MEGA, "groups": b"\x0b" * MEGA,
-    "wide_tag": b"\xfa\x01\x00" * MEGA, "cut": _field(1, bytes(10))[:-1], "floats": b"\x0d" * MEGA,
-    "text": b"a" * MEGA, "ends": b"\n" * MEGA, "high": b"\xff" * MEGA,
+    "claimed": b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+    "long_number": b"\x0a" + b"\xff" * MEGA,
+    "nothing": b"",
+    "zeros": bytes(MEGA),
+    "numbers": b"\x08\x01" * MEGA,
+    "groups": b"\x0b" * MEGA,
+    "wide_tag": b"\xfa\x01\x00" * MEGA,
+    "cut": _field(1, bytes(10))[:-1],
+    "floats": b"\x0d" * MEGA,
+    "text": b"a" * MEGA,
+    "ends": b"\n" * MEGA,
+    "high": b"\xff" * MEGA,
   }
   return {f"{what}.bin": content for what, content in {**inner, **damage}.items()}
 
@@ -164,7 +190,9 @@ def read_picture(path):
 
 
 def _chunk(kind, content=b""):
-  return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+  return (
+    struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+  )
 
 
 def _png(width, height, *chunks, depth=8, color=2, rows=True, interlaced=0):
@@ -188,25 +216,38 @@ def _jpeg(width, height, scans, progressive=True):
 def pictures():
   """{file name: bytes}: pictures."""
   text = zlib.compress(bytes(MEGA) * 100, 9)
-  sizes = {"large": (8192, 4352), "wide": (2**31 - 1, 1), "high": (1, 2**31 - 1),
-           "square": (60_000, 60_000), "one_row": (30_000_000, 1), "just_too_large": (4097, 3073)}  # fmt: skip
+  sizes = {
+    "large": (8192, 4352),
+    "wide": (2**31 - 1, 1),
+    "high": (1, 2**31 - 1),
+    "square": (60_000, 60_000),
+    "one_row": (30_000_000, 1),
+    "just_too_large": (4097, 3073),
+  }
   files = {f"{what}.png": _png(*size) for what, size in sizes.items()}
   files |= {
-    "grey.png": _png(8192, 4352, color=0, depth=1), "deep.png": _png(8192, 4352, depth=16, color=6),
+    "grey.png": _png(8192, 4352, color=0, depth=1),
+    "deep.png": _png(8192, 4352, depth=16, color=6),
     "interlaced.png": _png(8192, 4352, interlaced=1),
     "packed_text.png": _png(9, 9, _chunk(b"zTXt", b"a\0\0" + text), rows=False),
     "packed_profile.png": _png(9, 9, _chunk(b"iCCP", b"a\0\0" + text), rows=False),
-    "many_texts.png": _png(9, 9, *[_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000)))] * 200,
-                           rows=False),
+    "many_texts.png": _png(
+      9, 9, *[_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000)))] * 200, rows=False
+    ),
     "many_chunks.png": _png(9, 9, *[_chunk(b"tEXt", b"a\0b")] * 60_000, rows=False),
     "no_rows.png": _png(4096, 3072, rows=False),
-    "large.jpg": _jpeg(8192, 4352, 1), "many_scans.jpg": _jpeg(4000, 3000, 1500),
-    "scans_of_a_small_one.jpg": _jpeg(640, 480, 10_000), "widest.jpg": _jpeg(65_500, 65_500, 1),
+    "large.jpg": _jpeg(8192, 4352, 1),
+    "many_scans.jpg": _jpeg(4000, 3000, 1500),
+    "scans_of_a_small_one.jpg": _jpeg(640, 480, 10_000),
+    "widest.jpg": _jpeg(65_500, 65_500, 1),
     "plain.jpg": _jpeg(65_500, 500, 1, progressive=False),
-    "claimed.bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0,
-                                       0, 0, 0, 0),
-    "runs.bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 1078, 40, 8192, 4352, 1, 8, 1, 0,
-                                    0, 0, 256, 0) + bytes(1024) + b"\xff\x00" * 100_000,
-    "no_picture.png": b"\x89PNG\r\n\x1a\n" + bytes(MEGA), "nothing.jpg": b"",
-  }  # fmt: skip
+    "claimed.bmp": b"BM"
+    + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0),
+    "runs.bmp": b"BM"
+    + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 1078, 40, 8192, 4352, 1, 8, 1, 0, 0, 0, 256, 0)
+    + bytes(1024)
+    + b"\xff\x00" * 100_000,
+    "no_picture.png": b"\x89PNG\r\n\x1a\n" + bytes(MEGA),
+    "nothing.jpg": b"",
+  }
   return files

@@ -60,11 +60,23 @@ def contents():
     "nested_tuples": [(START + b")", 1), (b"\x85", 5 * MEGA), (b".", 1)],
     "doubled": [(START + doubled + b".", 1)],
     "bytes": [(START + b"\x8e" + struct.pack("<Q", 1 << 30), 1), (bytes(MEGA), 1024), (b".", 1)],
-    "byte_array": [(START + b"\x96" + struct.pack("<Q", 1 << 30), 1), (bytes(MEGA), 1024), (b".", 1)],
+    "byte_array": [
+      (START + b"\x96" + struct.pack("<Q", 1 << 30), 1),
+      (bytes(MEGA), 1024),
+      (b".", 1),
+    ],
     "text": [(START + _text(1 << 30), 1), (b"a" * MEGA, 1024), (b".", 1)],
-    "wide_text": [(START + _text(60 * MEGA + 4) + "\U0001f600".encode(), 1), (b"a" * MEGA, 60), (b".", 1)],
+    "wide_text": [
+      (START + _text(60 * MEGA + 4) + "\U0001f600".encode(), 1),
+      (b"a" * MEGA, 60),
+      (b".", 1),
+    ],
     "claimed_text": [(START + _text(1 << 62) + b"a.", 1)],
-    "whole_number": [(START + b"\x8b" + struct.pack("<i", 60 * MEGA), 1), (b"\x01" * MEGA, 60), (b".", 1)],
+    "whole_number": [
+      (START + b"\x8b" + struct.pack("<i", 60 * MEGA), 1),
+      (b"\x01" * MEGA, 60),
+      (b".", 1),
+    ],
     "digits": [(b"I", 1), (b"9" * MEGA, 60), (b"\n.", 1)],
     "digits_of_a_float": [(b"F", 1), (b"9" * MEGA, 60), (b"\n.", 1)],
     "line": [(b"V\\U0001f600", 1), (b"a" * MEGA, 60), (b"\n.", 1)],
@@ -72,16 +84,39 @@ def contents():
     "name": [(b"c", 1), (b"a" * MEGA, 60), (b"\nb\n.", 1)],
     "names": [(START, 1), (name("numpy.dtype"), 2 * MEGA), (b".", 1)],
     "types": [(START, 1), (name("numpy.dtype") + b"X\x02\x00\x00\x00f4\x85R", MEGA), (b".", 1)],
-    "encoded_again": [(START + encode, 1), (b"X\x06\x00\x00\x00latin1\x86q\x02", 1),
-                      (b"h\x01h\x02R", 100_000), (b".", 1)],
-    "long_keys_alike": [(START + b"}", 1), (_text(8 * MEGA), 1), (b"k" * MEGA, 8), (b"q\x01", 1),
-                        (_text(8 * MEGA), 1), (b"k" * MEGA, 8), (b"q\x02(", 1),
-                        (b"h\x01Nh\x02N", 200_000), (b"u.", 1)],
-    "one_dict_often": [(START + b"}q\x00(", 1), (numbered(b"J####N", 2000), 1), (b"u](", 1),
-                       (b"h\x00", MEGA), (b"e.", 1)],
-    "one_text_often": [(START, 1), (_text(2 * MEGA), 1), ("é".encode(), MEGA), (b"q\x00](", 1),
-                       (b"h\x00", MEGA), (b"e.", 1)],
-  }  # fmt: skip
+    "encoded_again": [
+      (START + encode, 1),
+      (b"X\x06\x00\x00\x00latin1\x86q\x02", 1),
+      (b"h\x01h\x02R", 100_000),
+      (b".", 1),
+    ],
+    "long_keys_alike": [
+      (START + b"}", 1),
+      (_text(8 * MEGA), 1),
+      (b"k" * MEGA, 8),
+      (b"q\x01", 1),
+      (_text(8 * MEGA), 1),
+      (b"k" * MEGA, 8),
+      (b"q\x02(", 1),
+      (b"h\x01Nh\x02N", 200_000),
+      (b"u.", 1),
+    ],
+    "one_dict_often": [
+      (START + b"}q\x00(", 1),
+      (numbered(b"J####N", 2000), 1),
+      (b"u](", 1),
+      (b"h\x00", MEGA),
+      (b"e.", 1),
+    ],
+    "one_text_often": [
+      (START, 1),
+      (_text(2 * MEGA), 1),
+      ("é".encode(), MEGA),
+      (b"q\x00](", 1),
+      (b"h\x00", MEGA),
+      (b"e.", 1),
+    ],
+  }
 
 
 def packed():
@@ -119,24 +154,45 @@ def _small_enough():
 def archives():
   """{file name: bytes}: archives of `torch.save`."""
   kind = name("training.A") + b"q\x00"
-  chain = b"\x80\x02c__torch__\nM\n)\x81q\x00" + b"".join(
-    b"0c__torch__\nM\n)\x81}(" + b"".join(
-      b"X" + struct.pack("<I", 60_000) + letter * 60_000 + b"h" + bytes([i]) for letter in (b"a", b"b")
-    ) + b"ubq" + bytes([i + 1]) for i in range(40)
-  ) + b"."  # fmt: skip
+  chain = (
+    b"\x80\x02c__torch__\nM\n)\x81q\x00"
+    + b"".join(
+      b"0c__torch__\nM\n)\x81}("
+      + b"".join(
+        b"X" + struct.pack("<I", 60_000) + letter * 60_000 + b"h" + bytes([i])
+        for letter in (b"a", b"b")
+      )
+      + b"ubq"
+      + bytes([i + 1])
+      for i in range(40)
+    )
+    + b"."
+  )
   pickles = {
     **_small_enough(),
     "placeholders": b"\x80\x02" + kind + b"](" + b"h\x00)\x81" * 3_000_000 + b"e.",
     "states": b"\x80\x02" + kind + b"](" + b"h\x00)\x81}b" * 2_000_000 + b"e.",
-    "tensors": b"\x80\x02" + put(storage()) + b"q\x00" + name("torch._utils._rebuild_tensor_v2")
-               + b"q\x01](" + b"h\x01(h\x00K\x00)))tR" * 1_000_000 + b"e.",
+    "tensors": b"\x80\x02"
+    + put(storage())
+    + b"q\x00"
+    + name("torch._utils._rebuild_tensor_v2")
+    + b"q\x01]("
+    + b"h\x01(h\x00K\x00)))tR" * 1_000_000
+    + b"e.",
     "storages": b"\x80\x02](" + b"".join(storage(str(i)) for i in range(200_000)) + b"e.",
     "names_of_modules": chain,
     "unknown_names": b"\x80\x02](" + b"ctraining\nA\n" * 1_000_000 + b"e.",
-    "odd_keys": b"\x80\x02}(" + b"G" + bytes(8) + b"N" + (b"G" + bytes(8) + b"N") * 1_200_000 + b"u.",
-  }  # fmt: skip
+    "odd_keys": b"\x80\x02}("
+    + b"G"
+    + bytes(8)
+    + b"N"
+    + (b"G" + bytes(8) + b"N") * 1_200_000
+    + b"u.",
+  }
   files = {f"{what}.pt": _zip({"a/data.pkl": data}) for what, data in pickles.items()}
-  tensor = call("torch._utils._rebuild_tensor_v2", storage(count=1 << 28), 0, (1 << 28,), (1,), False, None)
+  tensor = call(
+    "torch._utils._rebuild_tensor_v2", storage(count=1 << 28), 0, (1 << 28,), (1,), False, None
+  )
   weights = b"\x80\x02" + put({"a": 1})[:-1] + b"X\x01\x00\x00\x00w" + tensor + b"s."
   return {
     **files,
@@ -152,9 +208,26 @@ def archives():
 def legacy():
   """{file name: bytes}: files of `torch.save` before version 1.6, which are not packed."""
   begin = b"".join(b"\x80\x02" + put(x) + b"." for x in (0x1950A86A20F9469CFC6C, 1001, {}))
-  wanted = ("sets", "lists", "dicts", "tuples", "frozensets", "marks", "lists_of_marks", "places",
-            "copies_on_the_stack", "from_the_memo", "pairs", "members", "nested_lists",
-            "nested_tuples", "doubled", "claimed_text", "names", "types")  # fmt: skip
+  wanted = (
+    "sets",
+    "lists",
+    "dicts",
+    "tuples",
+    "frozensets",
+    "marks",
+    "lists_of_marks",
+    "places",
+    "copies_on_the_stack",
+    "from_the_memo",
+    "pairs",
+    "members",
+    "nested_lists",
+    "nested_tuples",
+    "doubled",
+    "claimed_text",
+    "names",
+    "types",
+  )
   made = contents()
   files = {f"{what}.pth": begin + _whole(made[what])[: 3 * MEGA] for what in wanted}
   many = storage() + b"](" + b"h\x00" * MEGA + b"e"
@@ -164,4 +237,4 @@ def legacy():
     "many_keys.pth": begin + b"\x80\x02N." + b"\x80\x02](" + b"K\x00" * MEGA + b"e.",
     "a_list.pth": begin + b"\x80\x02" + many + b".",
     "a_length.pth": saved(storage(count=1 << 47), count=1 << 47, data=b""),
-  }  # fmt: skip
+  }
