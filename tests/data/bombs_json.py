@@ -16,6 +16,11 @@ _DEEP = {
   "both_deep": b'[{"a":' * 60_000 + b"1" + b"}]" * 60_000,
 }
 
+_FEATURES = (
+  b'{"pythonClassName": "tensorflow_datasets.core.features.features_dict.FeaturesDict",'
+  b' "featuresDict": {"features": '
+)
+
 
 def _list(item, count):
   return b"[" + b",".join([item] * count) + b"]"
@@ -77,8 +82,7 @@ def descriptions():
   made = documents()
   return {
     **made,
-    "features.json": b'{"pythonClassName": "tensorflow_datasets.core.features.features_dict.FeaturesDict",'
-    b' "featuresDict": {"features": ' + _keys(feature, 30_000) + b"}",
+    "features.json": _FEATURES + _keys(feature, 30_000) + b"}",
     "a_list.json": b"[]",
     "large.json": b" " * (17 * MEGA),
   }

@@ -1,4 +1,4 @@
-"""Pickles that ask for much, plain, packed by gzip, in archives of PyTorch and in its old format."""
+"""Pickles that ask for much: packed by gzip, in archives of PyTorch and in its old format."""
 
 import gzip
 import io
