@@ -34,7 +34,7 @@ def _tables(header, row, short):
     "header_alone": begin,
     "half_marks": begin + b'a"b,c\n' * (MEGA // 2),
     "marks": b'"' * (2 * MEGA),
-    "short_then_long": begin + (row + b"\n") * 10 + b"," * MEGA,
+    "short_then_long": begin + (row + b"\n") * 10 + b",x" * MEGA,
   }
 
 
@@ -79,6 +79,8 @@ def plain():
   made = _tables(b"name,translation", b"a,b", b"a,b")
   # There, a row of another number of values is noted by the caller, and no table is empty.
   read = (
+    "many_values",
+    "short_then_long",
     "quoted",
     "open_quote",
     "quotes",
@@ -91,6 +93,7 @@ def plain():
   files["no_separators"] = b"name translation\n" + b"a b\n" * MEGA
   files["empty_values"] = b"name|translation\n" + b"|\n" * (2 * MEGA)
   files["short_lines"] = b"name|translation\n" + b"a\n" * (2 * MEGA)
+  files |= {"columns": b"name|translation" + b"|c" * MEGA, "no_text": b"\xfe" * MEGA}
   return {f"{what}.csv": content for what, content in files.items()}
 
 
