@@ -37,7 +37,7 @@ def only_sentence(error):
   """The text behind "error: ", when nothing worse is said."""
   # Progress bars and the step that a run goes on from may come before it.
   *others, last = error.splitlines()
-  progress = re.compile(r"\s*$|resuming at|compiling: |the first step was|step \d+: ")
+  progress = re.compile(r"\s*$|resuming at|compiling: |the first step was|step \d+: |doing steps ")
   assert all("%|" in line or progress.match(line) for line in others)
   assert last.startswith("error: ") and "Traceback" not in error
   return last.removeprefix("error: ")
@@ -139,7 +139,8 @@ def test_bad_data(sentence, tmp_path, change, words):
 def test_a_loss_that_is_not_finite(sentence, data_dir, tmp_path):
   args = program.arguments(tmp_path / "run", data_dir, "cico", optim__lr=1e30)
   words = sentence(*args)
-  assert re.match("the loss is nan at step 3: lower --config.optim.lr", words)
+  assert re.match("the loss is nan at step 3: the first weight that is not finite is ", words)
+  assert "sign_jax.diagnose" in words and (tmp_path / "run/nonfinite_step_3.npz").exists()
   # No checkpoint binds the run to the rate that failed.
   assert not checkpoint.exists(tmp_path / "run" / "checkpoints")
   run_settings.check(config_of([*args, "--config.optim.lr=0.1"]), tmp_path / "run")

@@ -27,6 +27,7 @@ from sign_jax.tasks.resident import gather
 LENGTH, DIM = 64, 1024
 _SKIPPED = 10  # batches before the clock starts, more than are read ahead
 _PICKLES = "pickle files"
+_COMBINE = "auto"  # the streams that a data set has
 
 
 class _Builder(schema.RetrievalBuilder, skip_registration=True):
@@ -106,11 +107,11 @@ def _speeds(open_split, folder, args):
   files = _write_pickles(on_disk, folder)
   for _ in cached.stored_features(range(cached.num_videos), LENGTH):
     pass  # fills the cache
-  rows = jax.device_put(resident.rows(on_disk, LENGTH))
+  rows = jax.device_put(resident.rows(on_disk, LENGTH, _COMBINE))
   gathered = jax.jit(lambda start, windows: gather(rows, start, windows, LENGTH))
 
   def batches(split, **options):
-    return pipeline.train_batches(split, batch_size=args.batch_size, seed=0, **options)
+    return pipeline.train_batches(split, batch_size=args.batch_size, seed=0, combine=_COMBINE, **options)
 
   def of_device(batch):
     return gathered(batch["video_start"], batch["video_windows"])
@@ -164,7 +165,7 @@ def _pickle_batches(files, batch_size):
         with path.open("rb") as file:
           feature = pickle.load(file)["feature"]
         kept[stream] = feature[sampling.sample_indices(len(feature), LENGTH)]
-      combined = assemble.combine(kept)
+      combined = assemble.combine(kept, _COMBINE)
       if video is None:
         video = np.zeros((batch_size, LENGTH, combined.shape[1]), np.float32)
       video[row, : len(combined)] = combined

@@ -10,11 +10,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from tensorboardX import SummaryWriter  # noqa: E402
 
+import sign_jax  # noqa: E402
 from sign_jax.files import replacing  # noqa: E402
 from sign_jax.train import distributed  # noqa: E402
 
 RESULTS = "results.json"
-_PACKAGES = ("sign_jax", "jax", "jaxlib", "flax", "optax", "ott-jax", "numpy")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "ott-jax", "numpy")
 
 
 def write_json(path, content):
@@ -36,8 +37,12 @@ def results_name(changed=()):
 
 def measured(task, config):
   """What the numbers of an evaluation were measured with and on: {name: JSON value}."""
-  versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-  versions["python"] = platform.python_version()
+  versions = {
+      # Ours by the code that runs: it may not be what is installed, if anything is.
+      "sign_jax": sign_jax.__version__,
+      **{name: importlib.metadata.version(name) for name in _PACKAGES},
+      "python": platform.python_version(),
+  }
   facts = task.facts() if hasattr(task, "facts") else {}
   return {
       "fingerprint": task.fingerprint, "seed": config.seed,
