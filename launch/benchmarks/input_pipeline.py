@@ -111,7 +111,9 @@ def _speeds(open_split, folder, args):
   gathered = jax.jit(lambda start, windows: gather(rows, start, windows, LENGTH))
 
   def batches(split, **options):
-    return pipeline.train_batches(split, batch_size=args.batch_size, seed=0, combine=_COMBINE, **options)
+    return pipeline.train_batches(
+      split, batch_size=args.batch_size, seed=0, combine=_COMBINE, **options
+    )
 
   def of_device(batch):
     return gathered(batch["video_start"], batch["video_windows"])
