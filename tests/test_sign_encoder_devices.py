@@ -23,7 +23,7 @@ def steps(path):
 
   config = sign_encoder.get_config("signing_sim")
   config.update_from_flattened_dict({
-    "data.size": 32, "data.videos": "none", "model.width": 1 / 32, "model.dropout": 0.0,
+    "data.size": 32, "data.videos": ".", "model.width": 1 / 32, "model.dropout": 0.0,
     "batch_size": BATCH, "eval_batch_size": BATCH, "steps": STEPS, "optim.warmup": 0.0,
     "optim.name": "sgd", "optim.lr": 0.005,  # Adam's first steps make much of rounding
   })  # fmt: skip

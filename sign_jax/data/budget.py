@@ -6,6 +6,7 @@ file: what no honest file of this size asks for is refused before it is there. N
 the file's name: `Exceeded` is a `ValueError`, which each reader puts into its own sentence.
 """
 
+import codecs
 import io
 import json
 import os
@@ -157,7 +158,7 @@ def parse_json(data, budget=None):
   budget = budget or Budget(len(data))
   _count_values(data, budget)
   try:
-    return json.loads(data.decode("utf-8-sig"))
+    return json.loads(data.removeprefix(codecs.BOM_UTF8).decode())
   except RecursionError as error:
     raise ValueError("its lists and objects are nested too deep") from error
 
