@@ -253,7 +253,8 @@ class Checkpoints:
     try:
       found = read(folder)
     except Exception as error:  # orbax raises many kinds for missing and truncated files
-      print(f"checkpoint {step} cannot be read ({printable(_reason(error))})", file=sys.stderr)
+      where, why = folder.parent.name, printable(_reason(error))
+      print(f"checkpoint {step} in {where} cannot be read ({why})", file=sys.stderr)
     return None if distributed.any_process(found is None) else found
 
   def _set_aside(self, manager, step):
@@ -304,4 +305,4 @@ def _reason(error):
   if isinstance(error, records.Damaged):
     return str(error)
   told = sentences.of(error)
-  return told[0] if told else type(error).__name__
+  return told[0] if told else f"a part of it is missing or damaged, {type(error).__name__}"

@@ -42,4 +42,6 @@ def _shown(text):
 
 
 def _first_line(error):
+  if isinstance(error, KeyError):  # its text is the bare key
+    return "it refers to something that it does not hold"
   return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -200,3 +200,10 @@ def test_entries_that_a_wrapper_would_hide_are_refused(tmp_path):
   np.savez(path, **{"a": np.zeros(2), "module.a": np.ones(2)})
   with pytest.raises(UserError, match="both with and without the beginning module"):
     readers.read(path)
+
+
+def test_what_a_damaged_file_refers_to_is_no_bare_number(tmp_path):
+  path = tmp_path / "a.pt"
+  path.write_bytes(b"\x80\x02h\x07.")  # the seventh object of none
+  with pytest.raises(UserError, match="refers to something that it does not hold"):
+    readers.read(path)
