@@ -139,8 +139,9 @@ class Checkpoints:
   def keep_best(self, record, target, state):
     """The record of a state, with the best evaluation of which there is a checkpoint.
 
-    The arrays of a best checkpoint that is there are not looked at; a missing one is replaced by
-    what `restore_best` finds, while there is something to find. What is lost stands in the record
+    The arrays of a best checkpoint that is there are not looked at; a missing one, or one whose
+    record cannot be read, which is set aside, is replaced by what `restore_best` finds, while there
+    is something to find. What is lost stands in the record
     as "lost_best", with its step and score, until a later evaluation is as good.
 
     Args:
@@ -155,6 +156,8 @@ class Checkpoints:
     self.mend_best(best)
     if best.lost is None:
       return record
+    if best.lost in self._best.all_steps():  # else the next best ones would take its place
+      self._set_aside(self._best, best.lost)
     lost = {"step": step, "score": record["best"]}
     return {
         **record, "best_step": best.record["step"], "best": _finite(_score(best.record)),
@@ -182,7 +185,9 @@ class Checkpoints:
     found = [(record, self._best) for record, _ in self._records(self._best)]
     found += [(record, self._last) for record, _ in self._records(self._last)]
     if step is None:
-      step = max(found, key=lambda pair: pair[0]["step"], default=({},))[0].get("best_step")
+      # A whole state knows better than a best one, which may have been made in another's place.
+      newest = lambda pair: (pair[0]["step"], pair[1] is self._last)
+      step = max(found, key=newest, default=({},))[0].get("best_step")
     found = [(record, m) for record, m in found if m is self._best or state]
     order = lambda pair: (
         pair[0]["step"] != step, -_score(pair[0]), -pair[0]["step"], pair[1] is self._last

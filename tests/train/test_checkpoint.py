@@ -243,6 +243,51 @@ def test_one_that_cannot_be_read_now_is_moved_and_not_deleted(tmp_path, monkeypa
   assert int(Checkpoints(tmp_path).restore_last(target())[0]["step"]) == 5
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+def test_a_best_one_that_cannot_be_read_now_outlives_the_next_best_ones(
+    tmp_path, monkeypatch, number
+):
+  bests(tmp_path, {1: 3.0, 2: 9.0}, {3: (2, 1.0)})
+  read = checkpoint.records.read
+
+  def failing(folder):
+    if folder == tmp_path / "best/2":
+      raise OSError(number, os.strerror(number))
+    return read(folder)
+
+  monkeypatch.setattr(checkpoint.records, "read", failing)
+  checkpoints = Checkpoints(tmp_path)
+  _, record = checkpoints.restore_last(target())
+  checkpoints.keep_best(record, target(), (target(), lambda state: state))
+  for step in (4, 5, 6):
+    checkpoints.ensure_best(step, tree(float(step)), {**RECORD, "best_step": step, "best": step})
+  checkpoints.close()
+  (aside,) = (tmp_path / "set_aside").iterdir()
+  assert aside.name.startswith("best-2-") and read(tmp_path / "best/6")["best"] == 6
+  aside.rename(tmp_path / "best/2")
+  assert read(tmp_path / "best/2")["best"] == 9.0
+
+
+def test_what_was_evaluated_in_its_place_does_not_become_the_best(tmp_path, monkeypatch):
+  bests(tmp_path, {1: 3.0, 2: 9.0}, {3: (2, 1.0), 4: (2, 5.0)})
+  read = checkpoint._read_tree
+
+  def failing(folder, target):
+    if folder == tmp_path / "best/2":
+      raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return read(folder, target)
+
+  found = []
+  for reading in (failing, failing, read):
+    monkeypatch.setattr(checkpoint, "_read_tree", reading)
+    checkpoints = Checkpoints(tmp_path)
+    best = checkpoints.restore_best(None, target(), (target(), lambda state: state))
+    checkpoints.mend_best(best)
+    checkpoints.close()
+    found.append((int(best.variables["step"]), best.lost))
+  assert found == [(4, 2), (4, 2), (2, None)]
+
+
 def test_a_step_that_is_there_with_other_arrays_is_saved_anew(tmp_path):
   bests(tmp_path, {2: 4.0})
   checkpoints = Checkpoints(tmp_path)
