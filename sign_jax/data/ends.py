@@ -34,7 +34,8 @@ def check(path, start, end, seconds, length):
     )
   if math.isinf(end):
     return ""
-  period = (seconds[-1] - seconds[0]) / (len(seconds) - 1) if len(seconds) > 1 else 0.04
+  # Frames of a strange file may all be shown at one time.
+  period = (seconds[-1] - seconds[0]) / max(len(seconds) - 1, 1) or 0.04
   there = seconds[-1] + period
   lost = end - there
   if lost <= period / 2:
