@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from data_builders import array_records, schema
 from data_builders.findings import Skip
+from sign_jax import sentences
 from sign_jax.data import budget
 from sign_jax.errors import UserError
 
@@ -134,6 +135,8 @@ def _records(path, count):
         indices = range(start, min(start + _READ_AT_ONCE, count))
         yield from records.__getitems__(list(indices))
   except (ValueError, RuntimeError, OSError, IndexError) as error:
+    if passing := sentences.as_os_error(error):  # the part may well be whole
+      raise passing from error
     reason = (str(error).splitlines() or ["it cannot be read"])[0][:200]
     raise UserError(
       f"{path} is damaged ({reason}), delete {path.parent} and build this part again"

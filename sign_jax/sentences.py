@@ -38,8 +38,14 @@ def of(error):
 
 
 def is_passing(error):
-  """Whether the system may read the same file another time; the file is not to blame."""
-  return isinstance(error, OSError) and error.errno in _PASSING
+  """Whether the system may read the same file another time; its content is not to blame."""
+  return isinstance(error, OSError) and error.errno in _PASSING + _NO_RIGHT
+
+
+def as_os_error(error):
+  """The `OSError` for a passing fault that a library has told by its words alone, or None."""
+  number, reason = _number(error)
+  return OSError(number, reason, _path(str(error))) if number in _PASSING + _NO_RIGHT else None
 
 
 def _behind(error):

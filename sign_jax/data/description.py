@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tensorflow_datasets.core import splits as tfds_splits
 from tensorflow_datasets.core.naming import DEFAULT_FILENAME_TEMPLATE, ShardedFileTemplate
 
+from sign_jax import sentences
 from sign_jax.data import budget, feature_classes
 from sign_jax.data import folder as folders
 from sign_jax.errors import UserError
@@ -110,12 +111,20 @@ def read_metadata(folder):
 
 @contextlib.contextmanager
 def damage_told(folder):
-  """Makes one sentence of what TFDS, protobuf and ArrayRecord raise over broken files."""
+  """Makes one sentence of what TFDS, protobuf and ArrayRecord raise over broken files.
+
+  Raises:
+    UserError: the data set is damaged.
+    OSError: the system fails to read it, and it may well be whole.
+  """
   try:
     yield
   except (UserError, OSError):
     raise
   except Exception as error:  # their kinds of errors are many, and stated nowhere
+    # ArrayRecord, which is C++, tells a failing disk so.
+    if isinstance(error, RuntimeError) and (passing := sentences.as_os_error(error)):
+      raise passing from error
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     raise UserError(
       f"the data set in {folder} is damaged ({reason}): delete this folder and build it again"

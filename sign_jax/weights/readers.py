@@ -28,6 +28,7 @@ def read(path):
 
   Raises:
     UserError: no such file, an unknown or damaged format, objects other than arrays.
+    OSError: the system fails to read it, or a right is lacking.
   """
   path = existing_file(path, remedy="pass a file of weights")
   content, keys = _reader(path)(path)
@@ -71,10 +72,7 @@ def _read_safetensors(path):
 
 
 def _read_npz(path):
-  try:
-    return npz.read(path), []
-  except OSError as error:
-    raise faults.damaged(path, error) from error
+  return npz.read(path), []
 
 
 READERS = {

@@ -1,5 +1,8 @@
 """Poses of clips in `.pose` files with MediaPipe Holistic's keypoints."""
 
+import errno
+import os
+import pathlib
 import struct
 import sys
 
@@ -220,3 +223,15 @@ def test_the_missing_library_is_named(tmp_path, monkeypatch):
   path.touch()
   with pytest.raises(UserError, match="needs pose-format, install it with `pip install"):
     PoseFolder.read(path)
+
+
+def test_a_disk_that_fails_is_no_damage(tmp_path, monkeypatch):
+  path = tmp_path / "clip.pose"
+  path.write_bytes(b"something")
+
+  def fail(_path):
+    raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+  monkeypatch.setattr(pathlib.Path, "read_bytes", fail)
+  with pytest.raises(OSError, match="Input/output"):
+    pose_files.read(path, 10)

@@ -62,6 +62,34 @@ def test_a_disk_that_fails_while_looking(data_dir, monkeypatch, capsys, where, n
   assert build.prepare("signing_sim/tiny", data_dir=data_dir)[1] is False
 
 
+def test_a_disk_that_fails_under_the_records_is_no_damage(data_dir, monkeypatch, capsys):
+  folder = data_dir / _TINY
+  before = content(folder)
+
+  def fail(path, length):
+    raise RuntimeError(f"read() failed: {os.strerror(errno.EIO)}; reading {path}; at byte 0")
+
+  with monkeypatch.context() as patch:
+    patch.setattr(chunks, "check", fail)
+    with pytest.raises(SystemExit) as stopped:
+      build.main(["signing_sim/tiny", f"--data_dir={data_dir}"])
+  assert stopped.value.code == 70
+  told = capsys.readouterr().err
+  assert told.count("\n") == 1 and "cannot be read or written at present" in told
+  assert f"{folder}/" in told and "delete" not in told
+  assert content(folder) == before and not beside(folder)
+
+
+def test_a_disk_that_fails_under_a_part_is_no_damage(tmp_path, monkeypatch):
+  def fail(path):
+    raise RuntimeError(f"read() failed: {os.strerror(errno.EIO)}; reading {path}; at byte 0")
+
+  monkeypatch.setattr(parts.array_record_data_source, "ArrayRecordDataSource", fail)
+  with pytest.raises(OSError, match="Input/output") as raised:
+    list(parts._records(tmp_path / "train.array_record", 1))
+  assert raised.value.filename == str(tmp_path / "train.array_record")
+
+
 def test_a_part_that_cannot_be_seen_is_not_taken_for_missing(tmp_path, monkeypatch):
   builder, _ = build.prepare("signing_sim/tiny", data_dir=tmp_path / "whole")
   path = tmp_path / "parts" / "1"

@@ -1,4 +1,6 @@
+import errno
 import os
+import pathlib
 import pickle
 import re
 import sys
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
-from sign_jax.weights import readers, writers
+from sign_jax.weights import readers, torch_archive, writers
 
 STATE = {
   "conv.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -54,6 +56,21 @@ def test_unwraps_what_training_scripts_save(tmp_path, key):
   wrapped = {f"module.{name}": value for name, value in torch_state().items()}
   torch.save({"epoch": 3, key: wrapped, "optimizer": {"lr": 0.1}}, tmp_path / "a.pth.tar")
   assert_is_state(readers.read(tmp_path / "a.pth.tar"))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors", ".pt"])
+def test_a_disk_that_fails_is_no_damage(tmp_path, monkeypatch, suffix, number):
+  path = tmp_path / f"weights{suffix}"
+  path.write_bytes(b"something")
+
+  def fail(*_args, **_options):
+    raise OSError(number, os.strerror(number), str(path))
+
+  monkeypatch.setattr(pathlib.Path, "open", fail)
+  monkeypatch.setattr(torch_archive, "open", fail, raising=False)
+  with pytest.raises(OSError, match=os.strerror(number)):
+    readers.read(path)
 
 
 def test_reads_npz_and_safetensors(tmp_path):
