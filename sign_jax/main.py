@@ -80,8 +80,9 @@ def parse(argv):
     raise UserError(f"{rest[1]!r} is not a flag: write --config.KEY=VALUE")
   if not FLAGS.workdir:
     raise UserError(f"--workdir is missing: for example {EXAMPLE}")
-  FLAGS.config.update_from_flattened_dict(config_paths.expanded(settings.flat(FLAGS.config.to_dict())))
-  limits.check(settings.flat(FLAGS.config.to_dict()))
+  values = config_paths.expanded(settings.flat(FLAGS.config.to_dict()))
+  FLAGS.config.update_from_flattened_dict(values)
+  limits.check(values)
   return FLAGS.config, user_path(FLAGS.workdir), FLAGS.mode
 
 

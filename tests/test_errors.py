@@ -154,6 +154,9 @@ def test_other_settings_in_a_workdir(sentence, copy, data_dir):
   words = sentence(*program.arguments(copy, data_dir, model__embed_dim=64), "--mode=evaluate")
   assert "was trained with model.embed_dim=32: evaluate it without" in words
   assert (copy / "config.json").read_bytes() == before
+  (copy / "config.json").unlink()  # the checkpoints know them too
+  with pytest.raises(UserError, match="was started with batch_size=8: use the same settings"):
+    run_settings.check(config_of(program.arguments(copy, data_dir, batch_size=4)), copy)
   shutil.rmtree(copy / "checkpoints")  # which know the settings too
   (copy / "checkpoints/last/60").mkdir(parents=True)
   (copy / "config.json").write_text("{")

@@ -51,8 +51,10 @@ def check(config, workdir):
     UserError: when the run was started with other settings, FREE_KEYS apart.
   """
   # A start that ended before its first checkpoint, perhaps for a wrong setting, binds nobody.
-  if not (workdir / FILE).exists() or not checkpoint.exists(workdir / "checkpoints"):
+  if not checkpoint.exists(workdir / "checkpoints"):
     return
+  if not (workdir / FILE).exists() and not _sure(workdir):
+    return  # of an earlier version, and nothing is left to compare with
   before, now = flat(of_run(workdir)), flat(json.loads(config.to_json()))
   changed = [f"{key}={before.get(key)}" for key in differing(before, now)]
   if changed:
@@ -85,7 +87,7 @@ def of_run(workdir):
     UserError: when they cannot be read.
   """
   path = workdir / FILE
-  sure = (checkpoint.newest_record(workdir / "checkpoints") or {}).get("config")
+  sure = _sure(workdir)
   try:
     written = _read(path)
   except FileNotFoundError:
@@ -103,6 +105,11 @@ def of_run(workdir):
     raise UserError(f"{fault}: put it back, or start again with a new --workdir")
   print(f"{fault}: the settings in the newest checkpoint are used", file=sys.stderr)
   return sure
+
+
+def _sure(workdir):
+  """The settings in the newest record of a checkpoint, or None."""
+  return (checkpoint.newest_record(workdir / "checkpoints") or {}).get("config")
 
 
 def _read(path):
