@@ -11,7 +11,8 @@ import sys
 
 import ml_collections
 
-from sign_jax.errors import UserError, one_sentence
+from sign_jax.data import budget, npz
+from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
 from sign_jax.main import TASKS
 from sign_jax.train import cache, nonfinite
@@ -28,15 +29,53 @@ def reproduce(path, task=None):
   Raises:
     UserError: no such file, a damaged one, or data that cannot be read.
   """
-  facts, trees = nonfinite.read(path)
+  facts, trees = read(path)
   if task is None:
     if facts["config"].get("task") not in TASKS:
       raise UserError(f"{path} is of a task that is not one of {', '.join(TASKS)}")
-    config = ml_collections.ConfigDict(facts["config"])
-    task = TASKS[facts["config"]["task"]](config)
+    try:
+      task = TASKS[facts["config"]["task"]](ml_collections.ConfigDict(facts["config"]))
+    except (AttributeError, KeyError, TypeError) as error:
+      raise UserError(
+        f"{path} holds settings that this version does not take ({' '.join(str(error).split())}): "
+        "use the version that wrote it"
+      ) from error
   state = TrainState(facts["step"], trees["params"], trees["model_state"], None)
   finding = nonfinite.examine(task, state, trees["batch"], facts["config"]["seed"])
   return finding, nonfinite.sentence(task, finding, facts["step"] + 1)
+
+
+def read(path):
+  """(facts, {"params", "model_state", "batch": nested dicts of arrays}) of a dump.
+
+  Raises:
+    UserError: it is missing or damaged, or no dump.
+  """
+  remedy = "pass the file that a run named"
+  try:
+    arrays = npz.read(path, kind="dump of a step", remedy=remedy)
+    facts = budget.parse_json(str(arrays.pop("facts")).encode())
+    if facts["format"] != nonfinite.FORMAT:
+      raise ValueError("it is of another version")
+    int(facts["step"]), facts["config"]["seed"]
+    return facts, _trees(arrays)
+  except FileNotFoundError as error:
+    raise UserError(f"there is no file {path}") from error
+  except (ValueError, KeyError, TypeError) as error:
+    raise UserError(f"{path} is no dump of a step, or it is damaged: {remedy}") from error
+
+
+def _trees(arrays):
+  trees = {"params": {}, "model_state": {}, "batch": {}}
+  for name, array in arrays.items():
+    part, *folders, last = name.split("/")
+    node = trees[part]
+    for folder in folders:
+      node = node.setdefault(folder, {})
+      if not isinstance(node, dict):
+        raise ValueError("an array lies in another one")
+    node[last] = array
+  return trees
 
 
 def main(argv=None):
@@ -50,7 +89,7 @@ def main(argv=None):
   with one_sentence():
     cache.fill_in()
     finding, text = reproduce(existing_file(args.dump, remedy="pass the file that a run named"))
-    print(text)
+    print(printable(text))
   if finding.kind != "nothing":
     sys.exit(1)
 

@@ -8,7 +8,6 @@ looked into tensor by tensor.
 import contextlib
 import json
 import traceback
-import zipfile
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -21,7 +20,7 @@ from sign_jax.files import replacing
 from sign_jax.train import distributed
 
 _NAMED = 5  # examples in a sentence
-_FORMAT = 1  # of a dump
+FORMAT, _FILE = 1, "nonfinite_step_{}.npz"  # of a dump
 
 
 class NotFinite(UserError):
@@ -78,12 +77,12 @@ def _look(error, trainer, checkpoints, workdir):
   state, batch = _before(error.step, trainer, checkpoints)
   with jax.set_mesh(trainer.mesh):
     finding = examine(trainer.task, state, batch, trainer.config.seed, trainer.resident)
-  path = workdir / f"nonfinite_step_{error.step}.npz"
-  write(path, state, batch, trainer.config)
-  return (
-      f"{sentence(trainer.task, finding, error.step)}; `python -m sign_jax.diagnose {path}` "
-      "computes that step again"
-  )
+  text, path = sentence(trainer.task, finding, error.step), workdir / _FILE.format(error.step)
+  try:
+    write(path, state, batch, trainer.config)
+  except OSError as reason:  # a full disk costs the dump and not what was found
+    return f"{text}; {path} cannot be written ({reason.strerror})"
+  return f"{text}; `python -m sign_jax.diagnose {path}` computes that step again"
 
 
 def sentence(task, finding, step):
@@ -200,7 +199,7 @@ def _name(path):
 
 
 def write(path, state, batch, config):
-  """Writes what a step needs to be computed again.
+  """Writes what a step needs to be computed again, for `sign_jax.diagnose`.
 
   Args:
     path: pathlib.Path of the .npz file.
@@ -209,7 +208,7 @@ def write(path, state, batch, config):
     config: the whole configuration.
   """
   arrays = {"facts": np.array(json.dumps({
-      "format": _FORMAT, "step": int(state.step), "config": json.loads(config.to_json())
+      "format": FORMAT, "step": int(state.step), "config": json.loads(config.to_json())
   }))}
   parts = {"params": state.params, "model_state": state.model_state, "batch": batch}
   for part, tree in parts.items():
@@ -220,30 +219,3 @@ def write(path, state, batch, config):
       arrays[f"{part}/{_name(place)}"] = known
   with replacing(path) as partial, partial.open("wb") as file:
     np.savez(file, **arrays)
-
-
-def read(path):
-  """(facts, {"params", "model_state", "batch": nested dicts of arrays}) of a dump.
-
-  Raises:
-    UserError: it is missing or damaged, or no dump.
-  """
-  try:
-    with np.load(path, allow_pickle=False) as file:
-      arrays = {name: file[name] for name in file.files}
-    facts = json.loads(str(arrays.pop("facts")))
-    if facts["format"] != _FORMAT:
-      raise KeyError(facts["format"])
-    int(facts["step"]), facts["config"]["seed"]
-  except FileNotFoundError as error:
-    raise UserError(f"there is no file {path}") from error
-  except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-    raise UserError(f"{path} is no dump of a step, or it is damaged") from error
-  trees = {"params": {}, "model_state": {}, "batch": {}}
-  for name, array in arrays.items():
-    *folders, last = name.split("/")
-    node = trees
-    for folder in folders:
-      node = node.setdefault(folder, {})
-    node[last] = array
-  return facts, trees

@@ -1,5 +1,6 @@
 """A loss that is not finite names the examples and the first tensor, and can be computed again."""
 
+import errno
 import json
 import os
 
@@ -126,7 +127,7 @@ def test_a_dump_says_the_same_again(tmp_path):
   finding, text = diagnose.reproduce(path, task)
   assert finding == nonfinite.Finding("tensor", "root", [1], (1, 0, 4))
   assert text.startswith("the first tensor that is not finite is root") and "clip 7-1" in text
-  facts, trees = nonfinite.read(path)
+  facts, trees = diagnose.read(path)
   assert facts["step"] == 6 and facts["config"]["seed"] == 5
   np.testing.assert_array_equal(trees["batch"]["x"][1], [-4, -4, -4])
 
@@ -146,6 +147,45 @@ def test_a_step_that_cannot_be_done_again_still_names_the_loss(tmp_path):
   assert "(where it begins was not found: the data are gone)" in text
 
 
+def test_a_full_disk_costs_the_dump_alone(tmp_path, monkeypatch):
+  def full(*_args):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(nonfinite, "write", full)
+  text = message(Rooted({7: {1: -4}}), tmp_path)
+  assert "the first tensor that is not finite is root" in text
+  assert "nonfinite_step_7.npz cannot be written (No space left on device)" in text
+
+
+SETTINGS = {"task": "retrieval", "seed": 0}
+CRAFTED = {
+    "deep": {"facts": np.array("[" * 15_000)},
+    "no settings": {"facts": np.array(json.dumps({"format": 1, "step": 1, "config": [1]}))},
+    "odd settings": {"facts": np.array(json.dumps({"format": 1, "step": 1, "config": SETTINGS}))},
+    "array in an array": {
+        "facts": np.array(json.dumps({"format": 1, "step": 1, "config": SETTINGS})),
+        "params/a": np.ones(1), "params/a/b": np.ones(1),
+    },
+    "other part": {
+        "facts": np.array(json.dumps({"format": 1, "step": 1, "config": SETTINGS})),
+        "opt/a": np.ones(1),
+    },
+    "bomb": {
+        "facts": np.array(json.dumps({"format": 1, "step": 1, "config": SETTINGS})),
+        "params/a": np.zeros(200 << 20, np.uint8),
+    },
+}
+
+
+@pytest.mark.parametrize("content", CRAFTED)
+def test_crafted_dumps_are_refused_in_one_sentence(tmp_path, capsys, content):
+  np.savez_compressed(tmp_path / "a.npz", **CRAFTED[content])
+  with pytest.raises(SystemExit) as stop:
+    diagnose.main([str(tmp_path / "a.npz")])
+  (error,) = capsys.readouterr().err.splitlines()
+  assert stop.value.code == 1 and error.startswith(f"error: {tmp_path / 'a.npz'} ")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no zip", "arrays", "other format"])
 def test_other_files_are_no_dumps(tmp_path, content):
   path = tmp_path / "a.npz"
@@ -155,8 +195,8 @@ def test_other_files_are_no_dumps(tmp_path, content):
     np.savez(path, facts=np.array(json.dumps({"format": 9, "step": 1, "config": {}})))
   elif content is not None:
     path.write_bytes(content)
-  with pytest.raises(UserError, match="no dump of a step|there is no file"):
-    nonfinite.read(path)
+  with pytest.raises(UserError, match="no (complete )?dump of a step|there is no file"):
+    diagnose.read(path)
 
 
 def run(monkeypatch, capsys, *args):
