@@ -6,15 +6,14 @@ disagrees, is missing from the file, or is not known to the system.
 """
 
 import argparse
-import json
 import re
 import sys
 from typing import NamedTuple
 
 import numpy as np
 
-from sign_jax.data import npz
-from sign_jax.errors import UserError, one_sentence
+from sign_jax.data import budget, npz
+from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
 from sign_jax.golden import encoder, retrieval, seds, seeded
 from sign_jax.train import cache
@@ -69,7 +68,7 @@ def read_case(stem):
   remedy = "pass the path of a case without .json and .npz"
   text, numbers = (existing_file(f"{stem}.{end}", remedy=remedy) for end in ("json", "npz"))
   try:
-    facts, arrays = json.loads(text.read_text()), npz.read(numbers)
+    facts, arrays = budget.read_json(text), npz.read(numbers)
   except (OSError, ValueError) as error:
     raise UserError(f"{stem}.json and {stem}.npz cannot both be read: {error}") from error
   if not isinstance(facts, dict) or "params" not in facts:
@@ -131,6 +130,7 @@ def check(system, stem, rtol=None):
 
 def table(rows):
   """The rows as text."""
+  rows = [row._replace(name=printable(row.name)) for row in rows]
   width = max(len(row.name) for row in rows)
   lines = [f"{'quantity':{width}}  {'max abs':>9}  {'max rel':>9}  {'tolerance':>9}  verdict"]
   number = lambda x: f"{x:9.1e}" if np.isfinite(x) else f"{'-':>9}"

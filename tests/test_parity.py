@@ -208,3 +208,12 @@ def test_wrong_files_are_one_sentence(tmp_path):
   stem = changed_copy("i3d", tmp_path, lambda *_: None)
   with pytest.raises(UserError, match="no case of upret"):
     parity.check("upret", stem)
+
+
+def test_nested_json_is_one_sentence_and_names_are_shown_as_text(tmp_path):
+  (tmp_path / "a.json").write_text("[" * 99_999)
+  np.savez(tmp_path / "a.npz", x=np.ones(1))
+  with pytest.raises(UserError, match="cannot both be read"):
+    parity.read_case(tmp_path / "a")
+  row = parity.compare("loss\x1b[2J\nok", 1.0, 1.0)
+  assert "loss\\x1b[2J\\nok " in parity.table([row])
