@@ -25,7 +25,7 @@ from sign_jax.data.ends import CUT
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
 from sign_jax.data.video import NOTES
-from sign_jax.errors import UserError, one_sentence
+from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument, replacing, user_path
 
 _MB = 1e6
@@ -244,7 +244,7 @@ def _report(builder, built):
     *_said_of_poses(builder.info.metadata),
     _said_of_videos(builder.info.metadata),
   ]
-  return "\n".join(line for line in lines if line)
+  return "\n".join(printable(line) for line in lines if line)
 
 
 def _said_of_poses(metadata):

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from sign_jax import main
+from sign_jax.run import settings
 from sign_jax.tasks.retrieval import DIRECTIONS, Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.loop import Trainer
@@ -155,6 +156,14 @@ def test_a_damaged_config_is_replaced_by_the_checkpoints_own(
   assert "the settings in the newest checkpoint are used" in capsys.readouterr().err
   program.call(monkeypatch, *program.arguments(copy, data_dir))  # trains on, which mends it
   assert json.loads(path.read_text())["model"]["distribution"]["samples"] == 2
+
+
+def test_a_key_of_a_damaged_config_is_shown_as_text(copy, capsys):
+  path = copy / "config.json"
+  path.write_text(json.dumps({**json.loads(path.read_text()), "\x1b[2J": 1}))
+  settings.of_run(copy)
+  error = capsys.readouterr().err
+  assert "\\x1b[2J" in error and "\x1b" not in error
 
 
 @pytest.mark.parametrize("damage", sorted(set(DAMAGE) - {"another value"}))

@@ -145,9 +145,10 @@ def _features(value, path):
 
 def _splits(info, folder):
   """`SplitDict` of files in `folder`."""
-  if not _NAME.fullmatch(info["name"]):
+  # Bars and messages show the whole label.
+  if not _NAME.fullmatch(info["name"]) or not _label(info).isprintable():
     raise UserError(
-      f"{folder / folders.INFO_FILE} calls the data set {info['name'][:80]!r}, which is no name"
+      f"{folder / folders.INFO_FILE} calls the data set {_label(info)[:80]!r}, which is no name"
     )
   if info.get("fileFormat") != _FORMAT:
     raise UserError(

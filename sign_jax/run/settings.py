@@ -11,7 +11,7 @@ import ml_collections
 
 from sign_jax import config_paths
 from sign_jax.data import budget
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable
 from sign_jax.train import checkpoint
 
 # What may change between two starts of a run: where the data lie, how often to look, and how the
@@ -103,7 +103,8 @@ def of_run(workdir):
     fault = f"{path} does not say what the checkpoints were made with ({wrong})"
   if sure is None:
     raise UserError(f"{fault}: put it back, or start again with a new --workdir")
-  print(f"{fault}: the settings in the newest checkpoint are used", file=sys.stderr)
+  said = f"{fault}: the settings in the newest checkpoint are used"
+  print(printable(said), file=sys.stderr)
   return sure
 
 

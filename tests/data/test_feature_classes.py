@@ -202,6 +202,13 @@ def test_records_elsewhere_are_refused(data_dir, template):
   assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize("key", ["version", "configName"])
+def test_labels_that_a_terminal_would_obey_are_refused(data_dir, key):
+  rewrite(data_dir, "dataset_info.json", **{key: "1.0.0\x1b[2J"})
+  with pytest.raises(UserError, match="calls the data set .*, which is no name"):
+    records.open_split("tiny", "train", data_dir)
+
+
 @pytest.mark.parametrize("name", ["../tiny", "/etc/hostname", "", "a b", "gs://x", "tiny/../tiny"])
 def test_names_that_lead_elsewhere(data_dir, name):
   info = json.loads((data_dir / "tiny/1.0.0/dataset_info.json").read_text())

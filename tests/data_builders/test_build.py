@@ -1,6 +1,7 @@
 """`python -m data_builders.build`: names, complete and killed builds, reading back."""
 
 import dataclasses
+import json
 import pathlib
 import shutil
 import signal
@@ -53,6 +54,14 @@ def test_the_command_says_where_how_many_and_how_large(tiny):
   assert f"train {count}," in result.stdout
   assert "100%" in result.stderr and "arning" not in result.stderr
   assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_report_shows_what_was_skipped_as_text(tmp_path):
+  builder, _ = build.prepare("signing_sim/tiny", data_dir=tmp_path)
+  account = {"built": 1, "annotated": "2\x1b[2J", "skipped": [{"video": "a", "reason": "b"}]}
+  (pathlib.Path(builder.data_dir) / "skipped.json").write_text(json.dumps({"train": account}))
+  report = build._report(builder, False)
+  assert "train 1 of 2\\x1b[2J" in report and "\x1b" not in report
 
 
 def test_a_complete_data_set_is_not_built_again(tiny, capsys):
