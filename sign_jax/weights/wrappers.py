@@ -10,8 +10,9 @@ KEYS = (
   "ema_state_dict", "state_dict_ema", "model_ema", "ema",
 )  # fmt: skip
 MAX_LEVELS = 4  # a file that contains itself must not hang us
-# Of DataParallel, Lightning and `torch.compile`, in front of all names and in any order; the
-# others, which no model uses as its own names, anywhere.
+# Of DataParallel, Lightning and `torch.compile`, in front of a name and in any order; the others,
+# which no model uses as its own names, anywhere in it. Each name is looked at by itself: Lightning
+# saves losses and heads of its own beside what it calls "model.".
 _FRONT = re.compile(r"(?:(?:module|model|_orig_mod)\.)+")
 _ANYWHERE = re.compile(
   r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|_forward_module)\."
