@@ -14,19 +14,19 @@ import tempfile
 import tensorflow_datasets as tfds
 from absl import logging
 
-from data_builders import array_records, exchange, parts, skipped
 from data_builders.attachments import scaling
 from data_builders.attachments.poses import described
 from data_builders.attachments.scaling import UNSTATED
-from data_builders.findings import ON_ERROR, named
+from data_builders.corpus.findings import ON_ERROR, named
 from data_builders.loading import find, load_builder, names
-from sign_jax.data import description, digest, shares
-from sign_jax.data.ends import CUT
+from data_builders.writing import array_records, exchange, parts, skipped
+from sign_jax.data import description, digest, shards
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
-from sign_jax.data.video import NOTES
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument, replacing, user_path
+from sign_jax.video.ends import CUT
+from sign_jax.video.frames import NOTES
 
 _MB = 1e6
 _SOURCE = "source.txt"  # beside the records: the digest of the user's files that they came from
@@ -281,7 +281,7 @@ def main(argv=None):
     if not args.shard:
       print(_report(*prepare(*what)))
       return
-    builder, missing = prepare_part(shares.parse(args.shard), *what)
+    builder, missing = prepare_part(shards.parse(args.shard), *what)
     print(_report(builder, True) if builder else
           f"part {args.shard} is there, missing: {', '.join(map(str, missing))}")
 

@@ -12,10 +12,10 @@ every record is read and decoded, and compared with what is noted beside the rec
 import argparse
 import sys
 
-from data_builders import corpora
 from data_builders.attachments import scaling
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks import annotations, files, records, report, sentences
+from data_builders.corpus import corpora
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument
 

@@ -8,8 +8,8 @@ import argparse
 import math
 import sys
 
-from data_builders import corpora
-from data_builders.findings import ON_ERROR, Findings, named
+from data_builders.corpus import corpora
+from data_builders.corpus.findings import ON_ERROR, Findings, named
 from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence, printable

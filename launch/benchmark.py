@@ -14,10 +14,9 @@ import jax
 
 from launch import benchmarks
 from launch.reproduce import as_text
-from sign_jax import host_memory
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
-from sign_jax.train import cache
+from sign_jax.run import compile_cache, host_memory
 from sign_jax.train.report import write_json
 
 _PACKAGES = (
@@ -28,7 +27,7 @@ _PACKAGES = (
 def machine(keeps_memory):
   """What a reader needs to know of this machine; nothing that tells which one it is."""
   return {
-    "keeps_freed_memory": keeps_memory,  # of all ways, see `sign_jax.host_memory`
+    "keeps_freed_memory": keeps_memory,  # of all ways, see `sign_jax.run.host_memory`
     "cores": len(os.sched_getaffinity(0)),
     "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
     "architecture": platform.machine(),
@@ -99,7 +98,7 @@ def main(argv=None, keep_freed=lambda: False):
       raise UserError(f"the first argument is the benchmark's name: one of {known}")
     if args.json:
       existing_folder(args.json.absolute().parent, "--json", "make it first")
-    cache.fill_in()
+    compile_cache.fill_in()
     keeps_memory = not args.default_allocator and keep_freed()
     _report(measure(args.name, module, args, keeps_memory), args.json)
 

@@ -23,7 +23,7 @@ from launch import collectives, step_program
 from sign_jax import main as program
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
-from sign_jax.train import cache
+from sign_jax.run import compile_cache
 
 COUNTS = (2, 4, 8)  # of simulated devices
 MIB = 2**20
@@ -170,7 +170,7 @@ def main(argv):
   """Prints the table; returns {number of chips: what `predict` returns}."""
   given, rest = _arguments(argv)
   _check(given)
-  cache.fill_in()
+  compile_cache.fill_in()
   _simulate_devices()
   config = _configuration(rest)
   changes = {f.name: v for f in dataclasses.fields(Chip) if (v := getattr(given, f.name))}

@@ -22,10 +22,12 @@ from tqdm import tqdm  # noqa: E402
 
 from launch import notes  # noqa: E402
 from launch.tables import SECONDS, TABLES  # noqa: E402
-from sign_jax import config_paths  # noqa: E402
 from sign_jax.errors import UserError, did_you_mean, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
-from sign_jax.run import settings  # noqa: E402
+from sign_jax.run import (
+  config_paths,  # noqa: E402
+  settings,  # noqa: E402
+)
 from sign_jax.train import report  # noqa: E402
 
 LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`

@@ -26,10 +26,10 @@ from ml_collections import config_flags  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from launch import notes  # noqa: E402
-from sign_jax import config_paths  # noqa: E402
 from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
+from sign_jax.run import config_paths  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 RULES = {  # batch relative to the base -> factor of the learning rate

@@ -21,9 +21,9 @@ import sys
 from tqdm import tqdm
 
 from launch import notes
-from sign_jax.data import csv_table
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
+from sign_jax.untrusted import csv_table
 
 SIZE, VIDEO_SIZE = 48, 80  # of the encoders' frames and of the rendered videos, pixels
 STRIDE = 4  # of the features; the labels' is half

@@ -11,12 +11,13 @@ import sys
 
 import ml_collections
 
-from sign_jax.data import budget, npz
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
 from sign_jax.main import TASKS
-from sign_jax.train import cache, nonfinite
+from sign_jax.run import compile_cache
+from sign_jax.train import nonfinite
 from sign_jax.train.state import TrainState
+from sign_jax.untrusted import budget, npz
 
 
 def reproduce(path, task=None):
@@ -24,7 +25,7 @@ def reproduce(path, task=None):
 
   Args:
     path: of the file.
-    task: see `tasks.base.Task`; None makes that of the configuration, which needs its data set.
+    task: see `protocols.Task`; None makes that of the configuration, which needs its data set.
 
   Raises:
     UserError: no such file, a damaged one, or data that cannot be read.
@@ -87,7 +88,7 @@ def main(argv=None):
   parser.add_argument("dump", type=path_argument, help="FILE.npz that a run has written")
   args = parser.parse_args(argv)
   with one_sentence():
-    cache.fill_in()
+    compile_cache.fill_in()
     finding, text = reproduce(existing_file(args.dump, remedy="pass the file that a run named"))
     print(printable(text))
   if finding.kind != "nothing":

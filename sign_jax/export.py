@@ -17,10 +17,11 @@ from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
-from sign_jax.run import settings
-from sign_jax.train import cache, checkpoint
+from sign_jax.run import compile_cache, settings
+from sign_jax.systems import tables as systems
+from sign_jax.systems.i3d import released_names as i3d
+from sign_jax.train import checkpoint
 from sign_jax.weights import convert, writers
-from sign_jax.weights.tables import i3d, systems
 
 TABLES = {**systems.TABLES, "i3d": i3d.TABLE}
 
@@ -94,7 +95,7 @@ def main(argv=None):
                       help="FILE.safetensors or FILE.pt")  # fmt: skip
   args = parser.parse_args(argv)
   with one_sentence():
-    cache.fill_in()
+    compile_cache.fill_in()
     existing_folder(args.workdir, "--workdir", "pass the folder of a run")
     count, step = export(args.workdir, args.out)
     print(f"{count} arrays of step {step} -> {args.out}")

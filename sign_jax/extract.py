@@ -14,12 +14,16 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from sign_jax import clips, encoder_weights, errors, host_memory, sign_encoder
-from sign_jax.data import feature_files, shares, video
+from sign_jax import errors
+from sign_jax.data import feature_files, shards
 from sign_jax.data.feature_files import FeatureFile
+from sign_jax.encoder import clips
+from sign_jax.encoder import weights as encoder_weights
+from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
 from sign_jax.files import path_argument
-from sign_jax.train import cache
+from sign_jax.run import compile_cache, host_memory
+from sign_jax.video import frames
 
 
 class Summary(NamedTuple):
@@ -28,7 +32,7 @@ class Summary(NamedTuple):
   done: list[str]
   skipped: list[str]  # were there already
   failed: dict[str, str]  # name -> reason
-  notes: dict[str, dict[str, str]]  # name -> what was unusual, see `video.timed_frames`
+  notes: dict[str, dict[str, str]]  # name -> what was unusual, see `frames.timed_frames`
 
 
 def main(argv=None):
@@ -38,9 +42,9 @@ def main(argv=None):
   """
   args = _parse(argv)
   with errors.one_sentence():
-    cache.enable()
+    compile_cache.enable()
     found = clips.find(args.videos, args.csv)
-    jobs = shares.take(found.clips, args.shard)
+    jobs = shards.take(found.clips, args.shard)
     source = encoder_weights.find(args)
     summary = extract(
       jobs, args.out, lambda: source.encoder(args.batch_size), source.fingerprint, args.stride,
@@ -58,7 +62,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
   Args:
     jobs: [`clips.Clip`].
     out: folder of the results, see `feature_files.path_of`.
-    load: function without arguments that gives a `sign_encoder.Encoder`; called if there is work.
+    load: function without arguments that gives a `windows.Encoder`; called if there is work.
     weights: fingerprint of the encoder's weights.
     stride: frames from one window to the next.
     overwrite: do also what is there already.
@@ -77,7 +81,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
   if not todo:
     return summary
   with tqdm(total=len(jobs), initial=len(there), unit="video", mininterval=1) as bar:
-    for windows, result in sign_encoder.encode_videos(todo, load(), stride):
+    for windows, result in encoder_windows.encode_videos(todo, load(), stride):
       bar.set_postfix(windows=windows, refresh=False)
       if result is None:
         continue
@@ -96,7 +100,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
 def _write(path, result, stride, weights):
   if result.error:
     raise result.error
-  fps = video.probe(result.job.path).fps
+  fps = frames.probe(result.job.path).fps
   content = FeatureFile(
     result.outputs, len(result.seconds), fps, stride, weights, result.job.part
   )
@@ -133,7 +137,7 @@ def _is_complete(path, job, weights, stride):
     )
   if content.part not in ("", job.part):  # the table has other times for it now
     return False
-  return len(content.feature) == video.num_windows(content.num_frames, stride)
+  return len(content.feature) == frames.num_windows(content.num_frames, stride)
 
 
 def _print(summary, elsewhere):

@@ -14,13 +14,12 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from sign_jax import config_paths, host_memory, limits
 from sign_jax.errors import UserError, crash_status, did_you_mean, one_sentence
 from sign_jax.files import existing_file, user_path
-from sign_jax.run import settings
-from sign_jax.tasks.recognition import Recognition
+from sign_jax.run import compile_cache, config_paths, host_memory, limits, settings
+from sign_jax.tasks.isolated import Recognition
 from sign_jax.tasks.retrieval import Retrieval
-from sign_jax.train import cache, distributed, loop, report
+from sign_jax.train import distributed, loop, report
 
 TASKS = {"retrieval": Retrieval, "recognition": Recognition}
 EXAMPLE = "python -m sign_jax.main --config configs/upret.py --workdir runs/upret"
@@ -138,7 +137,7 @@ def main(argv):
     config, changed = settings.for_evaluation(config, workdir, argv)
     limits.check(settings.flat(config.to_dict()))
   distributed.check_same(f"{mode} {config.to_json()}", "the mode or the configuration")
-  cache.enable()
+  compile_cache.enable()
   task = TASKS[config.task](config)
   with distributed.together(), claim(workdir):
     if mode == "evaluate":

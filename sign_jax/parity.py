@@ -12,11 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sign_jax.data import budget, npz
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
-from sign_jax.golden import encoder, retrieval, seds, seeded
-from sign_jax.train import cache
+from sign_jax.golden import seeded
+from sign_jax.run import compile_cache
+from sign_jax.systems.i3d import golden as encoder
+from sign_jax.systems.seds import golden as seds
+from sign_jax.systems.upret import golden as retrieval
+from sign_jax.untrusted import budget, npz
 
 SYSTEMS = {
     "upret": retrieval.quantities,
@@ -150,7 +153,7 @@ def main(argv=None):
   parser.add_argument("--rtol", type=float, help="one tolerance for all quantities")
   args = parser.parse_args(argv)
   with one_sentence():
-    cache.enable()
+    compile_cache.enable()
     rows = check(args.system, args.stem, args.rtol)
   print(table(rows))
   if not all(row.verdict.startswith("ok") for row in rows):

@@ -3,9 +3,9 @@
   python -m sign_jax.pseudo_labels --videos DIR --csv FILE --weights FILE --out labels.csv
 
 A domain-agnostic I3D reads windows of 16 frames; those whose softmax maximum exceeds `--threshold`
-become labelled segments (`ops.segments`). Where the table has a column `split`, only its training
-videos are read. The same command resumes; `--shard 2/4` does a quarter of the work, and the one
-that ends last writes the table.
+become labelled segments (`encoder.segments`). Where the table has a column `split`, only its
+training videos are read. The same command resumes; `--shard 2/4` does a quarter of the work, and
+the one that ends last writes the table.
 """
 
 import argparse
@@ -17,13 +17,16 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from sign_jax import clips, encoder_weights, errors, host_memory, sign_encoder
-from sign_jax.data import label_table, shares, video
+from sign_jax import errors
+from sign_jax.data import label_table, shards
 from sign_jax.data.label_table import Label
+from sign_jax.encoder import clips, segments
+from sign_jax.encoder import weights as encoder_weights
+from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, path_argument
-from sign_jax.ops import segments
-from sign_jax.train import cache
+from sign_jax.run import compile_cache, host_memory
+from sign_jax.video import frames
 
 
 def main(argv=None):
@@ -33,7 +36,7 @@ def main(argv=None):
   """
   args = _parse(argv)
   with errors.one_sentence():
-    cache.enable()
+    compile_cache.enable()
     listed = clips.find(args.videos, args.csv)
     jobs = training_clips(listed.clips)
     glosses = _read_glosses(args.classes)
@@ -44,7 +47,7 @@ def main(argv=None):
     }  # fmt: skip
     progress = Progress(args.out, settings, args.shard)
     load = lambda: source.encoder(args.batch_size, best_class)
-    label(shares.take(jobs, args.shard), load, settings, progress)
+    label(shards.take(jobs, args.shard), load, settings, progress)
     done, failed = progress.read(jobs)
     missing = [job for job in jobs if job.name not in done and job.name not in failed]
     if not missing:
@@ -99,14 +102,14 @@ def label(jobs, load, settings, progress):
     return
   rules = {key: settings[key] for key in ("threshold", "near", "apart")}
   with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="video", mininterval=1) as bar:
-    for windows, result in sign_encoder.encode_videos(todo, load(), settings["stride"]):
+    for windows, result in encoder_windows.encode_videos(todo, load(), settings["stride"]):
       bar.set_postfix(windows=windows, refresh=False)
       if result is None:
         continue
       if result.error:
         progress.add(result.job, error=str(result.error))
       else:
-        starts = video.window_starts(len(result.seconds), settings["stride"])
+        starts = frames.window_starts(len(result.seconds), settings["stride"])
         found = segments.select(starts, *result.outputs, **rules)
         timed = [_timed(x, result.seconds) for x in found]
         progress.add(result.job, windows=len(starts), segments=timed, notes=result.notes)
@@ -169,7 +172,7 @@ class Progress:
 def _timed(segment, seconds):
   # [start, end, class, score]; half a frame of room on both sides, whatever is rounded.
   half = min(np.diff(seconds), default=1 / 25) / 2
-  last = min(segment.last + video.WINDOW, len(seconds)) - 1
+  last = min(segment.last + frames.WINDOW, len(seconds)) - 1
   start, end = max(seconds[segment.first] - half, 0.0), seconds[last] + half
   return [round(start, 6), round(end, 6), segment.label, round(segment.score, 6)]
 

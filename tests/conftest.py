@@ -7,7 +7,7 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from data_builders import build
-from sign_jax.train import cache
+from sign_jax.run import compile_cache
 from tests import needs_torch, program
 
 
@@ -56,7 +56,7 @@ def no_user_cache(cache_dir):
 def quick_compile(no_user_cache):
   """Compiles without optimising, and only what the cache does not hold."""
   compilation_cache.reset_cache()
-  cache.enable()
+  compile_cache.enable()
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
   jax.config.update("jax_disable_most_optimizations", True)
   yield

@@ -11,8 +11,8 @@ import sys
 import jax
 
 from configs import common
+from sign_jax.run import compile_cache
 from sign_jax.tasks.retrieval import Retrieval
-from sign_jax.train import cache
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.loop import Trainer
 from tests import fakes, program
@@ -71,6 +71,6 @@ def run(system, folder):
 
 
 if __name__ == "__main__":
-  cache.enable()
+  compile_cache.enable()
   name, file, folder = sys.argv[1:]
   pathlib.Path(file).write_text(json.dumps(run(name, pathlib.Path(folder))))

@@ -10,8 +10,8 @@ import sys
 import jax
 
 from configs import common
+from sign_jax.run import compile_cache
 from sign_jax.tasks.retrieval import Retrieval
-from sign_jax.train import cache
 from sign_jax.train.loop import Trainer
 from tests import fakes, program
 
@@ -37,7 +37,7 @@ def losses(placement, system="upret", combine="sum", mesh=None):
 
 
 if __name__ == "__main__":
-  cache.enable()
+  compile_cache.enable()
   parts = {"mesh.fsdp": 2} if jax.device_count() > 1 else {}
   found = {placement: losses(placement, "cico", mesh=parts) for placement in ("host", "device")}
   pathlib.Path(sys.argv[1]).write_text(json.dumps(found))

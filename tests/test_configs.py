@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from configs import cico, common, sign_encoder, upret
-from sign_jax import limits
 from sign_jax.data.label_table import Label
+from sign_jax.run import limits
 from sign_jax.run import settings as run_settings
-from sign_jax.tasks.recognition import Recognition
+from sign_jax.tasks.isolated import Recognition
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import optim
 from sign_jax.train.loop import Trainer
@@ -204,7 +204,7 @@ def test_full_size_is_clip_vit_b_32(system):
 
 @pytest.mark.parametrize("dataset", sign_encoder.DATASETS)
 def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
-  """Traced at full size; `tests/tasks/test_recognition.py` executes a small one."""
+  """Traced at full size; `tests/tasks/test_isolated.py` executes a small one."""
   config = sign_encoder.get_config(dataset)
   limits.check(run_settings.flat(config.to_dict()))
   config.data.videos = str(tmp_path)

@@ -9,8 +9,8 @@ from configs import seds
 from launch.tables import TABLES
 from sign_jax.data import pose
 from sign_jax.errors import UserError
-from sign_jax.golden import seds as golden
-from sign_jax.models.build import SEDS_VARIANTS, build, resolve
+from sign_jax.systems.build import SEDS_VARIANTS, build, resolve
+from sign_jax.systems.seds import golden
 from sign_jax.tasks.retrieval import Retrieval
 from tests import fakes, program
 

@@ -10,11 +10,12 @@ import pytest
 from configs import common
 from sign_jax import export
 from sign_jax.errors import UserError
+from sign_jax.systems import tables as systems
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.weights import readers
-from sign_jax.weights.tables import systems
-from tests import fakes, program, small_seds
+from tests import fakes, program
+from tests.systems.seds import small as small_seds
 
 SYSTEMS = ("cico", "upret", "seds")
 

@@ -6,9 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from sign_jax import clips, encoder_weights, errors, extract, sign_encoder
-from sign_jax.data import containers, feature_files, shares, video
+from sign_jax import errors, extract
+from sign_jax.data import feature_files, shards
+from sign_jax.encoder import clips
+from sign_jax.encoder import weights as encoder_weights
+from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
+from sign_jax.video import containers
+from sign_jax.video import frames as video_frames
 from tests.videos import picture_folder, render, truncate
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -17,7 +22,7 @@ WEIGHTS = "random:0"
 
 @pytest.fixture(scope="module")
 def encoder(quick_compile):
-  return sign_encoder.make_encoder(*sign_encoder.random(seed=0, width=1 / 32), batch_size=2)
+  return encoder_windows.make_encoder(*encoder_windows.random(seed=0, width=1 / 32), batch_size=2)
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def test_every_video_gets_one_feature_per_window(folder, encoder):
   assert summary == (["a", "b", "sub/c"], [], {}, {})
   for name, num_frames in {"a": 20, "b": 33, "sub/c": 7}.items():
     content = read(folder, name)
-    assert content.feature.shape[0] == len(video.window_starts(num_frames, 8))
+    assert content.feature.shape[0] == len(video_frames.window_starts(num_frames, 8))
     assert content.feature.dtype == np.float32
     assert content[1:5] == (num_frames, 25.0, 8, WEIGHTS)
   assert not list((folder / "out").rglob("*.partial"))
@@ -50,8 +55,9 @@ def test_every_video_gets_one_feature_per_window(folder, encoder):
 
 def test_features_are_those_of_the_windows_one_by_one(folder, encoder):
   run(folder, encoder)
-  model, variables = sign_encoder.random(seed=0, width=1 / 32)
-  windows = np.stack([window for window, _ in video.read_windows(folder / "videos/b.mp4", 8)])
+  model, variables = encoder_windows.random(seed=0, width=1 / 32)
+  found = video_frames.read_windows(folder / "videos/b.mp4", 8)
+  windows = np.stack([window for window, _ in found])
   expected = jax.jit(model.apply)(variables, windows.astype(np.float32) / 255 - 0.5)["embedding"]
   np.testing.assert_allclose(read(folder, "b").feature, expected, rtol=1e-3, atol=1e-5)
 
@@ -209,7 +215,7 @@ def test_two_clips_of_one_name_are_refused(folder):
 
 @pytest.mark.parametrize("name", ["images{:04d}.png", "{}.png"])
 def test_folders_of_pictures_are_videos(folder, encoder, name):
-  frames = list(video.read_frames(folder / "videos/a.mp4"))
+  frames = list(video_frames.read_frames(folder / "videos/a.mp4"))
   picture_folder(folder / "pictures/monday/one", frames, name)
   (folder / "pictures/monday/one/stray.py.lprof").write_text("no picture")
   (folder / "pictures/monday/one/._1.png").write_text("no picture")
@@ -223,22 +229,22 @@ def test_folders_of_pictures_are_videos(folder, encoder, name):
     containers.resized(av.VideoFrame.from_ndarray(frame, format="rgb24"), (256, 256))
     for frame in frames
   ]  # fmt: skip
-  cropped = np.stack([video.center_crop(frame, 224) for frame in resized])
+  cropped = np.stack([video_frames.center_crop(frame, 224) for frame in resized])
   expected = encoder.encode(np.stack([cropped[:16], cropped[4:]]))
   np.testing.assert_allclose(ours.feature, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_shards_divide_the_work(folder, encoder):
   jobs = clips.find(folder / "videos").clips
-  parts = [shares.take(jobs, f"{i}/2") for i in (1, 2)]
+  parts = [shards.take(jobs, f"{i}/2") for i in (1, 2)]
   assert [[job.name for job in part] for part in parts] == [["a", "sub/c"], ["b"]]
   for part in parts:
     extract.extract(part, folder / "out", lambda: encoder, WEIGHTS, 8)
   assert len(run(folder, encoder).skipped) == 3
-  assert shares.take(jobs, "") == jobs
+  assert shards.take(jobs, "") == jobs
   for text in ("0/2", "3/2", "1", "1/0", "a/b", "1/2/3"):
     with pytest.raises(UserError, match="is no part"):
-      shares.take(jobs, text)
+      shards.take(jobs, text)
 
 
 def test_a_clip_that_has_other_times_now_is_made_anew(folder, encoder):
@@ -402,7 +408,7 @@ def test_other_errors_of_the_system_keep_their_stack_trace(error):
 
 
 def test_random_weights_tell_clips_apart():
-  encoder = sign_encoder.make_encoder(*sign_encoder.random(seed=3, width=0.25), batch_size=4)
+  encoder = encoder_windows.make_encoder(*encoder_windows.random(seed=3, width=0.25), batch_size=4)
   rng = np.random.default_rng(0)
   coarse = rng.integers(0, 256, (4, 1, 14, 14, 3), dtype=np.uint8)
   clips = coarse.repeat(16, 1).repeat(16, 2).repeat(16, 3)
@@ -417,7 +423,7 @@ def test_random_weights_tell_clips_apart():
 
 def test_random_weights_are_a_function_of_the_seed():
   first, again, other = (
-    sign_encoder.random(seed, width=1 / 32)[1]["params"]["Mixed_5c"]["b0"]["conv3d"]["kernel"]
+    encoder_windows.random(seed, width=1 / 32)[1]["params"]["Mixed_5c"]["b0"]["conv3d"]["kernel"]
     for seed in (3, 3, 4)
   )
   np.testing.assert_array_equal(first, again)

@@ -11,8 +11,9 @@ import pytest
 from configs.common import retrieval_config
 from sign_jax import parity
 from sign_jax.errors import UserError
-from sign_jax.golden import retrieval, seeded
-from sign_jax.models.build import build
+from sign_jax.golden import seeded
+from sign_jax.systems.build import build
+from sign_jax.systems.upret import golden as retrieval
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 STEMS = {"upret": "upret_tiny", "cico": "cico_tiny", "i3d": "i3d", "seds": "seds_tiny"}

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from sign_jax import parity
-from sign_jax.golden import seds, seeded
+from sign_jax.golden import seeded
+from sign_jax.systems.seds import golden as seds
 from tests.test_parity import GOLDEN, bad, changed_copy, largest_changed, median_changed
 
 # Compiling takes most of the time. Unoptimised programs also round differently from one place to

@@ -9,7 +9,7 @@ import pytest
 from data_builders import build, check, list_clips
 from sign_jax import diagnose, export, extract, files, parity, pseudo_labels
 from sign_jax.data import folder
-from sign_jax.train import cache
+from sign_jax.run import compile_cache
 from tests import program
 
 # Options whose values are words and no paths.
@@ -74,17 +74,17 @@ def test_building_and_reading_agree(home, monkeypatch, root):
 
 def test_the_folder_of_compiled_programs(home, monkeypatch):
   asked = {}
-  monkeypatch.setattr(cache.jax.config, "update", asked.__setitem__)
+  monkeypatch.setattr(compile_cache.jax.config, "update", asked.__setitem__)
   monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "~/compiled")
-  cache.fill_in()
+  compile_cache.fill_in()
   assert asked == {"jax_compilation_cache_dir": str(home / "compiled")}
-  cache.enable()
+  compile_cache.enable()
   assert pathlib.Path(asked["jax_compilation_cache_dir"]).parent == home / "compiled"
   monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
-  cache.enable()
+  compile_cache.enable()
   assert home / ".cache/sign_jax" in pathlib.Path(asked["jax_compilation_cache_dir"]).parents
   asked.clear()
-  cache.fill_in()
+  compile_cache.fill_in()
   assert asked == {}
 
 

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from data_builders import list_clips
-from sign_jax import clips, pseudo_labels, sign_encoder
-from sign_jax.data import label_table, shares, video
+from sign_jax import pseudo_labels
+from sign_jax.data import label_table, shards
+from sign_jax.encoder import clips, segments
+from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
-from sign_jax.ops import segments
+from sign_jax.video import frames as video_frames
 from tests.data_builders import trees
 from tests.videos import picture_folder, render, truncate
 
@@ -85,7 +87,7 @@ def by_colour(windows):
   return labels, np.abs(middle[:, 0] - middle[:, 1]).astype(np.float32) / 255
 
 
-ENCODER = sign_encoder.Encoder(by_colour, batch_size=7, crop=56)
+ENCODER = encoder_windows.Encoder(by_colour, batch_size=7, crop=56)
 
 
 def pictures(*runs):
@@ -108,7 +110,7 @@ def label(folder, shard="", encoder=ENCODER, **settings):
   jobs = pseudo_labels.training_clips(clips.find(folder / "videos", folder / "clips.csv").clips)
   settings = {**SETTINGS, **settings}
   progress = pseudo_labels.Progress(folder / "labels.csv", settings, shard)
-  pseudo_labels.label(shares.take(jobs, shard), lambda: encoder, settings, progress)
+  pseudo_labels.label(shards.take(jobs, shard), lambda: encoder, settings, progress)
   return progress.read(jobs)
 
 
@@ -125,7 +127,7 @@ def test_videos_become_timed_segments(folder):
   ((start, end, *_),) = done["two"]["segments"]
   assert (start, end) == (0.0, pytest.approx(4.5 / 25))
   assert done["none"]["segments"] == []
-  frames = list(video.read_frames(folder / "videos/one", None, red[0], red[1]))
+  frames = list(video_frames.read_frames(folder / "videos/one", None, red[0], red[1]))
   assert len(frames) == 19  # exactly those of the windows 12 to 15
 
 

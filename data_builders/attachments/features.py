@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from data_builders.attachments import locate
-from sign_jax.data import feature_files, npz, safe_pickle
+from sign_jax.data import feature_files
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
+from sign_jax.untrusted import npz, safe_pickle
 
 ENDINGS = (".npz", ".npy", ".pkl")
 KEY = "feature"  # of the dict in a released pickle

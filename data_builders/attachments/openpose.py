@@ -12,8 +12,8 @@ import numpy as np
 from data_builders.attachments import locate
 from data_builders.attachments.people import MAX_PEOPLE, People
 from data_builders.attachments.pose_content import Content
-from sign_jax.data import budget
 from sign_jax.errors import UserError
+from sign_jax.untrusted import budget
 
 MAX_BYTES = 4 << 20  # of one frame; a person takes about 5 kB
 MAX_NUMBER = 1e9

@@ -21,7 +21,7 @@ import numpy as np
 from data_builders.attachments import layouts, plain_lists, stated_size
 from data_builders.attachments.people import MAX_PEOPLE, People
 from data_builders.attachments.plain_lists import Unreadable
-from data_builders.clips import shown
+from data_builders.corpus.clips import shown
 
 _KEYPOINTS = ("keypoints", "keypoint", "keypoints_2d")
 _SCORES = (

@@ -8,9 +8,8 @@ import numpy as np
 from data_builders.attachments import layouts, stated_size
 from data_builders.attachments.people import MAX_PEOPLE, People, most_poses
 from data_builders.attachments.pose_content import Content
-from data_builders.clips import shown
-from sign_jax import sentences
-from sign_jax.errors import UserError
+from data_builders.corpus.clips import shown
+from sign_jax.errors import UserError, sentences
 
 VERSIONS = (0.1, 0.2)
 MAX_BYTES = 1 << 30

@@ -6,8 +6,8 @@ Their order is COCO-WholeBody's already.
 import numpy as np
 
 from data_builders.attachments import people, pose_content, stated_size
-from sign_jax.data import safe_pickle
 from sign_jax.errors import UserError
+from sign_jax.untrusted import safe_pickle
 
 MAX_BYTES = 1 << 30
 _REMEDY = "copy the file again or estimate the pose anew"

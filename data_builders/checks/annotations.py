@@ -2,9 +2,9 @@
 
 import contextlib
 
-from data_builders import cico, corpora
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.findings import Findings
+from data_builders.corpus import corpora, released_pickles
+from data_builders.corpus.findings import Findings
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
@@ -72,14 +72,14 @@ def _paths(folder):
   paths = {}
   for split in SPLITS:
     with contextlib.suppress(UserError):
-      paths[split] = cico.find(folder, split)
+      paths[split] = released_pickles.find(folder, split)
   return paths
 
 
 def _names(path):
   """Names of the videos in a split's pickle, none where it is damaged."""
   try:
-    entries = cico.entries(path)
+    entries = released_pickles.entries(path)
   except UserError:  # of a file that is needed, it was told when the annotations were read
     return set()
   videos = (video for _, _, video in entries if isinstance(video, dict))

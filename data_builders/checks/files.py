@@ -4,14 +4,14 @@ import collections
 
 from tqdm import tqdm
 
-from data_builders import contents, left_out
 from data_builders.attachments import poses
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.clips import FOLDERS
-from sign_jax.data import video as videos
+from data_builders.corpus import contents, left_out
+from data_builders.corpus.clips import FOLDERS
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
+from sign_jax.video import frames as videos
 
 RELEASED_STRIDE = 1  # of features in files that do not say
 # Features and poses of one video may differ by a frame, where one tool drops the last.

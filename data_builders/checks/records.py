@@ -2,8 +2,8 @@
 
 from tqdm import tqdm
 
-from data_builders import skipped
 from data_builders.checks.report import ERROR, NOTE, WARNING, Report
+from data_builders.writing import skipped
 from sign_jax.data import description, digest, folder, index, source
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError

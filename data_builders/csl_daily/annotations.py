@@ -3,13 +3,13 @@
 import pathlib
 import re
 
-from data_builders import cico, clips, plain_table
-from data_builders.clips import Clip
-from data_builders.findings import Collector, Findings
-from sign_jax.data import safe_pickle
+from data_builders.corpus import clips, plain_table, released_pickles
+from data_builders.corpus.clips import Clip
+from data_builders.corpus.findings import Collector, Findings
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
+from sign_jax.untrusted import safe_pickle
 
 PROTOCOLS = ("cico", "official")
 # {protocol: {split: (videos, sentences)}}
@@ -111,7 +111,7 @@ def _official(name, entry, where, lengths, frames):
     sentence=sentence,
     signer=_part(name, "signer"),  # "P0003"; the key 'signer' holds the same number, 3
     glosses=_joined(entry, "label_gloss", " ", where),
-    num_frames=cico.num_frames(entry, where, "length") or lengths.get(name, 0),
+    num_frames=released_pickles.num_frames(entry, where, "length") or lengths.get(name, 0),
     fps=FPS,
     video=f"{frames}/{name}",
   )
@@ -144,26 +144,26 @@ def _read_cico(root, findings):
   collector, frames = Collector(findings), _frames(root)
   info = _info(root, findings) if (root / INFO).is_file() else {}
   for split in split_names.SPLITS:
-    for key, where, video in cico.entries(cico.find(root / CICO, split)):
-      with collector.entry(split, cico.name(video, key)):
+    for key, where, video in released_pickles.entries(released_pickles.find(root / CICO, split)):
+      with collector.entry(split, released_pickles.name(video, key)):
         collector.add(split, _cico(key, where, video, info, frames), where)
   splits = collector.result()
-  cico.note_untranslated(splits, findings)
+  released_pickles.note_untranslated(splits, findings)
   return splits
 
 
 def _cico(key, where, video, info, frames):
-  translation = cico.sentence(video, "text", where)
-  name = cico.text(video, "video_name", where)
+  translation = released_pickles.sentence(video, "text", where)
+  name = released_pickles.text(video, "video_name", where)
   clips.check_name(key, where)
   return Clip(
     video_id=name,
     sentence_id=key,
-    sentence=cico.sentence(video, "ori_text", where),
+    sentence=released_pickles.sentence(video, "ori_text", where),
     translation=translation,
     signer=_part(name, "signer"),
     glosses=_joined(info.get(name, {}), "label_gloss", " ", where),
-    num_frames=cico.num_frames(video, where),
+    num_frames=released_pickles.num_frames(video, where),
     fps=FPS,
     video=f"{frames}/{name}",
   )

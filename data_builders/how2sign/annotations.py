@@ -4,9 +4,9 @@ import functools
 import pathlib
 import re
 
-from data_builders import cico, clips
-from data_builders.clips import Clip
-from data_builders.findings import Collector, Findings
+from data_builders.corpus import clips, released_pickles
+from data_builders.corpus.clips import Clip
+from data_builders.corpus.findings import Collector, Findings
 from data_builders.how2sign import realigned
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
@@ -69,8 +69,9 @@ def _read_pickles(root, protocol, findings, find_video):
   for split in split_names.SPLITS:
     rows = realigned.by_name(root, split)
     unknown = 0
-    for key, where, video in cico.entries(cico.find(root / protocol, split)):
-      name = cico.name(video, key, "new_video_name" if is_seds else "video_name")
+    pickle = released_pickles.find(root / protocol, split)
+    for key, where, video in released_pickles.entries(pickle):
+      name = released_pickles.name(video, key, "new_video_name" if is_seds else "video_name")
       with collector.entry(split, name):
         clip = _of_pickle(key, where, video, is_seds)
         row = next((rows[name] for name in clip.names if name in rows), None)
@@ -89,16 +90,17 @@ def _read_pickles(root, protocol, findings, find_video):
 
 def _of_pickle(key, where, video, is_seds):
   clips.check_name(key, where)
-  text, name = cico.sentence(video, "text", where), cico.text(video, "video_name", where)
+  text = released_pickles.sentence(video, "text", where)
+  name = released_pickles.text(video, "video_name", where)
   names = (name,)
   if is_seds:
-    names = tuple(dict.fromkeys((cico.text(video, "new_video_name", where), name)))
+    names = tuple(dict.fromkeys((released_pickles.text(video, "new_video_name", where), name)))
   return Clip(
     video_id=names[0],
     sentence_id=key,
     sentence=text,
     signer=_signer(names[0]),
-    num_frames=cico.num_frames(video, where),
+    num_frames=released_pickles.num_frames(video, where),
     other_names=names[1:],
   )
 

@@ -5,7 +5,7 @@ import math
 import pathlib
 from typing import NamedTuple
 
-from data_builders import plain_table
+from data_builders.corpus import plain_table
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
 

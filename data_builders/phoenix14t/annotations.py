@@ -2,9 +2,9 @@
 
 import pathlib
 
-from data_builders import cico, plain_table
-from data_builders.clips import Clip
-from data_builders.findings import Collector, Findings
+from data_builders.corpus import plain_table, released_pickles
+from data_builders.corpus.clips import Clip
+from data_builders.corpus.findings import Collector, Findings
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 
@@ -69,7 +69,7 @@ def _read_cico(root, findings):
   collector, train = Collector(findings), set()
   for split in split_names.SPLITS:
     official = _official_rows(root, split)
-    entries = cico.entries(cico.find(root / CICO, split))
+    entries = released_pickles.entries(released_pickles.find(root / CICO, split))
     names = {key for key, _, _ in entries}
     if split == "train":
       train = names
@@ -84,7 +84,7 @@ def _read_cico(root, findings):
       with collector.entry(split, name):
         collector.add(split, _cico(name, where, video, split, official), where)
   splits = collector.result()
-  cico.note_untranslated(splits, findings)
+  released_pickles.note_untranslated(splits, findings)
   return splits
 
 
@@ -95,18 +95,18 @@ def _official_rows(root, split):
 
 
 def _cico(name, where, video, split, official):
-  translation = cico.sentence(video, "text", where)
-  if cico.text(video, "video_name", where) != name:
+  translation = released_pickles.sentence(video, "text", where)
+  if released_pickles.text(video, "video_name", where) != name:
     raise UserError(f"{where} has another video_name, get the released file")
   row = official.get(name, {})
   return Clip(
     video_id=name,
     sentence_id=name,
-    sentence=cico.sentence(video, "ori_text", where),
+    sentence=released_pickles.sentence(video, "ori_text", where),
     translation=translation,
     signer=row.get("speaker", ""),
     glosses=row.get("orth", ""),
-    num_frames=cico.num_frames(video, where),
+    num_frames=released_pickles.num_frames(video, where),
     fps=FPS,
     video=_frames(split, name),
   )

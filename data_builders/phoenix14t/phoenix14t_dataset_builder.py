@@ -5,7 +5,7 @@
 
 import tensorflow_datasets as tfds
 
-from data_builders import corpus_builder
+from data_builders.corpus import builder as corpus_builder
 from data_builders.phoenix14t import annotations
 
 

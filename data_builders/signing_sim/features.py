@@ -15,7 +15,7 @@ import numpy as np
 
 from data_builders.signing_sim import exact, skeleton
 from data_builders.signing_sim.rng import Random
-from sign_jax.data.video import WINDOW, window_starts
+from sign_jax.video.frames import WINDOW, window_starts
 
 _SEED = 33  # the projection is part of the corpus version, not of its seed
 _MOTION_GRID, _PROJECTION_GRID = 2.0 ** -10, 2.0 ** -8

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders import schema
 from data_builders.signing_sim import corpus, features, skeleton
-from sign_jax.data.video import WINDOW
+from data_builders.writing import schema
+from sign_jax.video.frames import WINDOW
 
 _DESCRIPTION = f"""
 A simulator of signed sentences, generated from a seed. It is not a sign language: its signs,

@@ -20,10 +20,10 @@ import numpy as np
 from tqdm import tqdm
 
 from data_builders.signing_sim import corpus, lexicon, render, skeleton
-from sign_jax.data import csv_table
-from sign_jax.data.video import WINDOW
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument, replacing
+from sign_jax.untrusted import csv_table
+from sign_jax.video.frames import WINDOW
 
 CONFIGS = {
   "tiny": corpus.TINY,

@@ -2,11 +2,11 @@
 
 import pathlib
 
-from data_builders import left_out
 from data_builders.attachments import features, locate
+from data_builders.corpus import left_out
 from data_builders.video_folder import captions
-from sign_jax.data import video
 from sign_jax.errors import UserError
+from sign_jax.video import frames as video_frames
 
 NAMED = 20  # clips that an error message names
 
@@ -61,7 +61,7 @@ class Stream:
         f"the table says ({clip.part!r}), extract it anew"
       )
     # A file that does not say has stride 1, as the released ones.
-    frames = content.num_frames or len(content.feature) + video.WINDOW - 1
+    frames = content.num_frames or len(content.feature) + video_frames.WINDOW - 1
     return content._replace(num_frames=frames)
 
 

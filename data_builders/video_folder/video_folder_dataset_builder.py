@@ -11,9 +11,10 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders import left_out, schema
+from data_builders.corpus import left_out
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
+from data_builders.writing import schema
 from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 

@@ -13,8 +13,8 @@ import tempfile
 import time
 
 from launch.benchmarks import _measure
-from sign_jax import host_memory
 from sign_jax.errors import UserError
+from sign_jax.run import host_memory
 
 _ROOT = pathlib.Path(__file__).parent.parent.parent
 COLD, WARM = "empty", "filled"
@@ -63,9 +63,9 @@ def _start(args, folder):
 def _first_step(batch_size, changes):
   """Prints seconds as JSON."""
   from launch.benchmarks import upret_step
-  from sign_jax.train import cache
+  from sign_jax.run import compile_cache
 
-  cache.enable()
+  compile_cache.enable()
   imported = time.perf_counter()
   step = upret_step.our_step(
     *upret_step.make_trainer(_measure.upret_config(int(batch_size), changes))

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from launch.benchmarks import _measure
-from sign_jax.models.build import compute_dtype
 from sign_jax.modules import i3d
+from sign_jax.systems.build import compute_dtype
+from sign_jax.systems.i3d import released_names as table
 from sign_jax.weights import convert
-from sign_jax.weights.tables import i3d as table
 
 _MODULE = "tests.torch.test_i3d"
 OURS, REFERENCE = "ours", "PyTorch"

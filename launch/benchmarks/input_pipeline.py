@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from data_builders import schema
+from data_builders.writing import schema
 from sign_jax.data import assemble, pipeline, resident, sampling
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.source import RetrievalSplit

@@ -18,7 +18,7 @@ import struct
 
 from array_record.python import array_record_module
 
-from sign_jax.data import budget
+from sign_jax.untrusted import budget
 
 _BLOCK, _BLOCK_HEADER, _CHUNK_HEADER = 1 << 16, 24, 40
 _KIND, _KINDS = 24, b"srtpm"  # signature, records, padding, metadata of the file

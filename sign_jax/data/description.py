@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from tensorflow_datasets.core import splits as tfds_splits
 from tensorflow_datasets.core.naming import DEFAULT_FILENAME_TEMPLATE, ShardedFileTemplate
 
-from sign_jax import sentences
-from sign_jax.data import budget, feature_classes
+from sign_jax.data import feature_classes
 from sign_jax.data import folder as folders
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, sentences
+from sign_jax.untrusted import budget
 
 _FORMAT = "array_record"
 _MAX_BYTES = 2 << 20  # real ones have a few thousand

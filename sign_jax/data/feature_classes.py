@@ -10,8 +10,8 @@ from google.protobuf import json_format
 from tensorflow_datasets.core import features as tfds_features
 from tensorflow_datasets.core.proto import feature_pb2
 
-from sign_jax.data import budget
 from sign_jax.errors import UserError
+from sign_jax.untrusted import budget
 
 _MAX_NESTING = 20  # of features in features
 _MAX_SHOWN = 120  # characters of what a file says, in a message

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sign_jax.data import npz
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, replacing
+from sign_jax.untrusted import npz
 
 MAX_BYTES = 2 << 30  # about six hours of video, at 25 windows a second
 MAX_FRAMES = np.iinfo(np.int32).max  # what a data set's records hold

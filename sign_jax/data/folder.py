@@ -3,9 +3,9 @@
 import os
 import re
 
-from sign_jax.data import budget
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
+from sign_jax.untrusted import budget
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>\d+\.\d+\.\d+))?")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")

@@ -7,8 +7,9 @@ import json
 import numpy as np
 from tqdm import tqdm
 
-from sign_jax.data import budget, digest
+from sign_jax.data import digest
 from sign_jax.files import replacing
+from sign_jax.untrusted import budget
 
 _QUIET_SECONDS = 2  # before a bar is shown
 

@@ -5,9 +5,10 @@ import re
 import zlib
 from typing import NamedTuple
 
-from sign_jax.data import clip_table, csv_table
+from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
+from sign_jax.untrusted import csv_table
 
 COLUMNS = ("video", "start", "end", "label", "score", "gloss")
 VALIDATION_SHARE = 10  # percent of the videos, where the table has no column split

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sign_jax.data import video
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError
+from sign_jax.video import frames as video_frames
 
 # COCO-WholeBody's keypoints; left before right.
 KEYPOINTS = 133
@@ -20,7 +20,7 @@ BODY = np.array([0, *ARMS[0], *ARMS[1]])  # the nose first
 RULE = 2  # number of `hand_boxes`: a change of it needs another one, because results are noted
 SIZE = 256  # of the square that hands and body are scaled to
 MAX_FRAMES = 300
-WINDOW = video.WINDOW
+WINDOW = video_frames.WINDOW
 FEWEST_VISIBLE, VISIBLE = 10, 0.1  # keypoints that a hand needs, and their confidence
 ARM_CONFIDENCE = 0.5
 BOTTOM = 50  # px; a forearm that ends so close to the bottom has its hand outside
@@ -247,7 +247,7 @@ def feature_rows(posed, num_frames, count, stride=0):
   begins = begins.clip(0, last)
   if stride <= 2:  # then rows at equal distances have a nearest one in the same place
     return np.rint(begins * (count - 1) / last).astype(np.int64)
-  if video.num_windows(num_frames, stride) != count:  # a copy at another frame rate
+  if video_frames.num_windows(num_frames, stride) != count:  # a copy at another frame rate
     begins, last = begins * (count - 1) * stride / last, (count - 1) * stride
   rows = np.minimum(np.arange(count) * stride, last)
   return np.abs(rows - begins[:, None]).argmin(1)

@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python import array_record_data_source
 
-from sign_jax.data import budget, chunks, description, digest
+from sign_jax.data import chunks, description, digest
 from sign_jax.data import folder as folders
 from sign_jax.data.tf_example import bytes_values
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.untrusted import budget
 
 
 class SplitSource:

@@ -12,9 +12,10 @@ import grain
 import numpy as np
 from PIL import Image
 
-from sign_jax.data import pipeline, video, watchdog
+from sign_jax.data import pipeline, watchdog
 from sign_jax.data.assemble import shard_rows
 from sign_jax.data.cache import FeatureCache, new_key
+from sign_jax.video import frames as video_frames
 
 
 class Augmentation(NamedTuple):
@@ -28,7 +29,7 @@ class Augmentation(NamedTuple):
 class Segments:
   """Frames of labelled segments; may be pickled and shared between threads."""
 
-  def __init__(self, folder, labels, crop=video.CROP, cache=None):
+  def __init__(self, folder, labels, crop=video_frames.CROP, cache=None):
     """Opens nothing yet.
 
     Args:
@@ -44,7 +45,7 @@ class Segments:
     return len(self.labels)
 
   def frames(self, index):
-    """(F, R, R, 3) uint8 RGB of a segment, F at least a window, R = `video.resize_of(crop)`.
+    """(F, R, R, 3) uint8 RGB of a segment, F at least a window, R = `frames.resize_of(crop)`.
 
     A segment shorter than a window repeats its last frame.
 
@@ -59,9 +60,10 @@ class Segments:
     return held["frames"]
 
   def _decode(self, label):
-    size = (video.resize_of(self.crop),) * 2
-    frames = list(video.read_frames(self._folder / label.video, size, label.start, label.end))
-    frames += frames[-1:] * (video.WINDOW - len(frames))
+    size = (video_frames.resize_of(self.crop),) * 2
+    path = self._folder / label.video
+    frames = list(video_frames.read_frames(path, size, label.start, label.end))
+    frames += frames[-1:] * (video_frames.WINDOW - len(frames))
     return np.stack(frames)
 
 
@@ -168,8 +170,8 @@ class _TrainBatch:
   def _window(self, step, row, index):
     rng = np.random.default_rng((self._seed, step, row))
     frames = self._segments.frames(int(index))
-    start = rng.integers(len(frames) - video.WINDOW + 1)
-    window = frames[start : start + video.WINDOW]
+    start = rng.integers(len(frames) - video_frames.WINDOW + 1)
+    window = frames[start : start + video_frames.WINDOW]
     return augmented(window, self._segments.crop, self._augment, rng)
 
 
@@ -185,9 +187,9 @@ class _EvalBatch:
 
   def _window(self, index):
     frames = self._segments.frames(index)
-    start = (len(frames) - video.WINDOW) // 2
-    window = frames[start : start + video.WINDOW]
-    return np.stack([video.center_crop(frame, self._segments.crop) for frame in window])
+    start = (len(frames) - video_frames.WINDOW) // 2
+    window = frames[start : start + video_frames.WINDOW]
+    return np.stack([video_frames.center_crop(frame, self._segments.crop) for frame in window])
 
 
 def _batch(segments, indices, windows):

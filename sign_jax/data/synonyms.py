@@ -3,9 +3,9 @@
 import io
 import pathlib
 
-from sign_jax.data import budget as budgets
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
+from sign_jax.untrusted import budget as budgets
 
 OWN = pathlib.Path(__file__).with_name("synonyms.txt")
 MAX_BYTES = 64 << 20

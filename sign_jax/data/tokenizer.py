@@ -18,8 +18,8 @@ import ftfy
 import numpy as np
 import regex
 
-from sign_jax.data import budget
 from sign_jax.errors import UserError
+from sign_jax.untrusted import budget
 
 START, END = 49406, 49407
 VOCABULARY_SIZE = 49408

@@ -1,1 +1,1 @@
-"""What a run is: the settings that it was started with."""
+"""What a run is: its settings, its folder, and the model that it has trained."""

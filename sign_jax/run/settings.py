@@ -9,10 +9,10 @@ import sys
 
 import ml_collections
 
-from sign_jax import config_paths
-from sign_jax.data import budget
 from sign_jax.errors import UserError, printable
+from sign_jax.run import config_paths
 from sign_jax.train import checkpoint
+from sign_jax.untrusted import budget
 
 # What may change between two starts of a run: where the data lie, how often to look, and how the
 # work is cut into pieces.

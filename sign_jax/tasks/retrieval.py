@@ -15,8 +15,8 @@ from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
 from sign_jax.errors import UserError, did_you_mean, printable
 from sign_jax.metrics import retrieval as metrics
-from sign_jax.models.build import build, resolve
 from sign_jax.ops import contrastive
+from sign_jax.systems.build import build, resolve
 from sign_jax.tasks import finite, resident
 from sign_jax.weights import initial
 
@@ -29,7 +29,7 @@ DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
 
 class Retrieval:
-  """The retrieval systems (CiCo, UPRet, SEDS) as a `tasks.base.Task`."""
+  """The retrieval systems (CiCo, UPRet, SEDS) as a `protocols.Task`."""
 
   selection = "t2v/R@1"
 

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import orbax.checkpoint as ocp
 
-from sign_jax import sentences
-from sign_jax.errors import UserError, printable
+from sign_jax.errors import UserError, printable, sentences
 from sign_jax.train import digest, distributed
 from sign_jax.train import record as records
 

@@ -79,7 +79,7 @@ def gradients(task, state, batch, resident, key, chunks):
   """As `loop.train_step` takes them from the whole batch in one piece.
 
   Args:
-    task: `tasks.base.Task` with `encode` and `compare`.
+    task: `protocols.Task` with `encode` and `compare`.
     state: `TrainState`.
     batch: arrays (B, ...).
     resident: arrays that belong to no example.

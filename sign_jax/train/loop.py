@@ -153,7 +153,7 @@ def train(task, config, workdir):
   """Trains, resuming where `workdir` says, then evaluates the best checkpoint.
 
   Args:
-    task: see `tasks.base.Task`.
+    task: see `protocols.Task`.
     config: the whole configuration.
     workdir: pathlib.Path of the run, the same folder for all processes.
 

@@ -123,7 +123,7 @@ def examine(task, state, batch, seed, resident=None):
   """A `Finding` about one step.
 
   Args:
-    task: see `tasks.base.Task`.
+    task: see `protocols.Task`.
     state: `TrainState` before the step.
     batch: its host batch.
     seed: of the run.

@@ -4,8 +4,10 @@ import functools
 
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
-from sign_jax.weights import convert, readers
-from sign_jax.weights.tables import clip, i3d, seds, systems
+from sign_jax.systems import tables as systems
+from sign_jax.systems.i3d import released_names as i3d
+from sign_jax.systems.seds import released_names as seds
+from sign_jax.weights import clip, convert, readers
 
 CLASSIFIERS = ("file", "fresh")
 

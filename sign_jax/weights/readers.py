@@ -5,10 +5,10 @@ import sys
 
 import numpy as np
 
-from sign_jax.data import npz
-from sign_jax.data.pickle_machine import Global, Placeholder
 from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_file
+from sign_jax.untrusted import npz
+from sign_jax.untrusted.pickle_machine import Global, Placeholder
 from sign_jax.weights import faults, safetensors_file, torch_archive, wrappers
 
 MAX_NAME = 1000  # characters of an entry's name

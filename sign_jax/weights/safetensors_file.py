@@ -5,9 +5,8 @@ import re
 import numpy as np
 import safetensors
 
-from sign_jax import sentences
-from sign_jax.data import budget as budgets
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, sentences
+from sign_jax.untrusted import budget as budgets
 from sign_jax.weights import faults
 
 MAX_HEADER = 8 << 20  # bytes; an array takes about a hundred

@@ -10,12 +10,12 @@ import re
 import zipfile
 import zlib
 
-from sign_jax import sentences
-from sign_jax.data import budget as budgets
-from sign_jax.data import pickle_machine, torch_legacy
-from sign_jax.data.pickle_machine import Placeholder
-from sign_jax.data.torch_tensors import Tensor
-from sign_jax.weights import beside, faults
+from sign_jax.errors import sentences
+from sign_jax.untrusted import beside, pickle_machine, torch_legacy
+from sign_jax.untrusted import budget as budgets
+from sign_jax.untrusted.pickle_machine import Placeholder
+from sign_jax.untrusted.torch_tensors import Tensor
+from sign_jax.weights import faults
 
 MAX_PICKLE = 2**24  # bytes; structures of real files have less than one million
 MAX_NAMES, MAX_DEPTH = 100_000, 64  # of modules

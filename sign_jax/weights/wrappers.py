@@ -2,7 +2,7 @@
 
 import re
 
-from sign_jax.data.pickle_machine import Placeholder
+from sign_jax.untrusted.pickle_machine import Placeholder
 
 # Keys under which the weights lie, the likeliest first.
 KEYS = (

@@ -10,7 +10,7 @@ import sys
 import pytest
 from array_record.python import array_record_data_source
 
-from data_builders import array_records
+from data_builders.writing import array_records
 from tests.data import tiny
 
 _ROOT = pathlib.Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from array_record.python import array_record_data_source
 from tensorflow_datasets.proto import tf_example_pb2
 
-from data_builders import array_records
+from data_builders.writing import array_records
 from sign_jax.data import chunks, description, digest, records
 from sign_jax.errors import UserError
 from tests.data import tiny

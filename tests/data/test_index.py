@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from array_record.python import array_record_data_source
 
-from data_builders import array_records
+from data_builders.writing import array_records
 from sign_jax import files
 from sign_jax.data import description, digest, index, source
 from sign_jax.data.records import SplitSource

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from sign_jax.data import pose, video
+from sign_jax.data import pose
 from sign_jax.errors import UserError
+from sign_jax.video import frames as video_frames
 
 WIDTH, HEIGHT = 640, 480
 SIZE = np.float64([WIDTH, HEIGHT])
@@ -243,7 +244,7 @@ def test_features_of_windows_whose_last_one_is_nearer(stride):
   """As the extraction places them; no window of the pose gets a row farther than the nearest."""
   for frames in range(17, 80):
     out = prepare(person(frames), windows=64)
-    rows = video.window_starts(frames, stride)
+    rows = video_frames.window_starts(frames, stride)
     chosen = rows[pose.feature_rows(out, frames, len(rows), stride)]
     starts = out.clips_start[out.clips_start >= 0]
     nearest = np.abs(rows[:, None] - starts).min(0)

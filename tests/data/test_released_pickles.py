@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from sign_jax.data import safe_pickle
 from sign_jax.errors import UserError
-from tests.data import tensors
-from tests.data.pickles import Call
+from sign_jax.untrusted import safe_pickle
+from tests.untrusted import tensors
+from tests.untrusted.pickles import Call
 
 RNG = np.random.default_rng(0)
 FILES = {

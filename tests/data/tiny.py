@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders import schema
+from data_builders.writing import schema
 
 DIM = 6
 

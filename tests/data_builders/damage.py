@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from data_builders import build
-from data_builders.skipped import read_skipped
+from data_builders.writing.skipped import read_skipped
 from sign_jax.errors import UserError
 from tests import videos
 

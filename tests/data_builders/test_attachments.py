@@ -9,7 +9,7 @@ import pytest
 
 from data_builders.attachments.features import FeatureFolder, Features
 from data_builders.attachments.poses import PoseFolder
-from data_builders.clips import Clip
+from data_builders.corpus.clips import Clip
 from sign_jax.data import feature_files
 from sign_jax.errors import UserError
 

@@ -6,9 +6,9 @@ import os
 import numpy as np
 import pytest
 
-from data_builders import corpus_builder
 from data_builders.attachments import openpose, poses
 from data_builders.attachments.poses import PoseFolder
+from data_builders.corpus import builder as corpus_builder
 from tests.data_builders.attached import refused
 
 PARTS = {name: count for name, (count, _) in openpose.PARTS.items()}

@@ -8,7 +8,7 @@ import pytest
 
 from data_builders.attachments import poses
 from data_builders.attachments.poses import PoseFolder
-from data_builders.clips import Clip
+from data_builders.corpus.clips import Clip
 from tests.data_builders.attached import refused
 
 FRAMES = 3

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from data_builders import build, schema
+from data_builders import build
 from data_builders.signing_sim import corpus, signing_sim_dataset_builder
+from data_builders.writing import schema
 from sign_jax.data import records
 from sign_jax.errors import UserError
 

@@ -8,7 +8,7 @@ import pytest
 from data_builders import check
 from data_builders.checks import sentences
 from data_builders.checks.report import Report
-from data_builders.clips import Clip
+from data_builders.corpus.clips import Clip
 from sign_jax.metrics import retrieval
 from tests.data_builders import trees
 from tests.data_builders.checked import CORPORA, found, items

@@ -7,7 +7,8 @@ import shutil
 import pytest
 from array_record.python import array_record_data_source
 
-from data_builders import array_records, build, check
+from data_builders import build, check
+from data_builders.writing import array_records
 from sign_jax.data import digest, index, records, source
 from tests.data_builders import trees
 from tests.videos import truncate

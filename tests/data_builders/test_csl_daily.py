@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data_builders import build
+from data_builders.corpus.findings import Findings
 from data_builders.csl_daily import annotations
-from data_builders.findings import Findings
 from sign_jax.errors import UserError
 from tests.data_builders import trees
 

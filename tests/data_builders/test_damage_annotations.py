@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from data_builders import corpora
+from data_builders.corpus import corpora
+from data_builders.corpus.findings import Findings
 from data_builders.csl_daily.annotations import SPLIT_FILE
-from data_builders.findings import Findings
 from tests.data_builders import trees
 from tests.data_builders.damage import check
 

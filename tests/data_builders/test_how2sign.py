@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_builders import build
-from data_builders.findings import Findings
+from data_builders.corpus.findings import Findings
 from data_builders.how2sign import annotations, realigned
 from sign_jax.errors import UserError
 from tests.data_builders import trees

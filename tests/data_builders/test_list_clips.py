@@ -6,7 +6,7 @@ import pytest
 
 from data_builders import list_clips
 from data_builders.attachments.features import FeatureFolder
-from data_builders.clips import Clip
+from data_builders.corpus.clips import Clip
 from sign_jax.data import clip_table
 from tests.data_builders import trees
 

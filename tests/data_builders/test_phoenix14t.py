@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_builders import build
-from data_builders.findings import Findings
+from data_builders.corpus.findings import Findings
 from data_builders.phoenix14t import annotations
 from tests.data_builders import trees
 

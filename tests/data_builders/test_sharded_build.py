@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from data_builders import build, parts
+from data_builders import build
 from data_builders.signing_sim import corpus
-from sign_jax.data import digest, feature_files, records, shares
+from data_builders.writing import parts
+from sign_jax.data import digest, feature_files, records, shards
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.errors import UserError
 from tests import videos
@@ -239,4 +240,4 @@ def test_the_simulator_is_built_in_parts_too(tmp_path):
 @pytest.mark.parametrize("text", ["0/3", "4/3", "3", "1/0", "-1/3", "1/3/3", "", "1/9999999"])
 def test_what_is_no_part(text):
   with pytest.raises(UserError, match="is no part, write 1/3"):
-    shares.parse(text)
+    shards.parse(text)

@@ -7,8 +7,8 @@ import pytest
 
 from configs import common
 from sign_jax.errors import UserError
-from sign_jax.models.build import build
 from sign_jax.modules import transformer
+from sign_jax.systems.build import build
 
 
 @pytest.mark.parametrize("length", [4, 5])

@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch")
 
 import numpy as np  # noqa: E402
 
-from sign_jax.golden import retrieval, seeded  # noqa: E402
+from sign_jax.golden import seeded  # noqa: E402
+from sign_jax.systems.upret import golden as retrieval  # noqa: E402
 from tests.reference import upret  # noqa: E402
 from tests.torch import compare  # noqa: E402
 from tests.torch.reference import ReleasedAdam  # noqa: E402

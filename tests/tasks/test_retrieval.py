@@ -9,7 +9,7 @@ from configs.common import retrieval_config
 from sign_jax.data import pipeline
 from sign_jax.errors import UserError
 from sign_jax.metrics.retrieval import retrieval_metrics
-from sign_jax.models.build import build
+from sign_jax.systems.build import build
 from sign_jax.tasks.retrieval import Retrieval
 from tests import fakes, program
 

@@ -2,9 +2,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from sign_jax.models.upret import TokenWeight  # noqa: E402
 from sign_jax.modules.distribution import Distribution  # noqa: E402
-from sign_jax.weights.tables import upret  # noqa: E402
+from sign_jax.systems.upret import released_names as upret  # noqa: E402
+from sign_jax.systems.upret.model import TokenWeight  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
 
 BATCH, LENGTH, DIM, HEADS = 3, 7, 64, 4

@@ -7,8 +7,8 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import i3d  # noqa: E402
+from sign_jax.systems.i3d import released_names as table  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
-from sign_jax.weights.tables import i3d as table  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
 
 WIDTHS = (6, 5, 8, 3, 4, 4)

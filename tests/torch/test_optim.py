@@ -6,9 +6,9 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import clip  # noqa: E402
+from sign_jax.systems.upret import released_names as upret  # noqa: E402
 from sign_jax.train import optim  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
-from sign_jax.weights.tables import upret  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
 
 STEPS, TOTAL, RATE = 8, 20, 1e-2

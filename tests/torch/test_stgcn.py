@@ -10,8 +10,8 @@ from torch.nn import functional as F  # noqa: E402
 
 from sign_jax.modules import stgcn  # noqa: E402
 from sign_jax.modules.skeleton import HAND  # noqa: E402
+from sign_jax.systems.seds import released_names as table  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
-from sign_jax.weights.tables import seds as table  # noqa: E402
 from tests.torch import compare  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("quick_compile")

@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch")
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import clip, transformer  # noqa: E402
-from sign_jax.weights.tables import upret  # noqa: E402
+from sign_jax.systems.upret import released_names as upret  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
 
 BATCH, LENGTH, FEATURES = 3, 10, 24

@@ -1,4 +1,4 @@
-"""What tells a process that it is one of several; see tests/test_local.py for several at work."""
+"""What tells a process that it is one of several; test_local.py has several at work."""
 
 import jax
 import pytest

@@ -7,7 +7,7 @@ import zipfile
 
 import numpy as np
 
-from tests.data.tensors import name
+from tests.untrusted.tensors import name
 
 NUMBERS = np.arange(6, dtype=np.float32).reshape(2, 3)
 SPRUNG = []

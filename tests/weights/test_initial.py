@@ -13,11 +13,12 @@ from flax import traverse_util  # noqa: E402
 
 from configs import common  # noqa: E402
 from sign_jax.errors import UserError  # noqa: E402
-from sign_jax.golden import retrieval, seeded  # noqa: E402
-from sign_jax.models.upret import UPRet  # noqa: E402
+from sign_jax.golden import seeded  # noqa: E402
+from sign_jax.systems.upret import golden as retrieval  # noqa: E402
+from sign_jax.systems.upret import released_names as upret  # noqa: E402
+from sign_jax.systems.upret.model import UPRet  # noqa: E402
 from sign_jax.tasks.retrieval import Retrieval  # noqa: E402
 from sign_jax.weights import convert, initial, readers  # noqa: E402
-from sign_jax.weights.tables import upret  # noqa: E402
 from tests import fakes, program  # noqa: E402
 from tests.weights import clip_files  # noqa: E402
 

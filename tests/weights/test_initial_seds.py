@@ -8,9 +8,9 @@ from flax import traverse_util
 torch = pytest.importorskip("torch")
 
 from sign_jax.errors import UserError  # noqa: E402
+from sign_jax.systems.seds import released_names as seds  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
-from sign_jax.weights.tables import seds  # noqa: E402
-from tests import small_seds  # noqa: E402
+from tests.systems.seds import small as small_seds  # noqa: E402
 from tests.weights import clip_files  # noqa: E402
 
 SIZES = {

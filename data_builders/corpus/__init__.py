@@ -1,0 +1,1 @@
+"""What the builders of corpora share: annotations, clips, contents."""

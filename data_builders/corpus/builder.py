@@ -1,0 +1,188 @@
+"""What the builders of released corpora share: annotations and derived files -> examples."""
+
+import dataclasses
+import functools
+import hashlib
+import inspect
+import sys
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_builders.attachments import locate
+from data_builders.attachments.poses import MAX_FRAMES
+from data_builders.corpus import contents, left_out
+from data_builders.corpus.findings import named
+from data_builders.writing import schema
+from sign_jax.errors import UserError, printable
+from sign_jax.files import existing_folder, user_path
+
+_POSE_RULE = 2  # of reading poses: a change of it needs another one, so that sets are built again
+
+@dataclasses.dataclass(kw_only=True)
+class CorpusConfig(tfds.core.BuilderConfig):
+  """What the examples hold, and whose list of videos and sentences it is."""
+
+  content: str  # a key of `contents.CONTENTS`
+  protocol: str
+
+
+def configs(protocols):
+  """[`CorpusConfig`]: each content for each protocol; the first protocol is not in the name."""
+  return [
+    CorpusConfig(
+      name=content if protocol == protocols[0] else f"{content}_{protocol}",
+      description=f"{text} Protocol: {protocol}.",
+      content=content,
+      protocol=protocol,
+    )
+    for protocol in protocols
+    for content, text in contents.CONTENTS.items()
+  ]
+
+
+class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
+  """Base of the builders of corpora that users get from their owners; nothing is downloaded.
+
+  Attributes:
+    ANNOTATIONS: module with `read`, `PROTOCOLS` and `LANGUAGE`.
+    DESCRIPTION, CITATION, HOMEPAGE: of the corpus.
+  """
+
+  CAN_SKIP = READS_POSES = True
+  DEFAULT_BUILDER_CONFIG_NAME = "features"
+
+  def _info(self):
+    fields, metadata = {}, {"protocol": self.builder_config.protocol}
+    for content in self._contents:
+      fields |= content.features()
+      metadata |= content.metadata()
+    return self.retrieval_info(
+      f"{inspect.cleandoc(self.DESCRIPTION)}\n\n{self.builder_config.description}",
+      streams={},
+      metadata=metadata,
+      citation=self.CITATION,
+      homepage=self.HOMEPAGE,
+      sentence=tfds.features.Text(),
+      translation=tfds.features.Text(),
+      language=tfds.features.Text(),
+      glosses=tfds.features.Text(),
+      **fields,
+    )
+
+  def _split_generators(self, dl_manager):
+    del dl_manager  # nothing to download
+    for note in (*self.findings.notes, *self._left_out()):
+      print(f"note: {printable(note)}", file=sys.stderr)
+    if self.findings.on_error == "stop":
+      self._check_none_missing()
+    examples = {split: self._generate_examples(split) for split in self._splits}
+    if self.part[1] > 1:
+      return examples  # a part may have none
+    return {name: schema.not_empty(split, name, self.findings) for name, split in examples.items()}
+
+  def _generate_examples(self, split):
+    for clip in self.progress(self._splits[split], split):
+      example = None
+      with self.findings.guard(split, clip.video_id):
+        example = self._example(clip, self._files[clip.video_id])
+      if example is not None:
+        yield clip.video_id, example
+
+  def _example(self, clip, paths):
+    if missing := _missing(paths):
+      raise UserError(f"{clip.video_id} has no file of {' and '.join(missing)}")
+    fields, extents = {}, {}
+    for content in self._contents:
+      read, extents[content.name] = content.read(clip, paths[content.name])
+      fields |= read
+    counts = {name: len(fields[name]) for name in contents.STREAMS if name in fields}
+    if len(set(counts.values())) > 1:
+      raise UserError(
+        f"the streams of {clip.video_id} have different numbers of windows ({counts}), extract "
+        "them from the same video"
+      )
+    contents.check_same_video(extents, clip)
+    for name, extent in extents.items():
+      self.counts[name].update(extent.counts)
+    return {
+      "video_id": clip.video_id,
+      "sentence_id": clip.sentence_id,
+      "text": clip.text,
+      "sentence": clip.sentence,
+      "translation": clip.translation,
+      "language": self.ANNOTATIONS.LANGUAGE,
+      "signer": clip.signer,
+      "glosses": clip.glosses,
+      "num_frames": clip.num_frames or max(extent.num_frames for extent in extents.values()),
+      "fps": np.float32(clip.fps or max(extent.fps for extent in extents.values())),
+      **fields,
+    }
+
+  def _left_out(self):
+    """Sentences on the files that are in the folders of features and poses and not read."""
+    for content in self._contents:
+      used = [paths[content.name] for paths in self._files.values()]
+      if content.root and (note := left_out.note(content.root, used)):
+        yield note
+
+  def _check_none_missing(self):
+    lacking = {name: kinds for name, paths in self._files.items() if (kinds := _missing(paths))}
+    if lacking:
+      names = [f"{name} ({', '.join(kinds)})" for name, kinds in lacking.items()]
+      raise UserError(
+        f"{len(names)} of {len(self._files)} videos lack a file in {self._folder}: {named(names)}; "
+        "put the files there, or build without these videos with --on_error skip"
+      )
+
+  def source_digest(self):
+    """Of the annotations as they were read, and of names, sizes and times of the other files."""
+    state = hashlib.sha256(repr(self.findings.entries).encode())
+    is_video = self.builder_config.content == "video"
+    if "pose" in self.builder_config.content:
+      state.update(f"{_POSE_RULE} {tuple(self.poses)}".encode())
+    for split, clips in self._splits.items():
+      for clip in clips:
+        shown = clip if is_video else clip._replace(video="")  # raw videos may come and go
+        state.update(f"{split} {tuple(shown)}".encode())
+        for kind, path in self._files[clip.video_id].items():
+          state.update(f"{kind} {path and file_facts(path, deep=kind != 'video')}".encode())
+    return state.hexdigest()
+
+  @functools.cached_property
+  def _folder(self):
+    if self.manual_dir is None:
+      raise UserError(
+        f"{self.name} reads files that its owner gives you, pass --manual_dir their folder (see "
+        "docs/data.md)"
+      )
+    folder = user_path(self.manual_dir)
+    return existing_folder(folder, "--manual_dir", f"pass the folder of {self.name}")
+
+  @functools.cached_property
+  def _splits(self):
+    return self.ANNOTATIONS.read(self._folder, self.builder_config.protocol, self.findings)
+
+  @functools.cached_property
+  def _contents(self):
+    return contents.open_all(self.builder_config.content, self._folder, self._splits, self.poses)
+
+  @functools.cached_property
+  def _files(self):
+    """{video_id: {content's name: path or None}}."""
+    return {
+      clip.video_id: {content.name: content.find(clip, split) for content in self._contents}
+      for split, clips in self._splits.items()
+      for clip in clips
+    }
+
+
+def file_facts(path, deep):
+  """Size and time of a file or folder, and of the files in it where `deep`."""
+  names = locate.names(path, MAX_FRAMES) if deep and path.is_dir() else ()
+  inside = (path / name for name in names)
+  return [(x.name, x.stat().st_size, x.stat().st_mtime_ns) for x in (path, *inside)]
+
+
+def _missing(paths):
+  return [name for name, path in paths.items() if path is None]

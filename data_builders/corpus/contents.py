@@ -1,0 +1,277 @@
+"""What a corpus's examples hold beside their texts: feature streams, poses, places in videos.
+
+Each content has
+
+  name: str.
+  features(): {field of an example: TFDS feature}.
+  metadata(): JSON-like dict.
+  find(clip, split): pathlib.Path of the clip's file, or None where there is none; raises UserError
+    where several can be meant.
+  root: pathlib.Path of the folder with nothing but its files, or None.
+  read(clip, path): (fields of the example, `Extent`) of a file that `find` has found; raises
+    UserError.
+"""
+
+import contextlib
+import math
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from data_builders.attachments.features import FeatureFolder
+from data_builders.attachments.layouts import JOINTS
+from data_builders.attachments.poses import PoseFolder
+from data_builders.attachments.scaling import UNSTATED
+from data_builders.corpus.clips import FOLDERS
+from data_builders.writing import schema
+from sign_jax.errors import UserError
+from sign_jax.files import existing_folder
+from sign_jax.video import ends, pictures
+from sign_jax.video import frames as videos
+
+CONTENTS = {
+  "features": "Sign features of `features/agnostic` and `features/aware`, whichever are there.",
+  "pose": "Keypoints of `pose`, and no features.",
+  "features_pose": "Sign features and keypoints.",
+  "video": "Paths of the videos with first and last frame; nothing is decoded.",
+}
+STREAMS = ("agnostic", "aware")
+
+
+class Extent(NamedTuple):
+  """How long a clip is, as one of its files says, and what is counted of it."""
+
+  num_frames: int
+  fps: float  # frames per second, 0: unknown
+  counts: dict = {}  # {what: how often}, summed over all clips that are built
+
+
+class Stream:
+  """Sign features of one encoder, (windows, width) float16."""
+
+  def __init__(self, name, root, splits):
+    """The first readable file decides the width.
+
+    Raises:
+      UserError: no file can be read.
+    """
+    self.name, self.root = name, pathlib.Path(root)
+    self._folder = FeatureFolder(root)
+    self._path, first = _first(root, self._folder, splits)
+    self._origin = _origin(first)
+
+  def features(self):
+    return {self.name: schema.rows(self._origin[0])}
+
+  def metadata(self):
+    _, stride, weights = self._origin
+    return {self.name: {"weights": weights, "stride": stride}}
+
+  def find(self, clip, split):
+    return self._folder.find(clip, split)
+
+  def read(self, clip, path):
+    del clip
+    content = self._folder.read(path)
+    if _origin(content) != self._origin:
+      raise UserError(
+        f"{path} was made with another width, stride or weights than {self._path}, extract all "
+        "videos with the same ones"
+      )
+    # A file that does not say has stride 1, as the released ones.
+    frames = content.num_frames or len(content.feature) + videos.WINDOW - 1
+    return {self.name: content.feature.astype(np.float16)}, Extent(frames, content.fps)
+
+
+class Poses:
+  """Keypoints (frames, 133, 3): x, y in pixels, confidence.
+
+  float32: float16 has steps of a whole pixel from x = 1024 on, and How2Sign is 1280 wide.
+  """
+
+  name = "pose"
+
+  def __init__(self, root, splits, stated=UNSTATED):
+    """Some files decide what all coordinates are.
+
+    Raises:
+      UserError: see `scaling.find`.
+    """
+    self.root = pathlib.Path(root)
+    self._folder = PoseFolder(root)
+    places = []
+    for split, clips in splits.items():
+      for clip in clips:
+        with contextlib.suppress(UserError):  # two files of a clip: whoever reads it will hear
+          places += filter(None, [self.find(clip, split)])
+    self._scale = self._folder.scaling(places, stated)
+
+  def features(self):
+    return {"pose": schema.rows((JOINTS, 3), np.float32)}
+
+  def metadata(self):
+    return {"pose": {"image_size": list(self._scale.size or ())}}
+
+  def find(self, clip, split):
+    return self._folder.find(clip, split)
+
+  def read(self, clip, path):
+    del clip
+    content = self._folder.read(path, self._scale)
+    counts = {
+      "clips": 1,
+      "frames": len(content.keypoints),
+      "several_clips": int(content.several > 0),
+      "several_frames": content.several,
+      "unsure": int(content.unsure),
+      "resized": int(content.size is not None and content.size != self._scale.size),
+    }
+    return {"pose": content.keypoints}, Extent(len(content.keypoints), content.fps, counts)
+
+
+class Videos:
+  """Where a clip is: a file or a folder of pictures, and its frames in it."""
+
+  name = "video"
+  root = None  # videos lie beside everything else
+
+  def __init__(self, root):
+    self._root = pathlib.Path(root)
+    self._known = {}  # many clips lie in one raw video
+
+  def features(self):
+    return {
+      "video": tfds.features.Text(),
+      "start_frame": tfds.features.Scalar(dtype=np.int32),
+      "end_frame": tfds.features.Scalar(dtype=np.int32),
+    }
+
+  def metadata(self):
+    return {}
+
+  def find(self, clip, split):
+    del split  # the annotations name it
+    path = self._root / clip.video
+    return path if clip.video and path.exists() else None
+
+  def read(self, clip, path):
+    whole = self._probe(path, clip.fps)
+    if isinstance(whole, UserError):
+      raise UserError(str(whole))  # anew, as one that is raised again keeps every traceback
+    start, end, cut = 0, whole.num_frames, 0
+    if clip.end:
+      if not whole.fps:
+        raise UserError(f"{path} does not say its frames per second, get it anew")
+      # The frames that the extraction reads: start <= seconds < end.
+      start, end = (math.ceil(time * whole.fps - 1e-6) for time in (clip.start, clip.end))
+      there = min(end, whole.num_frames or end)
+      if not ends.is_enough(there - start, end - start, whole.fps):
+        raise UserError(
+          f"{path} has {whole.num_frames} frames and {clip.video_id} ends at frame {end}, get the "
+          "whole video"
+        )
+      end, cut = max(there, start + 1), int(there < end)
+    fields = {"video": clip.video, "start_frame": start, "end_frame": end}
+    return fields, Extent(end - start, whole.fps, {"clips": 1, "cut": cut})
+
+  def _probe(self, path, fps):
+    if path not in self._known:
+      try:
+        self._known[path] = _pictures(path, fps) if path.is_dir() else _video(path)
+      except UserError as error:
+        self._known[path] = error
+    return self._known[path]
+
+
+def _video(path):
+  frames = videos.read_frames(path, (16, 16))
+  next(frames)  # raises for a file that is no video, or cut short
+  frames.close()
+  info = videos.probe(path)
+  return Extent(info.num_frames, info.fps)
+
+
+def _pictures(path, fps):
+  count = len(pictures.paths(path))
+  if not count:
+    raise UserError(f"{path} holds no pictures, get them anew")
+  return Extent(count, fps)
+
+
+def open_all(content, root, splits, stated=UNSTATED):
+  """The contents of a kind of `CONTENTS`, as far as there are files.
+
+  Args:
+    content: a key of `CONTENTS`.
+    root: the manual_dir.
+    splits: {split: [`Clip`]}.
+    stated: `scaling.Stated` of the poses.
+
+  Raises:
+    UserError: a folder is missing, or holds nothing that can be read; something is stated of poses,
+      and there are none.
+  """
+  if any(stated) and "pose" not in content:
+    raise UserError(f"{content} holds no poses, leave --pose_size and --pose_range out")
+  if content == "video":
+    return [Videos(root)]
+  streams = _open_streams(root, splits) if "features" in content else []
+  return streams + (_open_poses(root, splits, stated) if "pose" in content else [])
+
+
+def _open_streams(root, splits):
+  folders = {name: pathlib.Path(root) / FOLDERS[name] for name in STREAMS}
+  found = {name: folder for name, folder in folders.items() if folder.is_dir()}
+  if not found:
+    existing_folder(
+      folders["agnostic"],
+      remedy="extract features with `python -m sign_jax.extract` or put existing ones there",
+    )
+  return [Stream(name, folder, splits) for name, folder in found.items()]
+
+
+def _open_poses(root, splits, stated):
+  folder = existing_folder(pathlib.Path(root) / FOLDERS["pose"], remedy="put the poses there")
+  return [Poses(folder, splits, stated)]
+
+
+def check_same_video(extents, clip):
+  """Checks that files of different kinds can be of the same clip.
+
+  Poses and features may come from copies of a video at other frame rates, so only a difference
+  that no rate explains is damage.
+
+  Args:
+    extents: {name of a content: `Extent`}.
+    clip: `Clip`.
+
+  Raises:
+    UserError: the lengths differ by more than 30 % and 16 frames.
+  """
+  for name, (frames, fps, _) in extents.items():
+    for other, (other_frames, other_fps, _) in extents.items():
+      scale = other_fps / fps if fps and other_fps else 1.0
+      if frames * scale > 1.3 * other_frames + videos.WINDOW:
+        raise UserError(
+          f"{name} and {other} of {clip.video_id} have {frames} and {other_frames} frames, take "
+          "both from the same video"
+        )
+
+
+def _first(root, folder, splits):
+  reason = "no video has one"
+  for split, members in splits.items():
+    for clip in members:
+      path = folder.find(clip, split)
+      try:
+        if path is not None:
+          return path, folder.read(path)
+      except (UserError, OSError) as error:
+        reason = str(error)
+  raise UserError(f"{root} holds no features that can be read ({reason})")
+
+
+def _origin(content):
+  return content.feature.shape[1], content.stride, content.weights

@@ -1,0 +1,1 @@
+"""How records are written: their schema, their files, what was left out."""

@@ -1,0 +1,130 @@
+"""What every retrieval data set of this library looks like on disk."""
+
+import collections
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tqdm import tqdm
+
+from data_builders.attachments.scaling import UNSTATED
+from data_builders.corpus.findings import Findings
+from sign_jax.errors import UserError
+
+
+def rows(dim, dtype=np.float16):
+  """Feature for a `(n, *dim)` array of unknown `n`; `dim` is an int or a tuple.
+
+  Raw bytes: the generic encoding of tensors builds about 15 times slower.
+  """
+  tail = (dim,) if isinstance(dim, int) else tuple(dim)
+  return tfds.features.Tensor(shape=(None, *tail), dtype=dtype, encoding="bytes")
+
+
+def retrieval_features(streams, **extra):
+  """The features shared by all retrieval data sets.
+
+  Args:
+    streams: dict from a stream's name ("agnostic", optionally "aware") to its width. A stream is
+      a float16 array `(windows, width)`, one row per window of 16 frames.
+    **extra: further TFDS features of one data set.
+
+  Returns:
+    A `tfds.features.FeaturesDict` of `video_id`, `sentence_id`, `text` (English, what the text
+    tower reads), `signer` (Text), `num_frames` (int32), `fps` (float32, frames per second), the
+    streams and `extra`.
+  """
+  return tfds.features.FeaturesDict({
+    "video_id": tfds.features.Text(),
+    "sentence_id": tfds.features.Text(),
+    "text": tfds.features.Text(),
+    "signer": tfds.features.Text(),
+    "num_frames": tfds.features.Scalar(dtype=np.int32),
+    "fps": tfds.features.Scalar(dtype=np.float32),
+    **{name: rows(dim) for name, dim in streams.items()},
+    **extra,
+  })
+
+
+def not_empty(examples, split, findings):
+  """`examples`, checked to be at least one.
+
+  Raises:
+    UserError: every video of the split has been skipped.
+  """
+  count = 0
+  for count, example in enumerate(examples, 1):  # noqa: B007
+    yield example
+  if not count:
+    reason = next((skip.reason for skip in findings.skips if skip.split == split), "none is listed")
+    raise UserError(f"every video of the split {split} is damaged, the first: {reason}")
+
+
+class LocalInfo(tfds.core.DatasetInfo):
+  """`DatasetInfo` that never looks for a published copy of the data set on the network."""
+
+  def initialize_from_bucket(self):
+    """Does nothing."""
+
+
+class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+  """Base of the builders: writes ArrayRecord, which is read back without TensorFlow.
+
+  A subclass is called `Builder`, sets `VERSION` (and `BUILDER_CONFIGS`), and defines `_info`
+  (usually with `retrieval_info`), `_split_generators` and `_generate_examples`.
+
+  Attributes:
+    CAN_SKIP: whether damaged videos can be left out.
+    READS_POSES: whether it has configs with poses from the user's files.
+    COMPRESSED: whether its records are, see `array_records`.
+    manual_dir: folder with the user's files, or None; set before `_info` runs, so that a width
+      can be read from the files.
+    findings: `Findings` of the build.
+    poses: `scaling.Stated`: what the user says of the poses.
+    counts: {content: Counter} of what its examples show; noted in the metadata's content.
+    part: (k, n): `progress` gives every n-th item, the k-th of them first (from 1).
+  """
+
+  CAN_SKIP = False
+  READS_POSES = False
+  COMPRESSED = False
+
+  def __init__(self, *, manual_dir=None, on_error="stop", part=(1, 1), poses=UNSTATED, **kwargs):
+    self.manual_dir, self.part, self.poses = manual_dir, part, poses
+    self.counts = collections.defaultdict(collections.Counter)
+    self.findings = Findings(on_error)
+    super().__init__(**{**kwargs, "file_format": "array_record"})
+
+  def source_digest(self):
+    """Changes when the user's files do, so that the data set is built again; "" without any."""
+    return ""
+
+  def retrieval_info(self, description, streams, metadata=None, citation=None, homepage=None,
+                     **extra):
+    """`DatasetInfo` with `retrieval_features(streams, **extra)`.
+
+    `metadata` is a JSON-like dict that is stored beside the data as `info.metadata`.
+    """
+    return LocalInfo(
+      builder=self,
+      description=description,
+      features=retrieval_features(streams, **extra),
+      metadata=tfds.core.MetadataDict(metadata or {}),
+      citation=citation,
+      homepage=homepage,
+    )
+
+  def note_counts(self):
+    """Adds `counts` to the metadata of the data set that was built."""
+    for name, counts in self.counts.items():
+      if counts:
+        self.info.metadata.setdefault(name, {})["counts"] = dict(counts)
+    self.info.metadata.save_metadata(self.data_dir)
+
+  def progress(self, items, split, unit="video"):
+    """This part's `items` (a sequence), with a bar that names the data set and the split.
+
+    Every builder generates its examples from this, so that each can be built in parts.
+    """
+    first, step = self.part[0] - 1, self.part[1]
+    return tqdm(items[first::step], desc=f"{self.info.full_name} {split}", unit=unit,
+                mininterval=0.5)

@@ -1,0 +1,1 @@
+"""The systems: a folder each, and the registry that knows their names."""

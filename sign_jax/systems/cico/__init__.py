@@ -1,0 +1,1 @@
+"""CiCo (Cheng et al., CVPR 2023)."""

@@ -1,0 +1,1 @@
+"""The sign encoder: an I3D that classifies isolated signs."""

@@ -1,0 +1,1 @@
+"""SEDS (Jiang et al., ACM MM 2024)."""

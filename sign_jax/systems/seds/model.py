@@ -1,0 +1,149 @@
+"""SEDS (Jiang et al., ACM MM 2024): a pose and an RGB stream, fused, under CiCo's similarity."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sign_jax.modules.cgaf import build_fusion
+from sign_jax.modules.clip import TextTower, VideoTower
+from sign_jax.modules.stgcn import PoseEncoder
+from sign_jax.ops.contrastive import symmetric_loss
+from sign_jax.ops.late_interaction import late_interaction, mean_weights
+from sign_jax.systems.cico.model import INITIAL_LOGIT_SCALE, CiCo, Tokens
+
+# What is aligned with the text, by the streams in use (table 4). The first one is searched with.
+STREAMS = {"both": ("fusion", "pose", "rgb"), "pose": ("pose",), "rgb": ("rgb",)}
+
+
+class SEDS(CiCo):
+  """Dual encoder whose videos are poses and sign features of the same windows.
+
+  Attributes beside CiCo's:
+    pose: keyword arguments of `modules.stgcn.PoseEncoder`.
+    fusion: arguments of `modules.cgaf.build_fusion`: kind (table 5) and the attributes of its
+      `CrossFusion`.
+    streams: "both", "pose" or "rgb" (table 4).
+    alpha: weight of the losses of pose and RGB against the text (eq. 4).
+    beta: weight of the matching between pose and RGB (eq. 7); 0 leaves it out (table 6).
+  """
+
+  reads_poses = True
+
+  pose: dict = None
+  fusion: dict = None
+  streams: str = "both"
+  alpha: float = 1.0
+  beta: float = 0.4
+
+  def setup(self):
+    if self.streams not in STREAMS:
+      raise ValueError(f"unknown streams {self.streams!r}")
+    common = {"embed_dim": self.embed_dim, "dtype": self.dtype}
+    # Names as in the released code, where `clip` has the pose tower and `clip_rgb` the other.
+    self.visual = VideoTower(**self.video, **common, attend_class=True)
+    self.visual_rgb = VideoTower(**self.video, **common, attend_class=True)
+    self.textual = TextTower(**self.text, **common)
+    self.pose_encoder = PoseEncoder(**self.pose, dtype=self.dtype)
+    self.fuse = build_fusion(**self.fusion, dtype=self.dtype)
+    self.logit_scale = self.param(
+        "logit_scale", nn.initializers.constant(INITIAL_LOGIT_SCALE), ()
+    )
+
+  def encode_streams(self, video, valid, pose, train=False):
+    """Tokens of every stream in use.
+
+    Args:
+      video: (B, W, 1024) float, a sign feature of every window, zeros after the last; not read
+        where only poses are.
+      valid: (B, W) bool, True = a real window.
+      pose: as for `modules.stgcn.PoseEncoder`, of the same windows; not read where only RGB is.
+      train: batch statistics and dropout.
+
+    Returns:
+      {name: Tokens of (B, 1 + W, D)} in the order of STREAMS.
+    """
+    features, mask = {}, None
+    if self.streams != "rgb":
+      features["pose"], mask = self.visual(self.pose_encoder(pose, valid, train), valid)
+    if self.streams != "pose":
+      features["rgb"], mask = self.visual_rgb(video, valid)
+    if self.streams == "both":
+      features["fusion"] = self.fuse(
+          features["pose"], features["rgb"], mask, deterministic=not train
+      )
+    weights = mean_weights(mask)
+    return {name: Tokens(features[name], mask, weights) for name in STREAMS[self.streams]}
+
+  def encode_video(self, video, valid, pose=None, train=False):
+    """Tokens (B, 1 + W, D) that a search compares; arguments as for `encode_streams`."""
+    return self.encode_streams(video, valid, pose, train)[STREAMS[self.streams][0]]
+
+  def match(self, pose, rgb):
+    """Unscaled pose-to-RGB and RGB-to-pose scores of all videos; eq. 5 and 6.
+
+    Released, and followed here: a softmax over the other stream's windows, of which only the
+    window itself counts, summed over valid windows and the class token.
+
+    Args:
+      pose, rgb: Tokens of A and of B videos.
+
+    Returns:
+      two (A, B) float32.
+    """
+    masks = {"video_mask": pose.mask, "text_mask": rgb.mask} if self.mask_padding else {}
+    return late_interaction(
+        pose.features,
+        rgb.features,
+        pose.mask.astype(jnp.float32),
+        rgb.mask.astype(jnp.float32),
+        pooling="diagonal",
+        temperature=self.temperature,
+        max_elements=self.max_elements,
+        **masks,
+    )
+
+  def __call__(self, batch, deterministic=True, noise=None):
+    """Logits of all pairs of a batch, for training.
+
+    Args:
+      batch: as for `CiCo`, plus pose: right, left (B, F, 21, 2) and body (B, F, 7, 2) float32,
+        frames_valid (B, F) bool, clips_start (B, W) int32, -1 where video_valid is False.
+      deterministic: False is training: dropout (needs the rng "dropout") and batch statistics
+        (updates "batch_stats").
+      noise: of no meaning here.
+
+    Returns:
+      as `CiCo` for the stream that is searched with, plus logits: {name: (i2t, t2i)}, two (B, B)
+      float32, for every stream against the text, and "match" for pose against RGB.
+    """
+    del noise
+    streams = self.encode_streams(
+        batch["video"], batch["video_valid"], batch.get("pose"), train=not deterministic
+    )
+    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
+    pairs = {name: self.similarity(x, text, text_aug) for name, x in streams.items()}
+    if self.streams == "both" and self.beta:
+      pairs["match"] = self.match(streams["pose"], streams["rgb"])
+    scale = jnp.exp(self.logit_scale)
+    logits = jax.tree.map(lambda x: scale * x, pairs)
+    first = STREAMS[self.streams][0]
+    i2t, t2i = logits[first]
+    return {
+        "i2t": i2t, "t2i": t2i, "logits": logits,
+        "video": streams[first], "text": text, "text_aug": text_aug,
+    }
+
+  def loss(self, out):
+    """Eq. 4 and 7 on what `__call__` returns.
+
+    Returns:
+      float32 scalar, and the weighted terms that sum to it by name: "fusion", "pose", "rgb" and
+      "match" where they are in use.
+    """
+    weights = {"fusion": 1.0, "pose": self.alpha, "rgb": self.alpha, "match": self.beta}
+    if self.streams != "both":
+      weights = {self.streams: 1.0}
+    terms = {
+        name: weights[name] * symmetric_loss(*pair) for name, pair in out["logits"].items()
+    }
+    return sum(terms.values()), terms

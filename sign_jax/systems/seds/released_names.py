@@ -1,0 +1,133 @@
+"""Names of the released SEDS checkpoints, and of SignBERT's pre-trained pose encoder."""
+
+import re
+
+from sign_jax.errors import UserError
+from sign_jax.systems.upret import released_names as upret
+from sign_jax.weights import convert, readers
+from sign_jax.weights.convert import CONV, LINEAR, Rule
+
+
+def _norm(there, here):
+  parts = ("weight", "scale"), ("bias", "bias")
+  return tuple(Rule(f"{there}.{a}", f"params/{here}/{b}") for a, b in parts)
+
+
+def _batch_norm(there, here):
+  running = ("running_mean", "mean"), ("running_var", "var")
+  statistics = (Rule(f"{there}.{a}", f"batch_stats/{here}/{b}") for a, b in running)
+  return *_norm(there, here), *statistics
+
+
+def _layer(there, here, layout):
+  return (
+    Rule(f"{there}.weight", f"params/{here}/kernel", layout),
+    Rule(f"{there}.bias", f"params/{here}/bias"),
+  )
+
+
+def _group(there, here):
+  """Rules of a `modules.stgcn.GroupEncoder`."""
+  block, ours = f"{there}.st_gcn_{{kind}}.{{n}}", f"{here}/st_gcn_{{kind}}_{{n}}"
+  return (
+    *_batch_norm(f"{there}.data_bn", f"{here}/data_bn"),
+    *_layer(f"{block}.gcn.conv", f"{ours}/gcn_conv", upret.POINTWISE_2D),
+    *_layer(f"{block}.tcn.3", f"{ours}/tcn_3", upret.POINTWISE_2D),
+    *_batch_norm(f"{block}.tcn.{{i}}", f"{ours}/tcn_{{i}}"),
+    *_layer(f"{block}.residual.0", f"{ours}/residual_0", upret.POINTWISE_2D),
+    *_batch_norm(f"{block}.residual.1", f"{ours}/residual_1"),
+    *_layer(f"{there}.conv4.0", f"{here}/conv4_0", upret.POINTWISE_2D),
+    *_batch_norm(f"{there}.conv4.1", f"{here}/conv4_1"),
+    *_temporal(f"{there}.tcn_full_{{block}}", f"{here}/tcn_full_{{block}}"),
+  )
+
+
+def _temporal(there, here):
+  """Rules of a `modules.stgcn.TemporalBlock`."""
+  return (
+    *_layer(f"{there}.conv1d_{{size}}.0", f"{here}/conv1d_{{size}}", CONV),
+    *_layer(f"{there}.conv1x1", f"{here}/conv1x1", CONV),
+    *_batch_norm(f"{there}.bn", f"{here}/bn"),
+  )
+
+
+def _as(part, torch, flax):
+  """CiCo's rules of the video tower, of those names that begin with `part`, for another module."""
+  renamed = lambda rule: rule._replace(
+    torch=rule.torch.replace("clip.visual.", torch),
+    flax=rule.flax.replace("params/visual/", flax),
+  )
+  return tuple(renamed(rule) for rule in upret.CICO if rule.torch.startswith(f"clip.visual.{part}"))
+
+
+EMBED = "signbert.embed."
+_FUSION, _STREAM = "fusion.{stream}_layers.{n}", "fuse/{stream}_layers_{n}"
+
+SEDS = (
+  *(
+    rule for group in ("st_gcn_hand", "st_gcn_body")
+    for rule in _group(f"{EMBED}{group}", f"pose_encoder/{group}")
+  ),
+  *_temporal("signbert.GCN_Conv", "pose_encoder/GCN_Conv"),
+  *_norm(f"{_FUSION}.layer_norm", f"{_STREAM}/layer_norm"),
+  *_norm(f"{_FUSION}.feed_forward.layer_norm", f"{_STREAM}/feed_forward/layer_norm"),
+  *_layer(
+    f"{_FUSION}.feed_forward.pwff_layer.{{i}}", f"{_STREAM}/feed_forward/pwff_layer_{{i}}", LINEAR
+  ),
+  *_layer(f"{_FUSION}.src_src_att.{{name}}", f"{_STREAM}/src_src_att/{{name}}", LINEAR),
+  *_norm("fusion.{stream}_layer_norm", "fuse/{stream}_layer_norm"),
+  *_layer("fusion.mlp_fusion.mlp.{name}", "fuse/mlp_fusion/mlp/{name}", LINEAR),
+  *_norm("fusion.mlp_fusion.ln", "fuse/mlp_fusion/ln"),
+  # Fusions of table 5 that were not released.
+  *_layer("fusion.mlp.{name}", "fuse/mlp/{name}", LINEAR),
+  *_as("transformer.", "fusion.", "params/fuse/"),
+  *_as("", "clip_rgb.visual.", "params/visual_rgb/"),
+  *upret.CICO,
+)  # fmt: skip
+
+# In the released files, but without part in the computation, or constant.
+IGNORE = (
+  r"clip(_rgb)?\.visual\.conv2_trans\.weight",
+  r"clip\.logit_scale_(first|sec)_softmax",
+  r".+\.num_batches_tracked",
+  r".+\.st_gcn_(hand|body)\.A(_pool)?",
+)
+
+# In every file that holds the pose encoder, whatever stands before.
+_FIRST = "st_gcn_hand.data_bn.weight"
+
+
+def load_pose_encoder(variables, path):
+  """Puts SignBERT's pre-trained pose encoder (`pretrain_signbert.pth`) into SEDS's variables.
+
+  The names assumed are those of SEDS from `st_gcn_hand.` on, and from `st_gcn_body.` on where the
+  file has any (SEDS takes its hands from SignBERT), with one beginning that does not matter, such
+  as "signbert.embed." or "embed.". All else in the file is left out.
+
+  Args:
+    variables: {"params": ..., "batch_stats": ...} of `systems.seds.model.SEDS`.
+    path: a file that `weights.readers.read` can read.
+
+  Returns:
+    `variables`, with numpy arrays in place of what came from the file.
+
+  Raises:
+    UserError: the file cannot be read, or does not hold all of the encoder.
+  """
+  state = readers.read(path)
+  starts = [name.removesuffix(_FIRST) for name in state if name.endswith(_FIRST)]
+  if len(starts) != 1:
+    raise UserError(
+      f"{path} holds {len(starts) or 'no'} entries {_FIRST}, pass a file of SignBERT's weights"
+    )
+  groups = r"st_gcn_(hand|body)\."
+  encoder = {
+    EMBED + name.removeprefix(starts[0]): value for name, value in state.items()
+    if re.match(re.escape(starts[0]) + groups, name)
+  }
+  found = "|".join({re.match(EMBED + groups, name)[1] for name in encoder})
+  keep = rf"\w+/(?!pose_encoder/st_gcn_({found})/).+"
+  try:
+    return convert.merge(variables, encoder, SEDS, IGNORE, keep=(keep,))
+  except UserError as error:
+    raise UserError(f"{path}: {error}") from error

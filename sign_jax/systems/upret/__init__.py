@@ -1,0 +1,1 @@
+"""UPRet (Wu et al., ECCV 2024)."""

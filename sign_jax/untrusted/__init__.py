@@ -1,0 +1,1 @@
+"""Readers of files from strangers, which can be wrong or hostile."""

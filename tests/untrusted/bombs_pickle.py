@@ -1,0 +1,240 @@
+"""Pickles that ask for much: packed by gzip, in archives of PyTorch and in its old format."""
+
+import gzip
+import io
+import struct
+import zipfile
+import zlib
+
+from tests.untrusted.tensors import call, name, put, saved, storage
+
+MEGA = 1 << 20
+START = b"\x80\x04"
+TORCH = b"PK\x03\x04"
+
+
+def squeeze(pieces):
+  """gzip of pieces, (bytes, how often), without ever holding all of them."""
+  pack, out = zlib.compressobj(9, wbits=31), []
+  for piece, times in pieces:
+    many = max(min(times, MEGA // max(len(piece), 1)), 1)
+    block = piece * many
+    for _ in range(times // many):
+      out.append(pack.compress(block))
+    out.append(pack.compress(piece * (times % many)))
+  return b"".join([*out, pack.flush()])
+
+
+def numbered(opcodes, count):
+  """`opcodes` with a running number of four bytes at the place of ####."""
+  before, after = opcodes.split(b"####")
+  return b"".join(before + struct.pack("<i", i) + after for i in range(count))
+
+
+def _text(length):
+  return b"\x8d" + struct.pack("<Q", length)
+
+
+def contents():
+  """{name: [(bytes, how often)]} of pickles; they are small once packed."""
+  many = 9 * MEGA
+  doubled = b"]q\x00" + b"".join(
+    b"](h" + bytes([i]) + b"h" + bytes([i]) + b"eq" + bytes([i + 1]) for i in range(60)
+  )
+  encode = name("_codecs.encode") + b"q\x01" + b"X" + struct.pack("<I", MEGA) + b"a" * MEGA
+  return {
+    "sets": [(START, 1), (b"\x8f", many), (b".", 1)],
+    "lists": [(START, 1), (b"]", many), (b".", 1)],
+    "dicts": [(START, 1), (b"}", many), (b".", 1)],
+    "tuples": [(START, 1), (b"N\x85", many // 2), (b".", 1)],
+    "frozensets": [(START, 1), (b"(\x91", many // 2), (b".", 1)],
+    "marks": [(START, 1), (b"(", many), (b".", 1)],
+    "lists_of_marks": [(START, 1), (b"(l", many // 2), (b".", 1)],
+    "places": [(START + b"N", 1), (b"\x94", many), (b".", 1)],
+    "copies_on_the_stack": [(START + b"N", 1), (b"2", many), (b".", 1)],
+    "from_the_memo": [(START + b"N\x94", 1), (b"h\x00", many // 2), (b".", 1)],
+    "floats": [(START + b"](", 1), (b"G" + bytes(8), 5 * MEGA), (b"e.", 1)],
+    "pairs": [(START + b"}(", 1), (numbered(b"J####N", 500_000), 3), (b"u.", 1)],
+    "members": [(START + b"\x8f(", 1), (numbered(b"J####", 500_000), 4), (b"\x90.", 1)],
+    "nested_lists": [(START, 1), (b"]", 5 * MEGA), (b"a", 5 * MEGA - 1), (b".", 1)],
+    "nested_tuples": [(START + b")", 1), (b"\x85", 5 * MEGA), (b".", 1)],
+    "doubled": [(START + doubled + b".", 1)],
+    "bytes": [(START + b"\x8e" + struct.pack("<Q", 1 << 30), 1), (bytes(MEGA), 1024), (b".", 1)],
+    "byte_array": [
+      (START + b"\x96" + struct.pack("<Q", 1 << 30), 1),
+      (bytes(MEGA), 1024),
+      (b".", 1),
+    ],
+    "text": [(START + _text(1 << 30), 1), (b"a" * MEGA, 1024), (b".", 1)],
+    "wide_text": [
+      (START + _text(60 * MEGA + 4) + "\U0001f600".encode(), 1),
+      (b"a" * MEGA, 60),
+      (b".", 1),
+    ],
+    "claimed_text": [(START + _text(1 << 62) + b"a.", 1)],
+    "whole_number": [
+      (START + b"\x8b" + struct.pack("<i", 60 * MEGA), 1),
+      (b"\x01" * MEGA, 60),
+      (b".", 1),
+    ],
+    "digits": [(b"I", 1), (b"9" * MEGA, 60), (b"\n.", 1)],
+    "digits_of_a_float": [(b"F", 1), (b"9" * MEGA, 60), (b"\n.", 1)],
+    "line": [(b"V\\U0001f600", 1), (b"a" * MEGA, 60), (b"\n.", 1)],
+    "string": [(b"S'", 1), (b"a" * MEGA, 60), (b"'\n.", 1)],
+    "name": [(b"c", 1), (b"a" * MEGA, 60), (b"\nb\n.", 1)],
+    "names": [(START, 1), (name("numpy.dtype"), 2 * MEGA), (b".", 1)],
+    "types": [(START, 1), (name("numpy.dtype") + b"X\x02\x00\x00\x00f4\x85R", MEGA), (b".", 1)],
+    "encoded_again": [
+      (START + encode, 1),
+      (b"X\x06\x00\x00\x00latin1\x86q\x02", 1),
+      (b"h\x01h\x02R", 100_000),
+      (b".", 1),
+    ],
+    "long_keys_alike": [
+      (START + b"}", 1),
+      (_text(8 * MEGA), 1),
+      (b"k" * MEGA, 8),
+      (b"q\x01", 1),
+      (_text(8 * MEGA), 1),
+      (b"k" * MEGA, 8),
+      (b"q\x02(", 1),
+      (b"h\x01Nh\x02N", 200_000),
+      (b"u.", 1),
+    ],
+    "one_dict_often": [
+      (START + b"}q\x00(", 1),
+      (numbered(b"J####N", 2000), 1),
+      (b"u](", 1),
+      (b"h\x00", MEGA),
+      (b"e.", 1),
+    ],
+    "one_text_often": [
+      (START, 1),
+      (_text(2 * MEGA), 1),
+      ("é".encode(), MEGA),
+      (b"q\x00](", 1),
+      (b"h\x00", MEGA),
+      (b"e.", 1),
+    ],
+  }
+
+
+def packed():
+  """{file name: bytes}: pickles packed by gzip, and bombs of gzip itself."""
+  sets = squeeze([(START, 1), (b"\x8f", 9 * MEGA), (b".", 1)])
+  files = {f"{what}.pkl": squeeze(pieces) for what, pieces in contents().items()}
+  return {
+    **files,
+    "packed_twice.pkl": gzip.compress(sets),
+    "many_members.pkl": gzip.compress(b"") * 30_000,
+    "members_of_sets.pkl": gzip.compress(b"\x8f" * 1000) * 10_000,
+    "long_name.pkl": b"\x1f\x8b\x08\x08" + bytes(6) + b"a" * MEGA,
+    "half.pkl": sets[: len(sets) // 2],
+  }
+
+
+def _whole(pieces):
+  return b"".join(piece * times for piece, times in pieces)
+
+
+def _zip(entries, method=zipfile.ZIP_DEFLATED):
+  file = io.BytesIO()
+  with zipfile.ZipFile(file, "w", method) as archive:
+    for entry, content in entries.items():
+      archive.writestr(entry, content)
+  return file.getvalue()
+
+
+def _small_enough():
+  # What fits into 16 MiB, the most that data.pkl may have.
+  sizes = {what: sum(len(a) * n for a, n in pieces) for what, pieces in contents().items()}
+  return {what: _whole(contents()[what]) for what, size in sizes.items() if size < 15 * MEGA}
+
+
+def archives():
+  """{file name: bytes}: archives of `torch.save`."""
+  kind = name("training.A") + b"q\x00"
+  chain = (
+    b"\x80\x02c__torch__\nM\n)\x81q\x00"
+    + b"".join(
+      b"0c__torch__\nM\n)\x81}("
+      + b"".join(
+        b"X" + struct.pack("<I", 60_000) + letter * 60_000 + b"h" + bytes([i])
+        for letter in (b"a", b"b")
+      )
+      + b"ubq"
+      + bytes([i + 1])
+      for i in range(40)
+    )
+    + b"."
+  )
+  pickles = {
+    **_small_enough(),
+    "placeholders": b"\x80\x02" + kind + b"](" + b"h\x00)\x81" * 3_000_000 + b"e.",
+    "states": b"\x80\x02" + kind + b"](" + b"h\x00)\x81}b" * 2_000_000 + b"e.",
+    "tensors": b"\x80\x02"
+    + put(storage())
+    + b"q\x00"
+    + name("torch._utils._rebuild_tensor_v2")
+    + b"q\x01]("
+    + b"h\x01(h\x00K\x00)))tR" * 1_000_000
+    + b"e.",
+    "storages": b"\x80\x02](" + b"".join(storage(str(i)) for i in range(200_000)) + b"e.",
+    "names_of_modules": chain,
+    "unknown_names": b"\x80\x02](" + b"ctraining\nA\n" * 1_000_000 + b"e.",
+    "odd_keys": b"\x80\x02}("
+    + b"G"
+    + bytes(8)
+    + b"N"
+    + (b"G" + bytes(8) + b"N") * 1_200_000
+    + b"u.",
+  }
+  files = {f"{what}.pt": _zip({"a/data.pkl": data}) for what, data in pickles.items()}
+  tensor = call(
+    "torch._utils._rebuild_tensor_v2", storage(count=1 << 28), 0, (1 << 28,), (1,), False, None
+  )
+  weights = b"\x80\x02" + put({"a": 1})[:-1] + b"X\x01\x00\x00\x00w" + tensor + b"s."
+  return {
+    **files,
+    "padded.pt": _zip({"a/data.pkl": b"\x80\x02N." + bytes(1 << 26)}),
+    "packed_storage.pt": _zip({"a/data.pkl": weights, "a/data/0": bytes(1 << 26)}),
+    "many_entries.pt": _zip({"a/data.pkl": weights, **{f"a/{i}": b"" for i in range(40_000)}}),
+    "bzip.pt": _zip({"a/data.pkl": bytes(1 << 24)}, zipfile.ZIP_BZIP2),
+    "lzma.pt": _zip({"a/data.pkl": bytes(1 << 24)}, zipfile.ZIP_LZMA),
+    "cut.pt": _zip({"a/data.pkl": weights})[:-30],
+  }
+
+
+def legacy():
+  """{file name: bytes}: files of `torch.save` before version 1.6, which are not packed."""
+  begin = b"".join(b"\x80\x02" + put(x) + b"." for x in (0x1950A86A20F9469CFC6C, 1001, {}))
+  wanted = (
+    "sets",
+    "lists",
+    "dicts",
+    "tuples",
+    "frozensets",
+    "marks",
+    "lists_of_marks",
+    "places",
+    "copies_on_the_stack",
+    "from_the_memo",
+    "pairs",
+    "members",
+    "nested_lists",
+    "nested_tuples",
+    "doubled",
+    "claimed_text",
+    "names",
+    "types",
+  )
+  made = contents()
+  files = {f"{what}.pth": begin + _whole(made[what])[: 3 * MEGA] for what in wanted}
+  many = storage() + b"](" + b"h\x00" * MEGA + b"e"
+  return {
+    **files,
+    "keys.pth": saved(keys=("0",) * 300_000, data=b"", count=0),
+    "many_keys.pth": begin + b"\x80\x02N." + b"\x80\x02](" + b"K\x00" * MEGA + b"e.",
+    "a_list.pth": begin + b"\x80\x02" + many + b".",
+    "a_length.pth": saved(storage(count=1 << 47), count=1 << 47, data=b""),
+  }
