@@ -6,6 +6,7 @@
 # make test     installs and runs the tests, two files at a time (JOBS=2); WITH_TORCH=1
 #               adds those against PyTorch, and TESTS='-m torch' runs these alone
 # make lint     checks style
+# make docs     builds the documentation site into site/, and fails on any warning
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -22,7 +23,7 @@ VIDEOS_WORKDIR ?= runs/videos
 VIDEOS_RUN ?= $(VIDEOS_WORKDIR)/$(SYSTEM)
 MANUAL = $(VIDEOS_WORKDIR)/dataset
 
-.PHONY: help train videos test lint clean
+.PHONY: help train videos test lint docs clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -51,6 +52,9 @@ test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
 
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --quiet --strict
+
 clean:
 	rm -rf $(VENV)
 
@@ -66,6 +70,10 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --editable '.[docs]'
 	@touch $@
 
 # PyTorch first and by version: a range could bring a build for GPUs of several GB.
