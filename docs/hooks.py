@@ -1,9 +1,9 @@
 """What MkDocs does beside its own work: pages that lie outside of docs/, and links to them.
 
-README.md is the first page, and CONTRIBUTING, CHANGELOG and SECURITY are pages too, so that nothing
-is written twice. Links are written as GitHub resolves them, relative to the file that they stand in;
-here they are turned into links of the site. Other files of the repository that a page names, such
-as configs/upret.py, are copied into the site.
+README.md is the first page, and CONTRIBUTING, CHANGELOG and SECURITY are pages too, so that
+nothing is written twice. Links are written as GitHub resolves them, relative to the file that they
+stand in; here they become links of the site. Other files of the repository that a page links to,
+such as configs/upret.py, are copied into the site.
 """
 
 import os
@@ -30,14 +30,14 @@ def source_of(page):
 
 
 def place_of(path):
-  """Where a file of the repository lies in the site's sources; files out of docs/ keep their path."""
+  """Where a file of the repository lies in the site; files outside docs/ keep their path."""
   return PAGES.get(path, path.removeprefix("docs/"))
 
 
 def targets(text, source):
-  """Files of the repository that `text` links to, in it at `source`: {link: path in the repository}.
+  """Files of the repository that a text links to: {link: path in the repository}.
 
-  A link whose file does not exist is left out, so that MkDocs warns about it.
+  `source` is where the text itself lies. A link whose file does not exist is left out, so that MkDocs warns about it.
   """
   folder = os.path.dirname(source)
   found = {link: os.path.normpath(os.path.join(folder, link)) for link in LINK.findall(text)}

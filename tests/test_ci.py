@@ -55,7 +55,9 @@ def test_nothing_is_left_from_before(ci, tmp_path):
   assert {path.name for path in tmp_path.iterdir()} == {"log", "log.environment", "tools"}
 
 
-@pytest.mark.parametrize("fails", ["train", "test", "lint", "docs", "test WITH_TORCH=1 TESTS=-m torch"])
+@pytest.mark.parametrize(
+  "fails", ["train", "test", "lint", "docs", "test WITH_TORCH=1 TESTS=-m torch"]
+)
 def test_the_first_failure_ends_it(ci, fails):
   status, asked, _ = ci(fails)
   assert status != 0 and asked[-1] == f"make {fails}"

@@ -14,7 +14,8 @@ from tests.program import ROOT
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 PYTHON = re.compile(
-  r"(?P<run><!-- runnable -->\n)?^```python\n(?P<code>.*?)^```\n(\n^```text\n(?P<prints>.*?)^```$)?",
+  r"(?P<run><!-- runnable -->\n)?^```python\n(?P<code>.*?)^```\n"
+  r"(\n^```text\n(?P<prints>.*?)^```$)?",
   re.S | re.M,
 )
 
@@ -30,7 +31,7 @@ def name(page):
 
 @pytest.fixture
 def place(request, tmp_path, monkeypatch):
-  """A function that goes where a reader of a page stands: with the run of `make train`, if named."""
+  """Goes where a page's reader stands; a trained run is there if the text names it."""
   def go(text):
     monkeypatch.chdir(tmp_path)
     if "runs/upret" in text:
