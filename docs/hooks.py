@@ -37,7 +37,8 @@ def place_of(path):
 def targets(text, source):
   """Files of the repository that a text links to: {link: path in the repository}.
 
-  `source` is where the text itself lies. A link whose file does not exist is left out, so that MkDocs warns about it.
+  `source` is where the text itself lies. A link whose file does not exist is left out, so that
+  MkDocs warns about it.
   """
   folder = os.path.dirname(source)
   found = {link: os.path.normpath(os.path.join(folder, link)) for link in LINK.findall(text)}
