@@ -10,9 +10,9 @@ Published T2V / V2T R@1 in percent: How2Sign 56.6 / 51.6, PHOENIX-2014T 69.5 / 7
 CSL-Daily 75.3 / 74.7; as UPRet's authors ran it: 56.4 / 50.3, 70.4 / 70.9, 76.3 / 73.9.
 """
 
-from configs.common import retrieval_config
+from sign_jax.systems.cico import settings
 
 
 def get_config(dataset=None):
   """dataset: see the top of this file."""
-  return retrieval_config("cico", dataset)
+  return settings.config(dataset)

@@ -39,9 +39,9 @@ outer residual after the merge (eq. 3, fusion.merge), alpha 0.8 where the releas
 is a switch of its own; see docs/seds.md.
 """
 
-from configs.common import retrieval_config
+from sign_jax.systems.seds import settings
 
 
 def get_config(dataset=None):
   """dataset: see the top of this file."""
-  return retrieval_config("seds", dataset)
+  return settings.config(dataset)

@@ -45,9 +45,9 @@ similarity, K draws beside no mean (eq. 11-12), one loss of the mean similarity 
 a switch of its own; see docs/fidelity.md.
 """
 
-from configs.common import retrieval_config
+from sign_jax.systems.upret import settings
 
 
 def get_config(dataset=None):
   """dataset: see the top of this file."""
-  return retrieval_config("upret", dataset)
+  return settings.config(dataset)

@@ -20,10 +20,9 @@ import jax
 import numpy as np
 
 from launch import collectives, step_program
-from sign_jax import main as program
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
-from sign_jax.run import compile_cache
+from sign_jax.run import command_line, compile_cache
 
 COUNTS = (2, 4, 8)  # of simulated devices
 MIB = 2**20
@@ -148,7 +147,7 @@ def _simulate_devices():
 def _configuration(rest):
   """The configuration that the flags behind "--" describe."""
   sys.argv = ["launch.cost_model", "--workdir=none", *rest]  # ml_collections looks there
-  config, _, _ = program.parse(sys.argv)
+  config, _, _ = command_line.parse(sys.argv)
   if config.task != "retrieval" or config.mesh.fsdp * config.mesh.tensor > 1:
     raise UserError("the cost model knows retrieval on meshes of mesh.fsdp=1 and mesh.tensor=1")
   return config

@@ -26,10 +26,9 @@ from ml_collections import config_flags  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from launch import notes  # noqa: E402
-from sign_jax import main as program  # noqa: E402
 from sign_jax.errors import UserError, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
-from sign_jax.run import config_paths  # noqa: E402
+from sign_jax.run import command_line, config_paths  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 RULES = {  # batch relative to the base -> factor of the learning rate
@@ -198,7 +197,7 @@ def _configuration(extra):
   values = flags.FlagValues()
   config_flags.DEFINE_config_file("config", flag_values=values)
   try:
-    argv, _ = program.with_config_file(["launch.scaling_study", *extra])
+    argv, _ = command_line.with_config_file(["launch.scaling_study", *extra])
     values(argv, known_only=True)
     values.config.to_json()  # a file that cannot be read is told at its first use
     return values.config

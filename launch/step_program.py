@@ -10,10 +10,9 @@ from jax.interpreters import partial_eval
 from sign_jax.data import pipeline
 from sign_jax.errors import UserError
 from sign_jax.ops.late_interaction import tile_elements
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from sign_jax.train.loop import Trainer
-
-SYSTEMS = ("cico", "upret")
 
 
 class Shapes:
@@ -31,7 +30,7 @@ def trace(config, devices, batch_size, dim=1024):
   """The step of a global batch on some of the devices, with an accelerator's tiles.
 
   Args:
-    config: of a retrieval system in SYSTEMS.
+    config: of a retrieval system that reads no poses.
     devices: list of jax devices.
     batch_size: B of the global batch.
     dim: channels of a sign feature.
@@ -42,9 +41,9 @@ def trace(config, devices, batch_size, dim=1024):
   Raises:
     UserError: on another system, or sizes that do not fit the devices.
   """
-  name = config.model.get("name")
-  if name not in SYSTEMS:
-    raise UserError(f"{name} is not one of {', '.join(SYSTEMS)}: use a configuration of these")
+  system = registry.get(config.model.name)
+  if system.task != "retrieval" or system.reads_poses:
+    raise UserError(f"{system.name} is no retrieval system without poses: use one that is")
   config = config.copy_and_resolve_references()
   config.update_from_flattened_dict({
       "batch_size": batch_size, "eval_batch_size": batch_size, "steps": 1000,
@@ -54,7 +53,7 @@ def trace(config, devices, batch_size, dim=1024):
       batch_size**2 * _tokens_of_a_pair(config), len(devices), "gpu"
   )
   splits = dict.fromkeys(("train", "validation", "test"), Shapes(batch_size, dim))
-  trainer = Trainer(Retrieval(config, splits), config, devices)
+  trainer = Trainer(run_task.make(config, splits), config, devices)
   data = config.data
   channels = pipeline.combined_dim(splits["train"], data.combine)
   small = pipeline.fake_batch(2, data.video_length, channels, data.text_length)

@@ -1,9 +1,17 @@
 """The tables and figures that `launch.reproduce` knows, {"SYSTEM/NAME": Table}."""
 
+import importlib
+
+from sign_jax.systems import registry
 from sign_jax.systems.published_rows import SECONDS, Row, Table
-from sign_jax.systems.seds import published as seds
-from sign_jax.systems.upret import published as upret
 
 __all__ = ["SECONDS", "TABLES", "Row", "Table"]
 
-TABLES = {**upret.TABLES, **seds.TABLES}
+
+def _all():
+  modules = (registry.get(name).published for name in registry.names())
+  found = (importlib.import_module(module).TABLES for module in modules if module)
+  return {name: table for tables in found for name, table in tables.items()}
+
+
+TABLES = _all()

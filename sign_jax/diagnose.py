@@ -13,8 +13,8 @@ import ml_collections
 
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
-from sign_jax.main import TASKS
 from sign_jax.run import compile_cache
+from sign_jax.run import task as run_task
 from sign_jax.train import nonfinite
 from sign_jax.train.state import TrainState
 from sign_jax.untrusted import budget, npz
@@ -32,10 +32,8 @@ def reproduce(path, task=None):
   """
   facts, trees = read(path)
   if task is None:
-    if facts["config"].get("task") not in TASKS:
-      raise UserError(f"{path} is of a task that is not one of {', '.join(TASKS)}")
     try:
-      task = TASKS[facts["config"]["task"]](ml_collections.ConfigDict(facts["config"]))
+      task = run_task.make(ml_collections.ConfigDict(facts["config"]))
     except (AttributeError, KeyError, TypeError) as error:
       raise UserError(
         f"{path} holds settings that this version does not take ({' '.join(str(error).split())}): "

@@ -9,21 +9,11 @@ more that nothing reads.
 """
 
 import argparse
-import contextlib
-
-import jax
-import orbax.checkpoint as ocp
-from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
-from sign_jax.run import compile_cache, settings
-from sign_jax.systems import tables as systems
-from sign_jax.systems.i3d import released_names as i3d
-from sign_jax.train import checkpoint
-from sign_jax.weights import convert, writers
-
-TABLES = {**systems.TABLES, "i3d": i3d.TABLE}
+from sign_jax.run import compile_cache, trained
+from sign_jax.weights import writers
 
 
 def export(workdir, out):
@@ -38,50 +28,14 @@ def export(workdir, out):
     that is the best one left, and stderr says so.
 
   Raises:
-    UserError: no run or no readable checkpoint there, or `out` cannot be written.
+    UserError: no run or no readable checkpoint there, its system has no released names, or `out`
+      cannot be written.
   """
-  state, record = state_of(workdir)
-  writers.write(out, state)
-  return len(state), record["step"]
-
-
-def state_of(workdir):
-  """(PyTorch state dict of numpy arrays, record) of a run's best checkpoint.
-
-  Raises:
-    UserError: as `export`.
-  """
-  table = TABLES[_system(workdir)]
-  variables, record = _best(workdir)
-  return convert.export(variables, table), record
-
-
-def _system(workdir):
-  if not workdir.is_dir():
-    raise UserError(f"{workdir} holds no run: pass the --workdir of one")
-  model = settings.of_run(workdir).get("model")
-  name = model.get("name") if isinstance(model, dict) else None
-  if name not in TABLES:
-    known = ", ".join(TABLES)
-    raise UserError(f"{workdir} is a run of {name}, and only {known} have released names")
-  return name
-
-
-def _best(workdir):
-  """(variables on the CPU, record) of the best checkpoint."""
-  folder = workdir / "checkpoints"
-  if not any(any((folder / kind).glob("[0-9]*")) for kind in (checkpoint.BEST, checkpoint.LAST)):
-    raise UserError(f"{workdir} has no best checkpoint yet: train until its first evaluation")
-  with contextlib.closing(checkpoint.Checkpoints(folder)) as checkpoints:
-    best = checkpoints.restore_best(None, _saved_shapes)
-  return best.variables, best.record
-
-
-def _saved_shapes(folder):
-  """The shapes of a checkpoint as it says itself: building the model would need the data set."""
-  place = SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
-  saved = dict(ocp.StandardCheckpointHandler().metadata(folder / "tree").tree)
-  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved)
+  run = trained.load(workdir)
+  if not run.system.names:
+    raise UserError(f"{workdir} is a run of {run.system.name}, which has no released names")
+  writers.write(out, run.state)
+  return len(run.state), run.record["step"]
 
 
 def main(argv=None):

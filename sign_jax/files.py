@@ -6,6 +6,7 @@ Windows's ways of writing paths (%NAME%, backslashes) are not read.
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import os
 import pathlib
@@ -150,3 +151,9 @@ def replacing(path):
   finally:
     with contextlib.suppress(OSError):  # not there, or its folder is none
       partial.unlink()
+
+
+def sha256(path):
+  """Hex digest of a file's content."""
+  with open(path, "rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,6 +6,7 @@ disagrees, is missing from the file, or is not known to the system.
 """
 
 import argparse
+import importlib
 import re
 import sys
 from typing import NamedTuple
@@ -16,17 +17,9 @@ from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
 from sign_jax.golden import seeded
 from sign_jax.run import compile_cache
-from sign_jax.systems.i3d import golden as encoder
-from sign_jax.systems.seds import golden as seds
-from sign_jax.systems.upret import golden as retrieval
+from sign_jax.systems import registry
 from sign_jax.untrusted import budget, npz
 
-SYSTEMS = {
-    "upret": retrieval.quantities,
-    "cico": retrieval.quantities,
-    "i3d": encoder.quantities,
-    "seds": seds.quantities,
-}
 # Facts that describe a case; all others are quantities.
 DESCRIPTION = ("params", "constants", "seed_prefix", "gain", "batch", "steps", "lr", "t_total")
 # Relative tolerances by the beginning of a name; the first that fits.
@@ -111,18 +104,23 @@ def compare(name, got, expected, rtol=None):
   return Row(name, error.max(), relative, tolerance, "ok" if fine else "DISAGREES")
 
 
+def quantities(system, facts):
+  """{name: array}, everything that a golden case of a system can hold; see its module."""
+  return importlib.import_module(registry.get(system).golden).quantities(system, facts)
+
+
 def check(system, stem, rtol=None):
   """[`Row`] for everything in a case, and for everything that it should hold.
 
   Args:
-    system: a name in SYSTEMS.
+    system: its name.
     stem: path without extension.
     rtol: one relative tolerance in place of those in TOLERANCES.
   """
   facts, arrays = read_case(stem)
   expected = expected_quantities(facts, arrays)
   try:
-    got = SYSTEMS[system](system, facts)
+    got = quantities(system, facts)
   except KeyError as error:
     raise UserError(f"{stem} is no case of {system}: it lacks {error}") from error
   got["fingerprint"] = seeded.fingerprint(seeded.state_dict(facts))
@@ -148,7 +146,7 @@ def table(rows):
 def main(argv=None):
   """The command; exits with 1 on any disagreement."""
   parser = argparse.ArgumentParser(prog="python -m sign_jax.parity", description=__doc__)
-  parser.add_argument("system", choices=sorted(SYSTEMS))
+  parser.add_argument("system", choices=registry.names())
   parser.add_argument("stem", type=path_argument, help="path of the case without .json and .npz")
   parser.add_argument("--rtol", type=float, help="one tolerance for all quantities")
   args = parser.parse_args(argv)

@@ -1,11 +1,57 @@
-"""What the training loop knows of a task."""
+"""What the rooms know of each other: the training loop of a task, a task of a system."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 Batch = dict[str, Any]  # host arrays (B, ...) of one step
 Variables = dict[str, Any]  # {"params": ..., further collections}
 Place = Callable[[Batch], Batch]  # host arrays -> device arrays, batches sharded over the mesh
+# What a model is built for: {field: [shape without the batch's axis, name of the dtype]}, nested as
+# the batch is, and whole numbers such as "classes". JSON values, which a run notes.
+Inputs = dict[str, Any]
+
+
+class Selection(NamedTuple):
+  """The number that chooses the best checkpoint: its name, and which of two is the better one."""
+
+  name: str
+  higher_is_better: bool = True
+
+  def is_better(self, new: float, old: float) -> bool:
+    """Whether `new` is better than `old`; an equal number is not."""
+    return new > old if self.higher_is_better else new < old
+
+
+class System(Protocol):
+  """What a task and the doors know of a system; `systems.base.System` is one, with defaults.
+
+  Attributes:
+    name: what `model.name` says in a configuration.
+    task: the name of its task, see `run.task.TASKS`.
+    reads_poses: whether its batches hold poses.
+    can_cache_gradients: whether its towers draw nothing and see each example alone, see
+      `train.gradient_cache`.
+    names, ignore: `weights.convert.Rule`s between released and our parameters, and regular
+      expressions of what released files hold beside those.
+    init_files: {key of the section `init`: function (variables, path) -> variables}.
+  """
+
+  name: str
+  task: str
+  reads_poses: bool
+  can_cache_gradients: bool
+  names: tuple
+  ignore: tuple
+  init_files: Mapping[str, Callable]
+
+  def build(self, model, inputs: Inputs):
+    """The Flax module of a `model` section."""
+
+  def init(self, model, inputs: Inputs, key) -> Variables:
+    """Fresh variables of such a module from a PRNG key."""
+
+  def constrain(self, params, step, config):
+    """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
 
 class Task(Protocol):
@@ -14,8 +60,10 @@ class Task(Protocol):
   Attributes:
     batch_size: examples in a global batch.
     steps_per_epoch: full batches in one pass over the training split.
-    selection: name of the number, higher is better, that chooses the best checkpoint; one of
-      those that `evaluate` returns.
+    selection: the number that chooses the best checkpoint; one of those that `evaluate` returns.
+    unit: what a batch counts, in the plural; the speed is told in these.
+    inputs: what the model is built for; a run notes it, so that the model can be built without the
+      data set.
     fingerprint: changes when the data set changes; a run does not resume on other data.
     can_cache_gradients: True where the task has `encode` and `compare`, see
       `train.gradient_cache`; a task without it cannot.
@@ -23,7 +71,9 @@ class Task(Protocol):
 
   batch_size: int
   steps_per_epoch: int
-  selection: str
+  selection: Selection
+  unit: str
+  inputs: Inputs
   fingerprint: str
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
@@ -43,13 +93,16 @@ class Task(Protocol):
   def load(self, variables: Variables) -> Variables:
     """Fresh variables with weights from the files that the configuration names; outside jit."""
 
-  def loss(self, variables: Variables, batch: Batch, key):
-    """(scalar loss, (named scalars to log, updated collections beside "params"))."""
+  def loss(self, variables: Variables, batch: Batch, key, step):
+    """(scalar loss, (named scalars to log, updated collections beside "params")).
+
+    `step` is () int32, the number of updates before this one.
+    """
 
   def encode(self, variables: Variables, batch: Batch):
     """Representations (B, ...) of examples, each a function of its own example; draws nothing."""
 
-  def compare(self, variables: Variables, encoded, key):
+  def compare(self, variables: Variables, encoded, key, step):
     """What `loss` returns, from the representations of all its examples."""
 
   def name_examples(self, step: int, rows: list[int]) -> list[str]:
@@ -64,8 +117,8 @@ class Task(Protocol):
     A task may leave this method out.
     """
 
-  def constrain(self, params):
-    """Parameters after an update, moved back to where they may be."""
+  def constrain(self, params, step):
+    """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
   def facts(self) -> dict[str, Any]:
     """What `evaluate` measures, in JSON values: the data set's name, sizes of splits, protocol.

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from configs import common
 from launch import collectives, step_program
 from sign_jax.modules.distribution import Distribution
+from sign_jax.systems import registry
 from sign_jax.train import sharding
 from tests import program
 
@@ -24,7 +24,7 @@ BATCH, TOKENS = 128, 8  # more examples than channels: see `collectives.gathers_
 
 
 def step():
-  config = common.retrieval_config("cico", "signing_sim")
+  config = registry.get("cico").config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 9, "data.text_length": TOKENS,
   })

@@ -10,9 +10,9 @@ import sys
 
 import jax
 
-from configs import common
 from sign_jax.run import compile_cache
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.loop import Trainer
 from tests import fakes, program
@@ -26,7 +26,7 @@ CHUNKED = {("cico", "fsdp+tensor"): {"gradient_cache.chunks": 2}}
 
 
 def make_trainer(system, name):
-  config = common.retrieval_config(system, "signing_sim")
+  config = registry.get(system).config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 12, "data.text_length": 12,
       "batch_size": 8, "eval_batch_size": 16, "steps": STEPS, "seed": 7, **MESHES[name],
@@ -34,7 +34,7 @@ def make_trainer(system, name):
   })
   dims = {"agnostic": 16, "aware": 16}
   splits = fakes.splits(sentences=18, videos=21, windows=12, dims=dims)
-  return Trainer(Retrieval(config, splits), config)
+  return Trainer(run_task.make(config, splits), config)
 
 
 def train(trainer, state, first, after=None):

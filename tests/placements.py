@@ -9,9 +9,9 @@ import sys
 
 import jax
 
-from configs import common
 from sign_jax.run import compile_cache
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from sign_jax.train.loop import Trainer
 from tests import fakes, program
 
@@ -20,7 +20,7 @@ STEPS = 5
 
 def losses(placement, system="upret", combine="sum", mesh=None):
   """[loss of each step] of a small model on fake data, float."""
-  config = common.retrieval_config(system, "signing_sim")
+  config = registry.get(system).config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 12, "data.text_length": 12, "batch_size": 8,
       "eval_batch_size": 8, "steps": STEPS, "data.placement": placement, "data.combine": combine,
@@ -28,7 +28,7 @@ def losses(placement, system="upret", combine="sum", mesh=None):
   })
   dims = {"agnostic": 16, "aware": 16}
   splits = fakes.splits(sentences=18, videos=31, windows=20, dims=dims)
-  trainer = Trainer(Retrieval(config, splits), config)
+  trainer = Trainer(run_task.make(config, splits), config)
   state, batches, found = trainer.create(), trainer.task.train_batches(0), []
   for _ in range(STEPS):
     state, metrics = trainer.step(state, next(batches))

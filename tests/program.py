@@ -12,6 +12,8 @@ from absl import flags
 
 from sign_jax import main as program
 from sign_jax.errors import one_sentence
+from sign_jax.run import checks
+from sign_jax.run import command_line as run_command_line
 from sign_jax.train import loop
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -111,9 +113,11 @@ def stop_at(step, monkeypatch):
 
 
 def parse(monkeypatch, *args):
-  """The configuration that a command line describes."""
+  """The configuration that a command line describes, checked."""
   with command_line(monkeypatch, "--workdir=unused", *args) as argv:
-    return program.parse(argv)[0]
+    config = run_command_line.parse(argv)[0]
+  checks.check(config)
+  return config
 
 
 def metrics(workdir):

@@ -10,8 +10,7 @@ from configs import cico, common, sign_encoder, upret
 from sign_jax.data.label_table import Label
 from sign_jax.run import limits
 from sign_jax.run import settings as run_settings
-from sign_jax.tasks.isolated import Recognition
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
 from sign_jax.train import optim
 from sign_jax.train.loop import Trainer
 from tests import fakes, program
@@ -65,7 +64,7 @@ EXECUTED += [(system, overrides) for system, rows in SWITCHES.items() for overri
 def make_task(config, dataset):
   config.update_from_flattened_dict(SMALL)
   splits = fakes.splits(sentences=6, videos=9, windows=80, dims=WIDTHS[dataset])
-  return Retrieval(config, splits)
+  return run_task.make(config, splits)
 
 
 def numbers_like(tree):
@@ -90,7 +89,7 @@ def train_and_evaluate(task, compiler_options):
   params = numbers_like(jax.eval_shape(task.init, jax.random.key(0)))["params"]
 
   def step(params, batch, key):
-    loss = lambda p: task.loss({"params": p}, batch, key)
+    loss = lambda p: task.loss({"params": p}, batch, key, 0)
     (value, _), grads = jax.value_and_grad(loss, has_aux=True)(params)
     metrics = {"loss": value, "gradient_norm": optim.global_norm(grads)}
     return jax.tree.map(lambda p, g: p - 1e-3 * g, params, grads), metrics
@@ -148,7 +147,7 @@ def test_every_switch(system, overrides, monkeypatch, compiler_options):
 def test_values_between_the_ends_of_an_axis(overrides, monkeypatch):
   task = with_overrides(monkeypatch, "upret", overrides)
   variables, batch = jax.eval_shape(task.init, jax.random.key(0)), next(task.train_batches(0))
-  (loss, _) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1))
+  (loss, _) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1), 0)
   assert loss.shape == ()
 
 
@@ -183,7 +182,7 @@ def count(tree):
 def test_full_size_is_clip_vit_b_32(system):
   config = system.get_config("how2sign")
   splits = fakes.splits(sentences=2, videos=2, windows=4)
-  params = jax.eval_shape(Retrieval(config, splits).init, jax.random.key(0))["params"]
+  params = jax.eval_shape(run_task.make(config, splits).init, jax.random.key(0))["params"]
   visual, textual = params["visual"], params["textual"]
   for tower, width in ((visual, 768), (textual, 512)):
     blocks = tower["transformer"]
@@ -209,7 +208,7 @@ def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
   limits.check(run_settings.flat(config.to_dict()))
   config.data.videos = str(tmp_path)
   labels = [Label("a", 0, 1, number) for number in range(300)]
-  task = Recognition(config, dict.fromkeys(("train", "validation", "test"), labels))
+  task = run_task.make(config, dict.fromkeys(("train", "validation", "test"), labels))
   size, width = (64, 0.25) if dataset == "signing_sim" else (224, 1.0)
   variables = jax.eval_shape(task.init, jax.random.key(0))
   kernel = variables["params"]["logits"]["conv3d"]["kernel"]
@@ -218,7 +217,7 @@ def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
       "video": jax.ShapeDtypeStruct((config.batch_size, 16, size, size, 3), np.uint8),
       "label": jax.ShapeDtypeStruct((config.batch_size,), np.int32),
   }
-  loss, (_, updates) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1))
+  loss, (_, updates) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1), 0)
   assert loss.shape == () and set(updates) == {"batch_stats"}
   optim.from_config(config.optim, 10)
   name = "adam" if dataset == "signing_sim" else "sgd"

@@ -9,12 +9,24 @@ from configs import seds
 from launch.tables import TABLES
 from sign_jax.data import pose
 from sign_jax.errors import UserError
-from sign_jax.systems.build import SEDS_VARIANTS, build, resolve
+from sign_jax.run import task as run_task
+from sign_jax.systems import base
 from sign_jax.systems.seds import golden
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.systems.seds.card import SYSTEM
 from tests import fakes, program
 
 PUBLISHED = {"how2sign": (1280, 720), "phoenix14t": (210, 260), "csl_daily": (512, 512)}
+
+
+def switches(config):
+  """{key: value} of the switches that a variant decides."""
+  model = base.resolve(SYSTEM, config.model).to_dict()
+  values = {**model, **{f"fusion.{key}": value for key, value in model["fusion"].items()}}
+  return {key: values[key] for key in SYSTEM.variants["paper"]}
+
+
+def build(config):
+  return SYSTEM.build(config.model, {"video_valid": [[config.data.video_length], "bool"]})
 
 
 def parse(monkeypatch, *overrides, dataset="how2sign"):
@@ -32,7 +44,7 @@ def test_published_settings(dataset, monkeypatch):
   assert config.data.image_size == PUBLISHED[dataset]
   assert (config.data.video_length, config.data.max_frames) == (64, pose.MAX_FRAMES)
   assert (config.data.text_length, config.data.combine) == (32, "agnostic")
-  assert resolve(config.model) == SEDS_VARIANTS["released"] and config.model.beta == 0.4
+  assert switches(config) == SYSTEM.variants["released"] and config.model.beta == 0.4
 
 
 def test_the_published_model_has_the_released_sizes(monkeypatch):
@@ -40,7 +52,7 @@ def test_the_published_model_has_the_released_sizes(monkeypatch):
   data = config.data
   poses = pose.Settings(data.image_size, data.video_length, data.max_frames)
   splits = fakes.splits(poses, sentences=2, videos=2, windows=20, dims={"agnostic": 1024})
-  shapes = jax.eval_shape(Retrieval(config, splits).init, jax.random.key(0))["params"]
+  shapes = jax.eval_shape(run_task.make(config, splits).init, jax.random.key(0))["params"]
   assert len(shapes["visual"]["transformer"]) == len(shapes["visual_rgb"]["transformer"]) == 12
   assert shapes["visual"]["conv1"]["kernel"].shape == (1536, 768)
   assert shapes["visual_rgb"]["conv1"]["kernel"].shape == (1024, 768)
@@ -54,7 +66,7 @@ def test_the_published_model_has_the_released_sizes(monkeypatch):
 
 def test_the_default_is_the_model_of_the_golden_numbers(monkeypatch):
   config = parse(monkeypatch)
-  model, released = build(config.model, 64), golden.RELEASED
+  model, released = build(config), golden.RELEASED
   assert (model.streams, model.alpha, model.beta) == ("both", released["alpha"], released["beta"])
   assert model.pose.keys() - {"max_windows"} == released["pose"].keys() | {"width"}
   assert (model.pose["width"], model.pose["max_windows"]) == (128, None)
@@ -68,11 +80,10 @@ def test_the_default_is_the_model_of_the_golden_numbers(monkeypatch):
     ("alpha", 0.8),
 ])
 def test_the_variant_paper_is_its_switches(key, value, monkeypatch):
-  switch = key.removeprefix("fusion.")
-  one = resolve(parse(monkeypatch, f"model.{key}={value}").model)
-  assert one == {**SEDS_VARIANTS["released"], switch: value}
-  whole = resolve(parse(monkeypatch, "model.variant=paper").model)
-  assert whole[switch] == value and whole == SEDS_VARIANTS["paper"]
+  one = switches(parse(monkeypatch, f"model.{key}={value}"))
+  assert one == {**SYSTEM.variants["released"], key: value}
+  whole = switches(parse(monkeypatch, "model.variant=paper"))
+  assert whole[key] == value and whole == SYSTEM.variants["paper"]
 
 
 def text_rows():
@@ -85,7 +96,7 @@ def text_rows():
 @pytest.mark.parametrize("override", list(text_rows()))
 def test_every_row_of_the_text_makes_a_model(override, monkeypatch):
   config = parse(monkeypatch, override)
-  build(config.model, config.data.video_length)
+  build(config)
 
 
 def test_the_tables_are_those_of_the_text():

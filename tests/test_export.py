@@ -7,11 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs import common
 from sign_jax import export
 from sign_jax.errors import UserError
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from sign_jax.systems import tables as systems
-from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.weights import readers
 from tests import fakes, program
@@ -25,10 +25,10 @@ def make_task(system, **init):
     changes = {f"init__{name}": value for name, value in init.items()}
     task = small_seds.make_task(**changes, model__fusion__heads=4)
     return task, task._config
-  config = common.retrieval_config(system, None)
+  config = registry.get(system).config(None)
   config.update_from_flattened_dict(program.SMALL_MODEL | {"batch_size": 8})
   config.init.update(init)
-  return Retrieval(config, fakes.splits()), config
+  return run_task.make(config, fakes.splits()), config
 
 
 def make_run(workdir, task, config, seed):

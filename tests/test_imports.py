@@ -17,7 +17,8 @@ FLOORS = (
     ("tasks", "data_builders"),
     ("systems",),
     ("configs",),
-    ("run", "encoder"),
+    ("run",),
+    ("encoder",),
     (*DOORS, "launch"),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
@@ -33,7 +34,7 @@ NEVER = {
     "sign_jax/video": {"flax", "jax"},
     "data_builders": {"flax", "tensorflow"},
 }
-READ_FLAGS = (*DOORS, "encoder/weights")  # modules that may read a command line
+READ_FLAGS = (*DOORS, "run/command_line", "encoder/weights")  # modules that may read a command line
 
 
 def imported(path):

@@ -9,6 +9,7 @@ import pytest
 
 from sign_jax import main
 from sign_jax.run import settings
+from sign_jax.run import task as run_task
 from sign_jax.tasks.retrieval import DIRECTIONS, Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.loop import Trainer
@@ -196,7 +197,7 @@ def test_help_names_the_flags(monkeypatch, capsys):
 def test_training_memorises_its_pairs(finished, copy, data_dir, monkeypatch):
   losses = [row["loss"] for row in program.metrics(finished[0]) if "loss" in row]
   config = program.parse(monkeypatch, *program.arguments(copy, data_dir))
-  trainer = Trainer(Retrieval(config), config)
+  trainer = Trainer(run_task.make(config), config)
   before = trainer.evaluate(trainer.create().variables, "train")
   state, _ = Checkpoints(copy / "checkpoints").restore_last(trainer.target)
   after = trainer.evaluate(state.variables, "train")

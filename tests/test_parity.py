@@ -8,11 +8,10 @@ import jax
 import numpy as np
 import pytest
 
-from configs.common import retrieval_config
 from sign_jax import parity
 from sign_jax.errors import UserError
 from sign_jax.golden import seeded
-from sign_jax.systems.build import build
+from sign_jax.systems import registry
 from sign_jax.systems.upret import golden as retrieval
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -77,9 +76,9 @@ def test_other_solvers_agree_on_the_golden_step(computed, solver):
 def test_the_configurations_default_is_the_golden_model(system):
   facts, _ = parity.read_case(GOLDEN / STEMS[system])
   golden = retrieval.build_model(system, facts)
-  config = retrieval_config(system, "how2sign").model
+  config = registry.get(system).config("how2sign").model
   config.update({"video": golden.video, "text": golden.text, "embed_dim": golden.embed_dim})
-  ours = build(config, video_length=retrieval.VIDEO_LENGTH)
+  ours = registry.get(system).build(config, {"video_valid": [[retrieval.VIDEO_LENGTH], "bool"]})
   for name in ("token_pooling", "mask_padding", "temperature"):
     assert getattr(ours, name) == getattr(golden, name), name
   if system == "upret":

@@ -8,7 +8,7 @@ import time
 import jax
 from tqdm import tqdm
 
-from configs import common
+from configs import upret
 from sign_jax.errors import UserError
 
 # Dense bfloat16 operations a second of one device, of the makers' data sheets; the first name that
@@ -118,7 +118,7 @@ def upret_config(batch_size, changes=()):
   Raises:
     UserError: for a change that cannot be read.
   """
-  config = common.retrieval_config("upret", "how2sign")
+  config = upret.get_config("how2sign")
   config.update_from_flattened_dict({
     "batch_size": batch_size, "eval_batch_size": batch_size, "steps": 1000,
     "data.combine": "agnostic",

@@ -9,8 +9,8 @@ import numpy as np
 
 from launch.benchmarks import _measure
 from sign_jax.modules import i3d
-from sign_jax.systems.build import compute_dtype
 from sign_jax.systems.i3d import released_names as table
+from sign_jax.systems.options import compute_dtype
 from sign_jax.weights import convert
 
 _MODULE = "tests.torch.test_i3d"
@@ -39,7 +39,7 @@ def run(args):
   module = reference.WholeI3D(args.network_width, _CLASSES)
   model = i3d.I3D(_CLASSES, width=args.network_width, dtype=compute_dtype("auto"))
   state = {name: x.numpy() for name, x in module.state_dict().items()}
-  variables = convert.merge(i3d.init_shapes(model), state, table.TABLE, table.IGNORE)
+  variables = convert.merge(i3d.init_shapes(model), state, table.NAMES, table.IGNORE)
   shape = args.batch_size, _FRAMES, args.size, args.size, 3
   clips = np.random.default_rng(0).uniform(-0.5, 0.5, shape).astype(np.float32)
   apply = jax.jit(lambda variables, clips: model.apply(variables, clips)["logits"])

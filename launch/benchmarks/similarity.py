@@ -17,7 +17,7 @@ import numpy as np
 
 from launch.benchmarks import _measure
 from sign_jax.ops.late_interaction import late_interaction
-from sign_jax.systems.build import compute_dtype
+from sign_jax.systems.options import compute_dtype
 
 _MODULE = "tests.reference.upret"
 OURS, REFERENCE = "ours", "PyTorch"

@@ -9,7 +9,7 @@ import jax
 from launch import step_program
 from launch.benchmarks import _measure
 from sign_jax.data import pipeline
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task
 from sign_jax.train.loop import Trainer
 
 _MODULE, _BLOCKS = "tests.reference.upret", "tests.torch.reference"
@@ -66,7 +66,7 @@ def make_trainer(config):
   )
   data = config.data
   batch = pipeline.fake_batch(config.batch_size, data.video_length, _FEATURES, data.text_length)
-  return Trainer(Retrieval(config, splits), config), batch
+  return Trainer(task.make(config, splits), config), batch
 
 
 def our_step(trainer, batch):
@@ -83,7 +83,7 @@ def our_step(trainer, batch):
 
 def _forward_flops(trainer, batch):
   def loss(variables):
-    return trainer.task.loss(variables, batch, jax.random.key(0))[0]
+    return trainer.task.loss(variables, batch, jax.random.key(0), 0)[0]
 
   # The loops of the late interaction end where data decide; of its four products, one is forward.
   config, jaxpr = trainer.config, jax.make_jaxpr(loss)(trainer.target.variables).jaxpr

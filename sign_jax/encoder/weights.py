@@ -1,16 +1,15 @@
 """The sign encoder that a command line names: a file, a training run, or random weights."""
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sign_jax import export
 from sign_jax.encoder import windows
 from sign_jax.errors import UserError
-from sign_jax.files import existing_file, path_argument
-from sign_jax.run import settings
+from sign_jax.files import existing_file, path_argument, sha256
+from sign_jax.run import trained
+from sign_jax.systems.i3d import card as i3d_card
 from sign_jax.systems.i3d import released_names as i3d_table
 from sign_jax.video import frames
 
@@ -71,9 +70,7 @@ def find(args):
   if path.is_dir():
     return _of_run(path, args.size)
   existing_file(path, "--weights", "pass a file of weights or the folder of a run")
-  with path.open("rb") as file:
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-  return _source(f"sha256:{digest}", lambda: i3d_table.load(path), args.size or frames.CROP)
+  return _source(f"sha256:{sha256(path)}", lambda: i3d_table.load(path), args.size or frames.CROP)
 
 
 def _source(fingerprint, load, crop):
@@ -81,16 +78,16 @@ def _source(fingerprint, load, crop):
 
 
 def _of_run(workdir, size):
-  state, record = export.state_of(workdir)
-  crop = settings.flat(settings.of_run(workdir)).get("data.size")
-  if type(crop) is not int or crop < 1:
+  run = trained.load(workdir)
+  crop = run.config.get("data", {}).get("size")
+  if run.system.name != i3d_card.SYSTEM.name or type(crop) is not int or crop < 1:
     raise UserError(
       f"{workdir} is no run of a sign encoder, pass the --workdir of one of configs/sign_encoder.py"
     )
   if size and size != crop:
     raise UserError(f"{workdir} was trained on frames of {crop} pixels, leave --size out")
-  load = lambda: i3d_table.from_state(state, workdir)
-  return _source(f"run:{record['digest']}", load, crop)
+  load = lambda: i3d_table.from_state(run.state, workdir)
+  return _source(f"run:{run.record['digest']}", load, crop)
 
 
 def _random(seed):

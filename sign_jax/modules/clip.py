@@ -11,6 +11,7 @@ from sign_jax.modules.transformer import Transformer, layer_norm
 from sign_jax.ops import linear
 
 VOCABULARY = 49408
+HEAD_WIDTH = 64  # channels of a head of attention
 CONTEXT = 77  # positions that CLIP's checkpoints hold; only the first N_t are read
 
 

@@ -2,10 +2,13 @@
 
 from sign_jax.files import user_path
 
-PATH_KEYS = (
-  "data.data_dir", "data.videos", "data.labels", "data.synonyms",
-  "init.clip", "init.model", "init.i3d", "init.signbert",
-)
+_OF_DATA = ("data.data_dir", "data.videos", "data.labels", "data.synonyms")
+_NO_PATH = ("init.classifier",)
+
+
+def is_path(key):
+  """Whether a setting names a file or a folder: all of `init` but how it is used."""
+  return key in _OF_DATA or key.startswith("init.") and key not in _NO_PATH
 
 
 def expanded(values):
@@ -21,6 +24,6 @@ def expanded(values):
     UserError: names a variable that is not set.
   """
   return {
-    key: str(user_path(value)) if key in PATH_KEYS and isinstance(value, str) and value else value
+    key: str(user_path(value)) if is_path(key) and isinstance(value, str) and value else value
     for key, value in values.items()
   }

@@ -11,6 +11,7 @@ import ml_collections
 
 from sign_jax.errors import UserError, printable
 from sign_jax.run import config_paths
+from sign_jax.systems import registry
 from sign_jax.train import checkpoint
 from sign_jax.untrusted import budget
 
@@ -19,13 +20,11 @@ from sign_jax.untrusted import budget
 FREE_KEYS = (
     "data.data_dir", "data.num_workers", "data.reader_timeout", "data.placement", "data.cache_gib",
     "data.videos", "data.labels",
-    "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor",
-    "model.max_elements", "model.ot.max_elements", "model.pose.max_windows",
-    "model.remat", "model.attention", "gradient_cache.chunks", "profile",
+    "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks", "profile",
 )
-EVALUATION_KEYS = (*FREE_KEYS, "ties")
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
+INPUTS = "inputs"  # in that file: what the model was built for, which is no setting
 _MOST_BYTES = 2**20  # ours have a few thousand
 
 
@@ -40,6 +39,12 @@ def flat(config):
   return found
 
 
+def free_keys(values):
+  """FREE_KEYS and those of the system that {dotted name: value} are the settings of."""
+  name = values.get("model.name")
+  return (*FREE_KEYS, *(registry.get(name).free_keys if name in registry.names() else ()))
+
+
 def check(config, workdir):
   """Compares with an earlier start that left a checkpoint.
 
@@ -48,7 +53,7 @@ def check(config, workdir):
     workdir: pathlib.Path.
 
   Raises:
-    UserError: when the run was started with other settings, FREE_KEYS apart.
+    UserError: when the run was started with other settings, those apart that are free.
   """
   # A start that ended before its first checkpoint, perhaps for a wrong setting, binds nobody.
   if not checkpoint.exists(workdir / "checkpoints"):
@@ -64,9 +69,9 @@ def check(config, workdir):
 
 
 def differing(before, now):
-  """Names of the settings that are not the same, FREE_KEYS apart."""
+  """Names of the settings that are not the same, those apart that are free."""
   before, now = config_paths.expanded(before), config_paths.expanded(now)
-  keys = sorted((before.keys() | now.keys()) - set(FREE_KEYS))
+  keys = sorted((before.keys() | now.keys()) - set(free_keys(now)))
   return [key for key in keys if not _is_same(key, before.get(key), now.get(key))]
 
 
@@ -81,7 +86,7 @@ def of_run(workdir):
     workdir: pathlib.Path of a run that has left a checkpoint, or a config.json alone.
 
   Returns:
-    nested dict of JSON values. Of FREE_KEYS it has those of the last start.
+    nested dict of JSON values. Of what is free it has what the last start had.
 
   Raises:
     UserError: when they cannot be read.
@@ -117,11 +122,24 @@ def _read(path):
   content = budget.read_json(path, _MOST_BYTES)
   if not isinstance(content, dict):
     raise ValueError("it is no object")
+  content.pop(INPUTS, None)
   return content
 
 
+def inputs_of_run(workdir):
+  """What a run's model was built for (`protocols.Inputs`), or None where nothing says it."""
+  record = checkpoint.newest_record(workdir / "checkpoints") or {}
+  if INPUTS in record:
+    return record[INPUTS]
+  try:
+    return budget.read_json(workdir / FILE, _MOST_BYTES).get(INPUTS)
+  except (OSError, ValueError, AttributeError):
+    return None
+
+
 def for_evaluation(config, workdir, argv):
-  """The settings that a run was trained with, and what a command line says of EVALUATION_KEYS.
+  """The settings that a run was trained with, and what a command line says of those that
+  may change.
 
   Args:
     config: ml_collections.ConfigDict of the command line. What a run made by an earlier version
@@ -139,20 +157,21 @@ def for_evaluation(config, workdir, argv):
   if not checkpoint.exists(workdir / "checkpoints"):
     raise UserError(f"there is no trained run in {workdir}: train first, with --mode train")
   now = flat(config.to_dict())
-  trained = config_paths.expanded(flat(_tuples(of_run(workdir))))
+  trained = config_paths.expanded(flat(tuples(of_run(workdir))))
+  free = free_keys(trained)
   is_same = all(now.get(key) == trained.get(key) for key in ("task", "model.name"))
-  defaults = now if is_same else {key: now[key] for key in FREE_KEYS if key in now}
+  defaults = now if is_same else {key: now[key] for key in free if key in now}
   used = {**defaults, **trained}
   if is_same:
     _check_kinds(used, now, workdir)
   given = sorted(_given(argv) & now.keys())
   differing = [key for key in given if not _is_same(key, now[key], used.get(key))]
-  wrong = [f"{key}={used.get(key)}" for key in differing if key not in EVALUATION_KEYS]
+  wrong = [f"{key}={used.get(key)}" for key in differing if key not in (*free, "ties")]
   if wrong:
     raise UserError(
         f"{workdir} was trained with {', '.join(wrong)}: evaluate it without these flags"
     )
-  changed = tuple(f"{key}={now[key]}" for key in differing if key not in FREE_KEYS)
+  changed = tuple(f"{key}={now[key]}" for key in differing if key not in free)
   return _nested(used | {key: now[key] for key in given}), changed
 
 
@@ -178,11 +197,11 @@ def _check_kinds(used, template, workdir):
       )
 
 
-def _tuples(value):
+def tuples(value):
   """JSON has lists where configurations have tuples."""
   if isinstance(value, dict):
-    return {key: _tuples(x) for key, x in value.items()}
-  return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    return {key: tuples(x) for key, x in value.items()}
+  return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
 def _nested(values):

@@ -16,8 +16,6 @@ from sign_jax.data.cache import FeatureCache
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
-from sign_jax.modules import i3d
-from sign_jax.systems.build import compute_dtype
 from sign_jax.tasks import finite
 from sign_jax.video import frames
 from sign_jax.weights import initial
@@ -26,15 +24,18 @@ COLUMNS = (("top1", "top-1"), ("top5", "top-5"), ("class_top1", "top-1 per class
 
 
 class Recognition(protocols.Task):
-  """An I3D that classifies windows of 16 frames, as a `protocols.Task`."""
+  """A system that classifies windows of 16 frames, as a `protocols.Task`."""
 
-  selection = "top1"
+  selection = protocols.Selection("top1")
+  unit = "segments"
+  CHOICES = {"init.classifier": initial.CLASSIFIERS}
 
-  def __init__(self, config, labels=None):
+  def __init__(self, config, system, labels=None):
     """Reads the labels and the names of the weights.
 
     Args:
-      config: the whole configuration.
+      config: the whole configuration, after `run.checks.check`.
+      system: `protocols.System` with a `classifier`.
       labels: {split: [`label_table.Label`]} in place of the table's (tests).
 
     Raises:
@@ -46,16 +47,19 @@ class Recognition(protocols.Task):
         _given(self._data, "labels", "a labels.csv", existing_file)
     )
     _given(self._data, "videos", "the folder of the videos", existing_folder)
-    self._initial = initial.I3DFile(config.init.i3d, config.init.classifier)
+    self._initial = initial.ClassifierFile(
+        config.init[system.name], f"--config.init.{system.name}", config.init.classifier, system
+    )
     cache = FeatureCache(int(self._data.cache_gib * 2**30))
     self._segments = {
         split: segment_windows.Segments(self._data.videos, members, self._data.size, cache)
         for split, members in self._labels.items()
     }
-    model = config.model
-    self._model = i3d.I3D(
-        self._num_classes(), model.dropout, model.width, compute_dtype(model.dtype)
-    )
+    crop = self._data.size
+    self.inputs = {
+        "video": [[frames.WINDOW, crop, crop, 3], "uint8"], "classes": self._num_classes(),
+    }
+    self._system, self._model = system, system.build(config.model, self.inputs)
     self._logits = jax.jit(
         lambda variables, x: self._model.apply(variables, frames.normalize(x))["logits"]
     )
@@ -107,7 +111,7 @@ class Recognition(protocols.Task):
 
   def init(self, key):
     """Seeded random variables."""
-    return i3d.init(self._model, key)
+    return self._system.init(self._model, self.inputs, key)
 
   def load(self, variables):
     """Fresh variables with the weights of `init.i3d` in them.
@@ -117,7 +121,7 @@ class Recognition(protocols.Task):
     """
     return self._initial.load(variables)
 
-  def loss(self, variables, batch, key):
+  def loss(self, variables, batch, key, step):
     """Cross-entropy; updates the running statistics of BatchNorm over the global batch."""
     out, updates = self._model.apply(
         variables, frames.normalize(batch["video"]), train=True, rngs={"dropout": key},
@@ -135,9 +139,9 @@ class Recognition(protocols.Task):
     labels = (self._labels["train"][chosen[row]] for row in rows)
     return [f"{label.video} from {label.start:g} s" for label in labels]
 
-  def constrain(self, params):
-    """As they are."""
-    return params
+  def constrain(self, params, step):
+    """As the system says, see `protocols.System`."""
+    return self._system.constrain(params, step, self._config)
 
   def facts(self):
     """The label table, and how many segments each split has."""

@@ -9,18 +9,16 @@ import numpy as np
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, pose, source, synonyms, watchdog
+from sign_jax.data import assemble, pipeline, pose, source, specs, synonyms, watchdog
 from sign_jax.data import resident as resident_data
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
-from sign_jax.errors import UserError, did_you_mean, printable
+from sign_jax.errors import UserError, printable
 from sign_jax.metrics import retrieval as metrics
-from sign_jax.ops import contrastive
-from sign_jax.systems.build import build, resolve
+from sign_jax.protocols import Selection
 from sign_jax.tasks import finite, resident
 from sign_jax.weights import initial
 
-LOSSES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
 NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usable hand
 PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
 SPLITS = ("train", "validation", "test")
@@ -29,65 +27,78 @@ DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
 
 class Retrieval:
-  """The retrieval systems (CiCo, UPRet, SEDS) as a `protocols.Task`."""
+  """A retrieval system as a `protocols.Task`."""
 
-  selection = "t2v/R@1"
+  selection = Selection("t2v/R@1")
+  unit = "pairs"
+  # Of settings that no system has for itself.
+  CHOICES = {"ties": metrics.TIES, "data.placement": PLACEMENTS, "data.no_hands": NO_HANDS}
 
-  def __init__(self, config, splits=None):
-    """Opens the data set's splits and builds the model.
+  def __init__(self, config, system, splits=None):
+    """Builds no model and opens no split before they are needed.
 
     Args:
-      config: the whole configuration.
+      config: the whole configuration, after `run.checks.check`.
+      system: `protocols.System`. Its model has the methods `encode_batch`, `compare` and `loss` to
+        train, `encode_video`, `encode_text` and `score` to search, see `systems.cico.model.CiCo`.
       splits: {name: RetrievalSplit} in place of the data set's own (tests).
 
     Raises:
-      UserError: on missing or bad data, or a configuration that does not fit them.
+      UserError: on settings that do not go together.
     """
-    if config.ties not in metrics.TIES:
-      raise UserError(f"ties={config.ties!r} is not one of {', '.join(metrics.TIES)}")
-    self._config, self._data = config, config.data
-    if self._data.placement not in PLACEMENTS:
-      raise UserError(
-          f"data.placement={self._data.placement!r} is not one of {', '.join(PLACEMENTS)}"
-          + did_you_mean(self._data.placement, PLACEMENTS)
-      )
+    self._config, self._data, self._system = config, config.data, system
     self._splits = splits or {}
     self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
     self._augment = self._augmentation()
     # One stream alone need not be read together with the other.
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
-    self._model = build(config.model, self._data.video_length)
     self._poses = self._pose_settings()
     warning = finite.epsilon_too_small(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
     self._encode_video = jax.jit(self._video_tokens)
-    self._encode_text = jax.jit(self._apply("encode_text"))
-    self._score = jax.jit(self._apply("score"))
+    self._encode_text = jax.jit(self._applied("encode_text"))
+    self._score = jax.jit(self._applied("score"))
     self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
 
-  def _apply(self, method):
-    return functools.partial(self._model.apply, method=method)
+  @functools.cached_property
+  def inputs(self):
+    """What the model is built for: the fields of a batch; see `protocols.Inputs`."""
+    # All splits have features of one width. A data set of which only "test" is there will do.
+    split = next(iter(self._splits.values()), None) or self.split("test")
+    data = self._data
+    return specs.of_batch(pipeline.fake_batch(
+        1, data.video_length, pipeline.combined_dim(split, data.combine), data.text_length,
+        frames=self._poses.max_frames if self._poses else 0,
+    ))
+
+  @functools.cached_property
+  def _model(self):
+    return self._system.build(self._config.model, self.inputs)
+
+  def _apply(self, method, *args, **options):
+    return self._model.apply(*args, method=method, **options)
+
+  def _applied(self, method):
+    return functools.partial(self._apply, method)
 
   def _video_tokens(self, variables, batch):
     poses = {"pose": batch["pose"]} if self._poses else {}
     video = batch["video"].astype(jnp.float32)
-    return self._apply("encode_video")(variables, video, batch["video_valid"], **poses)
+    return self._apply("encode_video", variables, video, batch["video_valid"], **poses)
 
   def _pose_settings(self):
     """`pose.Settings`, or None where the system reads no poses."""
     data = self._data
-    if not self._model.reads_poses:
+    if not self._system.reads_poses:
       return None
     if self._on_device:
       raise UserError(
-          f"data.placement=device holds no poses, which {self._config.model.name} reads: use "
+          f"data.placement=device holds no poses, which {self._system.name} reads: use "
           "--config.data.placement=host"
       )
-    if data.no_hands not in NO_HANDS:
-      raise UserError(f"data.no_hands={data.no_hands!r} is not one of {', '.join(NO_HANDS)}")
-    most = self._config.model.pose.max_windows
+    most = self._config.model.get("pose", {}).get("max_windows", 0)
     if most and jax.device_count() > 1:
       raise UserError("model.pose.max_windows is for one device alone: set it to 0")
     return pose.Settings(
@@ -193,12 +204,7 @@ class Retrieval:
 
   def init(self, key):
     """Seeded random variables."""
-    batch = pipeline.fake_batch(
-        2, self._data.video_length, pipeline.combined_dim(self.split("train"), self._data.combine),
-        self._data.text_length, frames=self._poses.max_frames if self._poses else 0,
-    )
-    init_key, noise_key = jax.random.split(key)
-    return self._model.init({"params": init_key, "noise": noise_key}, batch)
+    return self._system.init(self._model, self.inputs, key)
 
   def load(self, variables):
     """Fresh variables with the weights of the configuration's `init` files in them.
@@ -206,10 +212,11 @@ class Retrieval:
     Raises:
       UserError: when a file cannot be read or does not fit the model.
     """
-    return initial.load(variables, self._config.init, self._config.model.name)
+    return initial.load(variables, self._config.init, self._system)
 
-  def loss(self, variables, batch, key):
+  def loss(self, variables, batch, key, step):
     """The contrastive loss, its terms where it has several, and updated running statistics."""
+    del step
     dropout, noise = jax.random.split(key)
     out, updates = self._model.apply(
         variables, self._with_videos(batch), deterministic=False,
@@ -219,24 +226,24 @@ class Retrieval:
     return loss, (metrics, updates)
 
   def _loss_of(self, variables, out):
-    if hasattr(self._model, "loss"):
-      loss, terms = self._model.loss(out)
-    else:
-      loss, terms = LOSSES[resolve(self._config.model)["loss"]](out["i2t"], out["t2i"]), {}
-    terms = {f"loss_{name}": term for name, term in terms.items()}
-    return loss, ({"logit_scale": variables["params"]["logit_scale"], **terms}, {})
+    loss, terms = self._model.loss(out)
+    logged = {f"loss_{name}": term for name, term in terms.items()}
+    if "logit_scale" in variables["params"]:
+      logged["logit_scale"] = variables["params"]["logit_scale"]
+    return loss, (logged, {})
 
   @property
   def can_cache_gradients(self):
     """Whether the towers draw nothing and see each example alone."""
-    return self._config.model.name in ("cico", "upret")
+    return self._system.can_cache_gradients
 
   def encode(self, variables, batch):
     """{"video", "text", "text_aug": Tokens} of a batch or a part of it."""
     return self._model.apply(variables, self._with_videos(batch), method="encode_batch")
 
-  def compare(self, variables, encoded, key):
+  def compare(self, variables, encoded, key, step):
     """`loss` from what `encode` returns."""
+    del step
     dropout, noise = jax.random.split(key)
     out = self._model.apply(
         variables, encoded, deterministic=False, rngs={"dropout": dropout, "noise": noise},
@@ -260,9 +267,9 @@ class Retrieval:
     """See `finite.advice`."""
     return finite.advice(finding, self._config.model)
 
-  def constrain(self, params):
-    """Clamps the logit scale from above, as the released code does after every update."""
-    return contrastive.clamp_logit_scale(params, self._config.optim.max_logit_scale)
+  def constrain(self, params, step):
+    """As the system says, see `protocols.System`."""
+    return self._system.constrain(params, step, self._config)
 
   def facts(self):
     """Data set, protocol, sizes of the splits, ties, and the feature streams as they are used."""

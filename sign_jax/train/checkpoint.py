@@ -159,7 +159,7 @@ class Checkpoints:
       self._set_aside(self._best, best.lost)
     lost = {"step": step, "score": record["best"]}
     return {
-        **record, "best_step": best.record["step"], "best": _finite(_score(best.record)),
+        **record, "best_step": best.record["step"], "best": _score(best.record),
         "lost_best": record.get("lost_best") or lost,
     }
 
@@ -189,7 +189,7 @@ class Checkpoints:
       step = max(found, key=newest, default=({},))[0].get("best_step")
     found = [(record, m) for record, m in found if m is self._best or state]
     order = lambda pair: (
-        pair[0]["step"] != step, -_score(pair[0]), -pair[0]["step"], pair[1] is self._last
+        pair[0]["step"] != step, -_merit(pair[0]), -pair[0]["step"], pair[1] is self._last
     )
     for record, manager in sorted(found, key=order):
       wanted, take = (target, lambda x: x) if manager is self._best else state
@@ -217,7 +217,7 @@ class Checkpoints:
     step = best.record["step"]
     if step in self._best.all_steps():
       self._set_aside(self._best, step)
-    facts = {"best_step": step, "best": _finite(_score(best.record))}
+    facts = {"best_step": step, "best": _score(best.record)}
     self.ensure_best(step, best.variables, {**best.record, **facts})
 
   def _records(self, manager):
@@ -295,13 +295,16 @@ def _read_tree(folder, target):
 
 
 def _score(record):
-  """Of the checkpoint's own evaluation; -inf where it had none."""
-  own = record.get("best" if record["step"] == record.get("best_step") else "score")
-  return float("-inf") if own is None else own
+  """Of the checkpoint's own evaluation, None where it had none."""
+  return record.get("best" if record["step"] == record.get("best_step") else "score")
 
 
-def _finite(score):
-  return None if score == float("-inf") else score
+def _merit(record):
+  """The score, so that more is better; -inf where there is none."""
+  score = _score(record)
+  if score is None:
+    return float("-inf")
+  return score if record.get("higher_is_better", True) else -score
 
 
 def _reason(error):

@@ -96,7 +96,7 @@ def gradients(task, state, batch, resident, key, chunks):
   floats, put_back = _partition(encoded)
 
   def compare(params, floats):
-    return task.compare(with_params(params), put_back(floats), key)
+    return task.compare(with_params(params), put_back(floats), key, state.step)
 
   result, (direct, cotangents) = jax.value_and_grad(compare, (0, 1), has_aux=True)(
       state.params, floats

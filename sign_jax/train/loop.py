@@ -43,7 +43,8 @@ def _gradients(task, state, batch, resident, key):
   """((loss, (metrics, new model_state)), gradients) of one batch."""
 
   def loss(params):
-    return task.loss({"params": params, **state.model_state}, {**resident, **batch}, key)
+    variables = {"params": params, **state.model_state}
+    return task.loss(variables, {**resident, **batch}, key, state.step)
 
   return jax.value_and_grad(loss, has_aux=True)(state.params)
 
@@ -68,18 +69,41 @@ def train_step(task, optimizer, schedule, seed, chunks, state, batch, resident):
       "gradient_norm": optim.global_norm(grads),
       **metrics,
   }
-  state = TrainState(state.step + 1, task.constrain(params), model_state, opt_state)
+  state = TrainState(state.step + 1, task.constrain(params, state.step), model_state, opt_state)
   return state, metrics
 
 
-class Trainer:
-  """A task on a mesh: jitted step, where the state lives, evaluation."""
+class Evaluator:
+  """A task on a mesh, to be evaluated."""
 
   def __init__(self, task, config, devices=None):
     self.task, self.config = task, config
     self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor, devices)
-    sharding.check_batch(task.batch_size, self.mesh)
     sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
+    self.place = functools.partial(sharding.place_batch, self.mesh)
+
+  def loaded(self):
+    """Variables on the mesh: fresh ones, with the weights of the files that the task loads."""
+    fresh = functools.partial(self.task.init, jax.random.key(self.config.seed))
+    shardings = sharding.tree_shardings(jax.eval_shape(fresh), self.mesh)
+    with jax.set_mesh(self.mesh):
+      variables = jax.jit(fresh, out_shardings=shardings)()
+      # Outside jit: files are no constants of a program.
+      return jax.device_put(self.task.load(variables), shardings)
+
+  def evaluate(self, variables, split):
+    """{"split/name": number} of a split."""
+    with jax.set_mesh(self.mesh):
+      numbers = self.task.evaluate(variables, split, self.place)
+    return {f"{split}/{name}": value for name, value in numbers.items()}
+
+
+class Trainer(Evaluator):
+  """A task on a mesh: jitted step, where the state lives, evaluation."""
+
+  def __init__(self, task, config, devices=None):
+    super().__init__(task, config, devices)
+    sharding.check_batch(task.batch_size, self.mesh)
     optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
     self._create = functools.partial(create_state, task, optimizer, config.seed)
     shapes = jax.eval_shape(self._create)
@@ -91,7 +115,6 @@ class Trainer:
     chunks = gradient_cache.check(task, config, self.mesh)
     step = functools.partial(train_step, task, optimizer, schedule, config.seed, chunks)
     self._step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
-    self.place = functools.partial(sharding.place_batch, self.mesh)
 
   def create(self):
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
@@ -119,12 +142,6 @@ class Trainer:
     with jax.set_mesh(self.mesh):
       return self._step.trace(self.target, shapes, self.resident)
 
-  def evaluate(self, variables, split):
-    """{"split/name": number} of a split."""
-    with jax.set_mesh(self.mesh):
-      numbers = self.task.evaluate(variables, split, self.place)
-    return {f"{split}/{name}": value for name, value in numbers.items()}
-
 
 def _resume(trainer, checkpoints, task):
   """(state, record, step): the newest checkpoint's, or a fresh start."""
@@ -133,7 +150,8 @@ def _resume(trainer, checkpoints, task):
   settings = json.loads(trainer.config.to_json())
   if restored is None:
     fresh = {
-        "fingerprint": task.fingerprint, "best_step": None, "best": None, "config": settings
+        "fingerprint": task.fingerprint, "best_step": None, "best": None, "config": settings,
+        "inputs": task.inputs, "higher_is_better": task.selection.higher_is_better,
     }
     return trainer.create(), fresh, 0
   state, record = restored
@@ -144,7 +162,8 @@ def _resume(trainer, checkpoints, task):
   step = int(state.step)
   if record["best_step"] == step:
     checkpoints.ensure_best(step, state.variables, record)
-  record = checkpoints.keep_best({**record, "config": settings}, *_to_evaluate(trainer))
+  record = {**record, "config": settings, "inputs": task.inputs}
+  record = checkpoints.keep_best(record, *_to_evaluate(trainer))
   distributed.say(f"resuming at step {step}")
   return state, record, step
 
@@ -176,7 +195,7 @@ def train(task, config, workdir):
           contextlib.closing(task.train_batches(start)) as batches,
           profiling.Profile(workdir / "profile", steps, config.get("profile")) as profile,
       ):
-        log = progress.Log(writer, task.batch_size, steps, began)
+        log = progress.Log(writer, task.unit, task.batch_size, steps, began)
         try:
           state, record = _train_steps(
               trainer, checkpoints, log, profile, batches, state, record, steps
@@ -189,7 +208,7 @@ def train(task, config, workdir):
     del state
     results = _evaluate_best(trainer, checkpoints, record)
     distributed.on_first(lambda: report.write_json(workdir / report.RESULTS, results))
-  distributed.on_first(lambda: report.draw_curves(workdir, task.selection, config.title))
+  distributed.on_first(lambda: report.draw_curves(workdir, task.selection.name, config.title))
   return results
 
 
@@ -233,11 +252,13 @@ def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
   """Validation, then both checkpoints; returns the new record."""
   numbers = trainer.evaluate(state.variables, "validation")
   writer.write(step, numbers)
-  score = numbers[f"validation/{trainer.task.selection}"]
-  distributed.say(f"step {step}: validation {trainer.task.selection} {score:.1f}")
-  if record["best"] is None or score > record["best"]:
+  selection = trainer.task.selection
+  score = numbers[f"validation/{selection.name}"]
+  distributed.say(f"step {step}: validation {selection.name} {score:.1f}")
+  if record["best"] is None or selection.is_better(score, record["best"]):
     record = {**record, "best": score, "best_step": step}
-  if "lost_best" in record and score >= record["lost_best"]["score"]:
+  lost = record.get("lost_best")
+  if lost and not selection.is_better(lost["score"], score):
     del record["lost_best"]  # it would not be the best one any more
   record = {**record, "score": score}
   checkpoints.save_last(step, state, record)
@@ -276,11 +297,34 @@ def _evaluate_best(trainer, checkpoints, record=None):
         "other data"
     )
     results["trained_on"] = best.record["fingerprint"]
+  return results | _measure(trainer, best.variables)
+
+
+def _measure(evaluator, variables):
+  """Evaluates both splits and prints a table of each; {"split/name": number}."""
+  results = {}
   for split in ("validation", "test"):
-    numbers = trainer.evaluate(best.variables, split)
+    numbers = evaluator.evaluate(variables, split)
     results.update(numbers)
     if distributed.is_first():
-      print(trainer.task.table(numbers, split))
+      print(evaluator.task.table(numbers, split))
+  return results
+
+
+def evaluate_weights(task, config, workdir, facts):
+  """Evaluates the weights of the files that a configuration names; there is no run.
+
+  Args:
+    task, config, workdir: as `train`.
+    facts: {name: JSON value}, what the files are.
+
+  Returns:
+    the results, as they were written.
+  """
+  evaluator = Evaluator(task, config)
+  results = facts | report.measured(task, config)
+  results |= _measure(evaluator, evaluator.loaded())
+  distributed.on_first(lambda: report.write_json(workdir / report.RESULTS, results))
   return results
 
 

@@ -140,7 +140,7 @@ def examine(task, state, batch, seed, resident=None):
 
   def loss(params):
     variables = {"params": params, **state.model_state}
-    return task.loss(variables, {**resident, **batch}, key)[0]
+    return task.loss(variables, {**resident, **batch}, key, state.step)[0]
 
   watch = _Watch(rows)
   with nn.intercept_methods(watch):

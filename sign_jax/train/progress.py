@@ -13,15 +13,15 @@ from sign_jax.train.nonfinite import NotFinite
 class Log:
   """The metrics of steps, which stay on the devices until they are to be written."""
 
-  def __init__(self, writer, batch_size, steps, began):
+  def __init__(self, writer, unit, batch_size, steps, began):
     """
     Args:
       writer: see `report.metrics_writer`.
-      batch_size: examples of a step, for the speed.
+      unit, batch_size: what a step counts, and how many, for the speed.
       steps: range of the steps that this start will do.
       began: what `time.perf_counter` said when it began.
     """
-    self.writer, self._batch_size, self._began = writer, batch_size, began
+    self.writer, self._unit, self._batch_size, self._began = writer, unit, batch_size, began
     self._pending, self._clock = [], time.perf_counter()
     self._first_seconds = None
     self._bar = tqdm(
@@ -60,11 +60,10 @@ class Log:
       return
     numbers = _fetch(self._pending, step)
     seconds = time.perf_counter() - self._clock
-    numbers["pairs_per_second"] = len(self._pending) * self._batch_size / seconds
+    speed = len(self._pending) * self._batch_size / seconds
+    numbers[f"{self._unit}_per_second"] = speed
     self.writer.write(step, numbers | self._news | _device_memory())
-    self._bar.set_postfix_str(
-        f"loss {numbers['loss']:.3f}, {numbers['pairs_per_second']:.0f} pairs/s"
-    )
+    self._bar.set_postfix_str(f"loss {numbers['loss']:.3f}, {speed:.0f} {self._unit}/s")
     self._pending, self._news = [], {}
     self.restart_clock()
 

@@ -6,20 +6,6 @@ import numpy as np
 
 from sign_jax.weights.convert import LINEAR, Rule
 
-# What CLIP has no weights for. The released CiCo and UPRet code takes from CLIP what fits: conv1
-# projects sign features (CLIP's cuts patches out of images), and the positions of 64 clips and a
-# class token are not the 7 x 7 patches and a class token of an image. CLIP has no SEDS pose
-# encoder or fusion either.
-FRESH = (
-  r"params/visual/(conv1/kernel|positional_embedding)",
-  r"params/(video|text)_weight_fc/.+",
-  r"params/dist_(video|text)_trans/.+",
-  r"(params|batch_stats)/(pose_encoder|fuse)/.+",
-)
-
-# SEDS has two video towers, which both begin as CLIP's; "visual" is the one in these tables.
-VIDEO_TOWERS = ("visual", "visual_rgb")
-
 _HERE = "params/{tower}/transformer/resblocks_{{n}}"
 
 

@@ -35,6 +35,8 @@ LINEAR = Layout(np.transpose, np.transpose)
 CONV = Layout(
   lambda x: np.moveaxis(x, (0, 1), (-1, -2)), lambda x: np.moveaxis(x, (-1, -2), (0, 1))
 )
+# (out, in, 1, 1) <-> (in, out): a 1x1 convolution that is a Dense layer here
+POINTWISE_2D = Layout(lambda x: x.reshape(x.shape[:2]).T, lambda x: x.T[:, :, None, None])
 # (out, in, 1, 1, 1) <-> (in, out): a 1x1x1 convolution that is a Dense layer here
 POINTWISE_3D = Layout(lambda x: x.reshape(x.shape[:2]).T, lambda x: x.T[:, :, None, None, None])
 

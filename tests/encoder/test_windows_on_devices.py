@@ -18,7 +18,7 @@ def steps(path):
 
   from configs import sign_encoder
   from sign_jax.data.label_table import Label
-  from sign_jax.tasks.isolated import Recognition
+  from sign_jax.run import task as run_task
   from sign_jax.train.loop import Trainer
 
   config = sign_encoder.get_config("signing_sim")
@@ -29,7 +29,7 @@ def steps(path):
   })  # fmt: skip
   labels = [Label("a", 0, 1, i % 4) for i in range(BATCH)]
   splits = dict.fromkeys(("train", "validation", "test"), labels)
-  trainer = Trainer(Recognition(config, splits), config)
+  trainer = Trainer(run_task.make(config, splits), config)
   rng = np.random.default_rng(0)
   levels = np.linspace(0, 200, BATCH)[:, None, None, None, None]  # each device has its own
   noise = rng.integers(0, 56, (BATCH, 16, 32, 32, 3))

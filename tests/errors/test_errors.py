@@ -11,6 +11,7 @@ from data_builders import build
 from sign_jax import main
 from sign_jax.errors import UserError
 from sign_jax.run import settings as run_settings
+from sign_jax.run import task as run_task
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import checkpoint
 from tests import program
@@ -118,7 +119,7 @@ def test_a_missing_data_set_names_the_command_that_builds_it(sentence, tmp_path)
   assert command[:3] == ["python", "-m", "data_builders.build"]
   build.main(command[3:])
   assert "nothing to train" in sentence(*args, "--config.steps=0", "--config.epochs=0")
-  assert Retrieval(config_of(args)).split("train").num_sentences == 24
+  assert run_task.make(config_of(args)).split("train").num_sentences == 24
 
 
 @pytest.mark.parametrize(("change", "words"), [

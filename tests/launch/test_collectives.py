@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import common
 from launch import collectives, cost_model, step_program
 from sign_jax.errors import UserError
 from sign_jax.ops.late_interaction import late_interaction
+from sign_jax.systems import registry
 from tests import program
 from tests.gathering import BATCH, TOKENS
 
@@ -103,7 +103,7 @@ def test_matrix_products_are_counted_in_loops_and_on_all_devices():
 
 
 def small_config():
-  config = common.retrieval_config("cico", "signing_sim")
+  config = registry.get("cico").config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 9, "data.text_length": TOKENS,
   })

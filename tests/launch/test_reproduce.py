@@ -6,10 +6,10 @@ import re
 import pytest
 
 import configs.upret
-from configs.common import retrieval_config
 from launch import reproduce
 from launch.tables import TABLES
 from sign_jax.errors import UserError
+from sign_jax.systems import registry
 
 
 def fake_runs(table, root, seeds=(0, 1)):
@@ -145,7 +145,7 @@ def test_a_run_with_other_settings_is_not_collected(tmp_path, capsys):
   fake_runs(table, tmp_path, seeds=(0,))
   for row in table.rows:
     workdir = tmp_path / "signing_sim" / reproduce.folder_name(row) / "seed0"
-    config = retrieval_config(row.system, "signing_sim")
+    config = registry.get(row.system).config( "signing_sim")
     config.update_from_flattened_dict({**row.overrides, "steps": 7, "log_every": 3})
     (workdir / "config.json").write_text(config.to_json())
     (workdir / "checkpoints" / "last" / "7").mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_rows_are_overrides_that_the_configuration_has(name):
   table = TABLES[name]
   for row in table.rows:
     assert len(row.published) == len(table.columns)
-    config = retrieval_config(row.system, table.dataset)
+    config = registry.get(row.system).config( table.dataset)
     config.update_from_flattened_dict(row.overrides)
 
 

@@ -5,10 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import common
 from sign_jax.errors import UserError
 from sign_jax.modules import transformer
-from sign_jax.systems.build import build
+from sign_jax.systems import registry
 
 
 @pytest.mark.parametrize("length", [4, 5])
@@ -29,7 +28,7 @@ def test_a_token_that_makes_the_length_even_changes_nothing(length):
     ({"model.attention": "cudn"}, "attention='cudn' is not one of xla, cudnn"),
 ])
 def test_attention_that_is_not_to_be_had_is_refused(settings, message):
-  config = common.retrieval_config("cico", "signing_sim")
+  config = registry.get("cico").config("signing_sim")
   config.update_from_flattened_dict(settings)
   with pytest.raises(UserError, match=message):
-    build(config.model, 8)
+    registry.get("cico").build(config.model, {"video_valid": [[8], "bool"]})

@@ -2,14 +2,14 @@
 
 import pytest
 
-from configs import common, sign_encoder
-from sign_jax import main as main_program
+from configs import sign_encoder
 from sign_jax.errors import UserError
-from sign_jax.run import config_paths, settings
+from sign_jax.run import command_line, config_paths, settings
+from sign_jax.systems import registry
 from tests import program
 
 CONFIGS = {
-  **{name: lambda name=name: common.retrieval_config(name, None) for name in ("upret", "seds")},
+  **{name: lambda name=name: registry.get(name).config(None) for name in ("upret", "seds")},
   "sign_encoder": sign_encoder.get_config,
 }
 NO_PATHS = ("title", "data.name")  # texts that are empty until somebody fills them in
@@ -25,7 +25,7 @@ def home(tmp_path, monkeypatch):
 def test_every_text_that_may_be_empty_is_a_path(name):
   values = settings.flat(CONFIGS[name]().to_dict())
   empty = {key for key, value in values.items() if value == ""}
-  assert empty - set(NO_PATHS) == set(config_paths.PATH_KEYS) & values.keys()
+  assert empty - set(NO_PATHS) == {key for key in values if config_paths.is_path(key)}
 
 
 def test_the_program_fills_them_in(home, monkeypatch):
@@ -36,7 +36,7 @@ def test_the_program_fills_them_in(home, monkeypatch):
   with program.command_line(
     monkeypatch, "--config=~/configs/cico.py:how2sign", "--workdir=~/run", *flags
   ) as argv:
-    config, workdir, _ = main_program.parse(argv)
+    config, workdir, _ = command_line.parse(argv)
     assert workdir == home / "run"
     assert config.data.name == "how2sign"
     assert config.data.data_dir == str(home / "data")
@@ -51,7 +51,7 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch, home):
 
 
 def test_two_ways_to_write_a_path_are_one_setting(home):
-  before, now = (common.retrieval_config("cico", None) for _ in range(2))
+  before, now = (registry.get("cico").config(None) for _ in range(2))
   before.init.clip, now.init.clip = "~/clip.pt", str(home / "clip.pt")
   (home / "config.json").write_text(before.to_json())
   (home / "checkpoints/last/7").mkdir(parents=True)

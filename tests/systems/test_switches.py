@@ -6,15 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from configs.common import retrieval_config
 from sign_jax import parity
 from sign_jax.golden import seeded
 from sign_jax.ops import transport
-from sign_jax.systems.build import VARIANTS, build, resolve
+from sign_jax.systems import base, registry
 from sign_jax.systems.upret import golden as retrieval
-from sign_jax.tasks.retrieval import LOSSES
 
 GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
+UPRET = registry.get("upret")
 # Key of the `model` section -> what is not the default, where it has an influence by itself.
 OTHER = {
     "token_pooling": "max",
@@ -40,21 +39,23 @@ def golden_loss(case, **overrides):
   """The loss of the golden step under a configuration of configs/upret.py."""
   facts, _ = case
   golden = retrieval.build_model("upret", facts)
-  config = retrieval_config("upret", "how2sign").model
+  config = UPRET.config("how2sign").model
   config.update({"video": golden.video, "text": golden.text, "embed_dim": golden.embed_dim})
   config.distribution.dropout = 0.0
   config.ot.solver = "ott"
   config.update_from_flattened_dict(overrides)
-  model, batch = build(config, retrieval.VIDEO_LENGTH), retrieval.make_batch()
+  inputs = {"video_valid": [[retrieval.VIDEO_LENGTH], "bool"]}
+  model, batch = UPRET.build(config, inputs), retrieval.make_batch()
   noise = retrieval.make_noise(dim=model.embed_dim)
-  if not resolve(config)["first_is_mean"]:  # then the mean is no sample: one more is drawn
+  if not base.resolve(UPRET, config).distribution.first_is_mean:
+    # Then the mean is no sample, and one more is drawn.
     noise = {
         name: np.concatenate([x, seeded.normal(f"more/{name}", x.shape)])
         for name, x in noise.items()
     }
   params = parameters(facts, model, batch)
   out = model.apply({"params": params}, batch, noise=noise)
-  return float(LOSSES[resolve(config)["loss"]](out["i2t"], out["t2i"]))
+  return float(model.loss(out)[0])
 
 
 def parameters(facts, model, batch):
@@ -68,9 +69,9 @@ def parameters(facts, model, batch):
 
 
 def test_every_difference_of_the_variants_is_tested():
-  names = {key.removeprefix("distribution.").replace("ot.", "ot_") for key in OTHER}
-  assert names - {"refine"} == set(VARIANTS["paper"]) == set(VARIANTS["released"])
-  assert all(VARIANTS["paper"][name] != VARIANTS["released"][name] for name in VARIANTS["paper"])
+  paper, released = UPRET.variants["paper"], UPRET.variants["released"]
+  assert OTHER.keys() - {"distribution.refine"} == paper.keys() == released.keys()
+  assert all(paper[key] != released[key] for key in paper)
 
 
 def test_the_default_is_golden(case):

@@ -14,8 +14,8 @@ from sign_jax.data.label_table import Label
 from sign_jax.data.segment_windows import Augmentation, Segments
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
+from sign_jax.run import task as run_task
 from sign_jax.systems.i3d import released_names as table
-from sign_jax.tasks.isolated import Recognition
 from sign_jax.train import optim
 from sign_jax.untrusted import csv_table
 from sign_jax.video import frames
@@ -229,7 +229,7 @@ def weights(tmp_path_factory):
   shapes = i3d.init_shapes(i3d.I3D(3, width=1 / 32))
   variables = jax.tree.map(lambda x: rng.uniform(0.1, 1, x.shape).astype(np.float32), shapes)
   path = tmp_path_factory.mktemp("weights") / "i3d.safetensors"
-  writers.write(path, convert.export(variables, table.TABLE))
+  writers.write(path, convert.export(variables, table.NAMES))
   return path, variables
 
 
@@ -252,14 +252,14 @@ def test_init_is_hes(folder):
 
 def test_the_files_weights_are_taken(folder, weights):
   path, variables = weights
-  task = Recognition(make_config(folder, **{"init.i3d": str(path)}), make_labels())
+  task = run_task.make(make_config(folder, **{"init.i3d": str(path)}), make_labels())
   jax.tree.map(np.testing.assert_array_equal, task.load(fresh(task)), variables)
 
 
 def test_a_fresh_classifier_keeps_only_itself(folder, weights):
   path, variables = weights
   config = make_config(folder, **{"init.i3d": str(path), "init.classifier": "fresh"})
-  task = Recognition(config, make_labels(classes=5))
+  task = run_task.make(config, make_labels(classes=5))
   before = jax.tree.map(lambda x: x + 7, fresh(task))
   loaded = task.load(before)
   assert loaded["params"]["logits"]["conv3d"]["kernel"].shape[-1] == 5
@@ -273,29 +273,29 @@ def test_a_fresh_classifier_keeps_only_itself(folder, weights):
 def test_classes_that_do_not_fit_are_refused(folder, weights):
   config = make_config(folder, **{"init.i3d": str(weights[0])})
   with pytest.raises(UserError, match="labels up to 4.*only 3.*classifier=fresh"):
-    Recognition(config, make_labels(classes=5))
+    run_task.make(config, make_labels(classes=5))
   config.init.classifier = "new"
   with pytest.raises(UserError, match="init.classifier='new' is not one of file, fresh"):
-    Recognition(config, make_labels())
+    run_task.make(config, make_labels())
 
 
 def test_weights_of_another_size_are_listed(folder, weights):
   config = make_config(folder, **{"init.i3d": str(weights[0]), "model.width": 1 / 16})
-  task = Recognition(config, make_labels())
+  task = run_task.make(config, make_labels())
   with pytest.raises(UserError, match=r"i3d.safetensors: .* misshaped \(Conv3d_1a_7x7"):
     task.load(fresh(task))
 
 
 def test_what_is_missing_is_asked_for(folder):
   with pytest.raises(UserError, match="--config.data.labels is missing"):
-    Recognition(make_config(folder))
+    run_task.make(make_config(folder))
   with pytest.raises(UserError, match="--config.data.videos is missing"):
-    Recognition(make_config(""), make_labels())
+    run_task.make(make_config(""), make_labels())
   labels = make_labels()
   with pytest.raises(UserError, match="no labels for validation"):
-    Recognition(make_config(folder), {**labels, "validation": []}).steps_per_epoch  # noqa: B018
+    run_task.make(make_config(folder), {**labels, "validation": []}).steps_per_epoch  # noqa: B018
   with pytest.raises(UserError, match="batch_size 7 exceeds the 6 training segments"):
-    Recognition(make_config(folder, batch_size=7), labels).steps_per_epoch  # noqa: B018
+    run_task.make(make_config(folder, batch_size=7), labels).steps_per_epoch  # noqa: B018
 
 
 def arguments(workdir, folder, labels, **settings):
@@ -331,10 +331,10 @@ def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monke
 
   file = tmp_path / "i3d.safetensors"
   export.main(["--workdir", str(run), "--out", str(file)])
-  task = Recognition(make_config(folder, **{"init.i3d": str(file)}), splits)
+  task = run_task.make(make_config(folder, **{"init.i3d": str(file)}), splits)
   state, _ = export.state_of(run)
   again = tmp_path / "again.pt"
-  writers.write(again, convert.export(task.load(fresh(task)), table.TABLE))
+  writers.write(again, convert.export(task.load(fresh(task)), table.NAMES))
   for path in (file, again):
     read = readers.read(path)
     assert read.keys() == state.keys()

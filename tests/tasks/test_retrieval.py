@@ -5,12 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs.common import retrieval_config
 from sign_jax.data import pipeline
 from sign_jax.errors import UserError
 from sign_jax.metrics.retrieval import retrieval_metrics
-from sign_jax.systems.build import build
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from tests import fakes, program
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -19,7 +18,7 @@ SENTENCES, VIDEOS = 6, 9
 
 
 def config(system="cico", **changes):
-  values = retrieval_config(system, "signing_sim")
+  values = registry.get(system).config("signing_sim")
   values.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 8, "data.text_length": 10, "batch_size": 4,
       "eval_batch_size": 4, **{key.replace("__", "."): value for key, value in changes.items()},
@@ -45,7 +44,7 @@ def system(request):
 def variables(system):
   """Random variables, large enough that scores differ."""
   rng = np.random.default_rng(1)
-  shapes = jax.eval_shape(Retrieval(config(system), splits()).init, jax.random.key(0))
+  shapes = jax.eval_shape(run_task.make(config(system), splits()).init, jax.random.key(0))
   return jax.tree.map(lambda x: 0.3 * rng.standard_normal(x.shape, np.float32), shapes)
 
 
@@ -53,7 +52,7 @@ def variables(system):
 def one_by_one(system, variables):
   """(videos, sentences) scores, each from a batch that holds nothing but its pair."""
   settings, data = config(system), splits()["test"]
-  model = build(settings.model, settings.data.video_length)
+  model = registry.get(system).build(settings.model, {"video_valid": [[8], "bool"]})
   shapes = {"video_length": 8, "text_length": 10, "alpha": settings.data.alpha}
   videos, texts = pipeline.eval_batches(data, batch_size=1, **shapes)
 
@@ -71,7 +70,7 @@ def one_by_one(system, variables):
 
 @pytest.mark.parametrize("size", [4, 9, 16])
 def test_similarities_are_those_of_the_pairs(system, variables, one_by_one, size):
-  scores = Retrieval(config(system, eval_batch_size=size), splits()).similarity(
+  scores = run_task.make(config(system, eval_batch_size=size), splits()).similarity(
       variables, "test", place
   )
   assert scores.shape == (VIDEOS, SENTENCES) and scores.dtype == np.float32
@@ -80,10 +79,10 @@ def test_similarities_are_those_of_the_pairs(system, variables, one_by_one, size
 
 
 def test_evaluation_is_of_these_similarities(system, variables, one_by_one):
-  task = Retrieval(config(system), splits())
+  task = run_task.make(config(system), splits())
   expected = retrieval_metrics(one_by_one, splits()["test"].sentence_of_video)
   assert task.evaluate(variables, "test", place) == pytest.approx(expected)
-  assert task.selection in expected
+  assert task.selection.name in expected
 
 
 def test_rows_that_fill_up_a_batch_do_not_matter(system, variables, one_by_one, monkeypatch):
@@ -100,7 +99,7 @@ def test_rows_that_fill_up_a_batch_do_not_matter(system, variables, one_by_one, 
   monkeypatch.setattr(
       pipeline, "eval_batches", lambda *a, **k: [map(spoil, b) for b in batches(*a, **k)]
   )
-  scores = Retrieval(config(system), splits()).similarity(variables, "test", place)
+  scores = run_task.make(config(system), splits()).similarity(variables, "test", place)
   assert sum(spoiled) == 3 + 2  # of 9 videos and 6 sentences in batches of 4
   np.testing.assert_allclose(scores, one_by_one, atol=2e-6)
 
@@ -108,37 +107,37 @@ def test_rows_that_fill_up_a_batch_do_not_matter(system, variables, one_by_one, 
 def test_scores_that_are_not_finite_are_one_sentence(variables, system):
   broken = jax.tree.map(lambda x: np.full_like(x, np.nan), variables)
   with pytest.raises(UserError, match="similarities of the test split are not finite, all .*lower"):
-    Retrieval(config(system), splits()).evaluate(broken, "test", place)
+    run_task.make(config(system), splits()).evaluate(broken, "test", place)
 
 
 def test_training_draws_and_says_the_scale(system, variables):
-  task = Retrieval(config(system), splits())
+  task = run_task.make(config(system), splits())
   batch = next(task.train_batches(0))
   loss = jax.jit(task.loss)
-  one, again, other = (float(loss(variables, batch, jax.random.key(k))[0]) for k in (0, 0, 1))
+  one, again, other = (float(loss(variables, batch, jax.random.key(k), 0)[0]) for k in (0, 0, 1))
   assert one == again
   assert (one != other) == (system == "upret")  # dropout and noise
-  _, (metrics, collections) = loss(variables, batch, jax.random.key(0))
+  _, (metrics, collections) = loss(variables, batch, jax.random.key(0), 0)
   assert metrics["logit_scale"] == variables["params"]["logit_scale"] and not collections
 
 
 def test_the_scale_is_bounded_from_above_alone(system):
-  task = Retrieval(config(system), splits())
+  task = run_task.make(config(system), splits())
   for value, kept in ((9.0, math.log(100)), (4.0, 4.0), (-3.0, -3.0)):
     params = {"logit_scale": jnp.float32(value), "other": jnp.float32(50.0)}
-    after = task.constrain(params)
+    after = task.constrain(params, 0)
     assert float(after["logit_scale"]) == pytest.approx(kept) and after["other"] == 50.0
 
 
 def test_an_epoch_is_whole_batches_of_sentences():
-  assert Retrieval(config(batch_size=4), splits()).steps_per_epoch == 1
-  assert Retrieval(config(batch_size=3), splits()).steps_per_epoch == 2
+  assert run_task.make(config(batch_size=4), splits()).steps_per_epoch == 1
+  assert run_task.make(config(batch_size=3), splits()).steps_per_epoch == 2
   with pytest.raises(UserError, match="batch_size 7 exceeds the 6 training sentences"):
-    Retrieval(config(batch_size=7), splits()).steps_per_epoch  # noqa: B018
+    run_task.make(config(batch_size=7), splits()).steps_per_epoch  # noqa: B018
 
 
 def test_batches_go_on_from_any_step():
-  task = Retrieval(config(), splits())
+  task = run_task.make(config(), splits())
   batches = task.train_batches(0)
   first = [next(batches) for _ in range(4)]
   later = next(task.train_batches(3))
@@ -149,10 +148,10 @@ def test_batches_go_on_from_any_step():
 
 def test_a_missing_split_is_noticed_before_training(data_dir):
   settings = config(data__name="signing_sim/tiny", data__data_dir=str(data_dir))
-  task = Retrieval(settings, {"train": splits()["train"], "validation": splits()["validation"]})
+  task = run_task.make(settings, {"train": splits()["train"], "validation": splits()["validation"]})
   next(task.train_batches(0))
   settings.data.name = "signing_sim/none"
-  task = Retrieval(settings, {"train": splits()["train"], "validation": splits()["validation"]})
+  task = run_task.make(settings, {"train": splits()["train"], "validation": splits()["validation"]})
   with pytest.raises(UserError, match="python -m data_builders.build signing_sim"):
     task.train_batches(0)
 
@@ -165,7 +164,7 @@ def test_placements_decide_what_the_host_keeps(data_dir, placement, held):
       data__name="signing_sim/tiny", data__data_dir=str(data_dir), data__placement=placement,
       data__cache_gib=1e-4, data__video_length=4,
   )
-  task, found = Retrieval(settings), []
+  task, found = run_task.make(settings), []
   for name in ("test", "train"):
     before = task._cache.nbytes
     assert len(list(task.split(name).stored_features(range(9), 4))) == 9
@@ -176,8 +175,8 @@ def test_placements_decide_what_the_host_keeps(data_dir, placement, held):
 
 def test_only_the_device_holds_all_videos():
   for placement in ("host", "disk"):
-    assert Retrieval(config(data__placement=placement), splits()).resident(place) == {}
-  task = Retrieval(config(data__placement="device"), splits())
+    assert run_task.make(config(data__placement=placement), splits()).resident(place) == {}
+  task = run_task.make(config(data__placement="device"), splits())
   (rows,) = task.resident(place).values()
   assert rows.shape == (np.minimum(splits()["train"].windows, 8).sum(), 8)
   assert "video" not in next(task.train_batches(0))
@@ -187,12 +186,12 @@ def test_a_caption_that_the_data_set_lacks(data_dir):
   settings = config(data__name="signing_sim/tiny", data__data_dir=str(data_dir),
                     data__caption="sentense")
   with pytest.raises(UserError, match="no caption 'sentense'.*--config.data.caption to "):
-    Retrieval(settings).split("train")
+    run_task.make(settings).split("train")
 
 
 def test_augmentation_is_that_of_the_configuration():
   plain, swapped, all_of_it = (
-      next(Retrieval(config(**changes), splits()).train_batches(0))
+      next(run_task.make(config(**changes), splits()).train_batches(0))
       for changes in (
           {"data__swap_probability": 0.0}, {"data__swap_probability": 1.0},
           {"data__swap_probability": 0.0, "data__deletion_probability": 0.9,
@@ -207,7 +206,7 @@ def test_augmentation_is_that_of_the_configuration():
 
 
 def test_a_table_has_a_line_for_each_direction():
-  task = Retrieval(config(), splits())
+  task = run_task.make(config(), splits())
   numbers = {f"test/{d}/{c}": i for d, i in (("t2v", 1.25), ("v2t", 99.0))
              for c in ("R@1", "R@5", "R@10", "MedR", "MnR")}
   title, head, t2v, v2t = task.table(numbers, "test").splitlines()
@@ -225,4 +224,4 @@ def test_a_table_has_a_line_for_each_direction():
 ])
 def test_choices_that_do_not_exist(key, words):
   with pytest.raises(UserError, match=words):
-    Retrieval(config(**{key: "no"}), splits())
+    run_task.make(config(**{key: "no"}), splits())

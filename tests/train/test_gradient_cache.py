@@ -9,9 +9,9 @@ import numpy as np
 import optax
 import pytest
 
-from configs import common
 from sign_jax.errors import UserError
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from sign_jax.train import gradient_cache, loop, sharding
 from tests import fakes, program
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 
 
 def config(system, **changes):
-  config = common.retrieval_config(system, "signing_sim")
+  config = registry.get(system).config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 6, "data.text_length": 8, "batch_size": 8,
       "eval_batch_size": 8, "steps": 2, "data.combine": "agnostic", "data.placement": "device",
@@ -30,7 +30,8 @@ def config(system, **changes):
 
 
 def task(settings):
-  return Retrieval(settings, fakes.splits(sentences=8, videos=8, windows=6, dims={"agnostic": 8}))
+  splits = fakes.splits(sentences=8, videos=8, windows=6, dims={"agnostic": 8})
+  return run_task.make(settings, splits)
 
 
 @pytest.mark.parametrize("system", ["cico", "upret"])

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import ReaderLost, Stopped, UserError
+from sign_jax.protocols import Selection
 from sign_jax.train import loop, prefetch, profiling, report
 
 RATE = {
@@ -23,7 +24,8 @@ RATE = {
 class Regression:
   """Noisy linear regression; `scores` are what validation says, one after another."""
 
-  batch_size, steps_per_epoch, selection = 4, 5, "score"
+  batch_size, steps_per_epoch, selection, unit = 4, 5, Selection("score"), "rows"
+  inputs = {"x": [[3], "float32"]}
 
   def __init__(self, scores=(), fingerprint="one", at_step=None):
     self.scores, self.fingerprint, self.at_step = list(scores), fingerprint, at_step or {}
@@ -43,13 +45,13 @@ class Regression:
   def load(self, variables):
     return variables
 
-  def loss(self, variables, batch, key):
+  def loss(self, variables, batch, key, step):
     noise = 0.1 * jax.random.normal(key, (self.batch_size,))
     error = batch["x"] @ variables["params"]["w"] + noise - batch["y"]
     steps = variables["statistics"]["steps"] + 1
     return jnp.mean(error**2), ({"extra": noise[0]}, {"statistics": {"steps": steps}})
 
-  def constrain(self, params):
+  def constrain(self, params, step):
     return {"w": jnp.minimum(params["w"], 1.5)}
 
   def evaluate(self, variables, split, place):
@@ -151,10 +153,10 @@ class Resident(Regression):
     for step, batch in enumerate(super().train_batches(start_step), start_step):
       yield {**batch, "row": (np.arange(4) + 7 * step) % 50}
 
-  def loss(self, variables, batch, key):
+  def loss(self, variables, batch, key, step):
     x = batch["all_x"][batch["row"]]
     y = x @ jnp.array([1.0, -2, 3])
-    return super().loss(variables, {"x": x, "y": y}, key)
+    return super().loss(variables, {"x": x, "y": y}, key, step)
 
 
 def test_arrays_that_stay_on_the_devices_meet_each_batch(tmp_path):
@@ -224,8 +226,8 @@ def test_a_bad_loss_names_its_step_and_keeps_the_checkpoint(tmp_path, log_every)
 
 def test_a_bad_gradient_of_a_good_loss_is_noticed(tmp_path):
   class Steep(Regression):
-    def loss(self, variables, batch, key):
-      value, more = super().loss(variables, batch, key)
+    def loss(self, variables, batch, key, step):
+      value, more = super().loss(variables, batch, key, step)
       return value + jnp.sqrt(0 * variables["params"]["w"].sum()), more
 
   with pytest.raises(UserError, match="gradient norm is nan at step 1: .* is w .*: lower"):

@@ -12,8 +12,8 @@ import pytest
 
 from sign_jax import diagnose
 from sign_jax.errors import UserError
+from sign_jax.run import task as run_task
 from sign_jax.tasks import finite
-from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import loop, nonfinite
 from sign_jax.train.state import TrainState
 from tests import program
@@ -64,10 +64,10 @@ class Rooted(test_loop.Regression):
   def init(self, key):
     return self.model.init(key, jnp.ones((4, 3)))
 
-  def loss(self, variables, batch, key):
+  def loss(self, variables, batch, key, step):
     return self.model.apply(variables, batch["x"]).mean(), ({}, {})
 
-  def constrain(self, params):
+  def constrain(self, params, step):
     return params
 
   def evaluate(self, variables, split, place):
@@ -230,7 +230,7 @@ def test_a_rate_that_is_too_high_is_the_reason_elsewhere(data_dir, tmp_path, mon
 
 
 def test_examples_have_the_names_of_the_batch_that_was_read(data_dir, monkeypatch, tmp_path):
-  task = Retrieval(program.parse(monkeypatch, *program.arguments(tmp_path, data_dir)))
+  task = run_task.make(program.parse(monkeypatch, *program.arguments(tmp_path, data_dir)))
   split = task.split("train")
   for step, batch in zip((5, 6), task.train_batches(4), strict=False):
     names = task.name_examples(step, [0, 3])
@@ -246,7 +246,7 @@ def test_examples_have_the_names_of_the_batch_that_was_read(data_dir, monkeypatc
     (np.s_[:, 1], "those of 1 sentences, the first '"), (np.s_[1, 1], "the first of video '"),
 ])
 def test_an_evaluation_names_what_is_not_finite(data_dir, monkeypatch, tmp_path, where, words):
-  task = Retrieval(program.parse(monkeypatch, *program.arguments(tmp_path, data_dir)))
+  task = run_task.make(program.parse(monkeypatch, *program.arguments(tmp_path, data_dir)))
   scores = np.zeros((task.split("test").num_videos, task.split("test").num_sentences))
   scores[where] = np.nan
   monkeypatch.setattr(task, "similarity", lambda *_: scores)
@@ -268,7 +268,7 @@ def test_known_reasons_are_told(name, words, monkeypatch):
 
 def test_huge_log_sigmas_are_found_to_be_the_reason(data_dir, monkeypatch, tmp_path):
   args = program.arguments(tmp_path, data_dir)
-  task = Retrieval(program.parse(monkeypatch, *args))
+  task = run_task.make(program.parse(monkeypatch, *args))
   variables = task.init(jax.random.key(0))
   grown = jax.tree_util.tree_map_with_path(
       lambda path, x: x + 1e4 if "dist_video" in str(path) and "logsig" in str(path) else x,

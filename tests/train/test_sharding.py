@@ -6,7 +6,7 @@ from jax.sharding import PartitionSpec as P
 
 from configs import upret
 from sign_jax.errors import UserError
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
 from sign_jax.train import optim, sharding
 from sign_jax.train.loop import create_state
 from tests import fakes
@@ -20,7 +20,7 @@ def mesh(data=1, fsdp=1, tensor=1):
 def state():
   """Shapes of the training state of UPRet at full size."""
   config = upret.get_config("how2sign")
-  task = Retrieval(config, fakes.splits(sentences=2, videos=2, windows=4))
+  task = run_task.make(config, fakes.splits(sentences=2, videos=2, windows=4))
   optimizer, _ = optim.from_config(config.optim, 10)
   return jax.eval_shape(lambda: create_state(task, optimizer, 0))
 

@@ -11,13 +11,13 @@ import ml_collections  # noqa: E402
 import numpy as np  # noqa: E402
 from flax import traverse_util  # noqa: E402
 
-from configs import common  # noqa: E402
 from sign_jax.errors import UserError  # noqa: E402
 from sign_jax.golden import seeded  # noqa: E402
+from sign_jax.run import task as run_task  # noqa: E402
+from sign_jax.systems import registry  # noqa: E402
 from sign_jax.systems.upret import golden as retrieval  # noqa: E402
 from sign_jax.systems.upret import released_names as upret  # noqa: E402
 from sign_jax.systems.upret.model import UPRet  # noqa: E402
-from sign_jax.tasks.retrieval import Retrieval  # noqa: E402
 from sign_jax.weights import convert, initial, readers  # noqa: E402
 from tests import fakes, program  # noqa: E402
 from tests.weights import clip_files  # noqa: E402
@@ -61,7 +61,7 @@ def test_every_kind_of_file_fills_the_towers_bit_by_bit(path, model, fresh):
   before, after = flat(fresh), flat(initial.from_clip(fresh, path))
   assert before.keys() == after.keys()
   state = {f"clip.{name}": x.float().numpy() for name, x in model.state_dict().items()}
-  found = convert.export(traverse_util.unflatten_dict(after, sep="/"), upret.UPRET)
+  found = convert.export(traverse_util.unflatten_dict(after, sep="/"), upret.NAMES)
   kept = {name for name, x in after.items() if x is before[name]}
   assert kept == {name for name in before if FRESH.fullmatch(name)}
   copied = 0
@@ -144,10 +144,10 @@ def test_released_checkpoints_fit_whole(system, name, tmp_path):
 
 
 def make_task(model_settings, **init):
-  config = common.retrieval_config("upret", None)
+  config = registry.get("upret").config(None)
   config.update_from_flattened_dict(program.SMALL_MODEL | model_settings)
   config.init.update(init)
-  return Retrieval(config, fakes.splits())
+  return run_task.make(config, fakes.splits())
 
 
 def test_the_configuration_names_the_file(model, tmp_path):

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from sign_jax.modules.clip import TextTower, VideoTower
+from sign_jax.ops import contrastive
 from sign_jax.ops.late_interaction import late_interaction, mean_weights
 
+OBJECTIVES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07)
 
 
@@ -37,10 +39,9 @@ class CiCo(nn.Module):
     temperature: of the softmax pooling.
     max_elements: bound on a tile of the late interaction; 0 suits shapes and device, see
       `ops.late_interaction`.
+    objective: "four_terms" (released) or "joint" (UPRet, eq. 24 to 26): the loss.
     dtype: of the matrix products; parameters are float32, softmaxes and scores too.
   """
-
-  reads_poses = False  # of the data set; a field of no instance
 
   video: dict
   text: dict
@@ -49,6 +50,7 @@ class CiCo(nn.Module):
   mask_padding: bool = False
   temperature: float = 0.07
   max_elements: int = 0
+  objective: str = "four_terms"
   dtype: jnp.dtype = jnp.float32
 
   def setup(self):
@@ -130,6 +132,14 @@ class CiCo(nn.Module):
   def __call__(self, batch, deterministic=True, noise=None):
     """`compare` on `encode_batch`."""
     return self.compare(self.encode_batch(batch), deterministic, noise)
+
+  def loss(self, out):
+    """What training minimises: float32 scalar, and its terms by name where it has several.
+
+    Args:
+      out: what `__call__` returns.
+    """
+    return OBJECTIVES[self.objective](out["i2t"], out["t2i"]), {}
 
   def score(self, video, text):
     """Evaluation: 1/2 (I2T + T2I) with scale 1. Tokens, Tokens -> (A, B) float32."""

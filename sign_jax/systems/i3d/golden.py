@@ -16,7 +16,7 @@ def quantities(system, facts):
   classes = dict(facts["params"])["logits.conv3d.weight"][0]
   model = i3d.I3D(num_classes=classes)
   state = seeded.state_dict(facts)
-  variables = convert.merge(i3d.init_shapes(model), state, table.TABLE, table.IGNORE)
+  variables = convert.merge(i3d.init_shapes(model), state, table.NAMES, table.IGNORE)
   clips = seeded.normal(f"{prefix}input/clip", (2, 3, 16, 224, 224), 0.5)
   clips[1] = clips[1] * 3 + 1
   out = jax.jit(model.apply)(variables, np.moveaxis(clips, 1, -1))  # PyTorch: channels first

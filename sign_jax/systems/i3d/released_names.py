@@ -5,7 +5,7 @@ from sign_jax.modules import i3d
 from sign_jax.weights import convert, readers
 from sign_jax.weights.convert import Rule
 
-TABLE = (
+NAMES = (
   Rule("logits.conv3d.weight", "params/logits/conv3d/kernel", convert.POINTWISE_3D),
   Rule("logits.conv3d.bias", "params/logits/conv3d/bias"),
   Rule("{path}.conv3d.weight", "params/{path}/conv3d/kernel", convert.CONV),
@@ -43,7 +43,7 @@ def load(path):
 def from_state(state, path):
   """The same from a state dict; `path` is where it comes from, for errors."""
   model = i3d.I3D(num_classes=num_classes(state, path), width=_width(state))
-  return model, convert.merge(i3d.init_shapes(model), state, TABLE, IGNORE)
+  return model, convert.merge(i3d.init_shapes(model), state, NAMES, IGNORE)
 
 
 def num_classes(state, path):

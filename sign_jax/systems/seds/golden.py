@@ -62,7 +62,7 @@ def load_variables(facts, model, batch, state=None):
   """The case's state dict as variables of `model`, through the import of real checkpoints."""
   shapes = jax.eval_shape(model.init, jax.random.key(0), batch)
   state = seeded.state_dict(facts) if state is None else state
-  return merge(shapes, state, table.SEDS, ignore=table.IGNORE)
+  return merge(shapes, state, table.NAMES, ignore=table.IGNORE)
 
 
 def compute_loss(model, variables, batch):
@@ -90,8 +90,8 @@ def _training(model, variables, batch):
   (loss, (terms, out, updates)), grads = jax.jit(jax.value_and_grad(step, has_aux=True))(
       variables["params"], rest
   )
-  norms = export({"params": grads}, table.SEDS)
-  running = export(updates, table.SEDS)
+  norms = export({"params": grads}, table.NAMES)
+  running = export(updates, table.NAMES)
   found = {
       "train_loss": loss,
       **{f"train_loss_{name}": terms[name] for name in ("fusion", "pose", "rgb")},

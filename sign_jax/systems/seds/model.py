@@ -27,8 +27,6 @@ class SEDS(CiCo):
     beta: weight of the matching between pose and RGB (eq. 7); 0 leaves it out (table 6).
   """
 
-  reads_poses = True
-
   pose: dict = None
   fusion: dict = None
   streams: str = "both"

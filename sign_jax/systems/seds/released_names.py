@@ -3,9 +3,9 @@
 import re
 
 from sign_jax.errors import UserError
-from sign_jax.systems.upret import released_names as upret
+from sign_jax.systems.cico import released_names as cico
 from sign_jax.weights import convert, readers
-from sign_jax.weights.convert import CONV, LINEAR, Rule
+from sign_jax.weights.convert import CONV, LINEAR, POINTWISE_2D, Rule
 
 
 def _norm(there, here):
@@ -31,12 +31,12 @@ def _group(there, here):
   block, ours = f"{there}.st_gcn_{{kind}}.{{n}}", f"{here}/st_gcn_{{kind}}_{{n}}"
   return (
     *_batch_norm(f"{there}.data_bn", f"{here}/data_bn"),
-    *_layer(f"{block}.gcn.conv", f"{ours}/gcn_conv", upret.POINTWISE_2D),
-    *_layer(f"{block}.tcn.3", f"{ours}/tcn_3", upret.POINTWISE_2D),
+    *_layer(f"{block}.gcn.conv", f"{ours}/gcn_conv", POINTWISE_2D),
+    *_layer(f"{block}.tcn.3", f"{ours}/tcn_3", POINTWISE_2D),
     *_batch_norm(f"{block}.tcn.{{i}}", f"{ours}/tcn_{{i}}"),
-    *_layer(f"{block}.residual.0", f"{ours}/residual_0", upret.POINTWISE_2D),
+    *_layer(f"{block}.residual.0", f"{ours}/residual_0", POINTWISE_2D),
     *_batch_norm(f"{block}.residual.1", f"{ours}/residual_1"),
-    *_layer(f"{there}.conv4.0", f"{here}/conv4_0", upret.POINTWISE_2D),
+    *_layer(f"{there}.conv4.0", f"{here}/conv4_0", POINTWISE_2D),
     *_batch_norm(f"{there}.conv4.1", f"{here}/conv4_1"),
     *_temporal(f"{there}.tcn_full_{{block}}", f"{here}/tcn_full_{{block}}"),
   )
@@ -57,13 +57,13 @@ def _as(part, torch, flax):
     torch=rule.torch.replace("clip.visual.", torch),
     flax=rule.flax.replace("params/visual/", flax),
   )
-  return tuple(renamed(rule) for rule in upret.CICO if rule.torch.startswith(f"clip.visual.{part}"))
+  return tuple(renamed(rule) for rule in cico.NAMES if rule.torch.startswith(f"clip.visual.{part}"))
 
 
 EMBED = "signbert.embed."
 _FUSION, _STREAM = "fusion.{stream}_layers.{n}", "fuse/{stream}_layers_{n}"
 
-SEDS = (
+NAMES = (
   *(
     rule for group in ("st_gcn_hand", "st_gcn_body")
     for rule in _group(f"{EMBED}{group}", f"pose_encoder/{group}")
@@ -82,7 +82,7 @@ SEDS = (
   *_layer("fusion.mlp.{name}", "fuse/mlp/{name}", LINEAR),
   *_as("transformer.", "fusion.", "params/fuse/"),
   *_as("", "clip_rgb.visual.", "params/visual_rgb/"),
-  *upret.CICO,
+  *cico.NAMES,
 )  # fmt: skip
 
 # In the released files, but without part in the computation, or constant.
@@ -92,6 +92,11 @@ IGNORE = (
   r".+\.num_batches_tracked",
   r".+\.st_gcn_(hand|body)\.A(_pool)?",
 )
+
+# What CLIP has no weights for.
+FRESH = (*cico.FRESH, r"(params|batch_stats)/(pose_encoder|fuse)/.+")
+# Both video towers begin as CLIP's.
+VIDEO_TOWERS = ("visual", "visual_rgb")
 
 # In every file that holds the pose encoder, whatever stands before.
 _FIRST = "st_gcn_hand.data_bn.weight"
@@ -112,8 +117,13 @@ def load_pose_encoder(variables, path):
     `variables`, with numpy arrays in place of what came from the file.
 
   Raises:
-    UserError: the file cannot be read, or does not hold all of the encoder.
+    UserError: the variables have no pose encoder, or the file cannot be read or does not hold all
+      of it.
   """
+  if "pose_encoder" not in variables["params"]:
+    raise UserError(
+      "init.signbert fills the pose encoder, which model.streams=rgb does not have: leave it out"
+    )
   state = readers.read(path)
   starts = [name.removesuffix(_FIRST) for name in state if name.endswith(_FIRST)]
   if len(starts) != 1:
@@ -128,6 +138,6 @@ def load_pose_encoder(variables, path):
   found = "|".join({re.match(EMBED + groups, name)[1] for name in encoder})
   keep = rf"\w+/(?!pose_encoder/st_gcn_({found})/).+"
   try:
-    return convert.merge(variables, encoder, SEDS, IGNORE, keep=(keep,))
+    return convert.merge(variables, encoder, NAMES, IGNORE, keep=(keep,))
   except UserError as error:
     raise UserError(f"{path}: {error}") from error

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from sign_jax.golden import seeded
+from sign_jax.modules.clip import HEAD_WIDTH
 from sign_jax.ops.contrastive import clamp_logit_scale, symmetric_loss
+from sign_jax.systems import registry
 from sign_jax.systems.cico.model import CiCo
-from sign_jax.systems.upret import released_names as tables
-from sign_jax.systems.upret.model import HEAD_WIDTH, UPRet
+from sign_jax.systems.upret.model import UPRet
 from sign_jax.train import optim
 from sign_jax.weights.convert import export, merge
 
@@ -81,7 +82,7 @@ def load_variables(system, facts, model, batch, state=None):
   keys = {"params": jax.random.key(0), "noise": jax.random.key(1)}
   shapes = jax.eval_shape(model.init, keys, batch)
   state = seeded.state_dict(facts) if state is None else state
-  return merge(shapes, state, tables.SYSTEMS[system], ignore=tables.IGNORE)
+  return merge(shapes, state, registry.get(system).names, ignore=registry.get(system).ignore)
 
 
 def compute_loss(model, params, batch, noise):
@@ -126,7 +127,7 @@ def quantities(system, facts):
 
 def _released(tree, system):
   """A tree shaped as the parameters under the released names and layouts."""
-  return export({"params": tree}, tables.SYSTEMS[system])
+  return export({"params": tree}, registry.get(system).names)
 
 
 def _norms(title, tree, system):

@@ -4,13 +4,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from sign_jax.modules.clip import HEAD_WIDTH
 from sign_jax.modules.distribution import Distribution
 from sign_jax.modules.linear import Dense
 from sign_jax.ops import gaussian, transport
 from sign_jax.ops.late_interaction import masked_softmax, normalize
 from sign_jax.systems.cico.model import CiCo
-
-HEAD_WIDTH = 64  # channels of a head of the distribution modules
 
 
 class TokenWeight(nn.Module):

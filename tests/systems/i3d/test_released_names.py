@@ -17,10 +17,10 @@ def variables(model):
 def test_in_and_out_is_the_identity():
   model = i3d.I3D(num_classes=7, width=0.25)
   expected = variables(model)
-  state = convert.export(expected, table.TABLE)
+  state = convert.export(expected, table.NAMES)
   assert state["logits.conv3d.weight"].shape == (7, 256, 1, 1, 1)
   assert state["Conv3d_1a_7x7.conv3d.weight"].shape == (16, 3, 7, 7, 7)
-  actual = convert.merge(i3d.init_shapes(model), state, table.TABLE)
+  actual = convert.merge(i3d.init_shapes(model), state, table.NAMES)
   jax.tree.map(np.testing.assert_array_equal, actual, expected)
 
 
@@ -29,7 +29,7 @@ def test_loads_a_training_checkpoint_with_its_number_of_classes(tmp_path):
   expected = variables(i3d.I3D(num_classes=11))
   state = {
     f"module.{name}": torch.from_numpy(value)
-    for name, value in convert.export(expected, table.TABLE).items()
+    for name, value in convert.export(expected, table.NAMES).items()
   }
   state["module.Mixed_3b.b0.bn.num_batches_tracked"] = torch.tensor(5)
   torch.save({"epoch": 1, "state_dict": state}, tmp_path / "i3d.pth.tar")

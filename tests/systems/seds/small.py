@@ -11,10 +11,10 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from configs import common
 from sign_jax.data import pose
 from sign_jax.run import compile_cache
-from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
 from sign_jax.train import sharding
 from tests import fakes, program
 
@@ -23,7 +23,7 @@ DIMS = {"agnostic": 16}
 
 def make_task(**changes):
   """`Retrieval` of configs/seds.py in small; `changes` with "__" for dots."""
-  config = common.retrieval_config("seds", "signing_sim")
+  config = registry.get("seds").config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, **program.SMALL_SEDS, "data.text_length": 10,
       "batch_size": 8, "eval_batch_size": 8,
@@ -31,7 +31,7 @@ def make_task(**changes):
   })
   data = config.data
   poses = pose.Settings(tuple(data.image_size), data.video_length, data.max_frames)
-  return Retrieval(config, fakes.splits(poses, sentences=9, videos=11, windows=12, dims=DIMS))
+  return run_task.make(config, fakes.splits(poses, sentences=9, videos=11, windows=12, dims=DIMS))
 
 
 def make_variables(task, seed=0):
@@ -50,7 +50,7 @@ def make_variables(task, seed=0):
 def step(task, variables, place=lambda batch: batch):
   """{name: number or list} after one training step."""
   batch = place(next(task.train_batches(0)))
-  loss, (metrics, state) = jax.jit(task.loss)(variables, batch, jax.random.key(5))
+  loss, (metrics, state) = jax.jit(task.loss)(variables, batch, jax.random.key(5), 0)
   found = {"loss": loss, **metrics, **traverse_util.flatten_dict(state, sep="/")}
   return {name: np.asarray(value).tolist() for name, value in found.items()}
 

@@ -71,7 +71,7 @@ def test_every_switch_makes_a_model(changes):
   task = small_seds.make_task(**changes)
   variables = jax.eval_shape(task.init, jax.random.key(0))
   batch = next(task.train_batches(0))
-  loss, (metrics, state) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1))
+  loss, (metrics, state) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1), 0)
   assert loss.shape == ()
   assert state.keys() == variables.keys() - {"params"}
   streams = changes.get("model__streams", "both")

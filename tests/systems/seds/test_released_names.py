@@ -32,13 +32,13 @@ def tiny():
 
 
 def merge(shapes, state):
-  return convert.merge(shapes, state, table.SEDS, table.IGNORE)
+  return convert.merge(shapes, state, table.NAMES, table.IGNORE)
 
 
 def test_in_out_and_in_again_keeps_every_bit(released):
   state, shapes = released
   variables = merge(shapes, state)
-  again = convert.export(variables, table.SEDS)
+  again = convert.export(variables, table.NAMES)
   left_out = {name for name in state if any(re.fullmatch(x, name) for x in table.IGNORE)}
   assert again.keys() == state.keys() - left_out
   for name, array in again.items():
@@ -54,7 +54,7 @@ def test_only_what_has_no_part_is_left_out(released):
 
 
 def test_constant_graphs_may_be_in_the_file(tiny):
-  state = convert.export(tiny, table.SEDS)
+  state = convert.export(tiny, table.NAMES)
   constants = (f"st_gcn_{group}.A{kind}" for group in ("hand", "body") for kind in ("", "_pool"))
   state |= {EMBED + name: np.zeros(3) for name in constants}
   jax.tree.map(np.testing.assert_array_equal, merge(tiny, state), tiny)
@@ -66,7 +66,7 @@ def test_constant_graphs_may_be_in_the_file(tiny):
    "fusion.mlp_fusion.ln.weight", f"{EMBED}st_gcn_body.st_gcn_pool.0.residual.1.running_mean"],
 )  # fmt: skip
 def test_a_missing_entry_is_named(tiny, name):
-  state = convert.export(tiny, table.SEDS)
+  state = convert.export(tiny, table.NAMES)
   del state[name]
   with pytest.raises(UserError, match=rf"1 missing \({re.escape(name)}\)"):
     merge(tiny, state)
@@ -75,13 +75,13 @@ def test_a_missing_entry_is_named(tiny, name):
 def test_an_entry_too_many_is_named(tiny):
   name = f"{EMBED}st_gcn_hand.st_gcn_networks.3.tcn.0.weight"
   with pytest.raises(UserError, match=rf"1 unexpected \({re.escape(name)}\)"):
-    merge(tiny, {**convert.export(tiny, table.SEDS), name: np.zeros(4)})
+    merge(tiny, {**convert.export(tiny, table.NAMES), name: np.zeros(4)})
 
 
 @pytest.mark.parametrize("kind", ["add_mlp", "concat_mlp", "concat_transformer", "cross_attention"])
 def test_the_other_fusions_have_names_too(kind):
   variables = make_variables(make_model(kind), make_batch())
-  state = convert.export(variables, table.SEDS)
+  state = convert.export(variables, table.NAMES)
   assert any(name.startswith("fusion.") for name in state)
   jax.tree.map(np.testing.assert_array_equal, merge(variables, state), variables)
 
@@ -90,7 +90,7 @@ def signbert(variables, groups, prefix):
   """A file's entries: a pose encoder behind `prefix`, and what SignBERT has beside it."""
   state = {
     prefix + name.removeprefix(EMBED): x + 1
-    for name, x in convert.export(variables, table.SEDS).items()
+    for name, x in convert.export(variables, table.NAMES).items()
     if name.startswith(tuple(f"{EMBED}st_gcn_{group}." for group in groups))
   }
   other = {f"{prefix}st_gcn_hand.data_bn.num_batches_tracked": np.int64(3)}

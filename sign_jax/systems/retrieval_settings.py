@@ -1,4 +1,4 @@
-"""What the retrieval configurations share: data sets, sizes, optimiser."""
+"""What the configurations of the retrieval systems share: data sets, sizes, optimiser."""
 
 import math
 
@@ -13,7 +13,6 @@ PUBLISHED = {
     "phoenix14t": {"data.alpha": 0.9},
     "csl_daily": {"data.alpha": 0.8},
 }
-DATASETS = ("signing_sim", *PUBLISHED, "video_folder")
 
 # Trained from scratch on a CPU in minutes.
 SMALL_TOWERS = {
@@ -23,132 +22,56 @@ SMALL_TOWERS = {
     "optim.lr": 1e-3,
 }
 OVERRIDES = {
-    **{name: {"data.name": name, **values} for name, values in PUBLISHED.items()},
     "signing_sim": {
         **SMALL_TOWERS,
         "data.name": "signing_sim/small", "data.video_length": 32, "data.text_length": 20,
         "batch_size": 128, "epochs": 50, "eval_every": 50, "eval_batch_size": 64,
     },
+    **{name: {"data.name": name, **values} for name, values in PUBLISHED.items()},
     "video_folder": {
         **SMALL_TOWERS,
         "data.name": "video_folder", "data.combine": "auto",
         "batch_size": 32, "epochs": 100, "eval_every": 20, "eval_batch_size": 32,
     },
 }
-# Of SEDS beside those above. Sizes are those of the pictures that the poses were estimated on.
-WITH_POSES = {
-    "how2sign": {
-        "data.name": "how2sign/features_pose", "data.image_size": (1280, 720),
-        "data.cache_gib": 8.0,  # its poses and features
-    },
-    "phoenix14t": {"data.name": "phoenix14t/features_pose", "data.image_size": (210, 260)},
-    "csl_daily": {"data.name": "csl_daily/features_pose", "data.image_size": (512, 512)},
-    "signing_sim": {
-        "data.image_size": (256, 256), "data.max_frames": 60, "data.video_length": 16,
-        "model.pose.width": 8, "model.pose.dropout": 0.0, "model.fusion.heads": 4,
-        "batch_size": 64, "epochs": 20, "eval_every": 80,
-        "optim.groups.pose.lr": 1e-3, "optim.groups.fusion.lr": 1e-3,
-    },
-}
+DATASETS = tuple(OVERRIDES)
 
 
-def retrieval_config(system, dataset):
+def retrieval_config(name, dataset, change=lambda config: None, overrides=None):
   """The configuration of a retrieval system on a data set.
 
   Args:
-    system: "cico", "upret" or "seds".
-    dataset: one of DATASETS, for SEDS of WITH_POSES; None or "" is signing_sim.
+    name: of the system.
+    dataset: one of DATASETS, or of `overrides` where they are given; None or "" is signing_sim.
+    change: function that changes the nested dict of what all retrieval systems share into the
+      system's own.
+    overrides: {data set: {dotted name: value}}, the system's own beside those of all systems; None
+      where it has none.
+
+  Returns:
+    ml_collections.ConfigDict.
 
   Raises:
     UserError: on another data set.
   """
   dataset = dataset or "signing_sim"
-  known = tuple(WITH_POSES) if system == "seds" else DATASETS
+  known = DATASETS if overrides is None else tuple(overrides)
   if dataset not in known:
     raise UserError(
         f"there is no setting for data set {dataset!r}: choose one of {', '.join(known)}"
         + did_you_mean(dataset, known)
     )
-  config = ml_collections.ConfigDict(_published(system))
-  config.title = f"{system} on {dataset}"
-  config.update_from_flattened_dict(OVERRIDES[dataset])
-  if system == "seds":
-    config.update_from_flattened_dict(WITH_POSES[dataset])
+  shared = _shared(name)
+  change(shared)
+  config = ml_collections.ConfigDict(shared)
+  config.title = f"{name} on {dataset}"
+  config.update_from_flattened_dict(OVERRIDES[dataset] | (overrides or {}).get(dataset, {}))
   return config
 
 
-def _published(system):
-  config = _shared(system)
-  changes = {"cico": lambda config: None, "upret": _add_upret, "seds": _add_seds}
-  changes[system](config)
-  return config
-
-
-def _add_upret(config):
-  config["model"] |= {
-      "distribution": {
-          "modelling": True,  # DM of table 4
-          "sampling": True,  # RS of table 4
-          "samples": 2,  # figure 3 (a)
-          "first_is_mean": placeholder(bool),  # or all K are draws
-          "video": True, "text": True,  # table 6
-          "structure": "mlp+attention",  # table 7
-          "split": placeholder(str),  # into mean and sigma: "after" or "before" the attention
-          "score_scale": placeholder(str),  # "released" or "paper"
-          "dropout": 0.1,
-          "refine": False,  # late interaction on eq. 11-12
-      },
-      "ot": {
-          "weight": 1.0,  # lambda, figure 3 (b)
-          "level": placeholder(str),  # "sample" or "token"
-          "scaled": placeholder(bool),  # divided by the temperature
-          "solver": "ott",  # or "scaling"; at sample level also "closed_form", "released"
-          "epsilon": 0.1,
-          "iterations": 50,
-          "max_elements": 0,  # of one tile of token-level plans; 0 suits the device
-      },
-  }
-
-
-def _add_seds(config):
-  del config["model"]["loss"]
-  config["model"] |= {
-      "streams": "both",  # or "pose", "rgb" (table 4)
-      "pose": {
-          "width": 128,  # of the first graph convolutions; a window has 12 times as many channels
-          "dropout": 0.05, "head_dropout": 0.25,
-          "max_windows": 0,  # of a batch without padding, which then costs no memory; one device
-      },
-      "fusion": {
-          # Or "cross_attention", "add_mlp", "concat_mlp", "concat_transformer" (table 5).
-          "kind": "cgaf",
-          "keys": (5, 3),  # N of every layer
-          "heads": 8,
-          "roles": placeholder(str),  # "released" or "paper"
-          "sampling": placeholder(str),  # "released" or "exact"
-          "merge": placeholder(str),  # "released" or "paper" (eq. 3)
-          "dropout": 0.1,
-      },
-      "alpha": placeholder(float),  # eq. 4, figure 5 (a)
-      "beta": 0.4,  # eq. 7, figure 5 (b); 0 is without matching (table 6)
-  }
-  config["data"] |= {
-      "combine": "agnostic",  # features of the encoder that is not fine-tuned, as in the paper
-      "image_size": (0, 0),  # width and height in pixels; (0, 0): as the data set states
-      "max_frames": 300,  # of a video, by striding
-      "no_hands": "skip",  # videos that show no usable hand; or "stop"
-  }
-  config["init"] |= {"signbert": ""}  # file of SignBERT's pose encoder
-  config["optim"]["groups"] = {  # rates of parameters by their paths, in place of lr
-      "pose": {"paths": "^pose_encoder/", "lr": 1e-4},
-      "fusion": {"paths": "^fuse/", "lr": 1e-4},
-  }
-  config["batch_size"] = 128
-
-
-def _shared(system):
+def _shared(name):
   model = {
-      "name": system,
+      "name": name,
       "variant": "released",  # or "paper"; it decides every switch that is left None
       "dtype": "auto",  # of matrix products: bfloat16 on accelerators, float32 on CPUs
       "embed_dim": 512,

@@ -1,0 +1,98 @@
+"""A configuration, checked in one place before anything is read or built from it."""
+
+from sign_jax.errors import UserError, did_you_mean
+from sign_jax.modules.clip import CONTEXT
+from sign_jax.run import settings
+from sign_jax.systems import base, registry
+from sign_jax.tasks import isolated, retrieval
+from sign_jax.train import optim
+
+TASKS = {"retrieval": retrieval.Retrieval, "recognition": isolated.Recognition}
+# Of every system; a system's card has its own.
+LIMITS = base.Limits(
+    positive=(
+        "batch_size", "eval_batch_size", "eval_every", "log_every", "mesh.fsdp", "mesh.tensor",
+        "data.video_length", "data.size", "model.embed_dim", "model.temperature",
+        "model.video.width", "model.video.layers", "model.video.heads",
+        "model.text.width", "model.text.layers", "model.text.heads",
+        "optim.clip_norm", "optim.eps",
+    ),
+    not_negative=(
+        "seed", "steps", "epochs", "data.num_workers", "data.reader_timeout", "data.cache_gib",
+        "optim.lr", "optim.warmup", "optim.weight_decay", "model.max_elements",
+    ),
+    probabilities=(
+        "data.swap_probability", "data.synonym_probability", "data.deletion_probability",
+        "data.scale", "data.jitter", "optim.momentum",
+    ),
+    below_one=("optim.b1", "optim.b2"),
+)
+SHORTEST_TEXT = 3  # start, a word, end
+
+
+def check(config):
+  """Checks a whole configuration.
+
+  Args:
+    config: ml_collections.ConfigDict.
+
+  Returns:
+    The card of its system, a `systems.base.System`.
+
+  Raises:
+    UserError: on the first setting that cannot work.
+  """
+  if config.task not in TASKS:
+    raise UserError(f"task={config.task!r} is not one of {', '.join(TASKS)}")
+  system = registry.get(config.model.name)
+  if system.task != config.task:
+    raise UserError(f"task={config.task} is not what {system.name} is for: use {system.task}")
+  values = settings.flat(config.to_dict())
+  decided = {"model": base.resolve(system, config.model).to_dict()}
+  values |= settings.flat(decided)
+  for limits in (LIMITS, system.limits):
+    _check_numbers(values, limits)
+  if not values["steps"] and not values["epochs"]:
+    raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
+  choices = {**TASKS[config.task].CHOICES, "optim.name": tuple(optim.OPTIMIZERS)}
+  for key in (key for key in choices if key in values):
+    _check_choice(key, values[key], choices[key])
+  _check_text_length(values)
+  _check_heads(values)
+  system.check(values)
+  return system
+
+
+def _check_numbers(values, limits):
+  """Of {dotted name: value}; names that are missing or None are not checked."""
+  rules = (
+      (limits.positive, lambda x: x > 0, "must be greater than 0"),
+      (limits.not_negative, lambda x: x >= 0, "must not be negative"),
+      (limits.probabilities, lambda x: 0 <= x <= 1, "is not between 0 and 1"),
+      (limits.below_one, lambda x: 0 <= x < 1, "is not at least 0 and below 1"),
+  )
+  for keys, fits, fault in rules:
+    for key in keys:
+      value = values.get(key)
+      if value is not None and not fits(value):
+        raise UserError(f"{key}={value} {fault}")
+
+
+def _check_choice(key, value, choices):
+  if value not in choices:
+    raise UserError(
+        f"{key}={value!r} is not one of {', '.join(choices)}" + did_you_mean(value, choices)
+    )
+
+
+def _check_text_length(values):
+  length = values.get("data.text_length", SHORTEST_TEXT)
+  if not SHORTEST_TEXT <= length <= CONTEXT:
+    raise UserError(f"data.text_length={length} is not between {SHORTEST_TEXT} and {CONTEXT}")
+
+
+def _check_heads(values):
+  for tower in ("model.video", "model.text"):
+    width, heads = values.get(f"{tower}.width", 0), values.get(f"{tower}.heads", 1)
+    if width % heads:
+      raise UserError(f"{tower}.width={width} does not divide among {tower}.heads={heads}")

@@ -1,0 +1,17 @@
+"""The task of a configuration."""
+
+from sign_jax.run import checks
+
+
+def make(config, source=None):
+  """The `protocols.Task` of a configuration, which is checked first.
+
+  Args:
+    config: ml_collections.ConfigDict, the whole configuration.
+    source: what the task reads in place of its data set, {split: ...} (tests).
+
+  Raises:
+    UserError: on settings that cannot work, or data that cannot be read.
+  """
+  system = checks.check(config)
+  return checks.TASKS[config.task](config, system, source)

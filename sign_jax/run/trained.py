@@ -1,0 +1,94 @@
+"""What a run has trained, without its data set."""
+
+import contextlib
+import functools
+import pathlib
+from typing import Any
+
+import flax
+import jax
+import ml_collections
+import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
+
+from sign_jax.errors import UserError
+from sign_jax.run import settings
+from sign_jax.systems import registry
+from sign_jax.train import checkpoint
+from sign_jax.weights import convert
+
+
+@flax.struct.dataclass
+class Trained:
+  """The best checkpoint of a run.
+
+  Attributes:
+    system: `systems.base.System`.
+    config: the settings, ml_collections.ConfigDict.
+    variables: nested dict of arrays on the CPU.
+    record: of the checkpoint, see `train.checkpoint`.
+    inputs: `protocols.Inputs`; None where a run of an earlier version did not note them.
+    workdir: pathlib.Path.
+  """
+
+  system: Any
+  config: ml_collections.ConfigDict
+  variables: Any
+  record: dict
+  inputs: dict | None
+  workdir: pathlib.Path
+
+  @functools.cached_property
+  def model(self):
+    """The Flax module.
+
+    Raises:
+      UserError: nothing tells what it was built for.
+    """
+    if self.inputs is None:
+      raise UserError(
+          f"{self.workdir} was made by an earlier version, which did not note what its model "
+          "reads: evaluate it once, with --mode evaluate"
+      )
+    return self.system.build(self.config.model, self.inputs)
+
+  @property
+  def state(self):
+    """The variables as a PyTorch state dict, {released name: numpy array}."""
+    return convert.export(self.variables, self.system.names)
+
+
+def load(workdir):
+  """The `Trained` of a run.
+
+  Args:
+    workdir: pathlib.Path.
+
+  Raises:
+    UserError: there is no run, no readable checkpoint, or its system is not known.
+  """
+  if not workdir.is_dir():
+    raise UserError(f"{workdir} holds no run: pass the --workdir of one")
+  config = ml_collections.ConfigDict(settings.tuples(settings.of_run(workdir)))
+  name = config.get("model", {}).get("name")
+  if not isinstance(name, str):
+    raise UserError(f"{workdir / settings.FILE} names no system: it is of something else")
+  system = registry.get(name)
+  best = _best(workdir / "checkpoints")
+  inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
+  return Trained(system, config, best.variables, best.record, inputs, workdir)
+
+
+def _best(folder):
+  """The `checkpoint.Best` of the best evaluation, on the CPU."""
+  if not any(any((folder / kind).glob("[0-9]*")) for kind in (checkpoint.BEST, checkpoint.LAST)):
+    raise UserError(f"{folder.parent} has no best checkpoint yet: train until its first evaluation")
+  with contextlib.closing(checkpoint.Checkpoints(folder)) as checkpoints:
+    return checkpoints.restore_best(None, _saved_shapes)
+
+
+def _saved_shapes(folder):
+  """The shapes of a checkpoint as it says itself."""
+  place = SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+  saved = dict(ocp.StandardCheckpointHandler().metadata(folder / "tree").tree)
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved)

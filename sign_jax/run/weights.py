@@ -1,0 +1,21 @@
+"""The files of weights that a configuration begins with."""
+
+from sign_jax.files import existing_file, sha256
+
+_WHOLE = ("model", "i3d")  # keys of `init` whose files hold all that a model has
+
+
+def named(config):
+  """Whether a configuration names a file with the weights of a whole model."""
+  return any(config.init.get(key) for key in _WHOLE)
+
+
+def facts(config):
+  """{"weights": path, "weights_sha256": digest} of that file.
+
+  Raises:
+    UserError: there is no such file.
+  """
+  key = next(key for key in _WHOLE if config.init.get(key))
+  path = existing_file(config.init[key], f"--config.init.{key}", "pass a file of weights")
+  return {"weights": str(path), "weights_sha256": sha256(path)}

@@ -1,0 +1,149 @@
+"""A system's card: all that the rest of the library knows of it.
+
+A system is a folder with a card, `docs/adding_a_system.md` shows how to write one. Its `model`
+section has switches that a configuration may leave None: then `model.variant` decides them.
+"Released" equals the authors' code, "paper" what the paper says.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import ml_collections
+
+from sign_jax.data import specs
+from sign_jax.errors import UserError, did_you_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+  """Names of numbers in a configuration, by what they may be."""
+
+  positive: tuple[str, ...] = ()
+  not_negative: tuple[str, ...] = ()
+  probabilities: tuple[str, ...] = ()
+  below_one: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Classifier:
+  """The last layer of a model that recognises: where training on other classes begins afresh.
+
+  Attributes:
+    names, paths: regular expressions of its released names, and of its paths in our variables.
+    classes: function (state dict, path for errors) -> the number of classes of a file.
+  """
+
+  names: str
+  paths: str
+  classes: Callable[[Mapping[str, Any], Any], int]
+
+
+def _keep(params, step, config):
+  del step, config
+  return params
+
+
+def _init(model, inputs, key):
+  init_key, noise_key = jax.random.split(key)
+  return model.init({"params": init_key, "noise": noise_key}, specs.zeros(inputs, 2))
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+  """A system; the attributes that `protocols.System` names are explained there.
+
+  Attributes:
+    make: function (model, inputs) -> Flax module. `model` is the section of a configuration with
+      every switch decided, `inputs` as `protocols.Inputs`.
+    init: function (model, inputs, PRNG key) -> fresh variables.
+    config: function (data set or None) -> the whole configuration.
+    variants: {"released": {key of the model section: value}, "paper": ...}, keys with dots.
+    choices: {key of the model section, with dots: the values that it may have}.
+    limits: of numbers, beside those of every system.
+    check: function of {dotted name: value}, the whole configuration; raises UserError.
+    free_keys: settings that may change between two starts of a run.
+    sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
+      of these sizes; None where files do not tell.
+    classifier: of a system that recognises.
+    golden: name of the module whose `quantities(system, facts)` computes a golden case.
+    published: name of the module whose TABLES are those of the paper.
+  """
+
+  name: str
+  task: str
+  make: Callable
+  init: Callable = _init
+  config: Callable | None = None
+  variants: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+  choices: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
+  limits: Limits = Limits()
+  check: Callable[[Mapping[str, Any]], None] = lambda values: None
+  free_keys: tuple[str, ...] = ()
+  reads_poses: bool = False
+  can_cache_gradients: bool = False
+  constrain: Callable = _keep
+  names: tuple = ()
+  ignore: tuple[str, ...] = ()
+  init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+  sizes: Callable | None = None
+  classifier: Classifier | None = None
+  golden: str = ""
+  published: str = ""
+
+  def build(self, model, inputs):
+    """The Flax module of a `model` section.
+
+    Args:
+      model: ml_collections.ConfigDict, with None for switches that its variant decides.
+      inputs: `protocols.Inputs`.
+
+    Raises:
+      UserError: on a value that a switch does not have, or that this machine cannot compute.
+    """
+    return self.make(resolve(self, model), inputs)
+
+
+def resolve(system, model):
+  """A `model` section in which every switch is decided.
+
+  Args:
+    system: `System`.
+    model: ml_collections.ConfigDict; switches that it lacks are the variant's, as those that are
+      None.
+
+  Returns:
+    ml_collections.ConfigDict, a copy.
+
+  Raises:
+    UserError: on a value that a switch does not have.
+  """
+  decided = model.to_dict()
+  if system.variants:
+    _check("variant", model.variant, tuple(system.variants))
+    for key, value in system.variants[model.variant].items():
+      section, name = _place(decided, key)
+      if section.get(name) is None:
+        section[name] = value
+  for key, choices in system.choices.items():
+    section, name = _place(decided, key)
+    if name in section:  # runs made before a switch lack it
+      _check(key, section[name], choices)
+  return ml_collections.ConfigDict(decided)
+
+
+def _place(values, key):
+  """The section that a key with dots lies in, and the key's last part."""
+  *sections, name = key.split(".")
+  for section in sections:
+    values = values[section]
+  return values, name
+
+
+def _check(key, value, choices):
+  if value not in choices:
+    raise UserError(
+        f"model.{key}={value!r} is not one of {', '.join(map(str, choices))}"
+        + did_you_mean(str(value), tuple(map(str, choices)))
+    )

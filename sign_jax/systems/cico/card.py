@@ -1,0 +1,45 @@
+"""CiCo's card."""
+
+import functools
+
+from sign_jax.ops import contrastive
+from sign_jax.systems import options
+from sign_jax.systems.base import System
+from sign_jax.systems.cico import released_names, settings
+from sign_jax.systems.cico.model import OBJECTIVES, CiCo
+from sign_jax.weights import initial
+
+CHOICES = {**options.CHOICES, "loss": tuple(OBJECTIVES)}
+FREE_KEYS = ("model.max_elements", "model.remat", "model.attention")
+
+
+def clamp_logit_scale(params, step, config):
+  """The logit scale at most `config.optim.max_logit_scale`, as the released code does it."""
+  del step
+  return contrastive.clamp_logit_scale(params, config.optim.max_logit_scale)
+
+
+def _make(model, inputs):
+  return CiCo(**options.towers(model, inputs), objective=model.loss)
+
+
+SYSTEM = System(
+    name="cico",
+    task="retrieval",
+    make=_make,
+    config=settings.config,
+    variants={
+        "released": {"token_pooling": "softmax", "mask_padding": False, "loss": "four_terms"},
+        # UPRet's paper, eq. 24 to 26, on CiCo's similarity.
+        "paper": {"token_pooling": "max", "mask_padding": True, "loss": "joint"},
+    },
+    choices=CHOICES,
+    free_keys=FREE_KEYS,
+    can_cache_gradients=True,
+    constrain=clamp_logit_scale,
+    names=released_names.NAMES,
+    ignore=released_names.IGNORE,
+    init_files={"clip": functools.partial(initial.from_clip, fresh=released_names.FRESH)},
+    sizes=released_names.sizes,
+    golden="sign_jax.systems.upret.golden",
+)

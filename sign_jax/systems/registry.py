@@ -1,0 +1,66 @@
+"""Which systems there are. A system is imported when it is asked for, and not before.
+
+A system from outside this package is known once its card is registered, in the file of its
+configuration for example, or by an entry point of its distribution in the group `sign_jax.systems`:
+
+    [project.entry-points."sign_jax.systems"]
+    mine = "mine.card:SYSTEM"
+"""
+
+import importlib
+import importlib.metadata
+
+from sign_jax.errors import UserError, did_you_mean
+
+# Modules with the card as SYSTEM.
+_OWN = {
+    "cico": "sign_jax.systems.cico.card",
+    "i3d": "sign_jax.systems.i3d.card",
+    "seds": "sign_jax.systems.seds.card",
+    "upret": "sign_jax.systems.upret.card",
+}
+_GROUP = "sign_jax.systems"
+_registered = {}
+
+
+def register(system):
+  """Makes a system known under its name; returns it.
+
+  Args:
+    system: `systems.base.System`.
+
+  Raises:
+    UserError: the name is another system's.
+  """
+  if system.name in _OWN or _registered.get(system.name, system) != system:
+    raise UserError(f"there is a system {system.name!r} already: choose another name")
+  _registered[system.name] = system
+  return system
+
+
+def names():
+  """The names of all systems that are known, sorted."""
+  return sorted({*_OWN, *_registered, *_entry_points()})
+
+
+def get(name):
+  """The card (`systems.base.System`) of a system.
+
+  Raises:
+    UserError: no system of that name is known.
+  """
+  if name in _registered:
+    return _registered[name]
+  if name in _OWN:
+    return importlib.import_module(_OWN[name]).SYSTEM
+  found = _entry_points()
+  if name not in found:
+    raise UserError(
+        f"there is no system {name!r}{did_you_mean(str(name), names())}: known are "
+        f"{', '.join(names())}; one of your own must be registered first"
+    )
+  return found[name].load()
+
+
+def _entry_points():
+  return {point.name: point for point in importlib.metadata.entry_points(group=_GROUP)}
