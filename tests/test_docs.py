@@ -47,6 +47,12 @@ def test_every_page_is_in_the_navigation():
   assert listed == written | root
 
 
+def test_every_system_is_in_the_reference():
+  page = (ROOT / "docs/api/systems.md").read_text()
+  folders = {path.parent.name for path in (ROOT / "sign_jax/systems").glob("*/__init__.py")}
+  assert folders == set(re.findall(r"^::: sign_jax\.systems\.(\w+)$", page, re.M)) & folders
+
+
 def commands(page):
   """Lines of a page's blocks of bash, continued ones joined."""
   text = "\n".join(COMMANDS.findall(page.read_text())).replace("\\\n", " ")
