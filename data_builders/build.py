@@ -1,4 +1,4 @@
-"""Prepares a data set: `python -m data_builders.build NAME [--data_dir DIR] ...`.
+"""Builds a data set: `python -m data_builders.build NAME [--data_dir DIR] ...`.
 
 With --shard K/N it makes one part of N, and the last part to be there joins them.
 """
@@ -264,13 +264,13 @@ def main(argv=None):
   """The command line."""
   parser = argparse.ArgumentParser(prog="python -m data_builders.build", description=__doc__)
   parser.add_argument("name", help=f"NAME or NAME/CONFIG; one of {', '.join(names())}")
-  parser.add_argument("--config", help="the builder's config; default: the builder's own")
+  parser.add_argument("--config", help="another way to write NAME/CONFIG")
   parser.add_argument("--data_dir", type=path_argument,
                       help="default: $TFDS_DATA_DIR or ~/tensorflow_datasets")
   parser.add_argument("--manual_dir", type=path_argument,
-                      help="your own files, for builders that read some")
+                      help="folder with your files, if the data set is made of any")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
-                      help="at a damaged or missing file: stop, or skip the video and note it")
+                      help="on a damaged or missing file: stop, or skip the video and list it")
   scaling.add_options(parser)
   parser.add_argument("--shard", metavar="K/N", help="build only this part of N, e.g. 1/3")
   args = parser.parse_args(argv)

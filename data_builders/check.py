@@ -1,12 +1,12 @@
-"""Looks at a corpus before it is built: `python -m data_builders.check NAME --manual_dir DIR`.
+"""Checks a corpus before it is built: `python -m data_builders.check NAME --manual_dir DIR`.
 
-Every entry of the annotations and every file that is there is read. A table says how many videos,
-sentences and files there are, beside the published numbers, and how high R@1 can be at all; then
-follow notes, warnings (results mean something else than they seem) and errors (a build stops there,
-or leaves the video out). The exit status is 1 when there are errors.
+Reads every entry of the annotations and every file that is there. Prints a table of the numbers of
+videos, sentences and files, beside the published ones, and the highest R@1 that is possible. Then
+follow notes, warnings (results would not mean what they seem to) and errors (a build stops there,
+or leaves the video out). The exit status is 1 if there are errors.
 
-`python -m data_builders.check --records NAME[/CONFIG] [--data_dir DIR]` looks at what was built:
-every record is read and decoded, and compared with what is noted beside the records.
+`python -m data_builders.check --records NAME[/CONFIG] [--data_dir DIR]` checks a data set that is
+built: it reads and decodes every record, and compares them with what is noted beside them.
 """
 
 import argparse
@@ -58,13 +58,13 @@ def main(argv=None):
   )
   names = ", ".join(corpora.names())
   parser.add_argument("name", help=f"one of {names}; with --records, any data set that is built")
-  parser.add_argument("--manual_dir", type=path_argument, help="your own files")
-  parser.add_argument("--records", action="store_true", help="check what was built, not the files")
+  parser.add_argument("--manual_dir", type=path_argument, help="folder with your files")
+  parser.add_argument("--records", action="store_true", help="check what was built, not your files")
   parser.add_argument("--data_dir", type=path_argument, help="where it was built; default: "
                       "$TFDS_DATA_DIR or ~/tensorflow_datasets")
   parser.add_argument("--protocol", help="whose list of videos; default: the corpus's first")
   scaling.add_options(parser)
-  parser.add_argument("--json", type=path_argument, help="file for the report with all findings")
+  parser.add_argument("--json", type=path_argument, help="file to write all findings to")
   args = parser.parse_args(argv)
   with one_sentence():
     if not (args.records or args.manual_dir):

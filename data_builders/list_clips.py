@@ -76,7 +76,7 @@ def _parse(argv):
   parser.add_argument("--split", choices=split_names.SPLITS, help="default: all")
   parser.add_argument("--protocol", help="whose list of clips; default: the corpus's first")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
-                      help="at a damaged entry: stop, or leave it out")  # fmt: skip
+                      help="on a damaged entry: stop, or leave it out")  # fmt: skip
   return parser.parse_args(argv)
 
 

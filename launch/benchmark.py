@@ -1,6 +1,6 @@
-"""One benchmark as a table and as JSON: `python -m launch.benchmark NAME [--json FILE]`.
+"""Runs a benchmark and prints a table: `python -m launch.benchmark NAME [--json FILE]`.
 
-`python -m launch.benchmark NAME --help` lists the options of a benchmark.
+`python -m launch.benchmark NAME --help` lists the options of one benchmark.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def main(argv=None, keep_freed=lambda: False):
     parser.add_argument("--json", type=path_argument, help="file for the results")
     parser.add_argument(
       "--default_allocator", action="store_true",
-      help="gives freed memory back, as PyTorch's own programs do (docs/speed.md)",
+      help="return freed memory to the system, as PyTorch's programs do (docs/speed.md)",
     )  # fmt: skip
     if module:
       parser.description = module.__doc__

@@ -1,14 +1,14 @@
-"""Predicts what a training step costs on other numbers of chips: memory, exchange, time.
+"""Predicts a training step's memory, communication and time on other numbers of chips.
 
     python -m launch.cost_model --chip h200 --chips 8 64 256 --batch_per_chip 64 -- \
       --config configs/upret.py:how2sign
 
-The step is compiled for 2, 4 and 8 simulated devices, each with the same share of the batch. From
-the three programs follow the bytes of every kind of collective and the operations as polynomials of
-degree 2 in the number of devices, which they are: gradients are of a constant size, gathered tokens
-grow with the batch, and similarities with its square. How often the late interaction's loops run,
-data decide: its operations are computed from the sizes. The memory of a device, which holds its own
-rows of these, is the straight line nearest to the three. Nothing runs.
+The step is compiled for 2, 4 and 8 simulated devices, each with the same share of the batch, and
+never run. The bytes of each kind of collective and the number of operations are polynomials of
+degree 2 in the number of devices: gradients have a constant size, gathered tokens grow with the
+batch, and similarities with its square. The three programs determine these polynomials. How often
+the loops of the late interaction run depends on the data, so its operations are computed from the
+sizes. The memory of a device, which holds its own rows of these, is fitted by a straight line.
 """
 
 import argparse
@@ -126,14 +126,17 @@ def table(predictions, chip, batch_per_chip):
 
 
 def _arguments(argv):
-  parser = argparse.ArgumentParser("launch.cost_model", description=__doc__.split("\n\n")[0])
+  parser = argparse.ArgumentParser(
+    "python -m launch.cost_model", description=__doc__.split("\n\n")[0]
+  )
   parser.add_argument("--chip", choices=CHIPS, default="h200")
-  parser.add_argument("--chips", type=int, nargs="+", default=[8, 64, 256])
-  parser.add_argument("--batch_per_chip", type=int, default=64)
-  parser.add_argument("--feature_dim", type=int, default=1024)
-  parser.add_argument("--efficiency", type=float, default=0.4, help="share of the peak reached")
+  parser.add_argument("--chips", type=int, nargs="+", default=[8, 64, 256],
+                      help="numbers of chips to predict for")  # fmt: skip
+  parser.add_argument("--batch_per_chip", type=int, default=64, help="examples")
+  parser.add_argument("--feature_dim", type=int, default=1024, help="numbers per window")
+  parser.add_argument("--efficiency", type=float, default=0.4, help="fraction of the peak reached")
   for field in dataclasses.fields(Chip):
-    parser.add_argument(f"--{field.name}", type=field.type, help="in place of the chip's")
+    parser.add_argument(f"--{field.name}", type=field.type, help="in place of the published one")
   parser.add_argument("--json", type=path_argument, help="file that receives all numbers")
   cut = argv.index("--") if "--" in argv else len(argv)
   return parser.parse_args(argv[:cut]), argv[cut + 1 :]

@@ -1,12 +1,13 @@
-"""Runs the training program in several processes on this machine, as a pod would run it.
+"""Runs the training program in several processes on this machine, as on a pod.
 
     python -m launch.local --processes 2 --devices_per_process 4 -- \
       --config configs/upret.py --workdir runs/upret
 
-Every process simulates its devices on the CPU. Process 0 speaks as a run alone does; each line of
-another one stands on stderr behind its number. When one fails, the others are ended, and the exit
-status is that of the first to fail. Ctrl-C and SIGTERM reach all of them: they stop after the same
-step with status 75, and the same command goes on from there; a second one kills them.
+Every process simulates its devices on the CPU. Process 0 prints as a single run does; lines of the
+others go to stderr, with the number of the process in front. When one fails, the others are ended,
+and the exit status is that of the first to fail. Ctrl-C and SIGTERM reach all processes: they stop
+after the same step with status 75, and the same command continues from there. A second one kills
+them.
 """
 
 import argparse
@@ -128,9 +129,9 @@ def forwarding(group):
 
 def main(argv):
   """Runs `sign_jax.main` with what stands behind "--"; returns the exit status."""
-  parser = argparse.ArgumentParser("launch.local", description=__doc__.split("\n\n")[0])
+  parser = argparse.ArgumentParser("python -m launch.local", description=__doc__.split("\n\n")[0])
   parser.add_argument("--processes", type=int, required=True)
-  parser.add_argument("--devices_per_process", type=int, default=1)
+  parser.add_argument("--devices_per_process", type=int, default=1, help="simulated ones")
   own, program = (argv, []) if "--" not in argv else (
       argv[: argv.index("--")], argv[argv.index("--") + 1 :]
   )

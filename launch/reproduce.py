@@ -1,8 +1,10 @@
-"""A table of a paper, published beside measured: `python -m launch.reproduce upret/table4`.
+"""Trains the rows of a paper's table and prints published beside measured numbers.
 
-Trains every row with every seed (a run that is there already is collected, one that was stopped
-goes on), and writes TABLE.txt, TABLE.md and, for a figure, TABLE.png. Arguments that begin with
---config. go to every run.
+    python -m launch.reproduce upret/table4
+
+Trains every row with every seed. Finished runs are collected, and stopped ones are continued.
+Writes TABLE.txt, TABLE.md and, for a figure, TABLE.png. Arguments that begin with --config. go to
+every run.
 """
 
 import argparse
@@ -222,13 +224,16 @@ def draw(table, found, title, path):
 
 def main(argv=None):
   """The command line."""
-  parser = argparse.ArgumentParser(prog="python -m launch.reproduce", description=__doc__)
+  parser = argparse.ArgumentParser(
+    prog="python -m launch.reproduce", description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )  # fmt: skip
   parser.add_argument("table", help=f"one of {', '.join(TABLES)}")
   parser.add_argument("--dataset", default="signing_sim", choices=DATASETS)
-  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each")
   parser.add_argument("--workdirs", default="runs/reproduce", type=path_argument,
-                      help="where the runs go, or are")  # fmt: skip
-  parser.add_argument("--collect", action="store_true", help="train nothing")
+                      help="folder of the runs")  # fmt: skip
+  parser.add_argument("--collect", action="store_true", help="train nothing, collect what is there")
   args, extra = parser.parse_known_args(argv)
   with one_sentence():
     wrong = [argument for argument in extra if not argument.startswith("--config.")]

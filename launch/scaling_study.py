@@ -1,11 +1,11 @@
-"""Throughput, memory, loss and R@1 against batch size, learning-rate rule and number of devices.
+"""Measures throughput, memory, loss and R@1 by batch size, learning-rate rule and devices.
 
     python -m launch.scaling_study --workdir runs/scaling --batch_sizes 32 64 128 \
       --rules constant linear sqrt --devices 1 4 -- --config configs/cico.py
 
-Every run sees the same number of examples. Without --devices it has those of this machine; with it,
-so many simulated ones of the CPU. A run that is there is collected, one that was stopped goes on.
-Writes scaling.txt, scaling.json and scaling.png. What stands behind "--" goes to every run.
+Every run sees the same number of examples. It uses the devices of this machine or, with --devices,
+that many simulated CPU devices. Finished runs are collected, and stopped ones are continued. Writes
+scaling.txt, scaling.json and scaling.png. What follows "--" goes to every run.
 """
 
 import argparse
@@ -180,13 +180,15 @@ def draw(rows, path):
 
 
 def _arguments(argv):
-  parser = argparse.ArgumentParser("launch.scaling_study", description=__doc__.split("\n\n")[0])
+  parser = argparse.ArgumentParser(
+    "python -m launch.scaling_study", description=__doc__.split("\n\n")[0]
+  )
   parser.add_argument("--workdir", default="runs/scaling", type=path_argument)
   parser.add_argument("--batch_sizes", type=int, nargs="+", default=[32, 64, 128])
   parser.add_argument("--rules", nargs="+", choices=RULES, default=["constant"])
-  parser.add_argument("--devices", type=int, nargs="+", help="simulated ones; default: this host's")
-  parser.add_argument("--base_lr", type=float, default=1e-3, help="learning rate of --base_batch")
-  parser.add_argument("--base_batch", type=int, default=128)
+  parser.add_argument("--devices", type=int, nargs="+", help="simulated; default: this machine's")
+  parser.add_argument("--base_lr", type=float, default=1e-3, help="learning rate at --base_batch")
+  parser.add_argument("--base_batch", type=int, default=128, help="see --base_lr")
   parser.add_argument("--examples", type=int, default=20_000, help="that each run trains on")
   cut = argv.index("--") if "--" in argv else len(argv)
   return parser.parse_args(argv[:cut]), argv[cut + 1 :]

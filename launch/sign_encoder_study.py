@@ -1,13 +1,13 @@
-"""Does a domain-aware sign encoder help? The whole way, on simulated videos.
+"""Measures whether a domain-aware sign encoder helps, on simulated videos.
 
     python -m launch.sign_encoder_study --workdir runs/sign_encoder
 
 Renders a source and a target corpus, trains an I3D on the source (the domain-agnostic encoder),
 labels the target's training videos with it, fine-tunes a copy on these pseudo-labels (the aware
 encoder), extracts features with both, and trains CiCo on either stream and on their sum. The same
-command resumes; results that were made with other settings, and what followed from them, are not
-taken: `settings/` holds what each was made with. The agnostic encoder is trained once; seeds are
-those of fine-tuning and retrieval. Writes table.txt.
+command resumes. `settings/` notes what each result was made with; results that were made with other
+settings are refused, and so is what followed from them. The agnostic encoder is trained once; seeds
+are those of fine-tuning and retrieval. Writes table.txt.
 """
 
 import argparse
@@ -242,9 +242,14 @@ def table(study, seeds):
 
 def main(argv=None):
   """The command line."""
-  parser = argparse.ArgumentParser(prog="python -m launch.sign_encoder_study", description=__doc__)
-  parser.add_argument("--workdir", default="runs/sign_encoder", type=path_argument)
-  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+  parser = argparse.ArgumentParser(
+    prog="python -m launch.sign_encoder_study", description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )  # fmt: skip
+  parser.add_argument("--workdir", default="runs/sign_encoder", type=path_argument,
+                      help="folder of the study")  # fmt: skip
+  parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2],
+                      help="of fine-tuning and retrieval")  # fmt: skip
   parser.add_argument("--config", default="study", help="size of the corpora: tiny, study, small")
   args = parser.parse_args(argv)
   study = Study(args.workdir.absolute(), args.config)

@@ -1,9 +1,9 @@
-"""Computes a step whose loss was not finite again, from what a run has left of it.
+"""Computes again a step whose loss was not finite, from the file that the run has left.
 
     python -m sign_jax.diagnose runs/upret/nonfinite_step_120.npz
 
 The file holds the parameters before the step, its batch, and the run's configuration. Prints the
-first tensor that is not finite, whose examples it comes from, and what is known about it.
+first tensor that is not finite, the examples that it comes from, and the reason, if it is known.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Videos -> sign features, one .npz per video or clip.
+"""Computes sign features of videos, one .npz file per video or clip.
 
   python -m sign_jax.extract --videos DIR --out DIR --weights FILE --stride N [--csv FILE]
 
-An I3D reads sliding windows of 16 frames, one vector each. The same command in the same --out
-resumes: files that are complete stay. Weights are a user's file, e.g. BSL-5K's `bsl5k.pth.tar`, a
-file of `sign_jax.export`, or the --workdir of a training run. `--shard 2/4` does the second quarter
-of the work; four such commands may share one --out.
+An I3D turns each window of 16 frames into one vector. The same command with the same --out resumes:
+complete files are kept. --weights is a file of yours, e.g. BSL-5K's `bsl5k.pth.tar`, a file of
+`sign_jax.export`, or the --workdir of a training run. `--shard 2/4` does the second quarter of the
+work; four such commands may share one --out.
 """
 
 import argparse
@@ -109,11 +109,11 @@ def _write(path, result, stride, weights):
 
 def _parse(argv):
   parser = argparse.ArgumentParser(
-    prog="python -m sign_jax.extract", description="Videos to sign features (I3D)."
+    prog="python -m sign_jax.extract", description="Computes sign features of videos by an I3D."
   )
   parser.add_argument("--out", required=True, type=path_argument,
                       help="folder that receives one .npz per clip")  # fmt: skip
-  parser.add_argument("--overwrite", action="store_true", help="redo what is there already")
+  parser.add_argument("--overwrite", action="store_true", help="compute existing files again")
   encoder_weights.add_arguments(parser)
   return parser.parse_args(argv)
 

@@ -2,8 +2,8 @@
 
     python -m sign_jax.main --config configs/upret.py --workdir runs/upret
 
-Run again in the same --workdir, it goes on where it stopped. `--mode evaluate` measures the best
-checkpoint of a run once more; with `--config.init.model=FILE`, in a folder without a run, it
+The same command with the same --workdir continues where it stopped. `--mode evaluate` measures the
+best checkpoint of a run once more; with `--config.init.model=FILE`, in a folder without a run, it
 measures the weights of a file.
 """
 

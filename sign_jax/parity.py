@@ -1,8 +1,8 @@
-"""How far a system is from its original: `python -m sign_jax.parity SYSTEM STEM`.
+"""Compares a system with numbers of its PyTorch original: `python -m sign_jax.parity SYSTEM STEM`.
 
 Rebuilds the weights and inputs of the golden case STEM.json + STEM.npz from their names, computes
-everything in the file and prints a line per quantity. The exit status is 1 when a quantity
-disagrees, is missing from the file, or is not known to the system.
+every quantity in the file and prints a line for each. The exit status is 1 if a quantity disagrees,
+is missing from the file, or is not known to the system.
 """
 
 import argparse
@@ -148,7 +148,7 @@ def main(argv=None):
   parser = argparse.ArgumentParser(prog="python -m sign_jax.parity", description=__doc__)
   parser.add_argument("system", choices=registry.names())
   parser.add_argument("stem", type=path_argument, help="path of the case without .json and .npz")
-  parser.add_argument("--rtol", type=float, help="one tolerance for all quantities")
+  parser.add_argument("--rtol", type=float, help="relative tolerance, for all quantities")
   args = parser.parse_args(argv)
   with one_sentence():
     compile_cache.enable()

@@ -1,11 +1,11 @@
-"""Videos of a target corpus -> pseudo-labels, to make a sign encoder domain-aware (CiCo).
+"""Labels the videos of a corpus, to make a sign encoder domain-aware (CiCo).
 
   python -m sign_jax.pseudo_labels --videos DIR --csv FILE --weights FILE --out labels.csv
 
-A domain-agnostic I3D reads windows of 16 frames; those whose softmax maximum exceeds `--threshold`
-become labelled segments (`encoder.segments`). Where the table has a column `split`, only its
-training videos are read. The same command resumes; `--shard 2/4` does a quarter of the work, and
-the one that ends last writes the table.
+A domain-agnostic I3D classifies windows of 16 frames. Those whose largest probability exceeds
+`--threshold` become labelled segments (`encoder.segments`). If the table has a column `split`, only
+its training videos are read. The same command resumes. `--shard 2/4` does the second quarter of the
+work; the last of the four commands to end writes the table.
 """
 
 import argparse
@@ -194,11 +194,11 @@ def _read_glosses(path):
 
 def _parse(argv):
   parser = argparse.ArgumentParser(
-    prog="python -m sign_jax.pseudo_labels", description="Pseudo-labels for a sign encoder (I3D)."
+    prog="python -m sign_jax.pseudo_labels", description="Makes pseudo-labels to fine-tune an I3D."
   )
   add = parser.add_argument
   add("--out", required=True, type=path_argument, help="the CSV file to write")
-  add("--threshold", type=float, default=0.6, help="that a window's softmax maximum must exceed")
+  add("--threshold", type=float, default=0.6, help="a window's class must be more probable")
   add("--near", type=int, default=3, help="frames within which a window extends a kept one")
   add("--apart", type=int, default=24, help="frames within which it is dropped")
   add("--classes", type=path_argument, help="file of the encoder's classes, one name a line")

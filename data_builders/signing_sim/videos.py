@@ -4,9 +4,9 @@
 
 DIR receives `videos/*.mp4`, `captions.csv` (video, sentence, split, signer: what `video_folder`
 builds), `signs.csv` (every sign's place and class, in the format of `sign_jax.pseudo_labels`) and
-`classes.txt`. `--look source` films another corpus (other sentences, other signers, another camera
-and light) in which a sign encoder can learn its signs before it sees the target. `--look warm`
-films the target's corpus from nearer and in warm light, which is further away from the source.
+`classes.txt`. `--look source` films another corpus (other sentences, signers, camera and
+light), from which a sign encoder can learn the signs before it sees the target. `--look warm` films
+the target's corpus from closer by and in warm light, which differs more from the source.
 """
 
 import argparse
@@ -181,7 +181,7 @@ def main(argv=None):
                       help="folder that receives videos and tables")  # fmt: skip
   parser.add_argument("--config", default="small", choices=CONFIGS, help="size of the corpus")
   parser.add_argument("--look", default="target", choices=LOOKS)
-  parser.add_argument("--size", type=int, default=112, help="of the videos, pixels")
+  parser.add_argument("--size", type=int, default=112, help="of the videos, in pixels")
   parser.add_argument("--seed", type=int, default=0)
   args = parser.parse_args(argv)
   with one_sentence():

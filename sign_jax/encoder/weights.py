@@ -37,7 +37,7 @@ def add_arguments(parser):
   add("--weights", type=path_argument,
       help="I3D weights: .pt, .pth, .pth.tar, .bin, .safetensors, .npz, or a run")  # fmt: skip
   add("--random_weights", action="store_true", help="seeded random weights, to test the path only")
-  add("--seed", type=int, default=0, help="of the random weights")
+  add("--seed", type=int, default=0, help="seed of the random weights")
   add("--size", type=positive, help=f"of the frames; {frames.CROP}, or the run's own, by default")
   add("--stride", type=positive, default=1, help="frames from one window to the next")
   add("--batch_size", type=positive, default=8, help="windows that the encoder reads at once")

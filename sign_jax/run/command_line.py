@@ -10,9 +10,9 @@ from sign_jax.run import config_paths, settings
 EXAMPLE = "python -m sign_jax.main --config configs/upret.py --workdir runs/upret"
 
 FLAGS = flags.FLAGS
-config_flags.DEFINE_config_file("config", None, "A file of configs/, or FILE:DATASET.")
-flags.DEFINE_string("workdir", None, "Where checkpoints, metrics and results go.")
-flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do.")
+config_flags.DEFINE_config_file("config", None, "The settings: FILE.py or FILE.py:DATASET.")
+flags.DEFINE_string("workdir", None, "The folder of the run.")
+flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do with it.")
 
 
 def with_config_file(argv):
