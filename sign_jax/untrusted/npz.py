@@ -1,4 +1,4 @@
-""".npz and .npy files of strangers: arrays and nothing else, of a size known before it is read."""
+"""Untrusted .npz and .npy files: arrays and nothing else, of a size known before it is read."""
 
 import math
 import os

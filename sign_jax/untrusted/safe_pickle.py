@@ -1,4 +1,4 @@
-"""Pickles of strangers: plain data, arrays and perhaps tensors, and nothing that could run."""
+"""Untrusted pickles: plain data, arrays and perhaps tensors, and nothing that could run."""
 
 import zlib
 

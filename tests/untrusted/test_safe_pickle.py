@@ -1,4 +1,4 @@
-"""Pickles of strangers: honest ones of every protocol are read, damaged ones are refused."""
+"""Untrusted pickles: honest ones of every protocol are read, damaged ones are refused."""
 
 import collections
 import gzip
