@@ -78,25 +78,30 @@ class Checkpoints:
     self._last = _manager(self._directory / LAST)
     self._best = _manager(self._directory / BEST)
 
-  def save_last(self, step, state, record):
+  def save_last(self, step, state, record, leaves=None):
     """Saves a state at `step` unless it is there already.
 
     Args:
+      leaves: what `digest.leaves` gives for the state, where that is known already.
       record: JSON-able dict: "best_step" and "best", the step and the score of the best evaluation
         so far, "score", that of this state where it was evaluated, "fingerprint" of the data, and
         what else the run wants to know.
     """
     self._best.wait_until_finished()
-    self._save(self._last, step, state, record)
+    self._save(self._last, step, state, record, leaves)
 
-  def ensure_best(self, step, variables, record):
-    """Saves the variables as the best ones, after the last state is safely written."""
+  def ensure_best(self, step, variables, record, leaves=None):
+    """Saves the variables as the best ones, after the last state is safely written.
+
+    Args:
+      leaves: what `digest.leaves` gives for the variables, where that is known already.
+    """
     self._last.wait_until_finished()
-    self._save(self._best, step, variables, record)
+    self._save(self._best, step, variables, record, leaves)
 
-  def _save(self, manager, step, tree, record):
+  def _save(self, manager, step, tree, record, leaves):
     manager.wait_until_finished()
-    of_arrays = digest.of_arrays(tree)
+    of_arrays = digest.of_leaves(digest.leaves(tree) if leaves is None else leaves)
     if step in manager.all_steps():
       there = self._record(manager, step)
       if there and there["digest"] == of_arrays:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from sign_jax.errors import Stopped, UserError
 from sign_jax.train import (
   checkpoint,
+  digest,
   distributed,
   gradient_cache,
   nonfinite,
@@ -261,9 +262,10 @@ def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
   if lost and not selection.is_better(lost["score"], score):
     del record["lost_best"]  # it would not be the best one any more
   record = {**record, "score": score}
-  checkpoints.save_last(step, state, record)
+  leaves = digest.leaves(state)  # the best variables are a part of the state
+  checkpoints.save_last(step, state, record, leaves)
   if record["best_step"] == step:
-    checkpoints.ensure_best(step, state.variables, record)
+    checkpoints.ensure_best(step, state.variables, record, leaves.variables)
   return record
 
 

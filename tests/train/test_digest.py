@@ -43,3 +43,22 @@ def test_empty_arrays_and_scalars():
 def test_numpy_and_devices_give_the_same():
   x = array("float32")
   assert digest.of_arrays({"x": x}) == digest.of_arrays({"x": jax.device_put(x)})
+
+
+def test_the_digest_is_that_of_earlier_versions():
+  tree = {
+      "a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": array("bfloat16"), "c": np.int32(7)
+  }
+  assert digest.of_arrays(tree) == "ac3776e96a796709978e3dd31f41a27f"
+
+
+def test_a_part_of_a_tree_needs_no_second_look():
+  tree = {"params": {"w": array("float32"), "b": array("uint8")}, "step": np.int32(3)}
+  assert digest.of_leaves(digest.leaves(tree)["params"]) == digest.of_arrays(tree["params"])
+
+
+def test_all_sums_are_fetched_at_once(monkeypatch):
+  tree, fetches, fetch = [array(dtype) for dtype in DTYPES], [], jax.device_get
+  monkeypatch.setattr(jax, "device_get", lambda x: fetches.append(len(x)) or fetch(x))
+  digest.of_arrays(tree)
+  assert fetches == [len(DTYPES)]

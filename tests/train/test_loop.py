@@ -13,7 +13,7 @@ import pytest
 
 from sign_jax.errors import ReaderLost, Stopped, UserError
 from sign_jax.protocols import Selection
-from sign_jax.train import loop, prefetch, profiling, report
+from sign_jax.train import digest, loop, prefetch, profiling, report
 
 RATE = {
     "name": "released_adam", "lr": 0.05, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
@@ -262,6 +262,13 @@ def test_the_loop_waits_where_it_logs_and_for_steps_some_way_back(tmp_path, monk
   assert steps[0] == [
       (1, 1), (1, 3), (2, 4), (3, 5), "log", (6, 8), (7, 9), (8, 10), "log", "log"
   ]
+
+
+def test_a_state_is_summed_up_once_where_it_is_the_best(tmp_path, monkeypatch):
+  summed, leaves = [], digest.leaves
+  monkeypatch.setattr(digest, "leaves", lambda x: summed.append(type(x).__name__) or leaves(x))
+  loop.train(Regression(scores=[1, 2, 3]), config(), tmp_path)
+  assert summed == ["TrainState"] * 3 + ["dict"]  # the last is the best one, read back
 
 
 def test_the_time_to_the_first_step_is_written_once_a_start(tmp_path, capsys):
