@@ -7,9 +7,9 @@ import os
 
 import pytest
 
-from sign_jax import main
 from sign_jax.run import settings
 from sign_jax.run import task as run_task
+from sign_jax.run import workdir as workdir_room
 from sign_jax.tasks.retrieval import DIRECTIONS, Retrieval
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.loop import Trainer
@@ -213,7 +213,7 @@ def test_a_file_system_without_locks_is_said_in_one_line(tmp_path, monkeypatch, 
     raise OSError(number, os.strerror(number))
 
   monkeypatch.setattr(fcntl, "flock", refuse)
-  with main.claim(tmp_path / "run"):
+  with workdir_room.claim(tmp_path / "run"):
     (line,) = capsys.readouterr().err.splitlines()
   assert "file system without locks" in line and "no second run" in line
 
@@ -223,5 +223,5 @@ def test_locks_that_fail_otherwise_are_no_lack_of_them(tmp_path, monkeypatch):
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
   monkeypatch.setattr(fcntl, "flock", refuse)
-  with pytest.raises(OSError, match="Input/output"), main.claim(tmp_path / "run"):
+  with pytest.raises(OSError, match="Input/output"), workdir_room.claim(tmp_path / "run"):
     pass

@@ -73,7 +73,10 @@ def load(workdir):
   name = config.get("model", {}).get("name")
   if not isinstance(name, str):
     raise UserError(f"{workdir / settings.FILE} names no system: it is of something else")
-  system = registry.get(name)
+  try:
+    system = registry.get(name)
+  except UserError as error:
+    raise UserError(f"{workdir} is a run of another system: {error}") from error
   best = _best(workdir / "checkpoints")
   inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
   return Trained(system, config, best.variables, best.record, inputs, workdir)

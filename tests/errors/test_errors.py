@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from data_builders import build
-from sign_jax import main
 from sign_jax.errors import UserError
 from sign_jax.run import settings as run_settings
 from sign_jax.run import task as run_task
+from sign_jax.run import workdir as workdir_room
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import checkpoint
 from tests import program
@@ -102,7 +102,7 @@ def test_mistakes_in_where_things_are(sentence, args, words):
     ({"model.token_pooling": "maximum"}, "token_pooling='maximum' is not one of softmax, max .did"),
     ({"model.variant": "papre"}, "variant='papre' is not one of released, paper .did you mean"),
     ({"model.distribution.structure": "mpl"}, "structure='mpl' is not one of .*did you mean 'mlp'"),
-    ({"model.ot.solver": "sinkhorn"}, "ot_solver='sinkhorn' is not one of ott"),
+    ({"model.ot.solver": "sinkhorn"}, "model.ot.solver='sinkhorn' is not one of ott"),
     ({"model.ot.solver": "closed_form", "model.distribution.samples": 4}, "2 x 2 problems only"),
     ({"data.combine": "mean"}, "combine='mean' is unknown: choose sum, cat or a stream"),
     ({"data.name": "a b"}, "'a b' is not a name"),
@@ -187,7 +187,7 @@ def test_evaluation_before_training(sentence, data_dir, tmp_path):
 
 
 def test_a_workdir_that_is_in_use_or_no_folder(sentence, data_dir, tmp_path):
-  with main.claim(tmp_path / "run"):
+  with workdir_room.claim(tmp_path / "run"):
     words = sentence(*program.arguments(tmp_path / "run", data_dir))
   assert "another run is at work" in words
   (tmp_path / "file").write_text("")

@@ -15,7 +15,7 @@ from sign_jax.run import host_memory
 PROGRAM = """
 import ctypes, json, resource, sys
 ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: pages of 4 KiB, to be counted
-from sign_jax import host_memory
+from sign_jax.run import host_memory
 kept = host_memory.keep_freed() if sys.argv[1] == "keep" else False
 import jax, jax.numpy as jnp
 # 64 MiB that are no argument and no result.

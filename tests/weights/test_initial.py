@@ -25,6 +25,9 @@ from tests.weights import clip_files  # noqa: E402
 FRESH = re.compile(r"params/(visual/(conv1/kernel|positional_embedding)|\w+_(weight_fc|trans)/.+)")
 
 
+from_clip = registry.get("upret").init_files["clip"]
+
+
 @pytest.fixture(scope="module")
 def model():
   return clip_files.make()
@@ -58,7 +61,7 @@ def flat(variables):
 
 
 def test_every_kind_of_file_fills_the_towers_bit_by_bit(path, model, fresh):
-  before, after = flat(fresh), flat(initial.from_clip(fresh, path))
+  before, after = flat(fresh), flat(from_clip(fresh, path))
   assert before.keys() == after.keys()
   state = {f"clip.{name}": x.float().numpy() for name, x in model.state_dict().items()}
   found = convert.export(traverse_util.unflatten_dict(after, sep="/"), upret.NAMES)
@@ -104,7 +107,7 @@ def test_everything_that_does_not_fit_is_named(model, fresh, tmp_path, hugging_f
   path = tmp_path / "a.pt"
   torch.save(state, path)
   with pytest.raises(UserError) as error:
-    initial.from_clip(fresh, path)
+    from_clip(fresh, path)
   text = str(error.value)
   assert text.startswith(f"{path}: ") and "\n" not in text
   assert f"1 missing ({lost})" in text and "1 unexpected (strange.thing)" in text
@@ -116,7 +119,7 @@ def test_a_part_of_fused_attention_that_is_lost_is_named(model, fresh, tmp_path)
   del state["text_model.encoder.layers.1.self_attn.k_proj.weight"]
   torch.save(state, tmp_path / "a.bin")
   with pytest.raises(UserError) as error:
-    initial.from_clip(fresh, tmp_path / "a.bin")
+    from_clip(fresh, tmp_path / "a.bin")
   assert "1 missing (text_model.encoder.layers.1.self_attn.in_proj.weight)" in str(error.value)
   assert "layers.1.self_attn.q_proj.weight" in str(error.value)
 
@@ -134,13 +137,13 @@ def test_released_checkpoints_fit_whole(system, name, tmp_path):
   model, batch = retrieval.build_model(system, facts), retrieval.make_batch(size=2)
   expected = retrieval.load_variables(system, facts, model, batch)
   zeros = jax.tree.map(np.zeros_like, expected)
-  actual = initial.from_model(zeros, tmp_path / name, system)
+  actual = initial.from_model(zeros, tmp_path / name, registry.get(system))
   jax.tree.map(np.testing.assert_array_equal, actual, expected)
   # A model's checkpoint lacks nothing: what CLIP may leave out is missing here.
   del state["clip.visual.conv1.weight"]
   torch.save(state, tmp_path / "b.bin")
   with pytest.raises(UserError, match=r"1 missing \(clip.visual.conv1.weight\)"):
-    initial.from_model(zeros, tmp_path / "b.bin", system)
+    initial.from_model(zeros, tmp_path / "b.bin", registry.get(system))
 
 
 def make_task(model_settings, **init):
@@ -174,9 +177,8 @@ def test_the_configuration_names_the_file(model, tmp_path):
 
 def test_no_file_changes_nothing_and_two_are_a_mistake(tmp_path):
   variables = {"params": {"a": np.zeros(2)}}
-  assert initial.load(variables, ml_collections.ConfigDict({"clip": "", "model": ""}), "cico") is (
-    variables
-  )
+  nothing = ml_collections.ConfigDict({"clip": "", "model": ""})
+  assert initial.load(variables, nothing, registry.get("cico")) is variables
   with pytest.raises(UserError, match="pass only one"):
     make_task({}, clip="a.pt", model="b.pt").load(variables)
   with pytest.raises(UserError, match="there is no file"):

@@ -135,7 +135,8 @@ def test_a_full_disk_while_building_leaves_what_was_there(data_dir, monkeypatch,
 
 _KILLED = """
 import os, signal, sys
-from data_builders import build, exchange, skipped
+from data_builders import build
+from data_builders.writing import exchange, skipped
 def die(*args):
   os.kill(os.getpid(), signal.SIGKILL)
 rename, take_place, count = os.rename, exchange.take_place, []
