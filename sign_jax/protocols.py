@@ -53,6 +53,12 @@ class System(Protocol):
   def constrain(self, params, step, config):
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
+  def warning(self, model) -> str | None:
+    """A sentence about settings of a `model` section that may fail."""
+
+  def advice(self, finding, model) -> str | None:
+    """What is known about a tensor that is not finite, a `train.nonfinite.Finding`."""
+
 
 class Task(Protocol):
   """A system to train: pure functions of variables and batches, and where its data come from.

@@ -67,6 +67,12 @@ class System:
     sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
       of these sizes; None where files do not tell.
     classifier: of a system that recognises.
+    loss: of a system that recognises: function (outputs of the model, labels (B,) int32, step) ->
+      (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits". Models of
+      retrieval systems have a method `loss` themselves.
+    warning: function of the `model` section -> a sentence about settings that may fail, or None.
+    advice: function (`train.nonfinite.Finding`, `model` section) -> what is known about a tensor
+      that is not finite, or None.
     golden: name of the module whose `quantities(system, facts)` computes a golden case.
     published: name of the module whose TABLES are those of the paper.
   """
@@ -89,6 +95,9 @@ class System:
   init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
   sizes: Callable | None = None
   classifier: Classifier | None = None
+  loss: Callable | None = None
+  warning: Callable = lambda model: None
+  advice: Callable = lambda finding, model: None
   golden: str = ""
   published: str = ""
 

@@ -122,14 +122,15 @@ class Recognition(protocols.Task):
     return self._initial.load(variables)
 
   def loss(self, variables, batch, key, step):
-    """Cross-entropy; updates the running statistics of BatchNorm over the global batch."""
+    """The system's loss; updates the running statistics of BatchNorm over the global batch."""
     out, updates = self._model.apply(
         variables, frames.normalize(batch["video"]), train=True, rngs={"dropout": key},
         mutable=["batch_stats"],
     )
-    losses = optax.softmax_cross_entropy_with_integer_labels(out["logits"], batch["label"])
-    top1 = 100 * jnp.mean(out["logits"].argmax(-1) == batch["label"])
-    return losses.mean(), ({"top1": top1}, updates)
+    loss, terms = (self._system.loss or _cross_entropy)(out, batch["label"], step)
+    logged = {f"loss_{name}": term for name, term in terms.items()}
+    logged["top1"] = 100 * jnp.mean(out["logits"].argmax(-1) == batch["label"])
+    return loss, (logged, updates)
 
   def name_examples(self, step, rows):
     """Names of some rows of the global batch of a step, which counts from 1."""
@@ -186,6 +187,11 @@ class Recognition(protocols.Task):
       return title
     numbers = (f"{label} {results[f'{split}/{key}']:.1f}" for key, label in COLUMNS)
     return f"{title}\n{', '.join(numbers)}"
+
+
+def _cross_entropy(out, labels, step):
+  del step
+  return optax.softmax_cross_entropy_with_integer_labels(out["logits"], labels).mean(), {}
 
 
 def _given(data, key, what, existing):

@@ -54,7 +54,7 @@ class Retrieval:
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
     self._poses = self._pose_settings()
-    warning = finite.epsilon_too_small(config.model)
+    warning = system.warning(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
     self._encode_video = jax.jit(self._video_tokens)
@@ -216,17 +216,16 @@ class Retrieval:
 
   def loss(self, variables, batch, key, step):
     """The contrastive loss, its terms where it has several, and updated running statistics."""
-    del step
     dropout, noise = jax.random.split(key)
     out, updates = self._model.apply(
         variables, self._with_videos(batch), deterministic=False,
         rngs={"dropout": dropout, "noise": noise}, mutable=["batch_stats"],
     )
-    loss, (metrics, _) = self._loss_of(variables, out)
+    loss, (metrics, _) = self._loss_of(variables, out, step)
     return loss, (metrics, updates)
 
-  def _loss_of(self, variables, out):
-    loss, terms = self._model.loss(out)
+  def _loss_of(self, variables, out, step):
+    loss, terms = self._model.loss(out, step)
     logged = {f"loss_{name}": term for name, term in terms.items()}
     if "logit_scale" in variables["params"]:
       logged["logit_scale"] = variables["params"]["logit_scale"]
@@ -243,13 +242,12 @@ class Retrieval:
 
   def compare(self, variables, encoded, key, step):
     """`loss` from what `encode` returns."""
-    del step
     dropout, noise = jax.random.split(key)
     out = self._model.apply(
         variables, encoded, deterministic=False, rngs={"dropout": dropout, "noise": noise},
         method="compare",
     )
-    return self._loss_of(variables, out)
+    return self._loss_of(variables, out, step)
 
   def name_examples(self, step, rows):
     """Names of some rows of the global batch of a step, which counts from 1."""
@@ -264,8 +262,8 @@ class Retrieval:
     ]
 
   def advice(self, finding):
-    """See `finite.advice`."""
-    return finite.advice(finding, self._config.model)
+    """What the system knows about it, or else `finite.advice`."""
+    return self._system.advice(finding, self._config.model) or finite.advice(finding)
 
   def constrain(self, params, step):
     """As the system says, see `protocols.System`."""

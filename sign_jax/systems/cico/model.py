@@ -133,12 +133,14 @@ class CiCo(nn.Module):
     """`compare` on `encode_batch`."""
     return self.compare(self.encode_batch(batch), deterministic, noise)
 
-  def loss(self, out):
+  def loss(self, out, step=None):
     """What training minimises: float32 scalar, and its terms by name where it has several.
 
     Args:
       out: what `__call__` returns.
+      step: of no meaning here.
     """
+    del step
     return OBJECTIVES[self.objective](out["i2t"], out["t2i"]), {}
 
   def score(self, video, text):

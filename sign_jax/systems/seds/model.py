@@ -131,13 +131,14 @@ class SEDS(CiCo):
         "video": streams[first], "text": text, "text_aug": text_aug,
     }
 
-  def loss(self, out):
-    """Eq. 4 and 7 on what `__call__` returns.
+  def loss(self, out, step=None):
+    """Eq. 4 and 7 on what `__call__` returns, whatever the step.
 
     Returns:
       float32 scalar, and the weighted terms that sum to it by name: "fusion", "pose", "rgb" and
       "match" where they are in use.
     """
+    del step
     weights = {"fusion": 1.0, "pose": self.alpha, "rgb": self.alpha, "match": self.beta}
     if self.streams != "both":
       weights = {self.streams: 1.0}
