@@ -17,7 +17,7 @@ from sign_jax.train import checkpoint, distributed, loop
 def main(argv):
   """Runs the mode that the flags ask for; returns the results."""
   if {"-h", "--help"} & set(argv[1:]):
-    print(__doc__ + command_line.FLAGS.main_module_help())
+    print(__doc__ + command_line.options())
     return {}
   config, folder, mode = command_line.parse(argv)
   distributed.start()

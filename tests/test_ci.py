@@ -79,6 +79,7 @@ def test_make_takes_what_ci_passes():
   assert "torch==" in with_torch and re.search("pytest .* -m torch$", with_torch, re.M)
   assert not re.search(r"-m torch", planned("test", "WITH_TORCH=1"))
   assert "--workdir /tmp/x" in planned("train", "WORKDIR=/tmp/x")
+  assert "venv/bin/python -m mkdocs build --quiet --strict" in planned("docs")
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")

@@ -191,7 +191,7 @@ def test_the_same_command_after_the_end_changes_nothing(copy, data_dir, monkeypa
 def test_help_names_the_flags(monkeypatch, capsys):
   program.call(monkeypatch, "--help")
   out = capsys.readouterr().out
-  assert all(flag in out for flag in ("--config", "--workdir", "--mode"))
+  assert all(f"  {flag}: " in out for flag in ("--config", "--workdir", "--mode"))
 
 
 def test_training_memorises_its_pairs(finished, copy, data_dir, monkeypatch):

@@ -1,5 +1,7 @@
 """The command line of the training program: a configuration, a folder, a mode."""
 
+import sys
+
 from absl import flags
 from ml_collections import config_flags
 
@@ -13,6 +15,12 @@ FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "The settings: FILE.py or FILE.py:DATASET.")
 flags.DEFINE_string("workdir", None, "The folder of the run.")
 flags.DEFINE_enum("mode", "train", ("train", "evaluate"), "What to do with it.")
+
+
+def options():
+  """The flags and what they mean, as text."""
+  _, listed = FLAGS.module_help(sys.modules[__name__]).split(":\n", 1)  # after the module's name
+  return f"\nOptions, beside --config.KEY=VALUE:\n{listed}"
 
 
 def with_config_file(argv):
