@@ -2,12 +2,15 @@
 
 from sign_jax.files import existing_file, sha256
 
-_WHOLE = ("model", "i3d")  # keys of `init` whose files hold all that a model has
+
+def _keys(config):
+  """Keys of `init` whose files hold all that a model has."""
+  return ("model", config.model.name)
 
 
 def named(config):
   """Whether a configuration names a file with the weights of a whole model."""
-  return any(config.init.get(key) for key in _WHOLE)
+  return any(config.init.get(key) for key in _keys(config))
 
 
 def facts(config):
@@ -16,6 +19,6 @@ def facts(config):
   Raises:
     UserError: there is no such file.
   """
-  key = next(key for key in _WHOLE if config.init.get(key))
+  key = next(key for key in _keys(config) if config.init.get(key))
   path = existing_file(config.init[key], f"--config.init.{key}", "pass a file of weights")
   return {"weights": str(path), "weights_sha256": sha256(path)}

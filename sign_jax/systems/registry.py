@@ -59,7 +59,13 @@ def get(name):
         f"there is no system {name!r}{did_you_mean(str(name), names())}: known are "
         f"{', '.join(names())}; one of your own must be registered first"
     )
-  return found[name].load()
+  try:
+    return found[name].load()
+  except Exception as error:  # whatever a foreign module raises
+    raise UserError(
+        f"system {name!r} cannot be loaded from {found[name].value} "
+        f"({type(error).__name__}: {error}): mend its distribution's entry point"
+    ) from error
 
 
 def _entry_points():

@@ -19,17 +19,17 @@ SMALL_TOWERS = {
     "model.embed_dim": 128,
     "model.video.width": 128, "model.video.layers": 2, "model.video.heads": 2,
     "model.text.width": 128, "model.text.layers": 2, "model.text.heads": 2,
-    "optim.lr": 1e-3,
 }
+_TRAINED_FROM_SCRATCH = ("signing_sim", "video_folder")
 OVERRIDES = {
     "signing_sim": {
-        **SMALL_TOWERS,
+        "optim.lr": 1e-3,
         "data.name": "signing_sim/small", "data.video_length": 32, "data.text_length": 20,
         "batch_size": 128, "epochs": 50, "eval_every": 50, "eval_batch_size": 64,
     },
     **{name: {"data.name": name, **values} for name, values in PUBLISHED.items()},
     "video_folder": {
-        **SMALL_TOWERS,
+        "optim.lr": 1e-3,
         "data.name": "video_folder", "data.combine": "auto",
         "batch_size": 32, "epochs": 100, "eval_every": 20, "eval_batch_size": 32,
     },
@@ -65,7 +65,10 @@ def retrieval_config(name, dataset, change=lambda config: None, overrides=None):
   change(shared)
   config = ml_collections.ConfigDict(shared)
   config.title = f"{name} on {dataset}"
-  config.update_from_flattened_dict(OVERRIDES[dataset] | (overrides or {}).get(dataset, {}))
+  towers = SMALL_TOWERS if dataset in _TRAINED_FROM_SCRATCH and "video" in config.model else {}
+  config.update_from_flattened_dict(
+      OVERRIDES[dataset] | towers | (overrides or {}).get(dataset, {})
+  )
   return config
 
 
