@@ -8,6 +8,7 @@ from jax.extend import core
 from jax.interpreters import partial_eval
 
 from sign_jax.data import pipeline
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.ops.late_interaction import tile_elements
 from sign_jax.run import task as run_task
@@ -52,7 +53,7 @@ def trace(config, devices, batch_size, dim=1024):
   config.model.max_elements = config.model.max_elements or tile_elements(
       batch_size**2 * _tokens_of_a_pair(config), len(devices), "gpu"
   )
-  splits = dict.fromkeys(("train", "validation", "test"), Shapes(batch_size, dim))
+  splits = dict.fromkeys(SPLITS, Shapes(batch_size, dim))
   trainer = Trainer(run_task.make(config, splits), config, devices)
   data = config.data
   channels = pipeline.combined_dim(splits["train"], data.combine)

@@ -22,7 +22,7 @@ from sign_jax.data.cache import FeatureCache
 from sign_jax.data.source import RetrievalSplit
 from sign_jax.errors import UserError
 from sign_jax.files import path_argument
-from sign_jax.tasks.resident import gather
+from sign_jax.tasks.device_features import gather
 
 LENGTH, DIM = 64, 1024
 _SKIPPED = 10  # batches before the clock starts, more than are read ahead

@@ -9,19 +9,18 @@ import numpy as np
 from jax.experimental import multihost_utils
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, pose, source, specs, synonyms, watchdog
-from sign_jax.data import resident as resident_data
+from sign_jax.data import assemble, pipeline, pose, resident, source, specs, synonyms, watchdog
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.metrics import retrieval as metrics
 from sign_jax.protocols import Selection
-from sign_jax.tasks import finite, resident
+from sign_jax.tasks import device_features, finite
 from sign_jax.weights import initial
 
 NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usable hand
 PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
-SPLITS = ("train", "validation", "test")
 COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
 DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
@@ -186,16 +185,16 @@ class Retrieval:
     if not self._on_device:
       return {}
     split, data = self.split("train"), self._data
-    nbytes = resident_data.nbytes(split, data.video_length, data.combine)
-    resident.check_room(nbytes, "the training features")
+    nbytes = resident.nbytes(split, data.video_length, data.combine)
+    device_features.check_room(nbytes, "the training features")
     return place({
-        "video_rows": resident_data.rows(split, data.video_length, data.combine, data.alpha)
+        "video_rows": resident.rows(split, data.video_length, data.combine, data.alpha)
     })
 
   def _with_videos(self, batch):
     """A batch with `video` (B, L_v, D) float32 and `video_valid`, wherever the features lie."""
     if "video_rows" in batch:
-      video, valid = resident.gather(
+      video, valid = device_features.gather(
           batch["video_rows"], batch["video_start"], batch["video_windows"],
           self._data.video_length,
       )

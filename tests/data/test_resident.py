@@ -7,7 +7,7 @@ import pytest
 from sign_jax.data import pipeline, resident
 from sign_jax.data.assemble import VideoRows
 from sign_jax.errors import UserError
-from sign_jax.tasks import resident as on_device
+from sign_jax.tasks import device_features as on_device
 from tests import fakes
 
 LENGTH = 12
