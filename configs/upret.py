@@ -31,18 +31,19 @@ Every row of the paper's ablations is a set of overrides, --config.model.KEY=VAL
     figure 3 (a)    distribution.samples=1, 2, 4, 6, 8
     figure 3 (b)    ot.weight=0.2, 0.4, 0.6, 0.8, 1.0
 
-The paper does not say what its partial rows of table 4 compute. Ours: without OT the late
-interaction reads the refined features of eq. 11 and 12; without DM a token's distribution has
-itself as mean and unit variance, though tokens are not normalised: their noise has a length of
-about sqrt(D); without both the tokens themselves are transported, one by one, because one pooled
-sample a side leaves nothing to transport (this row so differs from the others in ot.level too).
-Plans between tokens are found several times faster, on a CPU at least, by ot.solver=scaling.
+The paper does not say what the partial rows of table 4 compute. We read them so:
+- without OT, the late interaction reads the refined features of eq. 11 and 12;
+- without DM, a token's distribution has the token as mean and unit variance. Tokens are not
+  normalised, and the noise has a length of about sqrt(D);
+- without DM and RS, the tokens themselves are transported, because one pooled sample on each side
+  leaves nothing to transport. So this row differs from the others in ot.level too.
+ot.solver=scaling finds plans between tokens several times faster, at least on a CPU.
 
-variant="paper" follows the paper where the released code differs: hard max over tokens (eq. 24),
-padding masked, tokens split before the attention of the distribution modules (eq. 7-10), its scores
-scaled by (D / heads)^-0.5 (eq. 8), transport between tokens (eq. 15-22) inside the scaled
-similarity, K draws beside no mean (eq. 11-12), one loss of the mean similarity (eq. 24-26). Each is
-a switch of its own; see docs/fidelity.md.
+variant="paper" follows the paper where the released code differs from it: hard max over tokens
+(eq. 24); padding masked; tokens split before the attention of the distribution modules (eq. 7-10),
+whose scores are scaled by (D / heads)^-0.5 (eq. 8); transport between tokens (eq. 15-22), inside
+the similarity that is scaled; K draws without the mean (eq. 11-12); one loss of the mean similarity
+(eq. 24-26). Each of these is also a switch of its own, see docs/fidelity.md.
 """
 
 from sign_jax.systems.upret import settings
