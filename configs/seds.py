@@ -30,13 +30,13 @@ Every row of the paper's ablations is a set of overrides, --config.model.KEY=VAL
     figure 5 (b)    beta=0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0 and alpha=0.8
 
 The paper does not print the numbers of figure 5, and does not say how the other fusions of table 5
-are built; our reading is at the top of each class in sign_jax/modules/cgaf.py. A single stream reads
-the same windows of the same videos as both do, and its loss is CiCo's.
+are built; our reading is at the top of each class in sign_jax/modules/cgaf.py. A single stream
+reads the same windows of the same videos as both do, and its loss is CiCo's.
 
 variant="paper" follows the paper where the released code differs from it: queries come from a
 stream itself, keys and values from the other one (eq. 2, fusion.roles); interpolation between
-tokens is exact (fusion.sampling); no norm and no outer residual follow the merge (eq. 3, fusion.merge);
-alpha is 0.8 and not 1. Each of these is also a switch of its own, see docs/seds.md.
+tokens is exact (fusion.sampling); no norm and no outer residual follow the merge (eq. 3,
+fusion.merge); alpha is 0.8 and not 1. Each of these is also a switch of its own, see docs/seds.md.
 """
 
 from sign_jax.systems.seds import settings
