@@ -30,6 +30,7 @@ from sign_jax.run import (
   config_paths,  # noqa: E402
   settings,  # noqa: E402
 )
+from sign_jax.systems.retrieval_settings import DATASETS  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`

@@ -33,6 +33,9 @@ class System(Protocol):
       `train.gradient_cache`.
     names, ignore: `weights.convert.Rule`s between released and our parameters, and regular
       expressions of what released files hold beside those.
+    init: function (module, inputs, PRNG key) -> fresh variables, or None for the module's own.
+    loss: function (outputs, labels, step) -> (loss, terms) of a system that recognises, or None for
+      the cross-entropy.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
   """
 
@@ -42,13 +45,12 @@ class System(Protocol):
   can_cache_gradients: bool
   names: tuple
   ignore: tuple
+  init: Callable | None
+  loss: Callable | None
   init_files: Mapping[str, Callable]
 
   def build(self, model, inputs: Inputs):
     """The Flax module of a `model` section."""
-
-  def init(self, model, inputs: Inputs, key) -> Variables:
-    """Fresh variables of such a module from a PRNG key."""
 
   def constrain(self, params, step, config):
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""

@@ -9,10 +9,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import ml_collections
 
-from sign_jax.data import specs
 from sign_jax.errors import UserError, did_you_mean
 
 
@@ -45,11 +43,6 @@ def _keep(params, step, config):
   return params
 
 
-def _init(model, inputs, key):
-  init_key, noise_key = jax.random.split(key)
-  return model.init({"params": init_key, "noise": noise_key}, specs.zeros(inputs, 2))
-
-
 @dataclasses.dataclass(frozen=True)
 class System:
   """A system; the attributes that `protocols.System` names are explained there.
@@ -57,7 +50,8 @@ class System:
   Attributes:
     make: function (model, inputs) -> Flax module. `model` is the section of a configuration with
       every switch decided, `inputs` as `protocols.Inputs`.
-    init: function (model, inputs, PRNG key) -> fresh variables.
+    init: function (model, inputs, PRNG key) -> fresh variables; None is the module's own `init` on a
+      batch of zeros, or on its video for a system that recognises.
     config: function (data set or None) -> the whole configuration.
     variants: {"released": {key of the model section: value}, "paper": ...}, keys with dots.
     choices: {key of the model section, with dots: the values that it may have}.
@@ -80,7 +74,7 @@ class System:
   name: str
   task: str
   make: Callable
-  init: Callable = _init
+  init: Callable | None = None
   config: Callable | None = None
   variants: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
   choices: Mapping[str, tuple] = dataclasses.field(default_factory=dict)

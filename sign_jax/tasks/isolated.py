@@ -11,7 +11,7 @@ import optax
 from jax.experimental import multihost_utils
 
 from sign_jax import protocols
-from sign_jax.data import label_table, segment_windows, watchdog
+from sign_jax.data import label_table, segment_windows, specs, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
@@ -111,7 +111,9 @@ class Recognition(protocols.Task):
 
   def init(self, key):
     """Seeded random variables."""
-    return self._system.init(self._model, self.inputs, key)
+    if self._system.init:
+      return self._system.init(self._model, self.inputs, key)
+    return self._model.init(key, frames.normalize(specs.zeros(self.inputs, 1)["video"]))
 
   def load(self, variables):
     """Fresh variables with the weights of `init.i3d` in them.

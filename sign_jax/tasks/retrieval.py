@@ -203,7 +203,11 @@ class Retrieval:
 
   def init(self, key):
     """Seeded random variables."""
-    return self._system.init(self._model, self.inputs, key)
+    if self._system.init:
+      return self._system.init(self._model, self.inputs, key)
+    init_key, noise_key = jax.random.split(key)
+    batch = specs.zeros(self.inputs, 2)
+    return self._model.init({"params": init_key, "noise": noise_key}, batch)
 
   def load(self, variables):
     """Fresh variables with the weights of the configuration's `init` files in them.
