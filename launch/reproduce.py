@@ -34,7 +34,6 @@ from sign_jax.systems.retrieval_settings import DATASETS  # noqa: E402
 from sign_jax.train import report  # noqa: E402
 
 LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`
-DATASETS = ("signing_sim", "how2sign", "phoenix14t", "csl_daily", "video_folder")
 
 
 def folder_name(row):

@@ -50,8 +50,8 @@ class System:
   Attributes:
     make: function (model, inputs) -> Flax module. `model` is the section of a configuration with
       every switch decided, `inputs` as `protocols.Inputs`.
-    init: function (model, inputs, PRNG key) -> fresh variables; None is the module's own `init` on a
-      batch of zeros, or on its video for a system that recognises.
+    init: function (model, inputs, PRNG key) -> fresh variables; None is the module's own `init` on
+      a batch of zeros, or on its video for a system that recognises.
     config: function (data set or None) -> the whole configuration.
     variants: {"released": {key of the model section: value}, "paper": ...}, keys with dots.
     choices: {key of the model section, with dots: the values that it may have}.
