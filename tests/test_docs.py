@@ -47,6 +47,12 @@ def test_every_page_is_in_the_navigation():
   assert listed == written | root
 
 
+def test_every_room_is_in_the_reference():
+  text = "".join(page.read_text() for page in (ROOT / "docs/api").glob("*.md"))
+  rooms = {path.parent.name for path in (ROOT / "sign_jax").glob("*/__init__.py")}
+  assert not {room for room in rooms if f"::: sign_jax.{room}" not in text}
+
+
 def test_every_system_is_in_the_reference():
   page = (ROOT / "docs/api/systems.md").read_text()
   folders = {path.parent.name for path in (ROOT / "sign_jax/systems").glob("*/__init__.py")}
