@@ -9,9 +9,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import flax.linen as nn
 import ml_collections
 
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.protocols import Inputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +97,7 @@ class System:
   golden: str = ""
   published: str = ""
 
-  def build(self, model, inputs):
+  def build(self, model: ml_collections.ConfigDict, inputs: Inputs) -> nn.Module:
     """The Flax module of a `model` section.
 
     Args:
@@ -108,7 +110,7 @@ class System:
     return self.make(resolve(self, model), inputs)
 
 
-def resolve(system, model):
+def resolve(system: System, model: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   """A `model` section in which every switch is decided.
 
   Args:

@@ -1,9 +1,13 @@
 """What the `model` sections of several systems have in common."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import ml_collections
 
 from sign_jax.errors import UserError
+from sign_jax.protocols import Inputs
 
 DTYPES = ("auto", "float32", "bfloat16")
 # Of every system with CLIP's towers.
@@ -14,14 +18,14 @@ CHOICES = {
 }
 
 
-def compute_dtype(name):
+def compute_dtype(name: str) -> jnp.dtype:
   """"auto" -> bfloat16 on accelerators and float32 on CPUs; else the dtype named in DTYPES."""
   if name == "auto":
     name = "float32" if jax.default_backend() == "cpu" else "bfloat16"
   return jnp.dtype(name)
 
 
-def towers(model, inputs):
+def towers(model: ml_collections.ConfigDict, inputs: Inputs) -> dict[str, Any]:
   """The arguments of `systems.cico.model.CiCo` that every system with CLIP's towers has.
 
   Args:

@@ -1,6 +1,6 @@
 """What a table of a paper is: which configurations fill its rows, and what was published."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 NARROW = ("t2v/R@1", "t2v/R@5", "t2v/R@10", "t2v/MnR")
 WIDE = tuple(f"{d}/{c}" for d in ("t2v", "v2t") for c in ("R@1", "R@5", "R@10", "MedR", "MnR"))
@@ -21,7 +21,7 @@ class Row(NamedTuple):
   published: tuple
 
 
-def switch(system, label, **overrides):
+def switch(system: str, label: str, **overrides: Any) -> Row:
   """A row without published numbers; overrides are keys of "model." with "__" for dots."""
   overrides = {f"model.{key.replace('__', '.')}": value for key, value in overrides.items()}
   return Row(label, system, overrides, (None, None))

@@ -1,9 +1,14 @@
 """What the configurations of systems that recognise isolated signs share."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import ml_collections
 
 
-def recognition_config(name, title, model):
+def recognition_config(
+    name: str, title: str, model: Mapping[str, Any]
+) -> ml_collections.ConfigDict:
   """The configuration of a system that recognises isolated signs.
 
   Args:

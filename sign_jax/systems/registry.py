@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.systems.base import System
 
 # Modules with the card as SYSTEM.
 _OWN = {
@@ -23,7 +24,7 @@ _GROUP = "sign_jax.systems"
 _registered = {}
 
 
-def register(system):
+def register(system: System) -> System:
   """Makes a system known under its name; returns it.
 
   Args:
@@ -38,12 +39,12 @@ def register(system):
   return system
 
 
-def names():
+def names() -> list[str]:
   """The names of all systems that are known, sorted."""
   return sorted({*_OWN, *_registered, *_entry_points()})
 
 
-def get(name):
+def get(name: str) -> System:
   """The card (`systems.base.System`) of a system.
 
   Raises:

@@ -1,6 +1,8 @@
 """What the configurations of the retrieval systems share: data sets, sizes, optimiser."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import ml_collections
 from ml_collections.config_dict import placeholder
@@ -37,7 +39,10 @@ OVERRIDES = {
 DATASETS = tuple(OVERRIDES)
 
 
-def retrieval_config(name, dataset, change=lambda config: None, overrides=None):
+def retrieval_config(
+    name: str, dataset: str | None, change: Callable[[dict], None] = lambda config: None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> ml_collections.ConfigDict:
   """The configuration of a retrieval system on a data set.
 
   Args:

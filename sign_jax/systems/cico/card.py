@@ -1,6 +1,9 @@
 """CiCo's card."""
 
 import functools
+from typing import Any
+
+import ml_collections
 
 from sign_jax.ops import contrastive
 from sign_jax.systems import options
@@ -12,8 +15,10 @@ from sign_jax.weights import initial
 CHOICES = {**options.CHOICES, "loss": tuple(OBJECTIVES)}
 FREE_KEYS = ("model.max_elements", "model.remat", "model.attention")
 
+Params = dict[str, Any]
 
-def clamp_logit_scale(params, step, config):
+
+def clamp_logit_scale(params: Params, step: Any, config: ml_collections.ConfigDict) -> Params:
   """The logit scale at most `config.optim.max_logit_scale`, as the released code does it."""
   del step
   return contrastive.clamp_logit_scale(params, config.optim.max_logit_scale)

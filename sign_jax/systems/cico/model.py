@@ -1,15 +1,23 @@
 """CiCo (Cheng et al., CVPR 2023): CLIP towers and token-wise similarity of clips and words."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from sign_jax.modules.clip import TextTower, VideoTower
 from sign_jax.ops import contrastive
 from sign_jax.ops.late_interaction import late_interaction, mean_weights
 
 OBJECTIVES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
+Batch = dict[str, Any]  # arrays (B, ...) by name, nested
+Noise = dict[str, Array]  # see `systems.upret.model.UPRet.compare`
+
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07)
 
 
@@ -61,34 +69,44 @@ class CiCo(nn.Module):
         "logit_scale", nn.initializers.constant(INITIAL_LOGIT_SCALE), ()
     )
 
-  def video_weights(self, features, mask):
+  def video_weights(
+      self, features: Float[ArrayLike, "B N D"], mask: Bool[ArrayLike, "B N"]
+  ) -> Float32[Array, "B N"]:
     """(B, N_v, D), (B, N_v) -> (B, N_v): uniform over valid tokens."""
     del features
     return mean_weights(mask)
 
-  def text_weights(self, features, mask):
+  def text_weights(
+      self, features: Float[ArrayLike, "B N D"], mask: Bool[ArrayLike, "B N"]
+  ) -> Float32[Array, "B N"]:
     """(B, N_t, D), (B, N_t) -> (B, N_t): uniform over valid tokens."""
     del features
     return mean_weights(mask)
 
-  def encode_video(self, video, valid):
+  def encode_video(
+      self, video: Float[ArrayLike, "B L_v F"], valid: Bool[ArrayLike, "B L_v"]
+  ) -> Tokens:
     """video: (B, L_v, F) float, valid: (B, L_v) bool -> Tokens of (B, 1 + L_v, D)."""
     features, mask = self.visual(video, valid)
     return Tokens(features, mask, self.video_weights(features, mask))
 
-  def encode_text(self, ids):
+  def encode_text(self, ids: Int32[ArrayLike, "B N_t"]) -> Tokens:
     """ids: (B, N_t) int32 -> Tokens of (B, N_t, D)."""
     features, mask = self.textual(ids)
     return Tokens(features, mask, self.text_weights(features, mask))
 
-  def encode_views(self, text, text_aug):
+  def encode_views(
+      self, text: Int32[ArrayLike, "B N_t"], text_aug: Int32[ArrayLike, "B N_t"]
+  ) -> Iterator[Tokens]:
     """Both views of the captions in one pass: two (B, N_t) int32 -> two Tokens."""
     both = jnp.stack([text, text_aug], axis=1)  # interleaved: a sharded batch stays in place
     encoded = self.encode_text(both.reshape(-1, text.shape[-1]))
     split = jax.tree.map(lambda x: x.reshape(-1, 2, *x.shape[1:]), encoded)
     return (jax.tree.map(lambda x, view=view: x[:, view], split) for view in (0, 1))
 
-  def similarity(self, video, text, text_aug=None):
+  def similarity(
+      self, video: Tokens, text: Tokens, text_aug: Tokens | None = None
+  ) -> tuple[Float32[Array, "A B"], Float32[Array, "A B"]]:
     """Unscaled I2T and T2I: Tokens of A videos and B texts -> two (A, B) float32."""
     masks = {"video_mask": video.mask, "text_mask": text.mask} if self.mask_padding else {}
     return late_interaction(
@@ -103,7 +121,7 @@ class CiCo(nn.Module):
         **masks,
     )
 
-  def encode_batch(self, batch):
+  def encode_batch(self, batch: Batch) -> dict[str, Tokens]:
     """A training batch after the towers: {"video", "text", "text_aug": Tokens}; draws nothing.
 
     Args:
@@ -113,7 +131,9 @@ class CiCo(nn.Module):
     text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
     return {"video": video, "text": text, "text_aug": text_aug}
 
-  def compare(self, encoded, deterministic=True, noise=None):
+  def compare(
+      self, encoded: dict[str, Tokens], deterministic: bool = True, noise: Noise | None = None
+  ) -> dict[str, Any]:
     """Logits of all pairs of an encoded batch, for training.
 
     Args:
@@ -129,11 +149,15 @@ class CiCo(nn.Module):
     scale = jnp.exp(self.logit_scale)
     return {**encoded, "i2t": scale * i2t, "t2i": scale * t2i}
 
-  def __call__(self, batch, deterministic=True, noise=None):
+  def __call__(
+      self, batch: Batch, deterministic: bool = True, noise: Noise | None = None
+  ) -> dict[str, Any]:
     """`compare` on `encode_batch`."""
     return self.compare(self.encode_batch(batch), deterministic, noise)
 
-  def loss(self, out, step=None):
+  def loss(
+      self, out: dict[str, Any], step: Any = None
+  ) -> tuple[Float32[Array, ""], dict[str, Array]]:
     """What training minimises: float32 scalar, and its terms by name where it has several.
 
     Args:
@@ -143,7 +167,7 @@ class CiCo(nn.Module):
     del step
     return OBJECTIVES[self.objective](out["i2t"], out["t2i"]), {}
 
-  def score(self, video, text):
+  def score(self, video: Tokens, text: Tokens) -> Float32[Array, "A B"]:
     """Evaluation: 1/2 (I2T + T2I) with scale 1. Tokens, Tokens -> (A, B) float32."""
     i2t, t2i = self.similarity(video, text)
     return 0.5 * (i2t + t2i)

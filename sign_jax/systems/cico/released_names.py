@@ -1,5 +1,7 @@
 """Names of the released CiCo checkpoints, and the sizes that their shapes tell."""
 
+from collections.abc import Mapping, Sequence
+
 from sign_jax.modules.clip import HEAD_WIDTH
 from sign_jax.weights import clip
 from sign_jax.weights.convert import POINTWISE_2D, Rule
@@ -24,7 +26,7 @@ IGNORE = (
 FRESH = (r"params/visual/(conv1/kernel|positional_embedding)",)
 
 
-def sizes(shapes):
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
   """The settings that give a model of the sizes of a checkpoint.
 
   Args:
@@ -53,6 +55,6 @@ def _tower(shapes, tower, prefix, width):
   return {f"model.{tower}.{name}": value for name, value in values.items()}
 
 
-def feature_width(shapes):
+def feature_width(shapes: Mapping[str, Sequence[int]]) -> int:
   """D, the channels of a sign feature that a checkpoint reads; {released name: shape} -> int."""
   return shapes["clip.visual.conv1.weight"][1]

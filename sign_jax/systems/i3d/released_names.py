@@ -1,5 +1,11 @@
 """I3D: names of the PyTorch port -> names of `sign_jax.modules.i3d`."""
 
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
 from sign_jax.weights import convert, readers
@@ -25,7 +31,7 @@ _FIRST, _CLASSIFIER_KERNEL = "Conv3d_1a_7x7.conv3d.weight", "logits.conv3d.weigh
 _FIRST_CHANNELS = 64  # of an I3D of width 1
 
 
-def load(path):
+def load(path: str | pathlib.Path) -> tuple[i3d.I3D, dict[str, Any]]:
   """Reads a file of PyTorch I3D weights, with as many classes and channels as it has.
 
   Args:
@@ -40,13 +46,15 @@ def load(path):
   return from_state(readers.read(path), path)
 
 
-def from_state(state, path):
+def from_state(
+    state: Mapping[str, np.ndarray], path: str | pathlib.Path
+) -> tuple[i3d.I3D, dict[str, Any]]:
   """The same from a state dict; `path` is where it comes from, for errors."""
   model = i3d.I3D(num_classes=num_classes(state, path), width=_width(state))
   return model, convert.merge(i3d.init_shapes(model), state, NAMES, IGNORE)
 
 
-def num_classes(state, path):
+def num_classes(state: Mapping[str, np.ndarray], path: str | pathlib.Path) -> int:
   """Classes of an I3D's state dict.
 
   Raises:

@@ -1,5 +1,7 @@
 """The sign encoder's settings; `configs/sign_encoder.py` says what they are for."""
 
+import ml_collections
+
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.systems.recognition_settings import recognition_config
 
@@ -14,7 +16,7 @@ SIGNING_SIM = {
 }
 
 
-def config(dataset=None):
+def config(dataset: str | None = None) -> ml_collections.ConfigDict:
   """The whole configuration for a data set, one of DATASETS; None is how2sign.
 
   Raises:

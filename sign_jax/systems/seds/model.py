@@ -1,15 +1,19 @@
 """SEDS (Jiang et al., ACM MM 2024): a pose and an RGB stream, fused, under CiCo's similarity."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32
 
 from sign_jax.modules.cgaf import build_fusion
 from sign_jax.modules.clip import TextTower, VideoTower
 from sign_jax.modules.stgcn import PoseEncoder
 from sign_jax.ops.contrastive import symmetric_loss
 from sign_jax.ops.late_interaction import late_interaction, mean_weights
-from sign_jax.systems.cico.model import INITIAL_LOGIT_SCALE, CiCo, Tokens
+from sign_jax.systems.cico.model import INITIAL_LOGIT_SCALE, Batch, CiCo, Noise, Tokens
 
 # What is aligned with the text, by the streams in use (table 4). The first one is searched with.
 STREAMS = {"both": ("fusion", "pose", "rgb"), "pose": ("pose",), "rgb": ("rgb",)}
@@ -47,7 +51,10 @@ class SEDS(CiCo):
         "logit_scale", nn.initializers.constant(INITIAL_LOGIT_SCALE), ()
     )
 
-  def encode_streams(self, video, valid, pose, train=False):
+  def encode_streams(
+      self, video: Float[ArrayLike, "B W F"], valid: Bool[ArrayLike, "B W"],
+      pose: dict[str, ArrayLike] | None, train: bool = False,
+  ) -> dict[str, Tokens]:
     """Tokens of every stream in use.
 
     Args:
@@ -72,11 +79,16 @@ class SEDS(CiCo):
     weights = mean_weights(mask)
     return {name: Tokens(features[name], mask, weights) for name in STREAMS[self.streams]}
 
-  def encode_video(self, video, valid, pose=None, train=False):
+  def encode_video(
+      self, video: Float[ArrayLike, "B W F"], valid: Bool[ArrayLike, "B W"],
+      pose: dict[str, ArrayLike] | None = None, train: bool = False,
+  ) -> Tokens:
     """Tokens (B, 1 + W, D) that a search compares; arguments as for `encode_streams`."""
     return self.encode_streams(video, valid, pose, train)[STREAMS[self.streams][0]]
 
-  def match(self, pose, rgb):
+  def match(
+      self, pose: Tokens, rgb: Tokens
+  ) -> tuple[Float32[Array, "A B"], Float32[Array, "A B"]]:
     """Unscaled pose-to-RGB and RGB-to-pose scores of all videos; eq. 5 and 6.
 
     Released, and followed here: a softmax over the other stream's windows, of which only the
@@ -100,7 +112,9 @@ class SEDS(CiCo):
         **masks,
     )
 
-  def __call__(self, batch, deterministic=True, noise=None):
+  def __call__(
+      self, batch: Batch, deterministic: bool = True, noise: Noise | None = None
+  ) -> dict[str, Any]:
     """Logits of all pairs of a batch, for training.
 
     Args:
@@ -131,7 +145,9 @@ class SEDS(CiCo):
         "video": streams[first], "text": text, "text_aug": text_aug,
     }
 
-  def loss(self, out, step=None):
+  def loss(
+      self, out: dict[str, Any], step: Any = None
+  ) -> tuple[Float32[Array, ""], dict[str, Array]]:
     """Eq. 4 and 7 on what `__call__` returns, whatever the step.
 
     Returns:

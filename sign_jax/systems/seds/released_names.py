@@ -1,6 +1,8 @@
 """Names of the released SEDS checkpoints, and of SignBERT's pre-trained pose encoder."""
 
+import pathlib
 import re
+from typing import Any
 
 from sign_jax.errors import UserError
 from sign_jax.systems.cico import released_names as cico
@@ -102,7 +104,7 @@ VIDEO_TOWERS = ("visual", "visual_rgb")
 _FIRST = "st_gcn_hand.data_bn.weight"
 
 
-def load_pose_encoder(variables, path):
+def load_pose_encoder(variables: dict[str, Any], path: str | pathlib.Path) -> dict[str, Any]:
   """Puts SignBERT's pre-trained pose encoder (`pretrain_signbert.pth`) into SEDS's variables.
 
   The names assumed are those of SEDS from `st_gcn_hand.` on, and from `st_gcn_body.` on where the

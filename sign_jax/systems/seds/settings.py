@@ -1,5 +1,6 @@
 """SEDS's settings; `configs/seds.py` says what they are for."""
 
+import ml_collections
 from ml_collections.config_dict import placeholder
 
 from sign_jax.systems.retrieval_settings import retrieval_config
@@ -22,7 +23,7 @@ WITH_POSES = {
 }
 
 
-def config(dataset=None):
+def config(dataset: str | None = None) -> ml_collections.ConfigDict:
   """The whole configuration on a data set, see `retrieval_settings.retrieval_config`."""
   return retrieval_config("seds", dataset, _change_sections, WITH_POSES)
 

@@ -1,9 +1,13 @@
 """What is known about numbers of UPRet that are not finite."""
 
+from typing import Any
+
+import ml_collections
+
 from sign_jax.ops.transport import SMALLEST_EPSILON
 
 
-def epsilon_too_small(model):
+def epsilon_too_small(model: ml_collections.ConfigDict) -> str | None:
   """A sentence where the solver's kernel is too much for float32, or None.
 
   Args:
@@ -19,7 +23,7 @@ def epsilon_too_small(model):
   )
 
 
-def advice(finding, model):
+def advice(finding: Any, model: ml_collections.ConfigDict) -> str | None:
   """What is known about the first tensor of a step that is not finite; None where nothing is.
 
   Args:

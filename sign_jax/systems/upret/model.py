@@ -1,15 +1,19 @@
 """UPRet (Wu et al., ECCV 2024): CiCo with learned token weights, distributions and transport."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32
 
 from sign_jax.modules.clip import HEAD_WIDTH
 from sign_jax.modules.distribution import Distribution
 from sign_jax.modules.linear import Dense
 from sign_jax.ops import gaussian, transport
 from sign_jax.ops.late_interaction import masked_softmax, normalize
-from sign_jax.systems.cico.model import CiCo
+from sign_jax.systems.cico.model import CiCo, Noise, Tokens
 
 
 class TokenWeight(nn.Module):
@@ -18,7 +22,7 @@ class TokenWeight(nn.Module):
   dtype: jnp.dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: Float[ArrayLike, "B N D"]) -> Float[Array, "B N"]:
     """(B, N, D) -> (B, N)."""
     hidden = nn.relu(Dense(x.shape[-1], dtype=self.dtype, name="fc_0")(x))
     return Dense(1, dtype=self.dtype, name="fc_2")(hidden)[..., 0]
@@ -63,15 +67,22 @@ class UPRet(CiCo):
         dtype=self.dtype,
     )
 
-  def video_weights(self, features, mask):
+  def video_weights(
+      self, features: Float[ArrayLike, "B N D"], mask: Bool[ArrayLike, "B N"]
+  ) -> Float32[Array, "B N"]:
     """(B, N_v, D), (B, N_v) -> (B, N_v): learned, 0 on padding."""
     return masked_softmax(self.video_weight_fc(features), mask)
 
-  def text_weights(self, features, mask):
+  def text_weights(
+      self, features: Float[ArrayLike, "B N D"], mask: Bool[ArrayLike, "B N"]
+  ) -> Float32[Array, "B N"]:
     """(B, N_t, D), (B, N_t) -> (B, N_t): learned, 0 on padding."""
     return masked_softmax(self.text_weight_fc(features), mask)
 
-  def samples(self, modality, features, deterministic, noise):
+  def samples(
+      self, modality: str, features: Float[ArrayLike, "B N D"], deterministic: bool,
+      noise: Float32[ArrayLike, "draws B N D"] | None,
+  ) -> Float32[Array, "K B N D"]:
     """Tokens (B, N, D) -> samples (K, B, N, D) float32; K = 1 without a distribution."""
     features = features.astype(jnp.float32)
     if not self.distribution[modality]:
@@ -88,7 +99,10 @@ class UPRet(CiCo):
       noise = jax.random.normal(self.make_rng("noise"), (draws, *features.shape), jnp.float32)
     return gaussian.draw(mu, log_sigma, noise, with_mean)
 
-  def transport(self, video, text, text_aug, video_samples, text_samples):
+  def transport(
+      self, video: Tokens, text: Tokens, text_aug: Tokens,
+      video_samples: Float32[Array, "K_v A N_v D"], text_samples: Float32[Array, "K_t B N_t D"],
+  ) -> dict[str, Array]:
     """{"transport": (A, B) float32}; at sample level also plans and sample_cosines."""
     ot = self.ot
     if ot["level"] == "token":
@@ -110,7 +124,9 @@ class UPRet(CiCo):
     )
     return {"transport": score, "plans": plans, "sample_cosines": cosines}
 
-  def compare(self, encoded, deterministic=True, noise=None):
+  def compare(
+      self, encoded: dict[str, Tokens], deterministic: bool = True, noise: Noise | None = None
+  ) -> dict[str, Any]:
     """Logits of all pairs of an encoded batch, for training.
 
     Args:
@@ -145,7 +161,10 @@ class UPRet(CiCo):
     return out
 
 
-def refine_tokens(video, text, text_aug, video_samples, text_samples):
+def refine_tokens(
+    video: Tokens, text: Tokens, text_aug: Tokens, video_samples: Float32[Array, "K_v A N_v D"],
+    text_samples: Float32[Array, "K_t B N_t D"],
+) -> tuple[Tokens, Tokens, Tokens]:
   """Eq. 11 and 12 on the video and on the augmented text; the plain text has no samples.
 
   Args:
@@ -163,7 +182,9 @@ def refine_tokens(video, text, text_aug, video_samples, text_samples):
   return refine(video, video_samples), text, refine(text_aug, text_samples)
 
 
-def pool_samples(samples, mask):
+def pool_samples(
+    samples: Float32[Array, "K B N D"], mask: Bool[Array, "B N"]
+) -> Float32[Array, "K B D"]:
   """Mean over valid tokens, L2-normalised: (K, B, N, D), (B, N) -> (K, B, D) float32."""
   mask = mask.astype(jnp.float32)
   total = jnp.einsum("kbnd,bn->kbd", samples, mask, precision=transport.EXACT)

@@ -1,11 +1,12 @@
 """UPRet's settings; `configs/upret.py` says what they are for."""
 
+import ml_collections
 from ml_collections.config_dict import placeholder
 
 from sign_jax.systems.retrieval_settings import retrieval_config
 
 
-def config(dataset=None):
+def config(dataset: str | None = None) -> ml_collections.ConfigDict:
   """The whole configuration on a data set, see `retrieval_settings.retrieval_config`."""
   return retrieval_config("upret", dataset, _add_sections)
 
