@@ -2,14 +2,18 @@
 
 Protocol (CiCo, UPRet; How2Sign's test split has 2348 videos of 1969 sentences): several videos may
 show one sentence, and these form the sentence's group.
+
 - V2T: every video ranks all sentences; the right one is its own sentence.
 - T2V: a sentence ranks all groups; a group's score is the maximum over its videos; the right one
   is its own group.
+
 A rank is 1 + the number of strictly greater scores, when nothing ties with the right answer.
 
 Ties, `ties=`:
+
 - "expected": the ranks that a random order of the tied positions gives on average, and R@k is the
-  probability that the rank is at most k. A model that says the same for all scores as chance.
+  probability that the rank is at most k. A model that gives all pairs one score is then as
+  good as chance.
 - "released": the published PyTorch code. T2V counts every tied position as one more query, V2T
   takes the order in which an unstable sort leaves the tied scores (`introsort.py`) and the lower
   of two middle ranks as the median.
