@@ -3,8 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
+from ml_collections import ConfigDict
+
 Batch = dict[str, Any]  # host arrays (B, ...) of one step
 Variables = dict[str, Any]  # {"params": ..., further collections}
+# Of a loss: it, scalars to log, and the updated collections beside "params".
+Outcome = tuple[Float[Array, ""], tuple[dict[str, Shaped[Array, ""]], Variables]]
 Place = Callable[[Batch], Batch]  # host arrays -> device arrays, batches sharded over the mesh
 # What a model is built for: {field: [shape without the batch's axis, name of the dtype]}, nested as
 # the batch is, and whole numbers such as "classes". JSON values, which a run notes.
@@ -49,16 +54,16 @@ class System(Protocol):
   loss: Callable | None
   init_files: Mapping[str, Callable]
 
-  def build(self, model, inputs: Inputs):
+  def build(self, model: ConfigDict, inputs: Inputs) -> Any:
     """The Flax module of a `model` section."""
 
-  def constrain(self, params, step, config):
+  def constrain(self, params: PyTree, step: Int[Array, ""], config: ConfigDict) -> PyTree:
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
-  def warning(self, model) -> str | None:
+  def warning(self, model: ConfigDict) -> str | None:
     """A sentence about settings of a `model` section that may fail."""
 
-  def advice(self, finding, model) -> str | None:
+  def advice(self, finding: Any, model: ConfigDict) -> str | None:
     """What is known about a tensor that is not finite, a `train.nonfinite.Finding`."""
 
 
@@ -95,22 +100,26 @@ class Task(Protocol):
     """
     return {}
 
-  def init(self, key) -> Variables:
+  def init(self, key: PRNGKeyArray) -> Variables:
     """Fresh variables from a PRNG key."""
 
   def load(self, variables: Variables) -> Variables:
     """Fresh variables with weights from the files that the configuration names; outside jit."""
 
-  def loss(self, variables: Variables, batch: Batch, key, step):
+  def loss(
+    self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[Array, ""]
+  ) -> Outcome:
     """(scalar loss, (named scalars to log, updated collections beside "params")).
 
     `step` is () int32, the number of updates before this one.
     """
 
-  def encode(self, variables: Variables, batch: Batch):
+  def encode(self, variables: Variables, batch: Batch) -> PyTree[Array]:
     """Representations (B, ...) of examples, each a function of its own example; draws nothing."""
 
-  def compare(self, variables: Variables, encoded, key, step):
+  def compare(
+    self, variables: Variables, encoded: PyTree[Array], key: PRNGKeyArray, step: Int[Array, ""]
+  ) -> Outcome:
     """What `loss` returns, from the representations of all its examples."""
 
   def name_examples(self, step: int, rows: list[int]) -> list[str]:
@@ -119,13 +128,13 @@ class Task(Protocol):
     A task may leave this method out.
     """
 
-  def advice(self, finding) -> str | None:
+  def advice(self, finding: Any) -> str | None:
     """What is known about a `train.nonfinite.Finding`; None leaves it to general advice.
 
     A task may leave this method out.
     """
 
-  def constrain(self, params, step):
+  def constrain(self, params: PyTree, step: Int[Array, ""]) -> PyTree:
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
   def facts(self) -> dict[str, Any]:
@@ -140,3 +149,26 @@ class Task(Protocol):
 
   def table(self, results: dict[str, float], split: str) -> str:
     """What a user sees of `results`, whose names begin with the split's."""
+
+
+class Trainer(Protocol):
+  """What looks into a step knows of the trainer that took it; `train.loop.Trainer` is one.
+
+  Attributes:
+    task, config: what is trained, and the whole configuration.
+    mesh: jax.sharding.Mesh.
+    target: a training state of jax.ShapeDtypeStructs with shardings.
+    resident: what the task keeps on the devices.
+  """
+
+  task: Task
+  config: ConfigDict
+  mesh: Any
+  target: PyTree
+  resident: Batch
+
+  def create(self) -> PyTree:
+    """A fresh training state."""
+
+  def step(self, state: PyTree, batch: Batch) -> tuple[PyTree, dict[str, Array]]:
+    """(state, metrics) after one update."""

@@ -1,11 +1,14 @@
 """Accuracies of classifiers, in percent."""
 
 import numpy as np
+from jaxtyping import Float, Int
 
 TOP = (1, 5)
 
 
-def accuracies(scores, labels):
+def accuracies(
+  scores: Float[np.ndarray, "N C"], labels: Int[np.ndarray, " N"]
+) -> dict[str, float]:
   """Top-1 and top-5 accuracy over examples, and top-1 averaged over the classes that occur.
 
   Args:

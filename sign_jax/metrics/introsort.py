@@ -8,11 +8,14 @@ heap-sort that takes over after 2 log2(n) levels, for adversarial inputs, is lef
 """
 
 import numpy as np
+from jaxtyping import Float, Int
 
 _INSERTION_RANGE = 16
 
 
-def place_among_equals(scores, position):
+def place_among_equals(
+  scores: Float[np.ndarray, " N"], position: int | np.integer
+) -> int:
   """Equal scores that end before scores[position] in a descending `std::sort`.
 
   Args:
@@ -35,7 +38,9 @@ def place_among_equals(scores, position):
   return int(np.flatnonzero(equals == position)[0])
 
 
-def _partition(scores, order, start, stop):
+def _partition(
+  scores: Float[np.ndarray, " N"], order: Int[np.ndarray, " N"], start: int, stop: int
+) -> int:
   """Partitions [start, stop) in place by Hoare's scheme; the first index of the right part."""
   middle = start + (stop - start) // 2
   _swap(scores, order, start, _median(scores, start + 1, middle, stop - 1))
@@ -52,7 +57,7 @@ def _partition(scores, order, start, stop):
   return int(min(stops))
 
 
-def _median(scores, a, b, c):
+def _median(scores: Float[np.ndarray, " N"], a: int, b: int, c: int) -> int:
   """Which of three indices holds the median; between equals as `std::sort` chooses."""
   if scores[a] > scores[b]:
     if scores[b] > scores[c]:

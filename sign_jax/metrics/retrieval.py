@@ -19,9 +19,11 @@ Ties, `ties=`:
   of two middle ranks as the median.
 """
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Float64, Int
 
 from sign_jax.metrics.introsort import place_among_equals
 
@@ -33,11 +35,13 @@ _CHUNK_ELEMENTS = 1 << 22  # scores compared at a time: a few tens of MB, whatev
 class Places(NamedTuple):
   """Where the right answer of each of Q queries stands among the candidates; int64 arrays (Q,)."""
 
-  better: np.ndarray  # candidates with a strictly greater score
-  tied: np.ndarray  # candidates with the same score, the right answer included
+  better: Int[np.ndarray, " Q"]  # candidates with a strictly greater score
+  tied: Int[np.ndarray, " Q"]  # candidates with the same score, the right answer included
 
 
-def v2t_places(similarity, sentence_of_video):
+def v2t_places(
+  similarity: Float[np.ndarray, "V S"], sentence_of_video: Int[np.ndarray, " V"]
+) -> Places:
   """Places of the videos' own sentences.
 
   Args:
@@ -57,7 +61,9 @@ def v2t_places(similarity, sentence_of_video):
   return _concatenate(blocks)
 
 
-def t2v_places(similarity, sentence_of_video):
+def t2v_places(
+  similarity: Float[np.ndarray, "V S"], sentence_of_video: Int[np.ndarray, " V"]
+) -> Places:
   """Places of the sentences' own groups of videos; arguments and errors as in `v2t_places`.
 
   Returns:
@@ -75,7 +81,11 @@ def t2v_places(similarity, sentence_of_video):
   return _concatenate(block(columns) for columns in _chunks(sentences, videos))
 
 
-def v2t_ranks(similarity, sentence_of_video, ties="expected"):
+def v2t_ranks(
+  similarity: Float[np.ndarray, "V S"],
+  sentence_of_video: Int[np.ndarray, " V"],
+  ties: str = "expected",
+) -> Float64[np.ndarray, " V"]:
   """(V,) float64 rank, from 1, of each video's sentence; see `v2t_places` and the module's text."""
   places = v2t_places(similarity, sentence_of_video)
   if _check_ties(ties) == "expected":
@@ -83,23 +93,31 @@ def v2t_ranks(similarity, sentence_of_video, ties="expected"):
   return _argsort_ranks(places, similarity, sentence_of_video)
 
 
-def t2v_ranks(similarity, sentence_of_video, ties="expected"):
+def t2v_ranks(
+  similarity: Float[np.ndarray, "V S"],
+  sentence_of_video: Int[np.ndarray, " V"],
+  ties: str = "expected",
+) -> Float64[np.ndarray, " ranks"]:
   """float64 ranks, from 1, of each sentence's group of videos: (S,), with "released" ties more."""
   places = t2v_places(similarity, sentence_of_video)
   return expected_ranks(places) if _check_ties(ties) == "expected" else _every_tied_rank(places)
 
 
-def expected_ranks(places):
+def expected_ranks(places: Places) -> Float64[np.ndarray, " Q"]:
   """(Q,) float64 mean rank over all orders of the tied candidates."""
   return places.better + (places.tied + 1) / 2
 
 
-def rank_std(ranks):
+def rank_std(ranks: Float[np.ndarray, " Q"]) -> float:
   """Population standard deviation of ranks (the released `Std_Rank`)."""
   return float(np.std(ranks))
 
 
-def retrieval_metrics(similarity, sentence_of_video, ties="expected"):
+def retrieval_metrics(
+  similarity: Float[np.ndarray, "V S"],
+  sentence_of_video: Int[np.ndarray, " V"],
+  ties: str = "expected",
+) -> dict[str, float]:
   """All metrics in both directions.
 
   Args:
@@ -127,7 +145,7 @@ def retrieval_metrics(similarity, sentence_of_video, ties="expected"):
   }
 
 
-def _expected_summary(direction, places):
+def _expected_summary(direction: str, places: Places) -> dict[str, float]:
   ranks = expected_ranks(places)
   recalls = {
     k: np.mean(np.clip((k - places.better) / places.tied, 0.0, 1.0)) for k in RECALL_AT
@@ -135,7 +153,9 @@ def _expected_summary(direction, places):
   return _named(direction, recalls, np.median(ranks), np.mean(ranks))
 
 
-def _released_summary(direction, ranks, median):
+def _released_summary(
+  direction: str, ranks: Float64[np.ndarray, " ranks"], median: Callable
+) -> dict[str, float]:
   recalls = {k: np.mean(ranks <= k) for k in RECALL_AT}
   return _named(direction, recalls, median(ranks), np.mean(ranks))
 
@@ -145,7 +165,9 @@ def _named(direction, recalls, median, mean):
   return {**named, f"{direction}/MedR": float(median), f"{direction}/MnR": float(mean)}
 
 
-def _argsort_ranks(places, similarity, sentence_of_video):
+def _argsort_ranks(
+  places: Places, similarity: Float[np.ndarray, "V S"], sentence_of_video: Int[np.ndarray, " V"]
+) -> Float64[np.ndarray, " V"]:
   """Ranks of a descending `std::sort` of every row."""
   ranks = (1 + places.better).astype(np.float64)
   for video in np.flatnonzero(places.tied > 1):
@@ -153,18 +175,20 @@ def _argsort_ranks(places, similarity, sentence_of_video):
   return ranks
 
 
-def _every_tied_rank(places):
+def _every_tied_rank(places: Places) -> Float64[np.ndarray, " ranks"]:
   """Ranks better + 1 ... better + tied of every query, one after another."""
   first_of_query = np.cumsum(places.tied) - places.tied
   within = np.arange(places.tied.sum()) - np.repeat(first_of_query, places.tied)
   return (1 + np.repeat(places.better, places.tied) + within).astype(np.float64)
 
 
-def _lower_median(ranks):
+def _lower_median(ranks: Float64[np.ndarray, " ranks"]) -> float:
   return np.sort(ranks)[(len(ranks) - 1) // 2]
 
 
-def _places(scores, right):
+def _places(
+  scores: Float[np.ndarray, "Q candidates"], right: Int[np.ndarray, " Q"]
+) -> Places:
   """Places of column `right[q]` in row q of `scores` (q, candidates)."""
   own = np.take_along_axis(scores, right[:, None], axis=1)
   return Places(
@@ -173,11 +197,11 @@ def _places(scores, right):
   )
 
 
-def _concatenate(blocks):
+def _concatenate(blocks: Iterable[Places]) -> Places:
   return Places(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
 
-def _chunks(queries, candidates):
+def _chunks(queries: int, candidates: int) -> list[slice]:
   """Slices of the queries whose scores against all candidates fit in one chunk."""
   size = max(1, _CHUNK_ELEMENTS // max(1, candidates))
   return [slice(at, min(at + size, queries)) for at in range(0, queries, size)]
@@ -199,7 +223,7 @@ def _checked(similarity, sentence_of_video):
   return similarity, sentence_of_video
 
 
-def _check_ties(ties):
+def _check_ties(ties: str) -> str:
   if ties not in TIES:
     raise ValueError(f"ties must be one of {TIES}, got {ties!r}.")
   return ties

@@ -3,6 +3,8 @@
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Float32
 
 
 class BatchNorm(nn.Module):
@@ -19,7 +21,12 @@ class BatchNorm(nn.Module):
   epsilon: float = 1e-5
 
   @nn.compact
-  def __call__(self, x, train, counts=None):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "*shape C"],
+    train: bool,
+    counts: Float[ArrayLike, "..."] | None = None,
+  ) -> Float32[Array, "*shape C"]:
     """Normalises; in training by the batch's statistics, and updates those in "batch_stats".
 
     Args:
@@ -47,7 +54,9 @@ class BatchNorm(nn.Module):
     return (x - mean) * (scale * lax.rsqrt(var + self.epsilon)) + bias
 
 
-def _statistics(x, counts):
+def _statistics(
+  x: Float[ArrayLike, "*shape C"], counts: Float[ArrayLike, "..."] | None
+) -> tuple[Float[Array, " C"], Float[Array, " C"], Float[Array, ""] | float]:
   # Mean, biased variance, and the factor that makes it unbiased.
   axes = tuple(range(x.ndim - 1))
   if counts is None:

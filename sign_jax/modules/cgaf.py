@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Bool, Float, Float32
 
 from sign_jax.modules.linear import Dense
 from sign_jax.modules.transformer import Transformer, quick_gelu
@@ -33,10 +35,17 @@ class CrossAttention(nn.Module):
   keys: int | None
   sampling: str = "released"
   dropout: float = 0.1
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, query, key, value, mask, deterministic=True):
+  def __call__(
+    self,
+    query: Float[ArrayLike, "B L D"],
+    key: Float[ArrayLike, "B L D"],
+    value: Float[ArrayLike, "B L D"],
+    mask: Bool[ArrayLike, "B L"],
+    deterministic: bool = True,
+  ) -> Float[Array, "B L D"]:
     """query, key, value: (B, L, D); mask: (B, L) bool, True = valid. -> (B, L, D)."""
     project = lambda name: Dense(query.shape[-1], dtype=self.dtype, name=name)
     split = lambda x: x.reshape(*x.shape[:2], self.heads, -1)  # (B, L, H, C)
@@ -50,7 +59,9 @@ class CrossAttention(nn.Module):
       out = self._attend(split(q), split(k), split(v), positions, deterministic)
     return project("output_layer")(out.reshape(query.shape))
 
-  def _positions(self, q, mask):
+  def _positions(
+    self, q: Float[ArrayLike, "B L D"], mask: Bool[ArrayLike, "B L"]
+  ) -> Float32[Array, "B H L N"]:
     """Where every query reads: (B, H, L, N) float32 in [0, number of valid windows)."""
     batch, length, _ = q.shape
     offsets = Dense(self.heads * self.keys, dtype=self.dtype, name="sample_offsets")(q)
@@ -60,7 +71,14 @@ class CrossAttention(nn.Module):
     windows = jnp.maximum(mask.sum(-1) - 1, 1)  # the class token is valid too
     return jnp.mod(positions, windows[:, None, None, None]).swapaxes(1, 2)
 
-  def _attend(self, q, k, v, positions, deterministic):
+  def _attend(
+    self,
+    q: Float[ArrayLike, "B L H C"],
+    k: Float[ArrayLike, "B L H C"],
+    v: Float[ArrayLike, "B L H C"],
+    positions: Float32[ArrayLike, "B H L N"],
+    deterministic: bool,
+  ) -> Float[Array, "B L H C"]:
     """q, k, v: (B, L, H, C); positions: (B, H, L, N). -> (B, L, H, C)."""
 
     def read(x):
@@ -78,10 +96,13 @@ class FeedForward(nn.Module):
   """LN, Linear (4 D)-ReLU-Linear with dropout."""
 
   dropout: float = 0.1
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, deterministic=True):
+  def __call__(
+    self, x: Float[ArrayLike, "B L D"], deterministic: bool = True
+  ) -> Float[Array, "B L D"]:
+    """(B, L, D) -> (B, L, D), without the residual."""
     drop = nn.Dropout(self.dropout, deterministic=deterministic)
     y = nn.LayerNorm(epsilon=NORM_EPSILON, dtype=self.dtype, name="layer_norm")(x)
     y = Dense(FEED_FORWARD * x.shape[-1], dtype=self.dtype, name="pwff_layer_0")(y)
@@ -102,10 +123,16 @@ class CrossLayer(nn.Module):
   roles: str = "released"
   sampling: str = "released"
   dropout: float = 0.1
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, y, mask, deterministic=True):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "B L D"],
+    y: Float[ArrayLike, "B L D"],
+    mask: Bool[ArrayLike, "B L"],
+    deterministic: bool = True,
+  ) -> Float[Array, "B L D"]:
     """x, y: (B, L, D); mask: (B, L) bool, True = valid. -> (B, L, D)."""
     own = nn.LayerNorm(epsilon=NORM_EPSILON, dtype=self.dtype, name="layer_norm")(x)
     query, key = (y, own) if self.roles == "released" else (own, y)
@@ -121,10 +148,10 @@ class Mlp(nn.Module):
   """... -> 4 D -> 2 D -> D with QuickGELU between."""
 
   width: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: Float[ArrayLike, "B L any"]) -> Float[Array, "B L D"]:
     """(B, L, any) -> (B, L, D)."""
     dense = lambda factor, name: Dense(factor * self.width, dtype=self.dtype, name=name)
     hidden = quick_gelu(dense(4, "c_fc")(x))
@@ -135,10 +162,13 @@ class Merge(nn.Module):
   """MLP([pose, rgb]) + pose + rgb; SEDS, eq. 3. The released code normalises it ("released")."""
 
   variant: str = "released"
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, pose, rgb):
+  def __call__(
+    self, pose: Float[ArrayLike, "B L D"], rgb: Float[ArrayLike, "B L D"]
+  ) -> Float[Array, "B L D"]:
+    """pose, rgb: (B, L, D) -> (B, L, D)."""
     both = jnp.concatenate([pose, rgb], axis=-1)
     out = Mlp(pose.shape[-1], self.dtype, name="mlp")(both) + pose + rgb
     if self.variant == "released":
@@ -162,10 +192,16 @@ class CrossFusion(nn.Module):
   sampling: str = "released"
   merge: str = "released"
   dropout: float = 0.1
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, pose, rgb, mask, deterministic=True):
+  def __call__(
+    self,
+    pose: Float[ArrayLike, "B L D"],
+    rgb: Float[ArrayLike, "B L D"],
+    mask: Bool[ArrayLike, "B L"],
+    deterministic: bool = True,
+  ) -> Float[Array, "B L D"]:
     """pose, rgb: (B, L, D), mask: (B, L) bool, class token first and valid. -> (B, L, D)."""
     positions = sinusoids(*pose.shape[1:]).astype(pose.dtype)
     p, r = pose + positions, rgb + positions
@@ -189,10 +225,16 @@ class MlpFusion(nn.Module):
   """
 
   join: str
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, pose, rgb, mask, deterministic=True):
+  def __call__(
+    self,
+    pose: Float[ArrayLike, "B L D"],
+    rgb: Float[ArrayLike, "B L D"],
+    mask: Bool[ArrayLike, "B L"],
+    deterministic: bool = True,
+  ) -> Float[Array, "B L D"]:
     """As `CrossFusion`."""
     del mask, deterministic
     joined = pose + rgb if self.join == "add" else jnp.concatenate([pose, rgb], axis=-1)
@@ -208,10 +250,16 @@ class TransformerFusion(nn.Module):
 
   layers: int = 2
   heads: int = 8
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, pose, rgb, mask, deterministic=True):
+  def __call__(
+    self,
+    pose: Float[ArrayLike, "B L D"],
+    rgb: Float[ArrayLike, "B L D"],
+    mask: Bool[ArrayLike, "B L"],
+    deterministic: bool = True,
+  ) -> Float[Array, "B L D"]:
     """As `CrossFusion`."""
     del deterministic
     positions = sinusoids(*pose.shape[1:]).astype(pose.dtype)
@@ -221,13 +269,23 @@ class TransformerFusion(nn.Module):
     return sum(jnp.split(halves, 2, axis=1))
 
 
-def sinusoids(length, width):
+def sinusoids(length: int, width: int) -> Float32[np.ndarray, "{length} {width}"]:
   """Positions as (length, width) float32: sines at even channels, cosines at odd ones."""
   angles = np.arange(length)[:, None] * 10000.0 ** (-np.arange(0, width, 2) / width)
   return np.stack([np.sin(angles), np.cos(angles)], -1).reshape(length, width).astype(np.float32)
 
 
-def build_fusion(kind, *, keys, heads, roles, sampling, merge, dropout, dtype):
+def build_fusion(
+  kind: str,
+  *,
+  keys: tuple[int | None, ...],
+  heads: int,
+  roles: str,
+  sampling: str,
+  merge: str,
+  dropout: float,
+  dtype: DTypeLike,
+) -> nn.Module:
   """The fusion of a row of table 5: "cgaf", "cross_attention", "add_mlp", "concat_mlp" or
   "concat_transformer"; the arguments are attributes of `CrossFusion`.
 

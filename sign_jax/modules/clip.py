@@ -5,6 +5,8 @@ Both keep all tokens: the released systems project every position, not only the 
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Bool, Float, Int
 
 from sign_jax.modules.linear import Dense
 from sign_jax.modules.transformer import Transformer, layer_norm
@@ -31,12 +33,14 @@ class VideoTower(nn.Module):
   embed_dim: int
   length: int = 64
   attend_class: bool = False
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
   attention: str = "xla"
   remat: bool = False
 
   @nn.compact
-  def __call__(self, video, valid):
+  def __call__(
+    self, video: Float[ArrayLike, "B L_v F"], valid: Bool[ArrayLike, "B L_v"]
+  ) -> tuple[Float[Array, "B 1+L_v D"], Bool[Array, "B 1+L_v"]]:
     """Encodes clips.
 
     Args:
@@ -72,12 +76,14 @@ class TextTower(nn.Module):
   layers: int
   heads: int
   embed_dim: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
   attention: str = "xla"
   remat: bool = False
 
   @nn.compact
-  def __call__(self, ids):
+  def __call__(
+    self, ids: Int[ArrayLike, "B N_t"]
+  ) -> tuple[Float[Array, "B N_t D"], Bool[Array, "B N_t"]]:
     """Encodes token ids.
 
     Args:

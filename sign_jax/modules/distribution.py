@@ -3,6 +3,8 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Float
 
 from sign_jax.modules.linear import Dense
 from sign_jax.modules.transformer import layer_norm
@@ -12,10 +14,11 @@ class Mlp(nn.Module):
   """D -> 4 D -> D with exact GELU and dropout."""
 
   dropout: float
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, deterministic):
+  def __call__(self, x: Float[ArrayLike, "B N D"], deterministic: bool) -> Float[Array, "B N D"]:
+    """(B, N, D) -> (B, N, D)."""
     drop = nn.Dropout(self.dropout, deterministic=deterministic)
     hidden = Dense(4 * x.shape[-1], dtype=self.dtype, name="fc1")(x)
     hidden = drop(jax.nn.gelu(hidden, approximate=False))
@@ -39,10 +42,12 @@ class SplitAttention(nn.Module):
   split: str = "after"
   score_scale: str = "released"
   dropout: float = 0.1
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, deterministic):
+  def __call__(
+    self, x: Float[ArrayLike, "B N D"], deterministic: bool
+  ) -> tuple[Float[Array, "B N D"], Float[Array, "B N D"]]:
     """x: (B, N, D) -> mu', s': (B, N, D) each. All N tokens attend to all: no mask."""
     width = x.shape[-1]
     if self.attend and self.split == "after":
@@ -53,7 +58,9 @@ class SplitAttention(nn.Module):
     mu = Dense(width, dtype=self.dtype, name="mu_proj")(halves[:, 0])
     return mu, Dense(width, dtype=self.dtype, name="logsig_proj")(halves[:, 1])
 
-  def _attend(self, x, deterministic):
+  def _attend(
+    self, x: Float[ArrayLike, "B P N C"], deterministic: bool
+  ) -> Float[Array, "B P N C"]:
     """(B, P, N, C) -> (B, P, N, C), each of the P parts by itself with the same weights."""
     *lead, width = x.shape
     factor = self.heads if self.score_scale == "released" else 1 / self.heads
@@ -79,10 +86,12 @@ class Distribution(nn.Module):
   split: str = "after"
   score_scale: str = "released"
   dropout: float = 0.1
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, deterministic=True):
+  def __call__(
+    self, x: Float[ArrayLike, "B N D"], deterministic: bool = True
+  ) -> tuple[Float[Array, "B N D"], Float[Array, "B N D"]]:
     """x: (B, N, D) -> mu, log_sigma: (B, N, D) each."""
     parts = self.structure.split("+")
     h = Dense(x.shape[-1], dtype=self.dtype, name="fc")(x)

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Float, Float32, PRNGKeyArray, PyTree
 
 from sign_jax.modules.batch_norm import BatchNorm
 
@@ -45,10 +47,12 @@ class I3D(nn.Module):
   num_classes: int
   dropout_rate: float = 0.5
   width: float = 1.0
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, video, train=False):
+  def __call__(
+    self, video: Float[ArrayLike, "B T H W 3"], train: bool = False
+  ) -> dict[str, Float32[Array, "B _"]]:
     """Classifies clips.
 
     Args:
@@ -90,10 +94,10 @@ class Mixed(nn.Module):
 
   channels: tuple[int, ...]
   width: float
-  dtype: jnp.dtype
+  dtype: DTypeLike
 
   @nn.compact
-  def __call__(self, x, train):
+  def __call__(self, x: Float[ArrayLike, "B T H W C"], train: bool) -> Float[Array, "B T H W _"]:
     """(B, T, H, W, C) -> (B, T, H, W, sum of b0, b1b, b2b and b3b)."""
     b0, b1a, b1b, b2a, b2b, b3b = (_scaled(c, self.width) for c in self.channels)
 
@@ -115,10 +119,12 @@ class ConvUnit(nn.Module):
   features: int
   kernel: int
   stride: int
-  dtype: jnp.dtype
+  dtype: DTypeLike
 
   @nn.compact
-  def __call__(self, x, train):
+  def __call__(
+    self, x: Float[ArrayLike, "B T H W C"], train: bool
+  ) -> Float[Array, "B _ _ _ {self.features}"]:
     """(B, T, H, W, C) -> (B, T / stride, H / stride, W / stride, features), rounded up."""
     x = Conv3d(self.features, self.kernel, self.stride, name="conv3d")(x)
     return nn.relu(BatchNorm(epsilon=EPSILON, name="bn")(x, train)).astype(self.dtype)
@@ -132,7 +138,7 @@ class Conv3d(nn.Module):
   stride: int
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: Float[ArrayLike, "B T H W C"]) -> Float[Array, "B _ _ _ {self.features}"]:
     """(B, T, H, W, C) -> (B, T', H', W', features); parameter `kernel` (k, k, k, C, features)."""
     shape = (self.kernel,) * 3 + (x.shape[-1], self.features)
     kernel = self.param("kernel", nn.initializers.he_normal(), shape).astype(x.dtype)
@@ -145,18 +151,18 @@ class Logits(nn.Module):
   num_classes: int
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: Float[ArrayLike, "B C"]) -> Float[Array, "B {self.num_classes}"]:
     """(B, C) -> (B, num_classes)."""
     return nn.Dense(self.num_classes, name="conv3d")(x)
 
 
-def init_shapes(model):
+def init_shapes(model: I3D) -> dict[str, PyTree[jax.ShapeDtypeStruct]]:
   """Shapes and dtypes of an `I3D`'s variables, computed without running it."""
   clip = jax.ShapeDtypeStruct((1, 16, 32, 32, 3), "float32")  # its size changes no variable
   return jax.eval_shape(model.init, jax.random.key(0), clip)
 
 
-def init(model, key):
+def init(model: I3D, key: PRNGKeyArray) -> dict[str, PyTree[Array]]:
   """Fresh variables of an `I3D`: He's kernels, scales and variances 1, the rest 0.
 
   One draw for all kernels: those of `model.init`, one for each, compile for most of a minute.
@@ -180,12 +186,14 @@ def init(model, key):
   return jax.tree_util.tree_map_with_path(fill, shapes)
 
 
-def _kernels(tree):
+def _kernels(tree: PyTree) -> list[tuple[tuple, jax.ShapeDtypeStruct]]:
   leaves = jax.tree_util.tree_leaves_with_path(tree)
   return [(path, leaf) for path, leaf in leaves if path[-1].key == "kernel"]
 
 
-def conv3d(x, kernel, stride):
+def conv3d(
+  x: Float[ArrayLike, "B T H W C"], kernel: Float[ArrayLike, "kt kh kw C features"], stride: int
+) -> Float[Array, "B _ _ _ features"]:
   """Convolution with padding SAME, in the form that is fastest on the default backend.
 
   Args:
@@ -203,7 +211,9 @@ def conv3d(x, kernel, stride):
   )
 
 
-def _conv3d_as_2d(x, kernel, stride):
+def _conv3d_as_2d(
+  x: Float[ArrayLike, "B T H W C"], kernel: Float[ArrayLike, "kt kh kw C features"], stride: int
+) -> Float[Array, "B _ _ _ features"]:
   # XLA's 3-D convolution on CPU is 2 to 6 times slower than its 2-D one over (B * T') frames: one
   # per temporal tap, summed, or a single one over stacked taps where channels are few.
   batch, time, height, width, channels = x.shape
@@ -224,7 +234,9 @@ def _conv3d_as_2d(x, kernel, stride):
   return x.reshape(batch, out_time, *x.shape[1:])
 
 
-def max_pool(x, window, strides):
+def max_pool(
+  x: Float[ArrayLike, "B T H W C"], window: tuple[int, int, int], strides: tuple[int, int, int]
+) -> Float[Array, "B _ _ _ C"]:
   """Max-pool with padding SAME, (B, T, H, W, C) -> (B, T', H', W', C).
 
   The original pads with zeros; this pads with -inf, which is the same after a ReLU.
@@ -234,7 +246,9 @@ def max_pool(x, window, strides):
   return nn.max_pool(x, window, strides, padding="SAME")
 
 
-def _max_pool_by_axes(x, window, strides):
+def _max_pool_by_axes(
+  x: Float[ArrayLike, "B T H W C"], window: tuple[int, int, int], strides: tuple[int, int, int]
+) -> Float[Array, "B _ _ _ C"]:
   # One axis after the other, as maxima of shifted slices: XLA's gradient of a pool is slow on CPU,
   # and makes up a third of a training step.
   for axis, (size, stride) in enumerate(zip(window, strides, strict=True), 1):
@@ -250,11 +264,11 @@ def _max_pool_by_axes(x, window, strides):
   return x
 
 
-def _larger(x, y):
+def _larger(x: Float[ArrayLike, "*shape"], y: Float[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
   # Not jnp.maximum, whose gradient looks for what equals the maximum: where a compiler computes
   # the two anew and rounds them differently, it is lost.
   return jnp.where(x >= y, x, y)
 
 
-def _scaled(channels, width):
+def _scaled(channels: int, width: float) -> int:
   return max(1, round(channels * width))

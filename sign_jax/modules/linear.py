@@ -3,11 +3,18 @@
 import functools
 
 import flax.linen as nn
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 from sign_jax.ops import linear
 
 
-def _dot_general(x, kernel, dimensions, precision=None):
+def _dot_general(
+  x: Float[ArrayLike, "*B C"],
+  kernel: Float[ArrayLike, "C F"],
+  dimensions: tuple,
+  precision: object = None,
+) -> Float[Array, "*B F"]:
   """The one product that `nn.Dense` asks for."""
   del dimensions  # the last axis with the first one
   if precision is not None:

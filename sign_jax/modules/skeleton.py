@@ -5,9 +5,11 @@ the little finger, base first. The body has 7: the nose, then shoulder, elbow an
 arm and of the right one.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float32, Int
 
 SUBSETS = 4  # itself, from a joint farther from the centre, from a nearer one, from an equal one
 
@@ -21,12 +23,14 @@ class Graph(NamedTuple):
     part_graph: (4, P, P) float32, likewise for parts.
   """
 
-  joints: np.ndarray
+  joints: Float32[np.ndarray, "4 V V"]
   parts: tuple[tuple[int, ...], ...]
-  part_graph: np.ndarray
+  part_graph: Float32[np.ndarray, "4 P P"]
 
 
-def adjacency(nodes, edges, centre):
+def adjacency(
+  nodes: int, edges: Iterable[tuple[int, int]], centre: int
+) -> Float32[np.ndarray, "4 {nodes} {nodes}"]:
   """Normalised adjacency in four subsets; Yan et al., "Spatial Temporal Graph Convolutional
   Networks" (AAAI 2018), section 3.3, with neighbours at equal distance as a subset of their own.
 
@@ -49,7 +53,7 @@ def adjacency(nodes, edges, centre):
   return (subsets * linked / linked.sum(0)).astype(np.float32)
 
 
-def _hops(linked, centre):
+def _hops(linked: Bool[np.ndarray, "V V"], centre: int) -> Int[np.ndarray, " V"]:
   """(V,) int: the number of edges between every node and the centre."""
   hops = np.full(len(linked), -1)
   reached = np.arange(len(linked)) == centre
@@ -61,7 +65,7 @@ def _hops(linked, centre):
   return hops
 
 
-def _chains(starts, length, root):
+def _chains(starts: Sequence[int], length: int, root: int) -> list[tuple[int, int]]:
   """Edges of chains of `length` joints that begin at `root`, and links between neighbours."""
   edges = [(root, start) for start in starts]
   edges += [(start + i, start + i + 1) for start in starts for i in range(length - 1)]

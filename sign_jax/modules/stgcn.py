@@ -7,6 +7,8 @@ is SignBERT's (Hu et al., ICCV 2021). Modules carry the released names.
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from sign_jax.modules.batch_norm import BatchNorm
 from sign_jax.modules.linear import Dense
@@ -16,6 +18,8 @@ from sign_jax.ops.windows import gather_valid_windows, gather_windows
 
 DATA_EPSILON = 0.1  # of the BatchNorm over coordinates
 WINDOW = 16  # frames
+
+Pose = dict[str, Shaped[ArrayLike, "..."]]  # a batch's arrays, see `PoseEncoder`
 
 
 class GraphConv(nn.Module):
@@ -28,10 +32,10 @@ class GraphConv(nn.Module):
 
   features: int
   adjacency: np.ndarray
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: Float[ArrayLike, "*B V C_in"]) -> Float[Array, "*B V {self.features}"]:
     """(..., V, C_in) -> (..., V, C)."""
     width = SUBSETS * self.features
     kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], width))
@@ -54,10 +58,15 @@ class GraphBlock(nn.Module):
   adjacency: np.ndarray
   residual: bool = True
   dropout: float = 0.05
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train, counts=None):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "B F V C_in"],
+    train: bool,
+    counts: Float[ArrayLike, "..."] | None = None,
+  ) -> Float[Array, "B F V {self.features}"]:
     """x: (B, F, V, C_in), counts as for `BatchNorm` -> (B, F, V, C)."""
     dense = lambda name: Dense(self.features, dtype=self.dtype, name=name)
     drop = nn.Dropout(self.dropout, deterministic=not train)
@@ -72,10 +81,16 @@ class GraphBlock(nn.Module):
 class TemporalBlock(nn.Module):
   """[conv 5 | conv 3 -> conv 3], each with ReLU, then 1x1 conv, BN, ReLU; widths stay equal."""
 
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x, train, valid=None, counts=None):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "*B F C"],
+    train: bool,
+    valid: Bool[ArrayLike, "*B F"] | None = None,
+    counts: Float[ArrayLike, "..."] | None = None,
+  ) -> Float[Array, "*B F C"]:
     """Convolves along the axis before the last, which is padded with zeros.
 
     Args:
@@ -112,10 +127,12 @@ class GroupEncoder(nn.Module):
   width: int = 128
   dropout: float = 0.05
   head_dropout: float = 0.25
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, joints, valid, train):
+  def __call__(
+    self, joints: Float[ArrayLike, "B F V 2"], valid: Bool[ArrayLike, "B F"], train: bool
+  ) -> Float[Array, "B F 4*{self.width}"]:
     """Encodes every frame, with its neighbours in time.
 
     Args:
@@ -161,16 +178,19 @@ class PoseEncoder(nn.Module):
   dropout: float = 0.05
   head_dropout: float = 0.25
   max_windows: int | None = None
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
-  def setup(self):
+  def setup(self) -> None:
+    """One encoder for both hands, one for the body, one for windows."""
     group = lambda graph: GroupEncoder(
       graph, self.width, self.dropout, self.head_dropout, self.dtype
     )
     self.st_gcn_hand, self.st_gcn_body = group(HAND), group(BODY)
     self.GCN_Conv = TemporalBlock(self.dtype)
 
-  def __call__(self, pose, windows_valid, train=False):
+  def __call__(
+    self, pose: Pose, windows_valid: Bool[ArrayLike, "B W"], train: bool = False
+  ) -> Float[Array, "B W 12*{self.width}"]:
     """Encodes the windows of a batch of videos.
 
     Args:
@@ -185,7 +205,7 @@ class PoseEncoder(nn.Module):
     frames = self.encode_frames(pose, train)
     return self.encode_windows(frames, pose["clips_start"], windows_valid, train)
 
-  def encode_frames(self, pose, train=False):
+  def encode_frames(self, pose: Pose, train: bool = False) -> Float[Array, "B F 12*{self.width}"]:
     """(B, F, 12 * width): left hand, right hand, body; zeros where frames are padding."""
     valid = pose["frames_valid"]
     # The hands share weights and running statistics. Released: two calls, the right hand first.
@@ -194,7 +214,13 @@ class PoseEncoder(nn.Module):
     body = self.st_gcn_body(pose["body"], valid, train)
     return jnp.where(valid[..., None], jnp.concatenate([left, right, body], axis=-1), 0)
 
-  def encode_windows(self, frames, starts, valid, train=False):
+  def encode_windows(
+    self,
+    frames: Float[ArrayLike, "B F C"],
+    starts: Int[ArrayLike, "B W"],
+    valid: Bool[ArrayLike, "B W"],
+    train: bool = False,
+  ) -> Float[Array, "B W C"]:
     """(B, F, C) frames -> (B, W, C), the mean over each window's frames after a convolution."""
     if self.max_windows is None:
       windows = gather_windows(frames, starts, WINDOW)
@@ -205,7 +231,13 @@ class PoseEncoder(nn.Module):
     means = jnp.concatenate([means[0], empty[0]])
     return jnp.take(means, slots, axis=0, mode="fill", fill_value=jnp.nan)
 
-  def _convolve(self, windows, counted, empty, train):
+  def _convolve(
+    self,
+    windows: Float[ArrayLike, "R W 16 C"],
+    counted: Bool[ArrayLike, "R W"],
+    empty: Int[ArrayLike, " R"],
+    train: bool,
+  ) -> tuple[Float[Array, "R W C"], Float[Array, "R 1 C"]]:
     # windows (R, W, 16, C), of which those `counted` (R, W) count once in the statistics. Released:
     # padding counts too, as windows of zeros, which are all equal. One a row stands for the
     # row's `empty` (R,) many. -> means (R, W, C), mean of a window of zeros (R, 1, C).

@@ -7,33 +7,42 @@ table.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
+from jaxtyping import Array, Bool, Float
 
 from sign_jax.modules.linear import Dense
 
 LAYER_NORM_EPS = 1e-5
 
 
-def quick_gelu(x):
+def quick_gelu(x: Float[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
   """x * sigmoid(1.702 x), CLIP's activation."""
   return x * jax.nn.sigmoid(1.702 * x)
 
 
-def layer_norm(name, dtype):
+def layer_norm(name: str, dtype: DTypeLike) -> nn.LayerNorm:
   """LayerNorm as PyTorch computes it by default."""
   return nn.LayerNorm(epsilon=LAYER_NORM_EPS, dtype=dtype, name=name)
 
 
-def attend(q, k, v, mask, causal, implementation):
+def attend(
+  q: Float[ArrayLike, "B N H C"],
+  k: Float[ArrayLike, "B N H C"],
+  v: Float[ArrayLike, "B N H C"],
+  mask: Bool[ArrayLike, "B N"] | None,
+  causal: bool,
+  implementation: str,
+) -> Float[Array, "B N H C"]:
   """Scaled dot-product attention.
 
   Args:
-    q, k, v: (B, N, H, D / H) float.
+    q, k, v: (B, N, H, C) float, C = D / H.
     mask: (B, N) bool keys that may be attended to, or None.
     causal: whether a query sees no later key.
     implementation: "xla", or "cudnn", which computes in bfloat16 or float16 on NVIDIA GPUs.
 
   Returns:
-    (B, N, H, D / H).
+    (B, N, H, C).
   """
   length = q.shape[1]
   if implementation == "cudnn" and mask is not None:
@@ -45,7 +54,12 @@ def attend(q, k, v, mask, causal, implementation):
   return out[:, :length]
 
 
-def pad_to_even(q, k, v, mask):
+def pad_to_even(
+  q: Float[ArrayLike, "B N H C"],
+  k: Float[ArrayLike, "B N H C"],
+  v: Float[ArrayLike, "B N H C"],
+  mask: Bool[ArrayLike, "B N"],
+) -> tuple[Array, Array, Array, Bool[Array, "B _"]]:
   """One more token, not to be attended to, where N is odd: cuDNN's gradients want that."""
   odd = q.shape[1] % 2
   q, k, v = (jnp.pad(x, ((0, 0), (0, odd), (0, 0), (0, 0))) for x in (q, k, v))
@@ -56,11 +70,16 @@ class MultiHeadAttention(nn.Module):
   """Self-attention with one projection for queries, keys and values."""
 
   heads: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
   attention: str = "xla"
 
   @nn.compact
-  def __call__(self, x, mask=None, causal=False):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "B N D"],
+    mask: Bool[ArrayLike, "B N"] | None = None,
+    causal: bool = False,
+  ) -> Float[Array, "B N D"]:
     """x: (B, N, D); mask: (B, N) bool keys that may be attended to, or None. -> (B, N, D)."""
     batch, length, width = x.shape
     qkv = Dense(3 * width, dtype=self.dtype, name="in_proj")(x)
@@ -72,10 +91,11 @@ class MultiHeadAttention(nn.Module):
 class Mlp(nn.Module):
   """width -> 4 width -> width with QuickGELU."""
 
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(self, x: Float[ArrayLike, "B N D"]) -> Float[Array, "B N D"]:
+    """(B, N, D) -> (B, N, D)."""
     hidden = quick_gelu(Dense(4 * x.shape[-1], dtype=self.dtype, name="c_fc")(x))
     return Dense(x.shape[-1], dtype=self.dtype, name="c_proj")(hidden)
 
@@ -84,11 +104,17 @@ class ResidualBlock(nn.Module):
   """x + attention(LN x), then x + MLP(LN x)."""
 
   heads: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
   attention: str = "xla"
 
   @nn.compact
-  def __call__(self, x, mask=None, causal=False):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "B N D"],
+    mask: Bool[ArrayLike, "B N"] | None = None,
+    causal: bool = False,
+  ) -> Float[Array, "B N D"]:
+    """x: (B, N, D); mask: (B, N) bool or None. -> (B, N, D)."""
     attention = MultiHeadAttention(self.heads, self.dtype, self.attention, name="attn")
     x = x + attention(layer_norm("ln_1", self.dtype)(x), mask, causal)
     return x + Mlp(self.dtype, name="mlp")(layer_norm("ln_2", self.dtype)(x))
@@ -105,12 +131,17 @@ class Transformer(nn.Module):
 
   layers: int
   heads: int
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
   attention: str = "xla"
   remat: bool = False
 
   @nn.compact
-  def __call__(self, x, mask=None, causal=False):
+  def __call__(
+    self,
+    x: Float[ArrayLike, "B N D"],
+    mask: Bool[ArrayLike, "B N"] | None = None,
+    causal: bool = False,
+  ) -> Float[Array, "B N D"]:
     """x: (B, N, D); mask: (B, N) bool or None. -> (B, N, D)."""
     causal_argument = 3  # counting from the module itself
     block = nn.remat(ResidualBlock, static_argnums=causal_argument) if self.remat else ResidualBlock

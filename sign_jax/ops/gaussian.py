@@ -1,9 +1,16 @@
 """Samples of diagonal Gaussians."""
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 
-def draw(mu, log_sigma, noise, with_mean=True):
+def draw(
+  mu: Float[ArrayLike, "B N D"],
+  log_sigma: Float[ArrayLike, "B N D"],
+  noise: Float[ArrayLike, "n B N D"],
+  with_mean: bool = True,
+) -> Float[Array, "K B N D"]:
   """Reparameterised draws mu + sigma * noise.
 
   Args:
@@ -19,7 +26,9 @@ def draw(mu, log_sigma, noise, with_mean=True):
   return jnp.concatenate([mu[None], draws]) if with_mean else draws
 
 
-def refine(x, samples):
+def refine(
+  x: Float[ArrayLike, "B N D"], samples: Float[ArrayLike, "K B N D"]
+) -> Float[Array, "B N D"]:
   """The mean of a feature and its K samples; UPRet, eq. 11 and 12.
 
   Args:

@@ -12,6 +12,8 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32
 
 from sign_jax.ops import placement
 from sign_jax.ops.late_interaction_tiles import (
@@ -27,24 +29,28 @@ TILES = 16  # of a batch whose similarities are neither few nor many
 TILE_BOUNDS = 2**18, 2**25  # elements of a device's tile; below, overhead is larger than savings
 TILE_BOUNDS_ON_CPU = 2**18, 2**20  # of all devices together: they share a cache
 
+Arrays = dict[str, ArrayLike]  # tokens, weights and masks of one side, by name
 
-def mean_weights(mask):
+
+def mean_weights(mask: Bool[ArrayLike, "B N"]) -> Float32[Array, "B N"]:
   """Uniform weights over valid tokens: (B, N) bool -> (B, N) float32; CiCo."""
   mask = mask.astype(jnp.float32)
   return mask / jnp.maximum(mask.sum(-1, keepdims=True), 1.0)
 
 
-def masked_softmax(scores, mask):
+def masked_softmax(
+    scores: Float[ArrayLike, "B N"], mask: Bool[ArrayLike, "B N"]
+) -> Float32[Array, "B N"]:
   """Softmax of (B, N) scores over valid tokens; UPRet, eq. 23."""
   return jax.nn.softmax(jnp.where(mask, scores.astype(jnp.float32), NEGATIVE), axis=-1)
 
 
-def _gather(settings, texts):
+def _gather(settings: Settings, texts: Arrays) -> Arrays:
   """Texts of all devices, once, in their own dtype."""
   return {name: placement.gather(x, settings.axes) for name, x in texts.items()}
 
 
-def _sides(videos, texts):
+def _sides(videos: Arrays, texts: Arrays) -> tuple[Side, Side, Side]:
   """The video, the text and the text that the scores of the other direction read."""
   side = lambda arrays, name: Side(arrays[name], arrays["weights"], arrays.get("mask"))
   return (
@@ -53,19 +59,25 @@ def _sides(videos, texts):
   )
 
 
-def _forward(settings, videos, texts):
+def _forward(
+    settings: Settings, videos: Arrays, texts: Arrays
+) -> tuple[Float32[Array, "A B"], Float32[Array, "A B"]]:
   """I2T and T2I of one device's videos with all texts."""
   video, text, text_aug = _sides(videos, _gather(settings, texts))
   return direction(settings, video, text), direction(settings, text_aug, video).T
 
 
-def _before_normalize(x, grad):
+def _before_normalize(
+    x: Float[ArrayLike, "*shape"], grad: Float[ArrayLike, "*shape"]
+) -> Float[Array, "*shape"]:
   """The gradient of `x` from that of `normalize(x)`."""
   unit, back = jax.vjp(normalize, x)
   return back(grad.astype(unit.dtype))[0]
 
 
-def _backward(settings, videos, texts, grads):
+def _backward(
+    settings: Settings, videos: Arrays, texts: Arrays, grads: tuple[Array, Array]
+) -> tuple[Arrays, Arrays]:
   """Gradients of one device's videos and texts from those of its rows of scores."""
   video, text, text_aug = _sides(videos, _gather(settings, texts))
   in_video, video_weights, in_text = direction_gradients(settings, video, text, grads[0])
@@ -103,7 +115,7 @@ def _scores_backward(settings, inputs, grads):
 _scores.defvjp(_scores_forward, _scores_backward)
 
 
-def tile_elements(similarities, devices=1, backend=None):
+def tile_elements(similarities: int, devices: int = 1, backend: str | None = None) -> int:
   """Elements of a device's tile that suit it: a part of the similarities that it computes.
 
   Args:
@@ -118,18 +130,18 @@ def tile_elements(similarities, devices=1, backend=None):
 
 
 def late_interaction(
-    video,
-    text,
-    video_weights,
-    text_weights,
+    video: Float[ArrayLike, "A N_v D"],
+    text: Float[ArrayLike, "B N_t D"],
+    video_weights: Float[ArrayLike, "A N_v"],
+    text_weights: Float[ArrayLike, "B N_t"],
     *,
-    text_aug=None,
-    video_mask=None,
-    text_mask=None,
-    pooling="softmax",
-    temperature=0.07,
-    max_elements=0,
-):
+    text_aug: Float[ArrayLike, "B N_t D"] | None = None,
+    video_mask: Bool[ArrayLike, "A N_v"] | None = None,
+    text_mask: Bool[ArrayLike, "B N_t"] | None = None,
+    pooling: str = "softmax",
+    temperature: float = 0.07,
+    max_elements: int = 0,
+) -> tuple[Float32[Array, "A B"], Float32[Array, "A B"]]:
   """Similarities of all pairs in both directions; CiCo, eq. 5 to 8, and UPRet, eq. 23 and 24.
 
   I2T[a,b] = sum_i w_v[a,i] pool_j S[a,b,i,j] over `text`, and

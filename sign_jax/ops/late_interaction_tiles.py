@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32, Int32, Shaped
 
 from sign_jax.ops.maximum import max_over
 
@@ -31,25 +33,27 @@ class Settings(NamedTuple):
   pooling: str
   temperature: float
   max_elements: int
-  axes: tuple
+  axes: tuple[str, ...]
 
 
 class Side(NamedTuple):
   """Sequences: tokens (A, N, D), weights (A, N) and mask (A, N) bool or None."""
 
-  tokens: jax.Array
-  weights: jax.Array
-  mask: jax.Array | None
+  tokens: Float[ArrayLike, "A N D"]
+  weights: Float[ArrayLike, "A N"]
+  mask: Bool[ArrayLike, "A N"] | None
 
 
-def normalize(x, eps=1e-12):
+def normalize(x: Float[ArrayLike, "*shape"], eps: float = 1e-12) -> Float[Array, "*shape"]:
   """L2-normalises the last axis in float32, safely at 0; keeps the dtype."""
   wide = x.astype(jnp.float32)
   square = jnp.sum(jnp.square(wide), axis=-1, keepdims=True)
   return (wide * jax.lax.rsqrt(jnp.maximum(square, eps**2))).astype(x.dtype)
 
 
-def _product(formula, x, y):
+def _product(
+    formula: str, x: Float[ArrayLike, "..."], y: Float[ArrayLike, "..."]
+) -> Float32[Array, "..."]:
   """Float32 einsum of operands in the dtype of `y`."""
   # Accelerators round float32 operands to fewer bits by default.
   exact = jax.lax.Precision.HIGHEST if y.dtype == jnp.float32 else None
@@ -58,7 +62,12 @@ def _product(formula, x, y):
   )
 
 
-def _pool(similarity, mask, places, settings):
+def _pool(
+    similarity: Float32[ArrayLike, "R C K"],
+    mask: Bool[ArrayLike, "C K"] | None,
+    places: Int32[ArrayLike, " R"],
+    settings: Settings,
+) -> Float32[Array, "R C"]:
   """Pools the last axis.
 
   Args:
@@ -91,13 +100,13 @@ class _Rows(NamedTuple):
     back: (A * N,) int32, each token's row.
   """
 
-  order: jax.Array
-  weights: jax.Array
-  count: jax.Array
-  back: jax.Array
+  order: Int32[Array, "tiles R"]
+  weights: Float[Array, "tiles R"]
+  count: Int32[Array, ""]
+  back: Int32[Array, " A*N"]
 
 
-def _rows(weights, size):
+def _rows(weights: Float[ArrayLike, "A N"], size: int) -> _Rows:
   flat = weights.reshape(-1)
   order = jnp.argsort(flat == 0, stable=True)
   padding = (0, -flat.size % size)
@@ -116,7 +125,7 @@ def _tile(settings, side, rows, number, keys, mask):
   return tokens, weights, order // length, pooled, back
 
 
-def tile_shape(rows, sequences, tokens, max_elements):
+def tile_shape(rows: int, sequences: int, tokens: int, max_elements: int) -> tuple[int, int]:
   """(rows, sequences) of a tile of similarities, about twice as wide as high.
 
   The last tile of the sequences is filled up, unless a width of use divides them.
@@ -133,7 +142,7 @@ def tile_shape(rows, sequences, tokens, max_elements):
   return min(rows, max(1, max_elements // (width * tokens))), width
 
 
-def _split(x, width):
+def _split(x: Shaped[ArrayLike, "C ..."], width: int) -> Shaped[Array, "blocks {width} ..."]:
   """Sequences (C, ...) in blocks of `width`, the last filled up with 0 or False."""
   padding = [(0, -x.shape[0] % width), *[(0, 0)] * (x.ndim - 1)]
   return jnp.pad(x, padding).reshape(-1, width, *x.shape[1:])
@@ -153,7 +162,7 @@ def _in_place(rows, x):
   return jnp.take(x.reshape(-1, *x.shape[2:]), rows.back, axis=0)
 
 
-def direction(settings, queries, keys):
+def direction(settings: Settings, queries: Side, keys: Side) -> Float32[Array, "A C"]:
   """(A, C) weighted sums over query tokens of their pooled similarities with C sequences."""
   rows, blocks = _blocks(settings, queries, keys)
 
@@ -174,7 +183,9 @@ def direction(settings, queries, keys):
   return scores.transpose(1, 0, 2).reshape(scores.shape[1], -1)[:, : keys.weights.shape[0]]
 
 
-def direction_gradients(settings, queries, keys, grads):
+def direction_gradients(
+    settings: Settings, queries: Side, keys: Side, grads: Float[ArrayLike, "A C"]
+) -> tuple[Float32[Array, "A N D"], Float32[Array, "A N"], Float32[Array, "C K D"]]:
   """Float32 gradients of both sides' normalised tokens and of the queries' weights."""
   rows, blocks = _blocks(settings, queries, keys)
 

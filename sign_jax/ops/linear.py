@@ -2,14 +2,18 @@
 
 import jax
 from jax import lax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 
-def _contract(x, y, axis_x, axis_y):
+def _contract(
+    x: Float[ArrayLike, "..."], y: Float[ArrayLike, "..."], axis_x: int, axis_y: int
+) -> Float[Array, "..."]:
   return lax.dot_general(x, y, (((axis_x,), (axis_y,)), ((), ())))
 
 
 @jax.custom_vjp
-def product(x, kernel):
+def product(x: Float[ArrayLike, "*B C"], kernel: Float[ArrayLike, "C F"]) -> Float[Array, "*B F"]:
   """x @ kernel.
 
   The gradient of the kernel is asked for as x^T g. What differentiating `x @ kernel` asks for is

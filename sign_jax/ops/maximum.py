@@ -2,9 +2,11 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 
-def max_over(x, axis):
+def max_over(x: Float[ArrayLike, "..."], axis: int) -> Float[Array, "..."]:
   """Maximum over one axis; the gradient goes to the first of the largest elements.
 
   On the way back `jnp.max` looks for elements that equal the maximum. Compilers may compute the two
@@ -13,6 +15,9 @@ def max_over(x, axis):
   Args:
     x: (..., n, ...) float.
     axis: of n.
+
+  Returns:
+    (..., ...), without that axis.
   """
   best = jax.lax.stop_gradient(jnp.argmax(x, axis=axis, keepdims=True))
   chosen = jax.lax.broadcasted_iota(best.dtype, x.shape, axis % x.ndim) == best

@@ -1,11 +1,15 @@
 """Reading sequences at positions between their elements."""
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int
 
 SAMPLINGS = ("released", "exact")
 
 
-def sample_linear(x, positions, sampling="exact"):
+def sample_linear(
+  x: Float[ArrayLike, "B H L D"], positions: Float[ArrayLike, "B H P"], sampling: str = "exact"
+) -> Float[Array, "B H P D"]:
   """Interpolates linearly between the two elements next to every position.
 
   Args:
@@ -36,7 +40,9 @@ def sample_linear(x, positions, sampling="exact"):
   return sum(_read(x, index + i, weight) for i, weight in enumerate(weights))
 
 
-def _read(x, index, weight):
+def _read(
+  x: Float[ArrayLike, "B H L D"], index: Int[ArrayLike, "B H P"], weight: Float[ArrayLike, "B H P"]
+) -> Float[Array, "B H P D"]:
   # weight * x[index], with zeros beyond the ends.
   inside = (index >= 0) & (index < x.shape[2])
   at = jnp.clip(index, 0, x.shape[2] - 1)[..., None]

@@ -7,6 +7,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Float32
 from ott.geometry import geometry
 from ott.problems.linear import linear_problem
 from ott.solvers.linear import sinkhorn
@@ -22,7 +24,10 @@ TINY = 1e-30  # in place of a kernel's product with nothing
 EXACT = jax.lax.Precision.HIGHEST
 
 
-def _ott_plan(cost, a, b, epsilon, iterations):
+def _ott_plan(
+    cost: Float[ArrayLike, "m n"], a: Float[ArrayLike, " m"], b: Float[ArrayLike, " n"],
+    epsilon: float, iterations: int,
+) -> Float[Array, "m n"]:
   """Plan of one problem: cost (m, n), marginals a (m,) and b (n,)."""
   # Under vmap early stopping runs every problem to the slowest one's end, with a check at each
   # step: a fixed number of iterations is several times faster. Products with the kernel are
@@ -36,7 +41,10 @@ def _ott_plan(cost, a, b, epsilon, iterations):
   return solver(linear_problem.LinearProblem(geom, a=a, b=b)).matrix
 
 
-def ott_plans(cost, a, b, epsilon=EPSILON, iterations=50):
+def ott_plans(
+    cost: Float[ArrayLike, "P m n"], a: Float[ArrayLike, "P m"], b: Float[ArrayLike, "P n"],
+    epsilon: float = EPSILON, iterations: int = 50,
+) -> Float[Array, "P m n"]:
   """Sinkhorn plans by ott-jax; UPRet, eq. 18 to 20.
 
   Args:
@@ -53,7 +61,10 @@ def ott_plans(cost, a, b, epsilon=EPSILON, iterations=50):
   return jax.lax.stop_gradient(jax.vmap(solve)(cost, a, b))
 
 
-def scaling_plans(cost, a, b, epsilon=EPSILON, iterations=50):
+def scaling_plans(
+    cost: Float[ArrayLike, "m n P"], a: Float[ArrayLike, " m #P"], b: Float[ArrayLike, " n #P"],
+    epsilon: float = EPSILON, iterations: int = 50,
+) -> Float[Array, "m n P"]:
   """The plans of `ott_plans` by a loop of our own; the problems are on the last axis.
 
   So a round is two products and sums over other axes, which fuse into vector instructions; with
@@ -85,7 +96,10 @@ def scaling_plans(cost, a, b, epsilon=EPSILON, iterations=50):
   return jax.lax.stop_gradient(r[:, None] * kernel * c[None])
 
 
-def released_plans(cost, epsilon=EPSILON, threshold=1e-2, max_iterations=100):
+def released_plans(
+    cost: Float[ArrayLike, "P m n"], epsilon: float = EPSILON, threshold: float = 1e-2,
+    max_iterations: int = 100,
+) -> Float[Array, "P m n"]:
   """The released loop: it stops for the whole batch when the mean change of r is small.
 
   Args:
@@ -112,7 +126,9 @@ def released_plans(cost, epsilon=EPSILON, threshold=1e-2, max_iterations=100):
   return jax.lax.stop_gradient(r[:, :, None] * kernel * c[:, None, :])
 
 
-def closed_form_plans(cost, epsilon=EPSILON):
+def closed_form_plans(
+    cost: Float[ArrayLike, "P m n"], epsilon: float = EPSILON
+) -> Float[Array, "P m n"]:
   """The exact fixed point for 2 x 2 problems with uniform marginals.
 
   The plan is [[p, 1/2 - p], [1/2 - p, p]] with
@@ -132,7 +148,9 @@ def closed_form_plans(cost, epsilon=EPSILON):
   return jax.lax.stop_gradient(rows)
 
 
-def uniform_plans(similarity, solver, epsilon, iterations):
+def uniform_plans(
+    similarity: Float[ArrayLike, "P m n"], solver: str, epsilon: float, iterations: int
+) -> Float[Array, "P m n"]:
   """Plans for cost 1 - similarity (P, m, n) and uniform marginals by the named solver.
 
   `solver`: "ott" or "scaling" (any shape), "closed_form" (2 x 2) or "released" (the released
@@ -154,7 +172,10 @@ def uniform_plans(similarity, solver, epsilon, iterations):
   return ott_plans(cost, a, b, epsilon, iterations)
 
 
-def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=50):
+def sample_similarity(
+    video: Float[ArrayLike, "K_v A D"], text: Float[ArrayLike, "K_t B D"], *, solver: str = "ott",
+    epsilon: float = EPSILON, iterations: int = 50,
+) -> tuple[Float32[Array, "A B"], Float32[Array, "A*B K_v K_t"], Float32[Array, "A*B K_v K_t"]]:
   """Transport similarity between pooled samples of all pairs (UPRet, released code).
 
   P = T * s for the plan T and the cosine similarities s of a pair's samples; the score is the
@@ -178,7 +199,10 @@ def sample_similarity(video, text, *, solver="ott", epsilon=EPSILON, iterations=
   return score.reshape(s.shape[:2]), plans, pairs
 
 
-def _token_plans(cost, a, b, solver, epsilon, iterations):
+def _token_plans(
+    cost: Float[ArrayLike, "m n P"], a: Float[ArrayLike, " m"], b: Float[ArrayLike, "n P"],
+    solver: str, epsilon: float, iterations: int,
+) -> Float[Array, "m n P"]:
   """(m, n, P) plans of one video's P texts: cost (m, n, P), a (m,), b (n, P)."""
   if solver == "scaling":
     return scaling_plans(cost, a[:, None], b, epsilon, iterations)
@@ -189,9 +213,16 @@ def _token_plans(cost, a, b, solver, epsilon, iterations):
 
 
 def token_similarity(
-    video, text, video_mask, text_mask, *, solver="ott", epsilon=EPSILON, iterations=50,
-    max_elements=2**22,
-):
+    video: Float[ArrayLike, "A N_v D"],
+    text: Float[ArrayLike, "B N_t D"],
+    video_mask: Bool[ArrayLike, "A N_v"],
+    text_mask: Bool[ArrayLike, "B N_t"],
+    *,
+    solver: str = "ott",
+    epsilon: float = EPSILON,
+    iterations: int = 50,
+    max_elements: int = 2**22,
+) -> Float32[Array, "A B"]:
   """Transport similarity between the tokens of all pairs; UPRet, eq. 15 to 21.
 
   D[a,b] = sum_ij T*_ij S_ij with cost 1 - S and uniform marginals over valid tokens. Computed for

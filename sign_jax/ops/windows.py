@@ -1,9 +1,13 @@
 """Windows of consecutive frames, gathered for a whole batch at once."""
 
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, Int, Int32
 
 
-def gather_windows(frames, starts, length):
+def gather_windows(
+  frames: Float[ArrayLike, "B F C"], starts: Int[ArrayLike, "B W"], length: int
+) -> Float[Array, "B W {length} C"]:
   """Cuts windows out of every video.
 
   Args:
@@ -20,7 +24,13 @@ def gather_windows(frames, starts, length):
   return flat.reshape(*at.shape, frames.shape[-1])
 
 
-def gather_valid_windows(frames, starts, valid, length, size):
+def gather_valid_windows(
+  frames: Float[ArrayLike, "B F C"],
+  starts: Int[ArrayLike, "B W"],
+  valid: Bool[ArrayLike, "B W"],
+  length: int,
+  size: int,
+) -> tuple[Float[Array, "{size} {length} C"], Bool[Array, " {size}"], Int32[Array, "B W"]]:
   """The windows that are no padding, of all videos together, in place for `size` of them.
 
   Args:

@@ -9,9 +9,11 @@ deleted: it is moved to `DIR/set_aside`, and the user is told.
 import os
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orbax.checkpoint as ocp
+from jaxtyping import PyTree
 
 from sign_jax.errors import UserError, printable, sentences
 from sign_jax.train import digest, distributed
@@ -20,6 +22,12 @@ from sign_jax.train import record as records
 LAST, BEST, SET_ASIDE = "last", "best", "set_aside"
 # Two: when the newest state cannot be read, the one before it names the best before.
 KEPT = 2
+
+Record = dict[str, Any]  # JSON values
+# Of arrays that are to be read, jax.ShapeDtypeStructs with shardings; or what makes one from a
+# checkpoint's folder.
+Target = PyTree | Callable[[pathlib.Path], PyTree]
+Whole = tuple[Target, Callable[[PyTree], PyTree]]  # of a whole state; a state's variables
 
 
 class Best(NamedTuple):
@@ -33,18 +41,18 @@ class Best(NamedTuple):
     of_best: whether they come from `DIR/best`.
   """
 
-  variables: Any
-  record: dict
+  variables: PyTree
+  record: Record
   lost: int | None
   of_best: bool
 
 
-def exists(directory):
+def exists(directory: pathlib.Path) -> bool:
   """Whether a run has left a state to resume from in `directory`, a pathlib.Path."""
   return bool(_steps(directory / LAST))
 
 
-def newest_record(directory):
+def newest_record(directory: pathlib.Path) -> Record | None:
   """The newest record in `directory` that can be read, of a state or a best one, or None."""
   folders = [kind / str(s) for kind in (directory / LAST, directory / BEST) for s in _steps(kind)]
   for folder in sorted(folders, key=lambda path: -int(path.name)):
@@ -55,11 +63,11 @@ def newest_record(directory):
   return None
 
 
-def _steps(folder):
+def _steps(folder: pathlib.Path) -> list[int]:
   return [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
 
 
-def _manager(directory):
+def _manager(directory: pathlib.Path) -> ocp.CheckpointManager:
   options = ocp.CheckpointManagerOptions(max_to_keep=KEPT, create=True)
   return ocp.CheckpointManager(directory, options=options, item_names=("tree", "record"))
 
@@ -72,13 +80,15 @@ class Checkpoints:
   that is missing is the last state itself (`Checkpoints.ensure_best`).
   """
 
-  def __init__(self, directory):
+  def __init__(self, directory: pathlib.Path) -> None:
     """directory: a pathlib.Path; created when missing."""
     self._directory = directory.absolute()
     self._last = _manager(self._directory / LAST)
     self._best = _manager(self._directory / BEST)
 
-  def save_last(self, step, state, record, leaves=None):
+  def save_last(
+      self, step: int, state: PyTree, record: Record, leaves: PyTree[str] | None = None
+  ) -> None:
     """Saves a state at `step` unless it is there already.
 
     Args:
@@ -90,7 +100,9 @@ class Checkpoints:
     self._best.wait_until_finished()
     self._save(self._last, step, state, record, leaves)
 
-  def ensure_best(self, step, variables, record, leaves=None):
+  def ensure_best(
+      self, step: int, variables: PyTree, record: Record, leaves: PyTree[str] | None = None
+  ) -> None:
     """Saves the variables as the best ones, after the last state is safely written.
 
     Args:
@@ -99,7 +111,10 @@ class Checkpoints:
     self._last.wait_until_finished()
     self._save(self._best, step, variables, record, leaves)
 
-  def _save(self, manager, step, tree, record, leaves):
+  def _save(
+      self, manager: ocp.CheckpointManager, step: int, tree: PyTree, record: Record,
+      leaves: PyTree[str] | None,
+  ) -> None:
     manager.wait_until_finished()
     of_arrays = digest.of_leaves(digest.leaves(tree) if leaves is None else leaves)
     if step in manager.all_steps():
@@ -113,7 +128,7 @@ class Checkpoints:
     items = ocp.args.Composite(tree=ocp.args.StandardSave(tree), record=ocp.args.JsonSave(record))
     manager.save(step, args=items, force=True)
 
-  def restore_last(self, target):
+  def restore_last(self, target: PyTree) -> tuple[PyTree, Record] | None:
     """(state, record) of the newest readable state, or None when there is none.
 
     Newer ones that cannot be read are set aside.
@@ -140,7 +155,7 @@ class Checkpoints:
       )
     return None
 
-  def keep_best(self, record, target, state):
+  def keep_best(self, record: Record, target: Target, state: Whole) -> Record:
     """The record of a state, with the best evaluation of which there is a checkpoint.
 
     The arrays of a best checkpoint that is there are not looked at; a missing one, or one whose
@@ -168,7 +183,7 @@ class Checkpoints:
         "lost_best": record.get("lost_best") or lost,
     }
 
-  def restore_best(self, step, target, state=None):
+  def restore_best(self, step: int | None, target: Target, state: Whole | None = None) -> Best:
     """The best checkpoint that can be read, as `Best`.
 
     Looked for in this order: the best of the run; the whole state of that step; what is left, by
@@ -215,7 +230,7 @@ class Checkpoints:
         f"there, or they cannot be read): {remedy}"
     )
 
-  def mend_best(self, best):
+  def mend_best(self, best: Best) -> None:
     """Saves a `Best` that comes from a whole state as the best checkpoint of its step."""
     if best.of_best:
       return
@@ -225,16 +240,18 @@ class Checkpoints:
     facts = {"best_step": step, "best": _score(best.record)}
     self.ensure_best(step, best.variables, {**best.record, **facts})
 
-  def _records(self, manager):
+  def _records(self, manager: ocp.CheckpointManager) -> list[tuple[Record, int]]:
     """[(record, step)] of the checkpoints whose records can be read; a collective."""
     found = ((self._record(manager, step), step) for step in manager.all_steps())
     return [(record, step) for record, step in found if record]
 
-  def _record(self, manager, step):
+  def _record(self, manager: ocp.CheckpointManager, step: int) -> Record | None:
     """The record of a checkpoint, or None where some process cannot read it; a collective."""
     return self._attempt(manager, step, records.read)
 
-  def _restore(self, manager, step, target, record=None):
+  def _restore(
+      self, manager: ocp.CheckpointManager, step: int, target: Target, record: Record | None = None
+  ) -> tuple[PyTree, Record] | None:
     """(tree, record) of a step, or None; raises UserError when `target` is of another model."""
     record = record or self._record(manager, step)
     if record is None:
@@ -256,7 +273,9 @@ class Checkpoints:
       return None
     return tree, record
 
-  def _attempt(self, manager, step, read):
+  def _attempt(
+      self, manager: ocp.CheckpointManager, step: int, read: Callable[[pathlib.Path], Any]
+  ) -> Any:
     """`read(folder of the step)`, or None where it fails in some process; a collective."""
     found, folder = None, pathlib.Path(manager.directory) / str(step)
     try:
@@ -266,7 +285,7 @@ class Checkpoints:
       print(f"checkpoint {step} in {where} cannot be read ({why})", file=sys.stderr)
     return None if distributed.any_process(found is None) else found
 
-  def _set_aside(self, manager, step):
+  def _set_aside(self, manager: ocp.CheckpointManager, step: int) -> None:
     """Moves a checkpoint out of the way; a collective."""
     def move():
       source = pathlib.Path(manager.directory) / str(step)
@@ -285,26 +304,26 @@ class Checkpoints:
     distributed.on_first(move)
     manager.reload()
 
-  def close(self):
+  def close(self) -> None:
     """Waits for writes under way and surfaces their errors."""
     for manager in (self._last, self._best):
       manager.wait_until_finished()
       manager.close()
 
 
-def _read_tree(folder, target):
+def _read_tree(folder: pathlib.Path, target: PyTree) -> PyTree:
   # Not by the manager: its barrier would hold the others when this process fails.
   handler = ocp.CompositeCheckpointHandler("tree")
   args = ocp.args.Composite(tree=ocp.args.StandardRestore(target))
   return handler.restore(folder, args=args).tree
 
 
-def _score(record):
+def _score(record: Record) -> float | None:
   """Of the checkpoint's own evaluation, None where it had none."""
   return record.get("best" if record["step"] == record.get("best_step") else "score")
 
 
-def _merit(record):
+def _merit(record: Record) -> float:
   """The score, so that more is better; -inf where there is none."""
   score = _score(record)
   if score is None:
@@ -312,7 +331,7 @@ def _merit(record):
   return score if record.get("higher_is_better", True) else -score
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
   """A few words on why something cannot be read."""
   if isinstance(error, records.Damaged):
     return str(error)

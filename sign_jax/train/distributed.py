@@ -9,6 +9,8 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,7 +30,7 @@ _HEARTBEAT_SECONDS = 60  # without a sign of life until a process counts as dead
 _SHUTDOWN_SECONDS = 10  # for which one that ends waits for others: they hang when it failed alone
 
 
-def find(environment):
+def find(environment: Mapping[str, str]) -> dict[str, Any] | None:
   """What `jax.distributed.initialize` needs to know, or None for a single process.
 
   Looked for, in this order: SIGN_JAX_COORDINATOR (host:port of process 0), SIGN_JAX_PROCESSES and
@@ -55,7 +57,7 @@ def find(environment):
   return None
 
 
-def _named(environment):
+def _named(environment: Mapping[str, str]) -> dict[str, Any] | None:
   """`find` for our own variables."""
   processes = _whole_number(environment, PROCESSES)
   process = _whole_number(environment, PROCESS if PROCESS in environment else JOB_INDEX)
@@ -78,7 +80,7 @@ def _named(environment):
   }
 
 
-def _whole_number(environment, name):
+def _whole_number(environment: Mapping[str, str], name: str) -> int:
   value = environment.get(name, "")
   if not value.isdigit():
     what = f"{name}={value!r} is not a whole number" if value else f"{name} is missing"
@@ -86,13 +88,13 @@ def _whole_number(environment, name):
   return int(value)
 
 
-def _count(environment, name):
+def _count(environment: Mapping[str, str], name: str) -> int:
   """What a scheduler says of itself; nothing or nonsense is one process."""
   value = environment.get(name, "")
   return int(value) if value.isdigit() else 1
 
 
-def start(environment=os.environ):
+def start(environment: Mapping[str, str] = os.environ) -> None:
   """Joins the other processes, where there are some; before anything touches the devices.
 
   Ends the program with status 1 and one sentence when the others do not come in time.
@@ -135,25 +137,25 @@ def start(environment=os.environ):
     watch.cancel()
 
 
-def _give_up(message):
+def _give_up(message: str) -> None:
   """Ends the program from another thread than the one that waits."""
   print(f"error: {message}", file=sys.stderr, flush=True)
   os._exit(1)
 
 
-def is_first():
+def is_first() -> bool:
   """Whether this process is the one that writes and speaks."""
   return jax.process_index() == 0
 
 
-def say(text):
+def say(text: str) -> None:
   """A line on stderr, of process 0 alone; it does not disturb a progress bar."""
   if is_first():
     tqdm.write(printable(text), file=sys.stderr)
 
 
 @contextlib.contextmanager
-def together():
+def together() -> Iterator[None]:
   """Ends the program with one sentence and status CRASHED when an exchange with a process fails."""
   try:
     yield
@@ -164,21 +166,21 @@ def together():
     partners.end()
 
 
-def any_process(flag):
+def any_process(flag: bool) -> bool:
   """Whether `flag` is true in some process; a collective."""
   if jax.process_count() == 1:
     return bool(flag)
   return bool(np.any(multihost_utils.process_allgather(np.bool_(flag))))
 
 
-def of_first(number):
+def of_first(number: int) -> int:
   """The whole number that process 0 gives, in every process; a collective."""
   if jax.process_count() == 1:
     return number
   return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
 
 
-def on_first(action):
+def on_first(action: Callable[[], object]) -> None:
   """Calls `action` in process 0 while the others wait; a collective.
 
   Raises:
@@ -197,7 +199,7 @@ def on_first(action):
     raise UserError("process 0 stopped: see what it says")
 
 
-def check_same(text, what):
+def check_same(text: str, what: str) -> None:
   """Compares a string over the processes; a collective.
 
   Raises:

@@ -6,15 +6,23 @@ representations; then, with the loss's gradients with respect to these as cotang
 the gradients of the parameters. Same numbers as in one piece, activations of one chunk.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
+from jax.typing import ArrayLike
+from jaxtyping import Array, PRNGKeyArray, PyTree, Shaped
+from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError
+from sign_jax.protocols import Batch, Outcome, Task
 from sign_jax.train import sharding
+from sign_jax.train.state import TrainState
 
 
-def check(task, config, mesh):
+def check(task: Task, config: ConfigDict, mesh: Mesh) -> int:
   """The number of chunks that a configuration asks for; 0: no caching.
 
   Raises:
@@ -39,7 +47,9 @@ def check(task, config, mesh):
   return chunks
 
 
-def split(batch, chunks):
+def split(
+    batch: PyTree[Shaped[ArrayLike, "B ..."]], chunks: int
+) -> PyTree[Shaped[Array, "{chunks} _ ..."]]:
   """(B, ...) -> (chunks, B / chunks, ...): chunk c has the rows c, c + chunks, c + 2 chunks, ...
 
   Every device's rows so spread over all chunks and stay where they are.
@@ -48,20 +58,20 @@ def split(batch, chunks):
   return _spread(jax.tree.map(cut, batch), P(None, *sharding.BATCH))
 
 
-def join(parts):
+def join(parts: PyTree[Shaped[ArrayLike, "chunks _ ..."]]) -> PyTree[Shaped[Array, "B ..."]]:
   """The inverse of `split`."""
   merge = lambda x: jnp.moveaxis(x, 0, 1).reshape(-1, *x.shape[2:])
   return _spread(jax.tree.map(merge, parts), sharding.BATCH)
 
 
-def _spread(tree, spec):
+def _spread(tree: PyTree, spec: P) -> PyTree:
   """Asks for rows over the devices of the mesh in use; without one, nothing."""
   if jax.sharding.get_abstract_mesh().empty:
     return tree
   return jax.lax.with_sharding_constraint(tree, spec)
 
 
-def _partition(tree):
+def _partition(tree: PyTree) -> tuple[list[Array], Callable[[list[Array]], PyTree]]:
   """(float leaves, function that puts such leaves back among the others)."""
   leaves, structure = jax.tree.flatten(tree)
   is_float = [jnp.issubdtype(x.dtype, jnp.inexact) for x in leaves]
@@ -75,7 +85,9 @@ def _partition(tree):
   return floats, put_back
 
 
-def gradients(task, state, batch, resident, key, chunks):
+def gradients(
+    task: Task, state: TrainState, batch: Batch, resident: Batch, key: PRNGKeyArray, chunks: int
+) -> tuple[Outcome, PyTree]:
   """As `loop.train_step` takes them from the whole batch in one piece.
 
   Args:

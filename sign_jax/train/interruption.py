@@ -2,8 +2,10 @@
 
 import signal
 import time
+import types
 
 import jax
+from jaxtyping import PyTree
 
 from sign_jax.train import distributed
 
@@ -14,21 +16,21 @@ _MEASURED_STEPS = 2  # behind the first, to know the time of one
 class Interruption:
   """Turns SIGTERM and the first Ctrl-C into a flag that the loop polls."""
 
-  def __enter__(self):
+  def __enter__(self) -> "Interruption":
     self.asked, self._steps, self._every = False, 0, None
     self._before = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
     return self
 
-  def _ask(self, number, frame):
+  def _ask(self, number: int, frame: types.FrameType | None) -> None:
     del frame
     self.asked = True
     signal.signal(number, self._before[number])  # a second one ends the program at once
 
-  def __exit__(self, *error):
+  def __exit__(self, *error: object) -> None:
     for number, handler in self._before.items():
       signal.signal(number, handler)
 
-  def due(self, metrics):
+  def due(self, metrics: PyTree) -> bool:
     """Whether several processes are to ask each other after this step, wherever they log.
 
     To be called once after each step; the same in every process. The clock of process 0 decides how
@@ -49,7 +51,7 @@ class Interruption:
       self._every = distributed.of_first(int(min(max(ASKING_SECONDS / seconds, 1), 2**30)))
     return self._every is not None and self._steps % self._every == 0
 
-  def agreed(self, asking):
+  def agreed(self, asking: bool) -> bool:
     """Whether to stop after this step.
 
     Several processes must stop after the same one: they ask each other, and not after every step,

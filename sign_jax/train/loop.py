@@ -4,12 +4,19 @@ import contextlib
 import functools
 import itertools
 import json
+import pathlib
 import time
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
+from jaxtyping import Array, PRNGKeyArray, PyTree, Shaped
+from ml_collections import ConfigDict
 
 from sign_jax.errors import Stopped, UserError
+from sign_jax.protocols import Batch, Outcome, Task, Variables
 from sign_jax.train import (
   checkpoint,
   digest,
@@ -26,21 +33,26 @@ from sign_jax.train import (
 from sign_jax.train.interruption import Interruption
 from sign_jax.train.state import TrainState
 
+Metrics = dict[str, Shaped[Array, ""]]  # of a step
+Results = dict[str, Any]  # JSON values
 
-def total_steps(task, config):
+
+def total_steps(task: Task, config: ConfigDict) -> int:
   """Updates of the whole run: `config.steps` where set, else whole epochs."""
   per_epoch = task.steps_per_epoch  # raises early when the data do not fill a batch
   return config.steps or config.epochs * per_epoch
 
 
-def create_state(task, optimizer, seed):
+def create_state(task: Task, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
   """A fresh TrainState; a pure function, to be jitted with shardings."""
   variables = dict(task.init(jax.random.key(seed)))
   params = variables.pop("params")
   return TrainState(jnp.zeros([], jnp.int32), params, variables, optimizer.init(params))
 
 
-def _gradients(task, state, batch, resident, key):
+def _gradients(
+    task: Task, state: TrainState, batch: Batch, resident: Batch, key: PRNGKeyArray
+) -> tuple[Outcome, PyTree]:
   """((loss, (metrics, new model_state)), gradients) of one batch."""
 
   def loss(params):
@@ -50,7 +62,16 @@ def _gradients(task, state, batch, resident, key):
   return jax.value_and_grad(loss, has_aux=True)(state.params)
 
 
-def train_step(task, optimizer, schedule, seed, chunks, state, batch, resident):
+def train_step(
+    task: Task,
+    optimizer: optax.GradientTransformation,
+    schedule: optax.Schedule,
+    seed: int,
+    chunks: int,
+    state: TrainState,
+    batch: Batch,
+    resident: Batch,
+) -> tuple[TrainState, Metrics]:
   """One update; a pure function of state, batch and what stays on the devices.
 
   Randomness depends on the seed and the step alone, so a resumed run draws what it would have.
@@ -77,13 +98,15 @@ def train_step(task, optimizer, schedule, seed, chunks, state, batch, resident):
 class Evaluator:
   """A task on a mesh, to be evaluated."""
 
-  def __init__(self, task, config, devices=None):
+  def __init__(
+      self, task: Task, config: ConfigDict, devices: Sequence[jax.Device] | None = None
+  ) -> None:
     self.task, self.config = task, config
     self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor, devices)
     sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
     self.place = functools.partial(sharding.place_batch, self.mesh)
 
-  def loaded(self):
+  def loaded(self) -> Variables:
     """Variables on the mesh: fresh ones, with the weights of the files that the task loads."""
     fresh = functools.partial(self.task.init, jax.random.key(self.config.seed))
     shardings = sharding.tree_shardings(jax.eval_shape(fresh), self.mesh)
@@ -92,7 +115,7 @@ class Evaluator:
       # Outside jit: files are no constants of a program.
       return jax.device_put(self.task.load(variables), shardings)
 
-  def evaluate(self, variables, split):
+  def evaluate(self, variables: Variables, split: str) -> dict[str, float]:
     """{"split/name": number} of a split."""
     with jax.set_mesh(self.mesh):
       numbers = self.task.evaluate(variables, split, self.place)
@@ -102,7 +125,9 @@ class Evaluator:
 class Trainer(Evaluator):
   """A task on a mesh: jitted step, where the state lives, evaluation."""
 
-  def __init__(self, task, config, devices=None):
+  def __init__(
+      self, task: Task, config: ConfigDict, devices: Sequence[jax.Device] | None = None
+  ) -> None:
     super().__init__(task, config, devices)
     sharding.check_batch(task.batch_size, self.mesh)
     optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
@@ -117,7 +142,7 @@ class Trainer(Evaluator):
     step = functools.partial(train_step, task, optimizer, schedule, config.seed, chunks)
     self._step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
 
-  def create(self):
+  def create(self) -> TrainState:
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
     with jax.set_mesh(self.mesh):
       state = jax.jit(self._create, out_shardings=self._shardings)()
@@ -127,24 +152,26 @@ class Trainer(Evaluator):
       return state.replace(params=variables.pop("params"), model_state=variables)
 
   @functools.cached_property
-  def resident(self):
+  def resident(self) -> Batch:
     """What the task keeps on the devices; not loaded where nothing is trained."""
     load = getattr(self.task, "resident", lambda place: {})
     return load(functools.partial(sharding.replicate, self.mesh))
 
-  def step(self, state, batch):
+  def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     """(state, metrics) after one update on a batch, placed or not; `state` is given up."""
     with jax.set_mesh(self.mesh):
       return self._step(state, self.place(batch), self.resident)
 
-  def trace_step(self, batch):
+  def trace_step(self, batch: Batch) -> jax.stages.Traced:
     """The program of a step (`jax.stages.Traced`) on a global batch of such shapes and dtypes."""
     shapes = sharding.batch_shapes(self.mesh, batch)
     with jax.set_mesh(self.mesh):
       return self._step.trace(self.target, shapes, self.resident)
 
 
-def _resume(trainer, checkpoints, task):
+def _resume(
+    trainer: Trainer, checkpoints: checkpoint.Checkpoints, task: Task
+) -> tuple[TrainState, checkpoint.Record, int]:
   """(state, record, step): the newest checkpoint's, or a fresh start."""
   distributed.check_same(task.fingerprint, "the data set")
   restored = checkpoints.restore_last(trainer.target)
@@ -169,7 +196,7 @@ def _resume(trainer, checkpoints, task):
   return state, record, step
 
 
-def train(task, config, workdir):
+def train(task: Task, config: ConfigDict, workdir: pathlib.Path) -> Results:
   """Trains, resuming where `workdir` says, then evaluates the best checkpoint.
 
   Args:
@@ -213,7 +240,16 @@ def train(task, config, workdir):
   return results
 
 
-def _train_steps(trainer, checkpoints, log, profile, batches, state, record, steps):
+def _train_steps(
+    trainer: Trainer,
+    checkpoints: checkpoint.Checkpoints,
+    log: progress.Log,
+    profile: profiling.Profile,
+    batches: Iterator[Batch],
+    state: TrainState,
+    record: checkpoint.Record,
+    steps: range,
+) -> tuple[TrainState, checkpoint.Record]:
   """Trains, logs, evaluates and saves; (state, record) after the last step or an interruption."""
   config, total = trainer.config, steps[-1]
   batches = prefetch.to_devices(itertools.islice(batches, len(steps)), trainer.place)
@@ -249,7 +285,14 @@ def _train_steps(trainer, checkpoints, log, profile, batches, state, record, ste
   return state, record
 
 
-def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
+def _evaluate_and_save(
+    trainer: Trainer,
+    checkpoints: checkpoint.Checkpoints,
+    writer: report.Writer,
+    state: TrainState,
+    record: checkpoint.Record,
+    step: int,
+) -> checkpoint.Record:
   """Validation, then both checkpoints; returns the new record."""
   numbers = trainer.evaluate(state.variables, "validation")
   writer.write(step, numbers)
@@ -269,14 +312,16 @@ def _evaluate_and_save(trainer, checkpoints, writer, state, record, step):
   return record
 
 
-def _to_evaluate(trainer):
+def _to_evaluate(trainer: Trainer) -> tuple[Variables, checkpoint.Whole]:
   """What `Checkpoints.restore_best` needs to know of a model's variables and of whole states."""
   whole = trainer.target
   variables = TrainState(None, whole.params, whole.model_state, None).variables
   return variables, (whole, lambda state: state.variables)
 
 
-def _evaluate_best(trainer, checkpoints, record=None):
+def _evaluate_best(
+    trainer: Trainer, checkpoints: checkpoint.Checkpoints, record: checkpoint.Record | None = None
+) -> Results:
   """Evaluates the best checkpoint on validation and test and prints tables.
 
   Args:
@@ -302,7 +347,7 @@ def _evaluate_best(trainer, checkpoints, record=None):
   return results | _measure(trainer, best.variables)
 
 
-def _measure(evaluator, variables):
+def _measure(evaluator: Evaluator, variables: Variables) -> dict[str, float]:
   """Evaluates both splits and prints a table of each; {"split/name": number}."""
   results = {}
   for split in ("validation", "test"):
@@ -313,7 +358,9 @@ def _measure(evaluator, variables):
   return results
 
 
-def evaluate_weights(task, config, workdir, facts):
+def evaluate_weights(
+    task: Task, config: ConfigDict, workdir: pathlib.Path, facts: Results
+) -> Results:
   """Evaluates the weights of the files that a configuration names; there is no run.
 
   Args:
@@ -330,7 +377,9 @@ def evaluate_weights(task, config, workdir, facts):
   return results
 
 
-def evaluate(task, config, workdir, changed=()):
+def evaluate(
+    task: Task, config: ConfigDict, workdir: pathlib.Path, changed: Sequence[str] = ()
+) -> Results:
   """Evaluates the best checkpoint in `workdir` without training.
 
   Numbers of other data than the run's, or of other settings, are not its results: they go to a

@@ -7,17 +7,24 @@ looked into tensor by tensor.
 
 import contextlib
 import json
+import pathlib
 import traceback
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
+from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError
 from sign_jax.files import replacing
+from sign_jax.protocols import Batch, Task, Trainer
 from sign_jax.train import distributed
+from sign_jax.train.checkpoint import Checkpoints
+from sign_jax.train.state import TrainState
 
 _NAMED = 5  # examples in a sentence
 FORMAT, _FILE = 1, "nonfinite_step_{}.npz"  # of a dump
@@ -26,7 +33,7 @@ FORMAT, _FILE = 1, "nonfinite_step_{}.npz"  # of a dump
 class NotFinite(UserError):
   """A step whose loss or gradient is not finite; its parameters are ruined."""
 
-  def __init__(self, name, value, step):
+  def __init__(self, name: str, value: ArrayLike, step: int) -> None:
     super().__init__(f"the {name} is {value} at step {step}")
     self.step = step
 
@@ -36,10 +43,10 @@ class Finding(NamedTuple):
 
   kind: str  # "input", "weight", "tensor", "loss", "gradient" or "nothing"
   name: str  # of the array, the parameter or the module's output
-  rows: list  # of the batch, where it can be told
-  values: tuple = ()  # (number of NaN, of infinities, of all)
+  rows: list[int]  # of the batch, where it can be told
+  values: tuple[int, ...] = ()  # (number of NaN, of infinities, of all)
 
-  def __str__(self):
+  def __str__(self) -> str:
     if self.kind == "nothing":
       return "computed again, everything is finite"
     nan, infinite, size = self.values
@@ -48,7 +55,9 @@ class Finding(NamedTuple):
     )
 
 
-def explained(error, trainer, checkpoints, workdir):
+def explained(
+    error: NotFinite, trainer: Trainer, checkpoints: Checkpoints, workdir: pathlib.Path
+) -> UserError:
   """The `UserError` that a `NotFinite` becomes once its step is done again.
 
   Args:
@@ -73,7 +82,9 @@ def explained(error, trainer, checkpoints, workdir):
     )
 
 
-def _look(error, trainer, checkpoints, workdir):
+def _look(
+    error: NotFinite, trainer: Trainer, checkpoints: Checkpoints, workdir: pathlib.Path
+) -> str:
   state, batch = _before(error.step, trainer, checkpoints)
   with jax.set_mesh(trainer.mesh):
     finding = examine(trainer.task, state, batch, trainer.config.seed, trainer.resident)
@@ -85,7 +96,7 @@ def _look(error, trainer, checkpoints, workdir):
   return f"{text}; `python -m sign_jax.diagnose {path}` computes that step again"
 
 
-def sentence(task, finding, step):
+def sentence(task: Task, finding: Finding, step: int) -> str:
   """What a finding means, with the examples' names and what to do about it."""
   named = ""
   if finding.rows:
@@ -98,7 +109,7 @@ def sentence(task, finding, step):
   return f"{finding}{named}: {advise(finding) or _advice(finding)}"
 
 
-def _advice(finding):
+def _advice(finding: Finding) -> str:
   if finding.kind == "input":
     return "mend these data"
   if finding.kind == "weight":
@@ -106,7 +117,7 @@ def _advice(finding):
   return "lower --config.optim.lr"
 
 
-def _before(step, trainer, checkpoints):
+def _before(step: int, trainer: Trainer, checkpoints: Checkpoints) -> tuple[TrainState, Batch]:
   """(state, host batch) that a step began with."""
   restored = checkpoints.restore_last(trainer.target)
   state = restored[0] if restored else trainer.create()
@@ -119,7 +130,9 @@ def _before(step, trainer, checkpoints):
     return state, next(batches)
 
 
-def examine(task, state, batch, seed, resident=None):
+def examine(
+    task: Task, state: TrainState, batch: Batch, seed: int, resident: Batch | None = None
+) -> Finding:
   """A `Finding` about one step.
 
   Args:
@@ -159,10 +172,16 @@ def examine(task, state, batch, seed, resident=None):
 class _Watch:
   """Looks at what the modules' methods return, the inner ones first."""
 
-  def __init__(self, rows):
+  def __init__(self, rows: int) -> None:
     self.first, self._rows = None, rows
 
-  def __call__(self, method, args, kwargs, context):
+  def __call__(
+      self,
+      method: Callable,
+      args: tuple,
+      kwargs: dict[str, Any],
+      context: nn.module.InterceptorContext,
+  ) -> Any:
     out = method(*args, **kwargs)
     if self.first is None and context.method_name not in ("setup", "__init__"):
       where = ".".join((*context.module.path, context.method_name)).removesuffix(".__call__")
@@ -173,7 +192,7 @@ class _Watch:
     return out
 
 
-def _finding(kind, name, array, rows):
+def _finding(kind: str, name: str, array: ArrayLike, rows: int | None) -> Finding | None:
   """A `Finding` where some number of an array is not finite, else None.
 
   `rows`: the examples of a batch; an array of so many rows says which are bad.
@@ -193,12 +212,12 @@ def _finding(kind, name, array, rows):
   return Finding(kind, name, which, (nan, int(bad.sum()) - nan, array.size))
 
 
-def _name(path):
+def _name(path: tuple) -> str:
   parts = (getattr(part, "key", getattr(part, "name", getattr(part, "idx", part))) for part in path)
   return "/".join(map(str, parts))
 
 
-def write(path, state, batch, config):
+def write(path: pathlib.Path, state: TrainState, batch: Batch, config: ConfigDict) -> None:
   """Writes what a step needs to be computed again, for `sign_jax.diagnose`.
 
   Args:

@@ -3,26 +3,30 @@
 import functools
 import math
 import re
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, PyTree
+from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError, did_you_mean
 
 CLIP_EPS = 1e-6  # added to norms before dividing, as PyTorch's clipping does
 
 
-def _clip_coefficient(norm, max_norm):
+def _clip_coefficient(norm: Float[Array, ""], max_norm: float) -> Float[Array, ""]:
   return jnp.minimum(1.0, max_norm / (norm + CLIP_EPS))
 
 
-def global_norm(tree):
+def global_norm(tree: PyTree[ArrayLike]) -> Float[Array, ""]:
   """L2 norm of all leaves together."""
   return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
 
 
-def clip_by_global_norm(max_norm):
+def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
   """Scales all gradients by min(1, max_norm / (norm + 1e-6)) of their global norm."""
 
   def update(updates, state, params=None):
@@ -33,7 +37,7 @@ def clip_by_global_norm(max_norm):
   return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
 
-def clip_each_by_norm(max_norm):
+def clip_each_by_norm(max_norm: float) -> optax.GradientTransformation:
   """Scales every parameter's gradient to norm `max_norm` at most."""
 
   def update(updates, state, params=None):
@@ -44,7 +48,7 @@ def clip_each_by_norm(max_norm):
   return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
 
-def scale_by_uncorrected_adam(b1, b2, eps):
+def scale_by_uncorrected_adam(b1: float, b2: float, eps: float) -> optax.GradientTransformation:
   """Adam's m / (sqrt(v) + eps) without bias correction."""
 
   def init(params):
@@ -61,7 +65,7 @@ def scale_by_uncorrected_adam(b1, b2, eps):
   return optax.GradientTransformation(init, update)
 
 
-def warmup_cosine(lr, total_steps, warmup):
+def warmup_cosine(lr: float, total_steps: int, warmup: float) -> optax.Schedule:
   """lr * f(step / total): f(x) = x / warmup below it, else 0.5 (1 + cos(pi x)).
 
   The first update has rate 0, and the rate jumps at the end of the warm-up: both as released.
@@ -74,7 +78,7 @@ def warmup_cosine(lr, total_steps, warmup):
   return schedule
 
 
-def decay_mask(params, norms=True):
+def decay_mask(params: PyTree, norms: bool = True) -> PyTree[bool]:
   """True for parameters that decay: all but biases and, unless `norms`, the scales of norms.
 
   In the released code these do decay, and so do embeddings and the logit scale.
@@ -88,8 +92,15 @@ def decay_mask(params, norms=True):
 
 
 def released_adam(
-    schedule, *, b1=0.9, b2=0.98, eps=1e-6, weight_decay=0.001, clip_norm=1.0, decay_norms=True
-):
+    schedule: optax.Schedule,
+    *,
+    b1: float = 0.9,
+    b2: float = 0.98,
+    eps: float = 1e-6,
+    weight_decay: float = 0.001,
+    clip_norm: float = 1.0,
+    decay_norms: bool = True,
+) -> optax.GradientTransformation:
   """Both clippings, Adam without bias correction, decay inside the scheduled step.
 
   Args:
@@ -109,7 +120,13 @@ def released_adam(
   )
 
 
-def sgd(schedule, *, momentum=0.9, weight_decay=0.0, clip_norm=math.inf):
+def sgd(
+    schedule: optax.Schedule,
+    *,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    clip_norm: float = math.inf,
+) -> optax.GradientTransformation:
   """Gradient descent with momentum as PyTorch's `SGD` does it, without dampening.
 
   Args:
@@ -126,19 +143,19 @@ def sgd(schedule, *, momentum=0.9, weight_decay=0.0, clip_norm=math.inf):
   )
 
 
-def _released_adam(optim, schedule):
+def _released_adam(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   return released_adam(
       schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps,
       weight_decay=optim.weight_decay, clip_norm=optim.clip_norm, decay_norms=optim.decay_norms,
   )
 
 
-def _adam(optim, schedule):
+def _adam(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   """Adam as in the papers, which name nothing but the rate."""
   return optax.adam(schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps)
 
 
-def _sgd(optim, schedule):
+def _sgd(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   return sgd(
       schedule, momentum=optim.momentum, weight_decay=optim.weight_decay,
       clip_norm=optim.clip_norm,
@@ -154,7 +171,9 @@ KEYS = {
 }
 
 
-def scale_by_rates(rates, default):
+def scale_by_rates(
+    rates: Sequence[tuple[str, float]], default: float
+) -> optax.GradientTransformation:
   """Scales every parameter's step by its rate.
 
   Args:
@@ -175,7 +194,7 @@ def scale_by_rates(rates, default):
   return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
 
-def _rates(optim):
+def _rates(optim: ConfigDict) -> list[tuple[str, float]]:
   """[(regular expression, rate)] of the section's `groups`; errors as `from_config`."""
   rates = []
   for name, group in optim.get("groups", {}).items():
@@ -189,7 +208,9 @@ def _rates(optim):
   return rates
 
 
-def from_config(optim, total_steps):
+def from_config(
+    optim: ConfigDict, total_steps: int
+) -> tuple[optax.GradientTransformation, optax.Schedule]:
   """(optimiser, schedule) of a config's `optim` section; its `name` is one of `OPTIMIZERS`.
 
   Where the section has `groups`, {any name: {"paths": regular expression, "lr": rate}}, parameters

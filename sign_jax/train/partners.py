@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import signal
+from typing import NoReturn
 
 import jax
 from jax._src import distributed as jax_distributed
@@ -27,7 +28,7 @@ _WORDS = (
 )
 
 
-def end():
+def end() -> NoReturn:
   """Says that a partner is lost, unless the program has said why it ends, and ends it at once."""
   if not errors.has_told():
     os.write(2, f"\n{SENTENCE}\n".encode())  # a progress bar may stand in the line
@@ -41,12 +42,12 @@ def _aborted(number):
   end()
 
 
-def _lost(*_):
+def _lost(*_: object) -> NoReturn:
   """What a runtime that can hand its error to Python calls; others abort on the way here."""
   end()
 
 
-def watch():
+def watch() -> None:
   """Makes the end of a partner end this process with one sentence and status CRASHED.
 
   To be called before `jax.distributed.initialize`.
@@ -71,17 +72,17 @@ def watch():
   library.get_distributed_runtime_client = with_callback
 
 
-def _is_other(record):
+def _is_other(record: logging.LogRecord) -> bool:
   error = record.exc_info and record.exc_info[1]
   return not (error and jax.process_count() > 1 and _says_so(error))
 
 
-def is_lost(error):
+def is_lost(error: BaseException) -> bool:
   """Whether an error in an exchange says that a partner does not answer any more."""
   return isinstance(error, RuntimeError) and jax.process_count() > 1 and _says_so(error)
 
 
-def _says_so(error):
+def _says_so(error: BaseException) -> bool:
   # Its text in several lines, and the names of classes such as orbax's BarrierTimeout.
   text = f"{type(error).__name__} {error} {error.__cause__} {error.__context__}".lower()
   return any(word in text for word in _WORDS)

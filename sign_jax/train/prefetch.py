@@ -2,11 +2,14 @@
 
 import collections
 import itertools
+from collections.abc import Callable, Iterable, Iterator
+
+from sign_jax.protocols import Batch, Place
 
 DEPTH = 2  # the batch in use, and the next one
 
 
-def to_devices(batches, place, depth=DEPTH):
+def to_devices(batches: Iterator[Batch], place: Place, depth: int = DEPTH) -> Iterator[Batch]:
   """Yields placed batches; while one is computed with, the next one is copied.
 
   Args:
@@ -20,7 +23,7 @@ def to_devices(batches, place, depth=DEPTH):
     waiting.extend(map(place, itertools.islice(batches, 1)))
 
 
-def saving(batches, save):
+def saving(batches: Iterable[Batch], save: Callable[[], object]) -> Iterator[Batch]:
   """Yields batches; where one cannot be had, calls `save` before the error goes on."""
   batches = iter(batches)
   while True:

@@ -4,16 +4,20 @@ import time
 
 import jax
 import numpy as np
+from jaxtyping import Array, Shaped
 from tqdm import tqdm
 
 from sign_jax.train import distributed, prefetch
 from sign_jax.train.nonfinite import NotFinite
+from sign_jax.train.report import Writer
 
 
 class Log:
   """The metrics of steps, which stay on the devices until they are to be written."""
 
-  def __init__(self, writer, unit, batch_size, steps, began):
+  def __init__(
+      self, writer: Writer, unit: str, batch_size: int, steps: range, began: float
+  ) -> None:
     """
     Args:
       writer: see `report.metrics_writer`.
@@ -29,7 +33,7 @@ class Log:
         disable=not distributed.is_first(),
     )
 
-  def add(self, metrics):
+  def add(self, metrics: dict[str, Shaped[Array, ""]]) -> None:
     """Keeps the metrics of a step and begins to copy them.
 
     Waits for the first step of all, then for one `prefetch.DEPTH` steps back: steps that a host
@@ -44,13 +48,13 @@ class Log:
       jax.block_until_ready(self._pending[-1 - prefetch.DEPTH]["loss"])
     self._bar.update()
 
-  def _time_first(self, metrics):
+  def _time_first(self, metrics: dict[str, Array]) -> None:
     jax.block_until_ready(metrics)
     self._first_seconds = time.perf_counter() - self._began
     self._news = {"seconds_to_first_step": self._first_seconds}
     distributed.say(f"the first step was done after {self._first_seconds:.1f} s")
 
-  def write(self, step):
+  def write(self, step: int) -> None:
     """Writes the means of the metrics since the last time; waits for the devices.
 
     Raises:
@@ -67,16 +71,16 @@ class Log:
     self._pending, self._news = [], {}
     self.restart_clock()
 
-  def restart_clock(self):
+  def restart_clock(self) -> None:
     """Leaves out of the speed what took time until now."""
     self._clock = time.perf_counter()
 
-  def close(self):
+  def close(self) -> None:
     """Ends the bar."""
     self._bar.close()
 
 
-def _device_memory():
+def _device_memory() -> dict[str, float]:
   """The most that a device of this process has held so far; {} where it does not say (CPUs)."""
   peaks = [
       stats["peak_bytes_in_use"] for device in jax.local_devices()
@@ -85,7 +89,7 @@ def _device_memory():
   return {"device_memory_gib": max(peaks) / 2**30} if peaks else {}
 
 
-def _fetch(pending, step):
+def _fetch(pending: list[dict[str, Array]], step: int) -> dict[str, float]:
   """Means of the metrics of the steps since the last call; raises NotFinite on a bad loss."""
   rows = jax.device_get(pending)
   for number, row in enumerate(rows, step - len(rows) + 1):

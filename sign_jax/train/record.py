@@ -6,6 +6,8 @@ flipped bit in a step, a score or a fingerprint would otherwise be believed.
 
 import hashlib
 import json
+import pathlib
+from typing import Any
 
 SEAL = "seal"
 _FILE = "record/metadata"  # where orbax puts the item of that name
@@ -22,13 +24,13 @@ class Damaged(Exception):
   """A record that is not as it was written; the text says what is wrong with it."""
 
 
-def sealed(facts):
+def sealed(facts: dict[str, Any]) -> dict[str, Any]:
   """`facts`, a dict of JSON values, as they come back from JSON, with their seal."""
   facts = json.loads(json.dumps(facts))
   return {**facts, SEAL: _digest(facts)}
 
 
-def read(step_folder):
+def read(step_folder: pathlib.Path) -> dict[str, Any]:
   """The record of a checkpoint.
 
   Args:
@@ -60,12 +62,12 @@ def read(step_folder):
   return facts
 
 
-def _is_unsealed(facts):
+def _is_unsealed(facts: dict[str, Any]) -> bool:
   return facts.keys() == _UNSEALED.keys() and all(
     isinstance(facts[name], kind) for name, kind in _UNSEALED.items()
   )
 
 
-def _digest(facts):
+def _digest(facts: dict[str, Any]) -> str:
   text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
   return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

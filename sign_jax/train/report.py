@@ -2,29 +2,34 @@
 
 import importlib.metadata
 import json
+import pathlib
 import platform
+from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
+from ml_collections import ConfigDict  # noqa: E402
 from tensorboardX import SummaryWriter  # noqa: E402
 
 import sign_jax  # noqa: E402
 from sign_jax.files import replacing  # noqa: E402
+from sign_jax.protocols import Task  # noqa: E402
 from sign_jax.train import distributed  # noqa: E402
 
 RESULTS = "results.json"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "ott-jax", "numpy")
 
 
-def write_json(path, content):
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
   """Writes a JSON file whole or not at all."""
   with replacing(path) as partial:
     partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
-def results_name(changed=()):
+def results_name(changed: Sequence[str] = ()) -> str:
   """The name of the results of an evaluation.
 
   Args:
@@ -35,7 +40,7 @@ def results_name(changed=()):
   return "-".join([RESULTS.removesuffix(".json"), *words]) + ".json"
 
 
-def measured(task, config):
+def measured(task: Task, config: ConfigDict) -> dict[str, Any]:
   """What the numbers of an evaluation were measured with and on: {name: JSON value}."""
   versions = {
       # Ours by the code that runs: it may not be what is installed, if anything is.
@@ -50,16 +55,16 @@ def measured(task, config):
   }
 
 
-def read_metrics(path):
+def read_metrics(path: pathlib.Path) -> list[dict[str, float]]:
   """The objects of metrics.jsonl in its order; lines that are none of ours are left out."""
   return [row for row in map(_row, _lines(path)) if row is not None]
 
 
-def _lines(path):
+def _lines(path: pathlib.Path) -> list[bytes]:
   return path.read_bytes().split(b"\n") if path.exists() else []
 
 
-def _row(line):
+def _row(line: bytes) -> dict[str, float] | None:
   """The object of a line, or None: cut off by a kill, or damaged."""
   try:
     row = json.loads(line)
@@ -73,7 +78,7 @@ def _row(line):
 class MetricsWriter:
   """Appends named numbers to metrics.jsonl and TensorBoard."""
 
-  def __init__(self, workdir, start_step):
+  def __init__(self, workdir: pathlib.Path, start_step: int) -> None:
     """Keeps what an earlier run wrote up to `start_step` and forgets what came after it."""
     self._path = workdir / "metrics.jsonl"
     self._set_damage_aside()
@@ -83,7 +88,7 @@ class MetricsWriter:
     self._file = self._path.open("a")
     self._board = SummaryWriter(str(workdir / "tensorboard"), purge_step=start_step + 1)
 
-  def _set_damage_aside(self):
+  def _set_damage_aside(self) -> None:
     """Says how many lines cannot be read, and keeps them; the last one may be cut by a kill."""
     *lines, _ = _lines(self._path) or [b""]
     bad = [line for line in lines if _row(line) is None]
@@ -93,14 +98,14 @@ class MetricsWriter:
         file.writelines(line + b"\n" for line in bad)
       distributed.say(f"{self._path} has {len(bad)} damaged lines, which are moved to {aside}")
 
-  def write(self, step, numbers):
+  def write(self, step: int, numbers: dict[str, float]) -> None:
     """numbers: {name: float}."""
     self._file.write(json.dumps({"step": step, **numbers}) + "\n")
     self._file.flush()
     for name, value in numbers.items():
       self._board.add_scalar(name, value, step)
 
-  def close(self):
+  def close(self) -> None:
     """Flushes both."""
     self._file.close()
     self._board.close()
@@ -109,19 +114,22 @@ class MetricsWriter:
 class NoWriter:
   """Stands in for a `MetricsWriter` in processes that write nothing."""
 
-  def write(self, step, numbers):
+  def write(self, step: int, numbers: dict[str, float]) -> None:
     """Nothing."""
 
-  def close(self):
+  def close(self) -> None:
     """Nothing."""
 
 
-def metrics_writer(workdir, start_step):
+Writer = MetricsWriter | NoWriter
+
+
+def metrics_writer(workdir: pathlib.Path, start_step: int) -> Writer:
   """A `MetricsWriter` in process 0, a `NoWriter` elsewhere."""
   return MetricsWriter(workdir, start_step) if distributed.is_first() else NoWriter()
 
 
-def draw_curves(workdir, selection, title):
+def draw_curves(workdir: pathlib.Path, selection: str, title: str) -> None:
   """Draws the training loss and the validation numbers over steps into curves.png."""
   rows = read_metrics(workdir / "metrics.jsonl")
   figure, left = plt.subplots(figsize=(7, 3.6), constrained_layout=True)

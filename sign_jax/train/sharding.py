@@ -1,17 +1,22 @@
 """Where arrays live: the mesh, the batch over its data axes, parameters by rules on their paths."""
 
 import re
+from collections.abc import Sequence
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from jax.typing import ArrayLike
+from jaxtyping import Array, PyTree, Shaped
 
 from sign_jax.errors import UserError
 
 AXES = ("data", "fsdp", "tensor")
 BATCH = P(("data", "fsdp"))
 
+# (regular expression of a path, axis of each dimension)
+Rules = tuple[tuple[str, tuple[str | None, ...]], ...]
 # First match wins; an axis that does not divide its dimension is left out.
 RULES = (
     (r"(in_proj|qkv|c_fc|fc1)/kernel$", ("fsdp", "tensor")),
@@ -21,7 +26,7 @@ RULES = (
 )
 
 
-def make_mesh(fsdp=1, tensor=1, devices=None):
+def make_mesh(fsdp: int = 1, tensor: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
   """A mesh ("data", "fsdp", "tensor") over all devices; "data" takes what the others leave.
 
   Raises:
@@ -47,7 +52,7 @@ def make_mesh(fsdp=1, tensor=1, devices=None):
   return Mesh(np.array(devices).reshape(shape), AXES, axis_types=auto)
 
 
-def check_batch(batch_size, mesh, key="batch_size"):
+def check_batch(batch_size: int, mesh: Mesh | AbstractMesh, key: str = "batch_size") -> None:
   """Raises UserError when a batch, of the size in `key`, cannot be split evenly over the mesh."""
   parts = mesh.shape["data"] * mesh.shape["fsdp"]
   if batch_size % parts:
@@ -58,7 +63,9 @@ def check_batch(batch_size, mesh, key="batch_size"):
     )
 
 
-def place_batch(mesh, batch):
+def place_batch(
+    mesh: Mesh, batch: PyTree[Shaped[ArrayLike, "B_local ..."]]
+) -> PyTree[Shaped[Array, "B ..."]]:
   """Host arrays (B_local, ...) -> global arrays with their first axis over the data axes.
 
   Arrays that are on the devices already stay as they are.
@@ -74,27 +81,29 @@ def place_batch(mesh, batch):
   return jax.tree.map(place, batch)
 
 
-def batch_shapes(mesh, batch):
+def batch_shapes(mesh: Mesh, batch: PyTree) -> PyTree[jax.ShapeDtypeStruct]:
   """A global batch (B, ...) -> jax.ShapeDtypeStructs that say where `place_batch` puts it."""
   sharding = NamedSharding(mesh, BATCH)
   return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), batch)
 
 
-def replicate(mesh, tree):
+def replicate(mesh: Mesh, tree: PyTree[ArrayLike]) -> PyTree[Array]:
   """Host arrays, the same in each process -> global arrays with a copy on every device."""
   sharding = NamedSharding(mesh, P())
   place = lambda x: jax.make_array_from_process_local_data(sharding, x, x.shape)
   return jax.tree.map(place, tree)
 
 
-def _spec(path, shape, mesh, rules):
+def _spec(path: tuple, shape: tuple[int, ...], mesh: Mesh | AbstractMesh, rules: Rules) -> P:
   name = "/".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path)
   axes = next((axes for pattern, axes in rules if re.search(pattern, name)), ())
   fits = lambda axis, size: axis if axis and size % mesh.shape[axis] == 0 else None
   return P(*(fits(axis, size) for axis, size in zip(axes, shape, strict=False)))
 
 
-def tree_shardings(tree, mesh, rules=RULES):
+def tree_shardings(
+    tree: PyTree, mesh: Mesh | AbstractMesh, rules: Rules = RULES
+) -> PyTree[NamedSharding]:
   """A NamedSharding for every leaf (arrays or ShapeDtypeStructs) by the rules on its path.
 
   Optimiser moments end in the parameter's own path and so lie where it lies.

@@ -1,14 +1,14 @@
 """What a training run carries from step to step."""
 
-from typing import Any
-
 import flax
-import jax
+from jaxtyping import PyTree
+
+from sign_jax.protocols import Variables
 
 
 @flax.struct.dataclass
 class TrainState:
-  """One pytree with everything that changes.
+  """One pytree with everything that changes; its leaves may be shapes or shardings instead.
 
   Attributes:
     step: () int32, number of updates done.
@@ -17,12 +17,12 @@ class TrainState:
     opt_state: of the optimiser.
   """
 
-  step: jax.Array
-  params: Any
-  model_state: Any
-  opt_state: Any
+  step: PyTree
+  params: PyTree
+  model_state: PyTree
+  opt_state: PyTree
 
   @property
-  def variables(self):
+  def variables(self) -> Variables:
     """What `model.apply` takes."""
     return {"params": self.params, **self.model_state}

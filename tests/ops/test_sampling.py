@@ -7,8 +7,8 @@ from sign_jax.ops.sampling import SAMPLINGS, sample_linear
 
 BATCH, HEADS, LENGTH, WIDTH = 2, 3, 7, 4
 RNG = np.random.default_rng(0)
-X = RNG.standard_normal((BATCH, HEADS, LENGTH, WIDTH)).astype(np.float32)
-POSITIONS = RNG.uniform(0, LENGTH - 1, (BATCH, HEADS, 11)).astype(np.float32)
+X = jnp.float32(RNG.standard_normal((BATCH, HEADS, LENGTH, WIDTH)))
+POSITIONS = jnp.float32(RNG.uniform(0, LENGTH - 1, (BATCH, HEADS, 11)))
 
 
 def test_exact_sampling_interpolates():
@@ -20,7 +20,7 @@ def test_exact_sampling_interpolates():
 
 
 def test_exact_sampling_at_elements_is_a_lookup():
-  at = np.broadcast_to(np.arange(LENGTH, dtype=np.float32), (BATCH, HEADS, LENGTH))
+  at = jnp.broadcast_to(jnp.arange(LENGTH, dtype=jnp.float32), (BATCH, HEADS, LENGTH))
   np.testing.assert_array_equal(sample_linear(X, at, "exact"), X)
 
 
@@ -35,8 +35,8 @@ def test_released_sampling_is_halved_and_shifted():
 
 def test_released_sampling_at_both_ends():
   """Half of zero's share: a quarter of the first and of the last element."""
-  ends = np.broadcast_to(np.float32([0, LENGTH - 1]), (BATCH, HEADS, 2))
-  expected = X[:, :, [0, -1]] / 4
+  ends = jnp.broadcast_to(jnp.float32([0, LENGTH - 1]), (BATCH, HEADS, 2))
+  expected = X[:, :, jnp.array([0, -1])] / 4
   np.testing.assert_allclose(sample_linear(X, ends, "released"), expected, atol=1e-6)
 
 
@@ -49,7 +49,7 @@ def test_the_slope_is_the_difference_of_the_neighbours(sampling, factor):
   below = np.floor(places).astype(int) + 1
   rows = np.arange(BATCH)[:, None, None], np.arange(HEADS)[:, None]
   expected = (padded[*rows, below + 1] - padded[*rows, below]).sum(-1) * stretch * factor
-  np.testing.assert_allclose(jax.grad(total)(jnp.asarray(POSITIONS)), expected, atol=1e-5)
+  np.testing.assert_allclose(jax.grad(total)(POSITIONS), expected, atol=1e-5)
 
 
 def test_the_samplings_are_named():

@@ -25,17 +25,17 @@ def exact_plan(cost, a, b, epsilon, rounds=3000):
 def test_solvers_agree_on_two_by_two():
   s = similarities(2, 2)
   exact = np.stack([exact_plan(1 - x, np.full(2, 0.5), np.full(2, 0.5), 0.1) for x in s])
-  closed = transport.uniform_plans(s, "closed_form", 0.1, None)
+  closed = transport.uniform_plans(s, "closed_form", 0.1, 0)
   np.testing.assert_allclose(closed, exact, atol=1e-6)
   # The released loop stops early on purpose.
-  np.testing.assert_allclose(transport.uniform_plans(s, "released", 0.1, None), exact, atol=0.05)
+  np.testing.assert_allclose(transport.uniform_plans(s, "released", 0.1, 0), exact, atol=0.05)
 
 
 def test_the_closed_form_is_the_limit_of_ott(quick_compile):
   with jax.enable_x64(True):
     s = jnp.asarray(similarities(2, 2, problems=20), jnp.float64)
     ott = transport.uniform_plans(s, "ott", 0.1, 3000)
-    closed = transport.uniform_plans(s, "closed_form", 0.1, None)
+    closed = transport.uniform_plans(s, "closed_form", 0.1, 0)
     assert ott.dtype == closed.dtype == jnp.float64
     np.testing.assert_allclose(closed, ott, atol=1e-6)
 

@@ -1,10 +1,11 @@
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from sign_jax.ops.windows import gather_valid_windows, gather_windows
 
-FRAMES = np.random.default_rng(0).standard_normal((3, 20, 2)).astype(np.float32)
-STARTS = np.int32([[0, 4, 16], [3, -1, -1], [-1, -1, -1]])
+FRAMES = jnp.float32(np.random.default_rng(0).standard_normal((3, 20, 2)))
+STARTS = jnp.int32([[0, 4, 16], [3, -1, -1], [-1, -1, -1]])
 VALID = STARTS >= 0
 
 
@@ -17,7 +18,7 @@ def test_windows_are_slices():
 
 
 def test_zeros_follow_where_there_are_too_few_frames():
-  windows = gather_windows(FRAMES[:, :3], np.zeros((3, 1), np.int32), 5)
+  windows = gather_windows(FRAMES[:, :3], jnp.zeros((3, 1), jnp.int32), 5)
   np.testing.assert_array_equal(windows[:, 0, :3], FRAMES[:, :3])
   assert not np.any(windows[:, 0, 3:])
 

@@ -1,13 +1,13 @@
 """CiCo (Cheng et al., CVPR 2023): CLIP towers and token-wise similarity of clips and words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from sign_jax.modules.clip import TextTower, VideoTower
@@ -51,15 +51,15 @@ class CiCo(nn.Module):
     dtype: of the matrix products; parameters are float32, softmaxes and scores too.
   """
 
-  video: dict
-  text: dict
+  video: Mapping[str, Any]
+  text: Mapping[str, Any]
   embed_dim: int = 512
   token_pooling: str = "softmax"
   mask_padding: bool = False
   temperature: float = 0.07
   max_elements: int = 0
   objective: str = "four_terms"
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     common = {"embed_dim": self.embed_dim, "dtype": self.dtype}

@@ -1,5 +1,6 @@
 """SEDS (Jiang et al., ACM MM 2024): a pose and an RGB stream, fused, under CiCo's similarity."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -31,8 +32,8 @@ class SEDS(CiCo):
     beta: weight of the matching between pose and RGB (eq. 7); 0 leaves it out (table 6).
   """
 
-  pose: dict = None
-  fusion: dict = None
+  pose: Mapping[str, Any] | None = None
+  fusion: Mapping[str, Any] | None = None
   streams: str = "both"
   alpha: float = 1.0
   beta: float = 0.4

@@ -1,11 +1,12 @@
 """UPRet (Wu et al., ECCV 2024): CiCo with learned token weights, distributions and transport."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float, Float32
 
 from sign_jax.modules.clip import HEAD_WIDTH
@@ -19,7 +20,7 @@ from sign_jax.systems.cico.model import CiCo, Noise, Tokens
 class TokenWeight(nn.Module):
   """Linear-ReLU-Linear from a token to its weight's logit; UPRet, eq. 23."""
 
-  dtype: jnp.dtype = jnp.float32
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
   def __call__(self, x: Float[ArrayLike, "B N D"]) -> Float[Array, "B N"]:
@@ -42,8 +43,8 @@ class UPRet(CiCo):
       solver, epsilon, iterations (see `ops.transport`), max_elements of a tile.
   """
 
-  distribution: dict = None
-  ot: dict = None
+  distribution: Mapping[str, Any] | None = None
+  ot: Mapping[str, Any] | None = None
 
   def setup(self):
     super().setup()
