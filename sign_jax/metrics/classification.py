@@ -16,7 +16,7 @@ def accuracies(
     labels: (N,) int in [0, C).
 
   Returns:
-    {"top1", "top5", "class_top1": percent}.
+    percent under the names "top1", "top5" and "class_top1".
   """
   scores, labels = np.asarray(scores), np.asarray(labels)
   own = scores[np.arange(len(labels)), labels]
