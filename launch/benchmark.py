@@ -98,8 +98,8 @@ def main(argv=None, keep_freed=lambda: False):
       raise UserError(f"the first argument is the benchmark's name: one of {known}")
     if args.json:
       existing_folder(args.json.absolute().parent, "--json", "make it first")
-    compile_cache.fill_in()
     keeps_memory = not args.default_allocator and keep_freed()
+    compile_cache.enable()
     _report(measure(args.name, module, args, keeps_memory), args.json)
 
 

@@ -172,8 +172,8 @@ def main(argv):
   """Prints the table; returns {number of chips: what `predict` returns}."""
   given, rest = _arguments(argv)
   _check(given)
-  compile_cache.fill_in()
   _simulate_devices()
+  compile_cache.enable()
   config = _configuration(rest)
   changes = {f.name: v for f in dataclasses.fields(Chip) if (v := getattr(given, f.name))}
   chip = dataclasses.replace(CHIPS[given.chip], **changes)

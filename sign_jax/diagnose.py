@@ -86,7 +86,7 @@ def main(argv=None):
   parser.add_argument("dump", type=path_argument, help="FILE.npz that a run has written")
   args = parser.parse_args(argv)
   with one_sentence():
-    compile_cache.fill_in()
+    compile_cache.enable()
     finding, text = reproduce(existing_file(args.dump, remedy="pass the file that a run named"))
     print(printable(text))
   if finding.kind != "nothing":

@@ -49,7 +49,7 @@ def main(argv=None):
                       help="FILE.safetensors or FILE.pt")  # fmt: skip
   args = parser.parse_args(argv)
   with one_sentence():
-    compile_cache.fill_in()
+    compile_cache.enable()
     existing_folder(args.workdir, "--workdir", "pass the folder of a run")
     count, step = export(args.workdir, args.out)
     print(f"{count} arrays of step {step} -> {args.out}")

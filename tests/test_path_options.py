@@ -76,16 +76,34 @@ def test_the_folder_of_compiled_programs(home, monkeypatch):
   asked = {}
   monkeypatch.setattr(compile_cache.jax.config, "update", asked.__setitem__)
   monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "~/compiled")
-  compile_cache.fill_in()
-  assert asked == {"jax_compilation_cache_dir": str(home / "compiled")}
   compile_cache.enable()
   assert pathlib.Path(asked["jax_compilation_cache_dir"]).parent == home / "compiled"
   monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
   compile_cache.enable()
   assert home / ".cache/sign_jax" in pathlib.Path(asked["jax_compilation_cache_dir"]).parents
-  asked.clear()
-  compile_cache.fill_in()
-  assert asked == {}
+
+
+# That compute nothing themselves: they start other programs.
+STARTERS = {"local", "reproduce", "scaling_study", "sign_encoder_study"}
+
+
+def programs():
+  paths = [x for room in ("sign_jax", "launch") for x in (program.ROOT / room).rglob("*.py")]
+  return [path for path in paths if '__name__ == "__main__"' in path.read_text()]
+
+
+@pytest.mark.parametrize("path", programs(), ids=lambda path: path.stem)
+def test_every_program_that_computes_keeps_what_it_compiles(path):
+  calls = {
+    ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, ast.Call)
+  }  # fmt: skip
+  assert ("compile_cache.enable" in calls) == (path.stem not in STARTERS)
+
+
+def test_the_programs_are_found():
+  names = {path.stem for path in programs()}
+  assert STARTERS | {"main", "extract", "pseudo_labels", "export", "parity", "diagnose"} < names
 
 
 def test_what_is_written_lies_at_home(home):

@@ -10,20 +10,15 @@ from sign_jax.files import user_path
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
 
-def fill_in():
-  """Fills in `~` and variables of $JAX_COMPILATION_CACHE_DIR, which JAX itself takes as they are.
-
-  Raises:
-    UserError: a variable is not set.
-  """
-  if os.environ.get(_VARIABLE):
-    jax.config.update("jax_compilation_cache_dir", str(user_path(os.environ[_VARIABLE])))
-
-
 def enable():
   """Keeps compiled programs in ~/.cache/sign_jax, or in $JAX_COMPILATION_CACHE_DIR where set.
 
-  The folder is keyed by jaxlib's version and the backend: entries of another jaxlib can crash.
+  `~` and variables in it are filled in, which JAX itself would take as they are. The folder is
+  keyed by jaxlib's version and the backend: entries of another jaxlib can crash. It asks JAX for
+  its backend, so nothing that JAX must know before that may come later.
+
+  Raises:
+    UserError: a variable in $JAX_COMPILATION_CACHE_DIR is not set.
   """
   root = user_path(os.environ.get(_VARIABLE) or "~/.cache/sign_jax")
   folder = root / f"jaxlib-{jaxlib.__version__}-{jax.default_backend()}"
