@@ -12,9 +12,13 @@ chunks begin, and in them chunks (here of one record each) behind a header of 40
 So the headers, a thousandth of a file, change whenever a record that can be read does.
 """
 
+import functools
 import hashlib
 import os
+import pathlib
 import struct
+import time
+from typing import NamedTuple
 
 from array_record.python import array_record_module
 
@@ -22,6 +26,8 @@ from sign_jax.untrusted import budget
 
 _BLOCK, _BLOCK_HEADER, _CHUNK_HEADER = 1 << 16, 24, 40
 _KIND, _KINDS = 24, b"srtpm"  # signature, records, padding, metadata of the file
+_KNOWN = 1 << 10  # files, or sets of files, that are remembered
+_SETTLED = 10**9  # nanoseconds for which a file must not have changed
 _READ = _BLOCK_HEADER + _CHUNK_HEADER  # a chunk's header, perhaps with a block's before or in it
 
 
@@ -45,13 +51,42 @@ def headers(path):
 
 
 def digest(paths):
-  """SHA-256, 64 hexadecimal digits, over names, sizes and all headers of files."""
+  """SHA-256, 64 hexadecimal digits, over names, sizes and all headers of files.
+
+  A process reads them once, for as long as the system says that the files are not written to.
+  """
+  return _remembered(_digest, tuple(map(_as_it_is, paths)))
+
+
+def _remembered(find, files, *args):
+  now = time.time_ns()
+  if any(now - file.changed < _SETTLED for file in files):
+    find = find.__wrapped__  # the system's clock would not tell the next change from the last one
+  return find(files, *args)
+
+
+@functools.lru_cache(maxsize=_KNOWN)
+def _digest(files):
   found = hashlib.sha256()
-  for path in paths:
-    found.update(f"{path.name} {os.stat(path).st_size} ".encode())
-    for raw, _ in headers(path):
+  for file in files:
+    found.update(f"{file.path.name} {file.size} ".encode())
+    for raw, _ in headers(file.path):
       found.update(raw)
   return found.hexdigest()
+
+
+class _File(NamedTuple):
+  """A file as it is now; any writing to it changes its time, and another one has another number."""
+
+  path: pathlib.Path
+  size: int
+  number: int
+  changed: int  # nanoseconds; unlike that of its content, no program can set this time
+
+
+def _as_it_is(path):
+  facts = os.stat(path)
+  return _File(path, facts.st_size, facts.st_ino, facts.st_ctime_ns)
 
 
 def check(path, length):
@@ -61,6 +96,12 @@ def check(path, length):
     ValueError: it does not; `budget.Exceeded`: they unpack to too much.
     OSError: it cannot be read.
   """
+  _remembered(_check, (_as_it_is(path),), length)
+
+
+@functools.lru_cache(maxsize=_KNOWN)  # of those without fault
+def _check(files, length):
+  ((path, *_),) = files
   left = budget.Budget.of(path)
   for _, unpacked in headers(path):
     left.take_unpacked(unpacked)

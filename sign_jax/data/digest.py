@@ -10,7 +10,6 @@ in a moment. Where they are not those of the note, all records are read again.
   DIGEST  of the two lines above
 """
 
-import contextlib
 import hashlib
 import re
 import sys
@@ -26,6 +25,7 @@ FILE = "records.sha256"  # beside the records
 _READ_AT_ONCE = 256
 _QUIET_SECONDS = 2  # before a bar is shown
 _MAX_BYTES = 1000
+_NOT_NOTED = {}  # folder: (digest of the content, digest of the headers)
 
 
 def read(known):
@@ -40,7 +40,13 @@ def read(known):
   Raises:
     UserError: records are missing or damaged.
   """
-  return noted(known) or write(known)
+  return noted(known) or _found_before(known) or write(known)
+
+
+def _found_before(known):
+  """What this process has computed for the records as they are now, and could not note, or None."""
+  content, headers = _NOT_NOTED.get(known.folder, (None, None))
+  return content if headers and headers == chunks.digest(known.paths()) else None
 
 
 def noted(known):
@@ -69,7 +75,7 @@ def write(known):
   """Computes the digest of the records and notes it beside them; returns it.
 
   It says so where another one was noted. A folder that cannot be written to gets no note, so that
-  each start computes the digest anew.
+  each start computes the digest anew, once.
 
   Args, Raises: as `compute`.
   """
@@ -81,8 +87,11 @@ def write(known):
       "count as another data set",
       file=sys.stderr,
     )
-  with contextlib.suppress(OSError), replacing(known.folder / FILE) as partial:
-    partial.write_text(_note(content, headers))
+  try:
+    with replacing(known.folder / FILE) as partial:
+      partial.write_text(_note(content, headers))
+  except OSError:
+    _NOT_NOTED[known.folder] = content, headers
   return content
 
 
