@@ -4,6 +4,7 @@ import numpy as np
 
 from sign_jax.data import pose
 from sign_jax.data.sampling import sample_indices
+from sign_jax.data.source import RetrievalSplit
 
 WORDS = "rain snow wind sun cloud storm north south morning evening friend family".split()
 
@@ -12,6 +13,7 @@ class FakeSplit:
   """Stands in for `RetrievalSplit`: random features around a direction per sentence."""
 
   poses = None
+  token_ids = RetrievalSplit.token_ids
 
   def __init__(self, sentences=16, videos=24, windows=40, dims=None, seed=0):
     rng = np.random.default_rng(seed)
@@ -22,6 +24,7 @@ class FakeSplit:
     self.sentence_texts = [
         " ".join(rng.choice(WORDS, 5)) + f" {WORDS[i % len(WORDS)]} {i}" for i in range(sentences)
     ]
+    self._token_ids = {}
     self.sentence_ids = [f"s{i}" for i in range(sentences)]
     self.video_ids = [f"v{i}" for i in range(videos)]
     self.sentence_of_video = np.arange(videos) % sentences

@@ -140,8 +140,7 @@ class TextRows:
   """Sentence indices to {"text": (B, L_t) int32}."""
 
   def __init__(self, split, length):
-    self.texts, self.length = split.sentence_texts, length
-    self.ids = np.stack([tokenize(text, length) for text in self.texts])
+    self.texts, self.length, self.ids = split.sentence_texts, length, split.token_ids(length)
 
   def __call__(self, sentences):
     return {"text": self.ids[sentences]}

@@ -7,7 +7,7 @@ from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.posed import POSE
 from sign_jax.data.records import fingerprint, open_split
 from sign_jax.data.sampling import sample_indices
-from sign_jax.data.tokenizer import clean
+from sign_jax.data.tokenizer import clean, tokenize
 from sign_jax.errors import UserError, did_you_mean
 
 __all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
@@ -77,6 +77,7 @@ class RetrievalSplit:
       self._check_lengths(video_id, lengths)
     self.windows = np.array(columns[self.streams[0]])
     self._stride = _stride(self._source, self.streams[0])
+    self._token_ids = {}  # by length
     self._group(columns["sentence_id"], columns[caption], own_identity=caption != "text")
 
   def _leave_out(self, video_ids):
@@ -126,6 +127,12 @@ class RetrievalSplit:
   @property
   def num_sentences(self):
     return len(self.sentence_ids)
+
+  def token_ids(self, length):
+    """(S, length) int32 token ids of the sentences, see `tokenizer.tokenize`; made once."""
+    if length not in self._token_ids:
+      self._token_ids[length] = np.stack([tokenize(x, length) for x in self.sentence_texts])
+    return self._token_ids[length]
 
   def features(self, video_index):
     """{stream: (n, D) float32} of one video, one row per window of 16 frames.

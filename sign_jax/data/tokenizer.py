@@ -105,6 +105,7 @@ def tokenize(text, length=32):
   return get()(text, length)
 
 
+@functools.lru_cache(maxsize=1 << 16)  # a caption is asked for by its split and by the tokenizer
 def clean(text):
   """`text` repaired, HTML-unescaped twice, white space collapsed to single blanks, lower case."""
   text = html.unescape(html.unescape(ftfy.fix_text(text)))
