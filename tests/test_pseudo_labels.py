@@ -136,7 +136,7 @@ def test_resumes_after_a_kill_and_a_line_cut_short(folder):
 
   def killed(windows):
     calls.append(0)
-    if len(calls) == 9:
+    if len(calls) == 10:
       raise KeyboardInterrupt
     return by_colour(windows)
 
@@ -144,7 +144,8 @@ def test_resumes_after_a_kill_and_a_line_cut_short(folder):
     label(folder, encoder=ENCODER._replace(encode=killed))
   (path,) = (folder / "labels.csv.progress").iterdir()
   names = [json.loads(line)["name"] for line in path.read_text().splitlines() if line]
-  assert names == ["one", "two"]  # they share the eighth batch
+  # They share the eighth batch, which is fetched when the ninth has begun.
+  assert names == ["one", "two"]
   path.write_text(path.read_text() + '{"name": "none", "win')
   done, _ = label(folder)
   assert list(done) == ["one", "two", "none"]

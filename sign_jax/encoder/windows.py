@@ -1,5 +1,8 @@
 """The sign encoder: an I3D ready to read windows of frames, and the windows of many videos."""
 
+import contextlib
+import functools
+import os
 from concurrent import futures
 from typing import NamedTuple
 
@@ -9,13 +12,19 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
-from sign_jax.video import frames
+from sign_jax.train import prefetch
+from sign_jax.video import ahead, frames
+
+_THREADS = min(8, os.cpu_count() or 1)  # that decode, one video each
+_MOST_BYTES = 256 << 20  # of decoded frames that wait, all threads together
 
 
 class Encoder(NamedTuple):
   """A sign encoder, ready to run."""
 
-  encode: object  # (n, 16, crop, crop, 3) uint8, n <= batch_size -> tree of (n, ...) numpy arrays
+  # (n, 16, crop, crop, 3) uint8, n <= batch_size -> tree of arrays, the first n rows of which
+  # count; does not wait for the devices
+  encode: object
   batch_size: int
   crop: int = frames.CROP  # height and width of its frames
 
@@ -60,8 +69,7 @@ def make_encoder(model, variables, batch_size, crop=frames.CROP, read=embedding)
 
   def encode(windows):
     padding = [(0, batch_size - len(windows))] + [(0, 0)] * 4
-    padded = jax.device_put(np.pad(windows, padding), split)
-    return jax.tree.map(lambda x: np.asarray(x)[: len(windows)], apply(variables, padded))
+    return apply(variables, jax.device_put(np.pad(windows, padding), split))
 
   return Encoder(encode, batch_size, crop)
 
@@ -79,10 +87,14 @@ def encode_videos(jobs, encoder, stride):
     its last window is encoded; None after a batch that no video ends in.
   """
   parts, count = [], 0
-  for windows, ends in _prefetch(_batches(jobs, stride, encoder)):
-    if windows is not None:
-      parts.append(encoder.encode(windows))
-      count += len(windows)
+  begun = (
+    _begun(encoder, windows, ends)
+    for windows, ends in _prefetch(_batches(jobs, stride, encoder))
+  )
+  for outputs, rows, ends in prefetch.from_devices(begun, _fetched):
+    if rows:
+      parts.append(outputs)
+      count += rows
     joined = _joined(parts) if ends else None
     for job, start, stop, seconds, error, notes in ends:
       outputs = None if error else jax.tree.map(lambda x, a=start, b=stop: x[a:b], joined)
@@ -125,6 +137,17 @@ def random(seed, width=1.0):
   return model, jax.tree_util.tree_map_with_path(draw, i3d.init_shapes(model))
 
 
+def _begun(encoder, windows, ends):
+  if windows is None:
+    return None, 0, ends
+  return encoder.encode(windows), len(windows), ends
+
+
+def _fetched(batch):
+  outputs, rows, ends = batch
+  return jax.tree.map(lambda x: np.asarray(x)[:rows], outputs), rows, ends
+
+
 def _joined(parts):
   return jax.tree.map(lambda *x: np.concatenate(x), *parts) if parts else None
 
@@ -133,30 +156,43 @@ def _batches(jobs, stride, encoder):
   # Yields (windows of a batch or None, [(job, first row, row behind its last, seconds, error,
   # notes)] of the videos that end in it); rows count from the first one of the oldest of these.
   pending, ends, row = [], [], 0
-  for job in jobs:
-    first, seconds, error, notes = row, [], None, {}
-    try:
-      for window, seconds in frames.read_windows(  # noqa: B007 - needed after the loop
-        job.path, stride, job.start, job.end, encoder.crop, notes
-      ):
-        pending.append(window)
-        row += 1
-        if len(pending) == encoder.batch_size:
-          yield np.stack(pending), ends
-          if ends:
-            row, first = row - ends[-1][2], first - ends[-1][2]
-          pending, ends = [], []
-    except frames.VideoError as reason:
-      error = reason
-    ends.append((job, first, row, seconds, error, notes))
+  with contextlib.closing(_decoded(jobs, encoder.crop)) as videos:
+    for job, notes, decoded in videos:
+      first, seconds, error = row, [], None
+      try:
+        for window, seconds in frames.windows(decoded, stride):  # noqa: B007 - needed below
+          # Not before: the video that the last window is of may end with it.
+          if len(pending) == encoder.batch_size:
+            yield np.stack(pending), ends
+            if ends:
+              row, first = row - ends[-1][2], first - ends[-1][2]
+            pending, ends = [], []
+          pending.append(window)
+          row += 1
+      except frames.VideoError as reason:
+        error = reason
+      ends.append((job, first, row, seconds, error, notes))
   if ends:
     yield np.stack(pending) if pending else None, ends
+
+
+def _decoded(jobs, crop):
+  # Yields (job, its notes, `frames.cropped_frames` of it), decoded ahead by threads.
+  jobs = [(job, {}) for job in jobs]
+  readers = (
+    functools.partial(frames.cropped_frames, job.path, job.start, job.end, crop, notes)
+    for job, notes in jobs
+  )
+  most = max(frames.WINDOW, _MOST_BYTES // _THREADS // (crop * crop * 3))
+  with contextlib.closing(ahead.ahead(readers, _THREADS, most)) as videos:
+    for (job, notes), decoded in zip(jobs, videos, strict=True):
+      yield job, notes, decoded
 
 
 def _prefetch(iterator):
   # Makes the next item in another thread while the caller works on this one.
   end = object()
-  with futures.ThreadPoolExecutor(1) as pool:
+  with contextlib.closing(iterator), futures.ThreadPoolExecutor(1) as pool:
     future = pool.submit(next, iterator, end)
     while (item := future.result()) is not end:
       future = pool.submit(next, iterator, end)

@@ -14,8 +14,9 @@ from sign_jax.video import containers, ends, pictures, seeking
 from sign_jax.video.containers import VideoError, VideoInfo
 
 __all__ = [
-  "EXTENSIONS", "NOTES", "VideoError", "VideoInfo", "center_crop", "normalize", "num_windows",
-  "probe", "read_frames", "read_windows", "resize_of", "timed_frames", "window_starts",
+  "EXTENSIONS", "NOTES", "VideoError", "VideoInfo", "center_crop", "cropped_frames", "normalize",
+  "num_windows", "probe", "read_frames", "read_windows", "resize_of", "timed_frames",
+  "window_starts", "windows",
 ]  # fmt: skip
 
 EXTENSIONS = containers.EXTENSIONS
@@ -86,10 +87,22 @@ def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP, notes=None)
   Raises:
     VideoError: as `timed_frames`.
   """
+  yield from windows(cropped_frames(path, start, end, crop, notes), stride)
+
+
+def cropped_frames(path, start=0.0, end=math.inf, crop=CROP, notes=None):
+  """`timed_frames` of (crop, crop, 3), as the sign encoder reads them; see `read_windows`."""
+  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end, notes):
+    # A copy: what is cropped away need not wait in memory.
+    yield second, np.ascontiguousarray(center_crop(frame, crop))
+
+
+def windows(timed, stride=1):
+  """As `read_windows`, from what `cropped_frames` yields."""
   recent, seconds = collections.deque(maxlen=WINDOW), []
   complete = False
-  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end, notes):
-    recent.append(center_crop(frame, crop))
+  for second, frame in timed:
+    recent.append(frame)
     seconds.append(second)
     complete = len(seconds) >= WINDOW and (len(seconds) - WINDOW) % stride == 0
     if complete:

@@ -298,6 +298,16 @@ def test_the_next_batch_is_placed_before_the_step_that_needs_it():
   ]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_results_wait_on_the_devices_in_order_and_not_too_many(depth):
+  begun, fetched = [], []
+  results = (begun.append(i) or i for i in range(5))
+  for i in prefetch.from_devices(results, lambda i: -i, depth):
+    fetched.append(i)
+    assert len(begun) == min(len(fetched) + depth - 1, 5)
+  assert fetched == [0, -1, -2, -3, -4]
+
+
 def test_other_data_do_not_go_on(tmp_path):
   loop.train(Regression(), config(), tmp_path)
   with pytest.raises(UserError, match="the data set has changed"):
