@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from sign_jax.data import pipeline
+from sign_jax.data import pipeline, source
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.sampling import sample_indices
 from sign_jax.data.source import RetrievalSplit
@@ -154,6 +154,18 @@ def test_evaluation_shows_everything_once_in_order(split, batch_size):
   np.testing.assert_array_equal(valid, expected)
   ids = np.concatenate([batch["text"][batch["mask"]] for batch in texts])
   np.testing.assert_array_equal(ids, [tokenize(text, 8) for text in split.sentence_texts])
+
+
+def test_a_split_is_tokenized_once_for_each_length(split, monkeypatch):
+  texts, made = [], source.tokenize
+  monkeypatch.setattr(source, "tokenize", lambda *x: texts.append(x) or made(*x))
+  for length in (6, 7, 6):
+    videos, ids = pipeline.eval_batches(split, batch_size=10, text_length=length)
+    assert next(ids)["text"].shape == (10, length)
+    videos.close()
+    ids.close()
+  wanted = [(text, length) for length in (6, 7) for text in split.sentence_texts]
+  assert texts == wanted and len(texts) == 20
 
 
 def test_evaluation_shards_together_are_the_global_batch(split):
