@@ -17,6 +17,7 @@ from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
 from sign_jax.tasks import finite
+from sign_jax.train import prefetch
 from sign_jax.video import frames
 from sign_jax.weights import initial
 
@@ -165,9 +166,12 @@ class Recognition(protocols.Task):
         reader_timeout=self._data.get("reader_timeout", watchdog.SECONDS),
         shard_index=jax.process_index(), shard_count=jax.process_count(),
     )
-    for batch in map(place, batches):
-      batch["scores"] = self._logits(variables, batch.pop("video"))
-      rows = multihost_utils.process_allgather(batch, tiled=True)
+    found = (
+        {"scores": self._logits(variables, batch.pop("video")), **batch}
+        for batch in prefetch.to_devices(batches, place)
+    )
+    fetch = functools.partial(multihost_utils.process_allgather, tiled=True)
+    for rows in prefetch.from_devices(found, fetch):
       scores.append(rows["scores"][rows["mask"]])
       labels.append(rows["label"][rows["mask"]])
     scores = np.concatenate(scores)

@@ -17,6 +17,7 @@ from sign_jax.errors import UserError, printable
 from sign_jax.metrics import retrieval as metrics
 from sign_jax.protocols import Selection
 from sign_jax.tasks import device_features, finite
+from sign_jax.train import prefetch
 from sign_jax.weights import initial
 
 NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usable hand
@@ -83,9 +84,9 @@ class Retrieval:
     return functools.partial(self._apply, method)
 
   def _video_tokens(self, variables, batch):
+    batch = self._with_videos(batch)
     poses = {"pose": batch["pose"]} if self._poses else {}
-    video = batch["video"].astype(jnp.float32)
-    return self._apply("encode_video", variables, video, batch["video_valid"], **poses)
+    return self._apply("encode_video", variables, batch["video"], batch["video_valid"], **poses)
 
   def _pose_settings(self):
     """`pose.Settings`, or None where the system reads no poses."""
@@ -295,14 +296,15 @@ class Retrieval:
         data, batch_size=self._config.eval_batch_size, shard_index=jax.process_index(),
         shard_count=jax.process_count(), **self._shapes(),
     )
-    all_texts = self._join([self._encode_text(variables, place(b)["text"]) for b in texts])
-    rows = []
-    for batch in videos:
-      placed = place(batch)
-      tokens = self._encode_video(variables, placed)
-      found = {"scores": self._score(variables, tokens, all_texts), "mask": placed["mask"]}
-      found = multihost_utils.process_allgather(found, tiled=True)
-      rows.append(found["scores"][found["mask"]])
+    texts = prefetch.to_devices((batch["text"] for batch in texts), place)
+    all_texts = self._join([self._encode_text(variables, ids) for ids in texts])
+    found = (
+        {"scores": self._score(variables, self._encode_video(variables, b), all_texts),
+         "mask": b["mask"]}
+        for b in prefetch.to_devices(videos, place)
+    )
+    fetch = functools.partial(multihost_utils.process_allgather, tiled=True)
+    rows = [x["scores"][x["mask"]] for x in prefetch.from_devices(found, fetch)]
     return np.concatenate(rows)[:, : data.num_sentences]
 
   def evaluate(self, variables, split, place):

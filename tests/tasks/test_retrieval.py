@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
 
 from sign_jax.data import pipeline
 from sign_jax.errors import UserError
@@ -76,6 +77,17 @@ def test_similarities_are_those_of_the_pairs(system, variables, one_by_one, size
   assert scores.shape == (VIDEOS, SENTENCES) and scores.dtype == np.float32
   assert one_by_one.std() > 0.01
   np.testing.assert_allclose(scores, one_by_one, atol=2e-6)
+
+
+def test_scores_are_fetched_after_the_next_batch_has_begun(system, variables, monkeypatch):
+  task, events = run_task.make(config(system), splits()), []
+  score, fetch = task._score, multihost_utils.process_allgather
+  monkeypatch.setattr(task, "_score", lambda *x: events.append("begin") or score(*x))
+  monkeypatch.setattr(
+      multihost_utils, "process_allgather", lambda *x, **y: events.append("fetch") or fetch(*x, **y)
+  )
+  task.similarity(variables, "test", place)
+  assert events == ["begin", "begin", "fetch", "begin", "fetch", "fetch"]  # 9 videos by 4
 
 
 def test_evaluation_is_of_these_similarities(system, variables, one_by_one):

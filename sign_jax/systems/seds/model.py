@@ -113,27 +113,33 @@ class SEDS(CiCo):
         **masks,
     )
 
-  def __call__(
-      self, batch: Batch, deterministic: bool = True, noise: Noise | None = None
-  ) -> dict[str, Any]:
-    """Logits of all pairs of a batch, for training.
+  def encode_batch(self, batch: Batch, train: bool = False) -> dict[str, Any]:
+    """A batch after the towers: {"streams": {name: Tokens}, "text", "text_aug": Tokens}.
 
     Args:
       batch: as for `CiCo`, plus pose: right, left (B, F, 21, 2) and body (B, F, 7, 2) float32,
         frames_valid (B, F) bool, clips_start (B, W) int32, -1 where video_valid is False.
-      deterministic: False is training: dropout (needs the rng "dropout") and batch statistics
-        (updates "batch_stats").
-      noise: of no meaning here.
+      train: dropout (needs the rng "dropout") and batch statistics (updates "batch_stats").
+    """
+    streams = self.encode_streams(batch["video"], batch["video_valid"], batch.get("pose"), train)
+    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
+    return {"streams": streams, "text": text, "text_aug": text_aug}
+
+  def compare(
+      self, encoded: dict[str, Any], deterministic: bool = True, noise: Noise | None = None
+  ) -> dict[str, Any]:
+    """Logits of all pairs of an encoded batch, for training.
+
+    Args:
+      encoded: what `encode_batch` returns.
+      deterministic, noise: of no meaning here.
 
     Returns:
       as `CiCo` for the stream that is searched with, plus logits: {name: (i2t, t2i)}, two (B, B)
       float32, for every stream against the text, and "match" for pose against RGB.
     """
-    del noise
-    streams = self.encode_streams(
-        batch["video"], batch["video_valid"], batch.get("pose"), train=not deterministic
-    )
-    text, text_aug = self.encode_views(batch["text"], batch["text_aug"])
+    del deterministic, noise
+    streams, text, text_aug = (encoded[name] for name in ("streams", "text", "text_aug"))
     pairs = {name: self.similarity(x, text, text_aug) for name, x in streams.items()}
     if self.streams == "both" and self.beta:
       pairs["match"] = self.match(streams["pose"], streams["rgb"])
@@ -145,6 +151,12 @@ class SEDS(CiCo):
         "i2t": i2t, "t2i": t2i, "logits": logits,
         "video": streams[first], "text": text, "text_aug": text_aug,
     }
+
+  def __call__(
+      self, batch: Batch, deterministic: bool = True, noise: Noise | None = None
+  ) -> dict[str, Any]:
+    """`compare` on `encode_batch`; `deterministic` False is training."""
+    return self.compare(self.encode_batch(batch, not deterministic), deterministic, noise)
 
   def loss(
       self, out: dict[str, Any], step: Any = None

@@ -18,14 +18,15 @@ PARTS = {
 
 @functools.cache
 def computed():
-  """One pass of both streams: what `__call__` returns, tokens by stream, search scores, and the
+  """One pass of both streams: what `compare` returns, tokens by stream, search scores, and the
   statistics afterwards."""
   model, batch = make_model(), make_batch()
 
   def run(m):
     streams = m.encode_streams(batch["video"], batch["video_valid"], batch["pose"])
     video = m.encode_video(batch["video"], batch["video_valid"], batch["pose"])
-    return m(batch), streams, m.score(video, m.encode_text(batch["text"]))
+    out = m.compare(m.encode_batch(batch))
+    return out, streams, m.score(video, m.encode_text(batch["text"]))
 
   apply = jax.jit(lambda variables: model.apply(variables, method=run, mutable=["batch_stats"]))
   (out, streams, score), updates = apply(make_variables(model, batch))
