@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
 from ml_collections import ConfigDict
 
@@ -57,7 +58,7 @@ class System(Protocol):
   def build(self, model: ConfigDict, inputs: Inputs) -> Any:
     """The Flax module of a `model` section."""
 
-  def constrain(self, params: PyTree, step: Int[Array, ""], config: ConfigDict) -> PyTree:
+  def constrain(self, params: PyTree, step: Int[ArrayLike, ""], config: ConfigDict) -> PyTree:
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
   def warning(self, model: ConfigDict) -> str | None:
@@ -107,7 +108,7 @@ class Task(Protocol):
     """Fresh variables with weights from the files that the configuration names; outside jit."""
 
   def loss(
-    self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[Array, ""]
+    self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
   ) -> Outcome:
     """(scalar loss, (named scalars to log, updated collections beside "params")).
 
@@ -118,7 +119,7 @@ class Task(Protocol):
     """Representations (B, ...) of examples, each a function of its own example; draws nothing."""
 
   def compare(
-    self, variables: Variables, encoded: PyTree[Array], key: PRNGKeyArray, step: Int[Array, ""]
+    self, variables: Variables, encoded: PyTree[Array], key: PRNGKeyArray, step: Int[ArrayLike, ""]
   ) -> Outcome:
     """What `loss` returns, from the representations of all its examples."""
 
@@ -134,7 +135,7 @@ class Task(Protocol):
     A task may leave this method out.
     """
 
-  def constrain(self, params: PyTree, step: Int[Array, ""]) -> PyTree:
+  def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
   def facts(self) -> dict[str, Any]:

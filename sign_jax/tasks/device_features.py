@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int32, Num
 
 from sign_jax.errors import UserError
 
@@ -9,7 +10,7 @@ _GIB = 2**30
 _SHARE = 0.8  # of the free memory; the rest is for gradients and activations
 
 
-def check_room(nbytes, what):
+def check_room(nbytes: int, what: str) -> None:
   """Raises UserError when `nbytes` on each device are too many; where the device says how many.
 
   Args:
@@ -32,7 +33,9 @@ def _free_bytes(device):
   return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
 
 
-def gather(rows, start, windows, length):
+def gather(
+    rows: Num[Array, "R D"], start: Int32[Array, " B"], windows: Int32[Array, " B"], length: int
+) -> tuple[Num[Array, "B L_v D"], Bool[Array, "B L_v"]]:
   """The videos of a batch; inside jit.
 
   Args:

@@ -1,10 +1,14 @@
 """Why numbers are not finite, as far as a task knows it."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
+from sign_jax.protocols import Variables
 
-def bad_weights(variables):
+
+def bad_weights(variables: Variables) -> str | None:
   """A sentence about the first weights that are not finite, or None."""
   for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
     if jnp.issubdtype(leaf.dtype, jnp.floating) and not bool(jnp.isfinite(leaf).all()):
@@ -16,7 +20,7 @@ def bad_weights(variables):
   return None
 
 
-def advice(finding):
+def advice(finding: Any) -> str | None:
   """What is known about the first tensor of a step that is not finite; None where nothing is.
 
   Args:

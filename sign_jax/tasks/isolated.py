@@ -3,19 +3,32 @@
 import functools
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import optax
 from jax.experimental import multihost_utils
+from jax.typing import ArrayLike
+from jaxtyping import Int, PRNGKeyArray, PyTree
 
-from sign_jax import protocols
 from sign_jax.data import label_table, segment_windows, specs, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
+from sign_jax.protocols import (
+  Batch,
+  Outcome,
+  Place,
+  Selection,
+  System,
+  Task,
+  Variables,
+)
 from sign_jax.tasks import finite
 from sign_jax.train import prefetch
 from sign_jax.video import frames
@@ -24,14 +37,17 @@ from sign_jax.weights import initial
 COLUMNS = (("top1", "top-1"), ("top5", "top-5"), ("class_top1", "top-1 per class"))
 
 
-class Recognition(protocols.Task):
+class Recognition(Task):
   """A system that classifies windows of 16 frames, as a `protocols.Task`."""
 
-  selection = protocols.Selection("top1")
+  selection = Selection("top1")
   unit = "segments"
   CHOICES = {"init.classifier": initial.CLASSIFIERS}
 
-  def __init__(self, config, system, labels=None):
+  def __init__(
+      self, config: ml_collections.ConfigDict, system: System,
+      labels: Mapping[str, Sequence[label_table.Label]] | None = None,
+  ) -> None:
     """Reads the labels and the names of the weights.
 
     Args:
@@ -76,13 +92,13 @@ class Recognition(protocols.Task):
     return classes
 
   @functools.cached_property
-  def fingerprint(self):
+  def fingerprint(self) -> str:
     """Of the labels."""
     facts = json.dumps(self._labels, sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
 
   @property
-  def steps_per_epoch(self):
+  def steps_per_epoch(self) -> int:
     """A training example is a segment; an incomplete batch is dropped."""
     for split in ("train", "validation"):
       if not self._labels[split]:
@@ -95,7 +111,7 @@ class Recognition(protocols.Task):
       )
     return steps
 
-  def train_batches(self, start_step):
+  def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Batches of `segment_windows.train_batches` from that step on."""
     data = self._data
     return segment_windows.train_batches(
@@ -110,13 +126,13 @@ class Recognition(protocols.Task):
         shard_count=jax.process_count(),
     )
 
-  def init(self, key):
+  def init(self, key: PRNGKeyArray) -> Variables:
     """Seeded random variables."""
     if self._system.init:
       return self._system.init(self._model, self.inputs, key)
     return self._model.init(key, frames.normalize(specs.zeros(self.inputs, 1)["video"]))
 
-  def load(self, variables):
+  def load(self, variables: Variables) -> Variables:
     """Fresh variables with the weights of `init.i3d` in them.
 
     Raises:
@@ -124,7 +140,9 @@ class Recognition(protocols.Task):
     """
     return self._initial.load(variables)
 
-  def loss(self, variables, batch, key, step):
+  def loss(
+      self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
+  ) -> Outcome:
     """The system's loss; updates the running statistics of BatchNorm over the global batch."""
     out, updates = self._model.apply(
         variables, frames.normalize(batch["video"]), train=True, rngs={"dropout": key},
@@ -135,7 +153,7 @@ class Recognition(protocols.Task):
     logged["top1"] = 100 * jnp.mean(out["logits"].argmax(-1) == batch["label"])
     return loss, (logged, updates)
 
-  def name_examples(self, step, rows):
+  def name_examples(self, step: int, rows: list[int]) -> list[str]:
     """Names of some rows of the global batch of a step, which counts from 1."""
     chosen = segment_windows.train_examples(
         self._segments["train"], batch_size=self.batch_size, seed=self._config.seed, step=step - 1
@@ -143,16 +161,16 @@ class Recognition(protocols.Task):
     labels = (self._labels["train"][chosen[row]] for row in rows)
     return [f"{label.video} from {label.start:g} s" for label in labels]
 
-  def constrain(self, params, step):
+  def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
     """As the system says, see `protocols.System`."""
     return self._system.constrain(params, step, self._config)
 
-  def facts(self):
+  def facts(self) -> dict[str, Any]:
     """The label table, and how many segments each split has."""
     sizes = {f"{split}/segments": len(self._labels[split]) for split in ("validation", "test")}
     return {"data": str(self._data.labels), **sizes}
 
-  def evaluate(self, variables, split, place):
+  def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """{"top1": percent, ...}; see `metrics.classification`; {} for a split without labels.
 
     Raises:
@@ -185,7 +203,7 @@ class Recognition(protocols.Task):
       )
     return classification.accuracies(scores, np.concatenate(labels))
 
-  def table(self, results, split):
+  def table(self, results: dict[str, float], split: str) -> str:
     """One line of accuracies."""
     count = len(self._labels[split])
     title = f"{self._data.labels}, {split}: {count} segments"

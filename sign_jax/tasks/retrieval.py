@@ -2,11 +2,16 @@
 
 import functools
 import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
 from sign_jax.data import assemble, pipeline, pose, resident, source, specs, synonyms, watchdog
@@ -15,7 +20,15 @@ from sign_jax.data.cache import FeatureCache
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.metrics import retrieval as metrics
-from sign_jax.protocols import Selection
+from sign_jax.protocols import (
+  Batch,
+  Inputs,
+  Outcome,
+  Place,
+  Selection,
+  System,
+  Variables,
+)
 from sign_jax.tasks import device_features, finite
 from sign_jax.train import prefetch
 from sign_jax.weights import initial
@@ -34,7 +47,10 @@ class Retrieval:
   # Of settings that no system has for itself.
   CHOICES = {"ties": metrics.TIES, "data.placement": PLACEMENTS, "data.no_hands": NO_HANDS}
 
-  def __init__(self, config, system, splits=None):
+  def __init__(
+      self, config: ml_collections.ConfigDict, system: System,
+      splits: Mapping[str, source.RetrievalSplit] | None = None,
+  ) -> None:
     """Builds no model and opens no split before they are needed.
 
     Args:
@@ -63,7 +79,7 @@ class Retrieval:
     self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
 
   @functools.cached_property
-  def inputs(self):
+  def inputs(self) -> Inputs:
     """What the model is built for: the fields of a batch; see `protocols.Inputs`."""
     # All splits have features of one width. A data set of which only "test" is there will do.
     split = next(iter(self._splits.values()), None) or self.split("test")
@@ -117,7 +133,7 @@ class Retrieval:
   def _on_device(self):
     return self._data.placement == "device"
 
-  def split(self, name):
+  def split(self, name: str) -> source.RetrievalSplit:
     """The RetrievalSplit of that name, opened once."""
     if name not in self._splits:
       on_disk = self._data.placement == "disk" or self._on_device and name == "train"
@@ -135,12 +151,12 @@ class Retrieval:
     return self._splits[name]
 
   @property
-  def fingerprint(self):
+  def fingerprint(self) -> str:
     """Of the data set on disk."""
     return source.fingerprint(self._data.name, data_dir=self._data.data_dir or None)
 
   @property
-  def steps_per_epoch(self):
+  def steps_per_epoch(self) -> int:
     """A training example is a sentence; an incomplete batch is dropped."""
     steps = self.split("train").num_sentences // self.batch_size
     if not steps:
@@ -160,7 +176,7 @@ class Retrieval:
         "reader_timeout": data.get("reader_timeout", watchdog.SECONDS),
     }
 
-  def train_batches(self, start_step):
+  def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Batches of `data.pipeline.train_batches` from that step on."""
     for name in SPLITS:  # a split that is missing must not be noticed after hours of training
       self.split(name)
@@ -177,7 +193,7 @@ class Retrieval:
         **self._shapes(),
     )
 
-  def resident(self, place):
+  def resident(self, place: Place) -> Batch:
     """{"video_rows": all training videos} with `data.placement=device`, else {}.
 
     Raises:
@@ -202,7 +218,7 @@ class Retrieval:
       batch = {**batch, "video": video, "video_valid": valid}
     return {**batch, "video": batch["video"].astype(jnp.float32)}
 
-  def init(self, key):
+  def init(self, key: PRNGKeyArray) -> Variables:
     """Seeded random variables."""
     if self._system.init:
       return self._system.init(self._model, self.inputs, key)
@@ -210,7 +226,7 @@ class Retrieval:
     batch = specs.zeros(self.inputs, 2)
     return self._model.init({"params": init_key, "noise": noise_key}, batch)
 
-  def load(self, variables):
+  def load(self, variables: Variables) -> Variables:
     """Fresh variables with the weights of the configuration's `init` files in them.
 
     Raises:
@@ -218,7 +234,9 @@ class Retrieval:
     """
     return initial.load(variables, self._config.init, self._system)
 
-  def loss(self, variables, batch, key, step):
+  def loss(
+      self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
+  ) -> Outcome:
     """The contrastive loss, its terms where it has several, and updated running statistics."""
     dropout, noise = jax.random.split(key)
     out, updates = self._model.apply(
@@ -236,15 +254,18 @@ class Retrieval:
     return loss, (logged, {})
 
   @property
-  def can_cache_gradients(self):
+  def can_cache_gradients(self) -> bool:
     """Whether the towers draw nothing and see each example alone."""
     return self._system.can_cache_gradients
 
-  def encode(self, variables, batch):
+  def encode(self, variables: Variables, batch: Batch) -> Any:
     """{"video", "text", "text_aug": Tokens} of a batch or a part of it."""
     return self._model.apply(variables, self._with_videos(batch), method="encode_batch")
 
-  def compare(self, variables, encoded, key, step):
+  def compare(
+      self, variables: Variables, encoded: PyTree[Array], key: PRNGKeyArray,
+      step: Int[ArrayLike, ""],
+  ) -> Outcome:
     """`loss` from what `encode` returns."""
     dropout, noise = jax.random.split(key)
     out = self._model.apply(
@@ -253,7 +274,7 @@ class Retrieval:
     )
     return self._loss_of(variables, out, step)
 
-  def name_examples(self, step, rows):
+  def name_examples(self, step: int, rows: list[int]) -> list[str]:
     """Names of some rows of the global batch of a step, which counts from 1."""
     split = self.split("train")
     pairs = pipeline.train_examples(
@@ -265,15 +286,15 @@ class Retrieval:
         for video, sentence in chosen
     ]
 
-  def advice(self, finding):
+  def advice(self, finding: Any) -> str | None:
     """What the system knows about it, or else `finite.advice`."""
     return self._system.advice(finding, self._config.model) or finite.advice(finding)
 
-  def constrain(self, params, step):
+  def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
     """As the system says, see `protocols.System`."""
     return self._system.constrain(params, step, self._config)
 
-  def facts(self):
+  def facts(self) -> dict[str, Any]:
     """Data set, protocol, sizes of the splits, ties, and the feature streams as they are used."""
     data, test = self._data, self.split("test")
     used = assemble.used_streams(test.streams, data.combine)
@@ -289,7 +310,9 @@ class Retrieval:
       facts[f"{split}/videos"] = self.split(split).num_videos
     return facts
 
-  def similarity(self, variables, split, place):
+  def similarity(
+      self, variables: Variables, split: str, place: Place
+  ) -> Float32[np.ndarray, "V S"]:
     """Scores of all videos and sentences of a split: (videos, sentences) float32."""
     data = self.split(split)
     videos, texts = pipeline.eval_batches(
@@ -307,7 +330,7 @@ class Retrieval:
     rows = [x["scores"][x["mask"]] for x in prefetch.from_devices(found, fetch)]
     return np.concatenate(rows)[:, : data.num_sentences]
 
-  def evaluate(self, variables, split, place):
+  def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """{"t2v/R@1": percent, ...}; see `metrics.retrieval`.
 
     Systems that read poses have "left_out" too: the number of videos without usable hands.
@@ -326,7 +349,7 @@ class Retrieval:
     numbers = metrics.retrieval_metrics(scores, data.sentence_of_video, ties=self._config.ties)
     return numbers | ({"left_out": len(data.left_out)} if self._poses else {})
 
-  def table(self, results, split):
+  def table(self, results: dict[str, float], split: str) -> str:
     """The two directions as a text table."""
     data = self.split(split)
     title = (

@@ -61,7 +61,7 @@ class CiCo(nn.Module):
   objective: str = "four_terms"
   dtype: DTypeLike = jnp.float32
 
-  def setup(self):
+  def setup(self) -> None:
     common = {"embed_dim": self.embed_dim, "dtype": self.dtype}
     self.visual = VideoTower(**self.video, **common)
     self.textual = TextTower(**self.text, **common)

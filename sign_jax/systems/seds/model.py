@@ -38,7 +38,7 @@ class SEDS(CiCo):
   alpha: float = 1.0
   beta: float = 0.4
 
-  def setup(self):
+  def setup(self) -> None:
     if self.streams not in STREAMS:
       raise ValueError(f"unknown streams {self.streams!r}")
     common = {"embed_dim": self.embed_dim, "dtype": self.dtype}

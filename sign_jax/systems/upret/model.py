@@ -46,7 +46,7 @@ class UPRet(CiCo):
   distribution: Mapping[str, Any] | None = None
   ot: Mapping[str, Any] | None = None
 
-  def setup(self):
+  def setup(self) -> None:
     super().setup()
     self.video_weight_fc = TokenWeight(self.dtype)
     self.text_weight_fc = TokenWeight(self.dtype)
