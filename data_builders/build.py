@@ -1,7 +1,4 @@
-"""Builds a data set: `python -m data_builders.build NAME [--data_dir DIR] ...`.
-
-With --shard K/N it makes one part of N, and the last part to be there joins them.
-"""
+"""Builds a data set: `python -m data_builders.build NAME [--data_dir DIR] ...`."""
 
 import argparse
 import contextlib
@@ -9,7 +6,6 @@ import fcntl
 import io
 import pathlib
 import shutil
-import tempfile
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -17,10 +13,10 @@ from absl import logging
 from data_builders.attachments import scaling
 from data_builders.attachments.poses import described
 from data_builders.attachments.scaling import UNSTATED
-from data_builders.corpus.findings import ON_ERROR, named
+from data_builders.corpus.findings import ON_ERROR
 from data_builders.loading import find, load_builder, names
-from data_builders.writing import array_records, exchange, parts, skipped
-from sign_jax.data import description, digest, shards
+from data_builders.writing import array_records, exchange, skipped
+from sign_jax.data import description, digest
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError, one_sentence, printable
@@ -90,13 +86,13 @@ def _complete(folder, load):
 
 
 @contextlib.contextmanager
-def _alone(folder, name=".lock"):
+def _alone(folder):
   """Lets one process at a time build in `folder`; the system frees the lock of a killed one.
 
   Gives False where the file system has no locks, as some network file systems.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  with open(folder / name, "w") as lock:
+  with open(folder / ".lock", "w") as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX)
     except OSError:
@@ -121,7 +117,7 @@ def _build(builder, manual_dir, source):
 
 
 def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", poses=UNSTATED):
-  """Builds a data set unless it is complete; joins its parts where all are there.
+  """Builds a data set unless it is complete.
 
   Takes the arguments of `load_builder`.
 
@@ -129,7 +125,7 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", 
     The builder (its `data_dir` is the folder of the records), and whether it was built now.
 
   Raises:
-    UserError: what the builder raises; some parts are there and others are missing.
+    UserError: what the builder raises.
   """
   def load(data_dir=data_dir):
     return load_builder(name, config, data_dir, manual_dir, on_error, poses=poses)
@@ -142,85 +138,18 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", 
       exchange.remove_remains(folder)
     if builder := _complete(folder, load):  # another process has built it meanwhile
       return builder, False
-    count = _count_of_parts(folder, load)
-    return _build_anew(folder, load, manual_dir, count), True
+    return _build_anew(folder, load, manual_dir), True
 
 
-def prepare_part(part, name, config=None, data_dir=None, manual_dir=None, on_error="stop",
-                 poses=UNSTATED):
-  """Builds a part of a data set unless it is there; joins the parts when none is missing.
-
-  Args:
-    part: (k, n) for the k-th of n parts.
-    name, config, data_dir, manual_dir, on_error, poses: as in `load_builder`.
-
-  Returns:
-    The builder or None, and which parts are missing; it is None as long as some are.
-  """
-  def load(data_dir=data_dir, part=(1, 1)):
-    return load_builder(name, config, data_dir, manual_dir, on_error, part, poses)
-
-  folder = _folder(name, config, data_dir)
-  if builder := _complete(folder, load):
-    return builder, []
-  path = parts.place(folder, part)
-  with _alone(path.parent, f".lock_{part[0]}"), tempfile.TemporaryDirectory() as elsewhere:
-    builder = load(elsewhere, part)  # elsewhere: the remains may describe another state
-    source = builder.source_digest()
-    if not parts.is_complete(path, source):
-      parts.write(builder, path, source)
-  with _alone(folder.parent) as alone:
-    if alone:
-      exchange.remove_remains(folder)
-    if builder := _complete(folder, load):
-      shutil.rmtree(path, ignore_errors=True)
-      return builder, []
-    if missing := parts.missing(folder, part[1], source):
-      return None, missing
-    return _build_anew(folder, load, manual_dir, part[1]), []
-
-
-def _count_of_parts(folder, load):
-  """How many parts are there to be joined, 0 without any."""
-  if not (counts := parts.started(folder)):
-    return 0
-  with tempfile.TemporaryDirectory() as elsewhere:
-    source = load(elsewhere).source_digest()
-  missing = {count: parts.missing(folder, count, source) for count in counts}
-  if whole := [count for count, lacking in missing.items() if not lacking]:
-    return whole[0]
-  lacking = named([f"{k}/{counts[-1]}" for k in missing[counts[-1]]])
-  raise UserError(
-    f"somebody builds {folder} in parts, of which {lacking} are missing: build them with --shard, "
-    f"or delete {parts.place(folder, (1, 1)).parent.parent} to build in one piece"
-  )
-
-
-def _build_anew(folder, load, manual_dir, count):
-  """Builds beside `folder`, from `count` parts or, where that is 0, from the user's files.
-
-  What lies in `folder` is replaced when the new one is whole, and not before.
-  """
+def _build_anew(folder, load, manual_dir):
+  """Builds beside `folder`; what lies in it is replaced when the new one is whole, not before."""
   with exchange.beside(folder) as root:
     builder = load(root)
     # Before they are read: files that change meanwhile call for a new build.
-    source = parts.join(builder, folder, count) if count else builder.source_digest()
-    if count:
-      _check_skips(folder, builder.findings)
-    _build(builder, manual_dir, source)
+    _build(builder, manual_dir, builder.source_digest())
     _take_default(pathlib.Path(builder.data_dir), folder)
     exchange.take_place(pathlib.Path(builder.data_dir), folder)
-  if count:
-    parts.remove(folder)
   return load()
-
-
-def _check_skips(folder, findings):
-  if findings.on_error == "stop" and findings.skips:
-    raise UserError(
-      f"the parts of {folder} leave out {len(findings.skips)} damaged videos (first: "
-      f"{findings.skips[0].reason}), pass --on_error skip to accept that, or correct their files"
-    )
 
 
 def _take_default(built, folder):
@@ -272,18 +201,14 @@ def main(argv=None):
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
                       help="on a damaged or missing file: stop, or skip the video and list it")
   scaling.add_options(parser)
-  parser.add_argument("--shard", metavar="K/N", help="build only this part of N, e.g. 1/3")
+  parser.add_argument("--shard", help=argparse.SUPPRESS)  # of earlier versions
   args = parser.parse_args(argv)
   logging.set_verbosity(logging.ERROR)
   with one_sentence():
-    what = (args.name, args.config, args.data_dir, args.manual_dir, args.on_error,
-            scaling.stated(args))
-    if not args.shard:
-      print(_report(*prepare(*what)))
-      return
-    builder, missing = prepare_part(shards.parse(args.shard), *what)
-    print(_report(builder, True) if builder else
-          f"part {args.shard} is there, missing: {', '.join(map(str, missing))}")
+    if args.shard is not None:
+      raise UserError("a data set is built in one piece, leave out --shard")
+    print(_report(*prepare(args.name, args.config, args.data_dir, args.manual_dir, args.on_error,
+                           scaling.stated(args))))
 
 
 if __name__ == "__main__":

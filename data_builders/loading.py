@@ -16,7 +16,7 @@ def names():
                 if path.stem == f"{path.parent.name}_dataset_builder")
 
 
-def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="stop", part=(1, 1),
+def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="stop",
                  poses=UNSTATED):
   """The TFDS builder of a data set.
 
@@ -26,7 +26,6 @@ def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="st
     data_dir: where prepared data sets live; None means `folder.default_data_dir()`.
     manual_dir: the user's own files, for builders that read some.
     on_error: "stop" at the first damaged video, or "skip" all damaged ones.
-    part: (k, n) for the k-th of n parts.
     poses: `scaling.Stated`, what the user says of the files of poses.
 
   Raises:
@@ -38,7 +37,7 @@ def load_builder(name, config=None, data_dir=None, manual_dir=None, on_error="st
   if any(poses) and not builder.READS_POSES:
     raise UserError(f"{builder.name} reads no poses, leave --pose_size and --pose_range out")
   return builder(data_dir=str(user_path(data_dir or default_data_dir())), config=config,
-                 manual_dir=manual_dir, on_error=on_error, part=part, poses=poses)
+                 manual_dir=manual_dir, on_error=on_error, poses=poses)
 
 
 def find(name, config):

@@ -76,10 +76,10 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
       print(f"note: {printable(note)}", file=sys.stderr)
     if self.findings.on_error == "stop":
       self._check_none_missing()
-    examples = {split: self._generate_examples(split) for split in self._splits}
-    if self.part[1] > 1:
-      return examples  # a part may have none
-    return {name: schema.not_empty(split, name, self.findings) for name, split in examples.items()}
+    return {
+      split: schema.not_empty(self._generate_examples(split), split, self.findings)
+      for split in self._splits
+    }
 
   def _generate_examples(self, split):
     for clip in self.progress(self._splits[split], split):

@@ -11,6 +11,7 @@ import shutil
 import socket
 
 _NEW, _OLD = ".building_", ".replaced_"  # never the name of a version
+_PARTS = ".parts_"  # of a data set that an earlier version was to build in several processes
 
 
 @contextlib.contextmanager
@@ -52,6 +53,7 @@ def remove_remains(folder):
   old = folder.with_name(f"{_OLD}{folder.name}")
   if old.exists() and not folder.exists():
     os.rename(old, folder)
-  patterns = (f"{_NEW}{folder.name}.*", old.name, f"incomplete.*_{folder.name}")
+  patterns = (f"{_NEW}{folder.name}.*", old.name, f"incomplete.*_{folder.name}",
+              f"{_PARTS}{folder.name}")
   for path in (path for pattern in patterns for path in folder.parent.glob(pattern)):
     shutil.rmtree(path, ignore_errors=True)

@@ -81,15 +81,14 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     findings: `Findings` of the build.
     poses: `scaling.Stated`: what the user says of the poses.
     counts: {content: Counter} of what its examples show; noted in the metadata's content.
-    part: (k, n): `progress` gives every n-th item, the k-th of them first (from 1).
   """
 
   CAN_SKIP = False
   READS_POSES = False
   COMPRESSED = False
 
-  def __init__(self, *, manual_dir=None, on_error="stop", part=(1, 1), poses=UNSTATED, **kwargs):
-    self.manual_dir, self.part, self.poses = manual_dir, part, poses
+  def __init__(self, *, manual_dir=None, on_error="stop", poses=UNSTATED, **kwargs):
+    self.manual_dir, self.poses = manual_dir, poses
     self.counts = collections.defaultdict(collections.Counter)
     self.findings = Findings(on_error)
     super().__init__(**{**kwargs, "file_format": "array_record"})
@@ -121,10 +120,5 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     self.info.metadata.save_metadata(self.data_dir)
 
   def progress(self, items, split, unit="video"):
-    """This part's `items` (a sequence), with a bar that names the data set and the split.
-
-    Every builder generates its examples from this, so that each can be built in parts.
-    """
-    first, step = self.part[0] - 1, self.part[1]
-    return tqdm(items[first::step], desc=f"{self.info.full_name} {split}", unit=unit,
-                mininterval=0.5)
+    """`items` (a sequence), with a bar that names the data set and the split."""
+    return tqdm(items, desc=f"{self.info.full_name} {split}", unit=unit, mininterval=0.5)

@@ -126,6 +126,14 @@ def test_unknown_names_end_with_one_sentence(args, hint, capsys):
   assert stop.value.code == 1 and hint in error and error.count("\n") == 1
 
 
+def test_a_build_in_parts_is_refused_with_one_sentence(tmp_path, capsys):
+  with pytest.raises(SystemExit) as stop:
+    build.main(["signing_sim/tiny", "--data_dir", str(tmp_path), "--shard", "1/3"])
+  told = capsys.readouterr().err
+  assert stop.value.code == 1 and told.endswith("leave out --shard\n") and told.count("\n") == 1
+  assert not list(tmp_path.iterdir())
+
+
 def test_data_dir_defaults_to_the_environment(monkeypatch, tmp_path):
   monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
   assert build.load_builder("signing_sim/tiny").data_dir.startswith(str(tmp_path))

@@ -12,7 +12,7 @@ import pytest
 
 from data_builders import build
 from data_builders.signing_sim import corpus
-from data_builders.writing import exchange, parts
+from data_builders.writing import exchange
 from sign_jax.data import chunks, records
 from sign_jax.errors import UserError
 from sign_jax.untrusted import budget
@@ -80,26 +80,6 @@ def test_a_disk_that_fails_under_the_records_is_no_damage(data_dir, monkeypatch,
   assert told.count("\n") == 1 and "cannot be read or written at present" in told
   assert f"{folder}/" in told and "delete" not in told
   assert content(folder) == before and not beside(folder)
-
-
-def test_a_disk_that_fails_under_a_part_is_no_damage(tmp_path, monkeypatch):
-  def fail(path):
-    raise RuntimeError(f"read() failed: {os.strerror(errno.EIO)}; reading {path}; at byte 0")
-
-  monkeypatch.setattr(parts.array_record_data_source, "ArrayRecordDataSource", fail)
-  with pytest.raises(OSError, match="Input/output") as raised:
-    list(parts._records(tmp_path / "train.array_record", 1))
-  assert raised.value.filename == str(tmp_path / "train.array_record")
-
-
-def test_a_part_that_cannot_be_seen_is_not_taken_for_missing(tmp_path, monkeypatch):
-  builder, _ = build.prepare("signing_sim/tiny", data_dir=tmp_path / "whole")
-  path = tmp_path / "parts" / "1"
-  parts.write(builder, path, "source")
-  assert parts.is_complete(path, "source")
-  monkeypatch.setattr(budget, "read_json", fails())
-  with pytest.raises(OSError, match="somewhere"):
-    parts.is_complete(path, "source")
 
 
 def test_a_rebuild_that_fails_leaves_what_was_there(tmp_path):
@@ -180,6 +160,16 @@ def test_what_was_there_is_put_back_after_a_kill(data_dir):
   folder.rename(folder.with_name(".replaced_1.0.0"))
   assert build.prepare("signing_sim/tiny", data_dir=data_dir)[1] is False
   assert content(folder) == before and not beside(folder)
+
+
+def test_parts_that_an_earlier_version_left_go_with_the_next_build(data_dir):
+  parts = (data_dir / _TINY).with_name(".parts_1.0.0")
+  (parts / "of_2/1").mkdir(parents=True)
+  assert build.prepare("signing_sim/tiny", data_dir=data_dir)[1] is False
+  assert parts.exists()  # nothing was to be built
+  (data_dir / _TINY / "source.txt").write_text("of other files")
+  assert build.prepare("signing_sim/tiny", data_dir=data_dir)[1] is True
+  assert not beside(data_dir / _TINY)
 
 
 def test_a_folder_that_cannot_take_the_place_gives_it_back(tmp_path, monkeypatch):
