@@ -92,7 +92,7 @@ def test_runs_of_another_configuration_are_not_collected(study, tmp_path):
   text = (program.ROOT / "configs/cico.py").read_text()
   path.write_text(text)
   study("--batch_sizes", "16", extra=(f"--config={path}",))
-  path.write_text(text.replace('"cico", dataset', '"upret", dataset'))
+  path.write_text(text.replace("systems.cico", "systems.upret"))
   with pytest.raises(UserError, match="other settings .configuration="):
     study("--batch_sizes", "16", extra=(f"--config={path}",))
 
