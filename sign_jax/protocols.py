@@ -138,8 +138,8 @@ class Task(Protocol):
   def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
     """Parameters after the update number `step`, counted from 0, moved to where they may be."""
 
-  def facts(self) -> dict[str, Any]:
-    """What `evaluate` measures, in JSON values: the data set's name, sizes of splits, protocol.
+  def facts(self, splits: tuple[str, ...] = ("validation", "test")) -> dict[str, Any]:
+    """What `evaluate` measures on these splits, in JSON values: the data set, sizes, protocol.
 
     They stand in results.json beside the numbers. A task may leave this method out.
     """

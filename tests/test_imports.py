@@ -19,6 +19,7 @@ FLOORS = (
     ("configs",),
     ("run",),
     ("encoder",),
+    ("api",),
     (*DOORS, "launch"),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

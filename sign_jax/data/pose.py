@@ -266,3 +266,12 @@ def pad(pose, frames=MAX_FRAMES):
     "left": padded(pose.left), "right": padded(pose.right), "body": padded(pose.body),
     "frames_valid": np.arange(frames) < len(pose.frames), "clips_start": pose.clips_start,
   }  # fmt: skip
+
+
+def padded_specs(frames, windows):
+  """What `pad` gives: {name: [shape, name of the dtype]}."""
+  points = lambda joints: [[frames, joints, 2], "float32"]
+  return {
+    "left": points(HANDS.shape[1]), "right": points(HANDS.shape[1]), "body": points(len(BODY)),
+    "frames_valid": [[frames], "bool"], "clips_start": [[windows], "int32"],
+  }  # fmt: skip

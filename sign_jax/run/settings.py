@@ -9,7 +9,7 @@ import sys
 
 import ml_collections
 
-from sign_jax.errors import UserError, printable
+from sign_jax.errors import UserError, did_you_mean, printable
 from sign_jax.run import config_paths
 from sign_jax.systems import registry
 from sign_jax.train import checkpoint
@@ -172,7 +172,7 @@ def for_evaluation(config, workdir, argv):
         f"{workdir} was trained with {', '.join(wrong)}: evaluate it without these flags"
     )
   changed = tuple(f"{key}={now[key]}" for key in differing if key not in free)
-  return _nested(used | {key: now[key] for key in given}), changed
+  return nested(used | {key: now[key] for key in given}), changed
 
 
 def _given(argv):
@@ -197,6 +197,43 @@ def _check_kinds(used, template, workdir):
       )
 
 
+def with_defaults(config, system):
+  """The settings of a run, with the system's own for those that an earlier version lacked."""
+  if system.config is None:
+    return config
+  return nested(flat(system.config(None).to_dict()) | flat(config.to_dict()))
+
+
+def with_changes(config, changes, where):
+  """A configuration with other values for some of its settings.
+
+  Args:
+    config: ml_collections.ConfigDict, not changed.
+    changes: {dotted name: value}; lists are taken as tuples.
+    where: what asks for them, for messages.
+
+  Returns:
+    ml_collections.ConfigDict.
+
+  Raises:
+    UserError: a setting that there is not, or a value of another kind.
+  """
+  changed = ml_collections.ConfigDict(config)
+  known = flat(config.to_dict())
+  for key, value in tuples(dict(changes)).items():
+    if key not in known:
+      raise UserError(
+          f"{where}: there is no setting {str(key)[:80]!r}{did_you_mean(str(key)[:80], known)}"
+      )
+    try:
+      changed.update_from_flattened_dict({key: value})
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+      raise UserError(
+          f"{where}: {key}={str(value)[:80]!r} is of another kind than {known[key]!r}"
+      ) from error
+  return changed
+
+
 def tuples(value):
   """JSON has lists where configurations have tuples."""
   if isinstance(value, dict):
@@ -204,7 +241,7 @@ def tuples(value):
   return tuple(map(tuples, value)) if isinstance(value, list) else value
 
 
-def _nested(values):
+def nested(values):
   """{dotted name: value} -> ConfigDict."""
   config = ml_collections.ConfigDict()
   for key, value in values.items():

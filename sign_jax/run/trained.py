@@ -1,4 +1,4 @@
-"""What a run has trained, without its data set."""
+"""What a run has trained, or a file of weights holds, without its data set."""
 
 import contextlib
 import functools
@@ -12,10 +12,13 @@ import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError
-from sign_jax.run import settings
+from sign_jax.run import checks, settings
 from sign_jax.systems import registry
 from sign_jax.train import checkpoint
 from sign_jax.weights import convert
+
+# Of a system without released names: paths in our variables, with dots.
+OWN_NAMES = (convert.Rule("{path}", "{path}"),)
 
 
 @flax.struct.dataclass
@@ -28,7 +31,7 @@ class Trained:
     variables: nested dict of arrays on the CPU.
     record: of the checkpoint, see `train.checkpoint`.
     inputs: `protocols.Inputs`; None where a run of an earlier version did not note them.
-    workdir: pathlib.Path.
+    workdir: pathlib.Path of the run, or of the file of weights where there is no run.
   """
 
   system: Any
@@ -55,7 +58,7 @@ class Trained:
   @property
   def state(self):
     """The variables as a PyTorch state dict, {released name: numpy array}."""
-    return convert.export(self.variables, self.system.names)
+    return convert.export(self.variables, self.system.names or OWN_NAMES)
 
 
 def load(workdir):
@@ -79,7 +82,17 @@ def load(workdir):
     raise UserError(f"{workdir} is a run of another system: {error}") from error
   best = _best(workdir / "checkpoints")
   inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
-  return Trained(system, config, best.variables, best.record, inputs, workdir)
+  run = Trained(system, config, best.variables, best.record, inputs, workdir)
+  return run if inputs else run.replace(inputs=_told_by_weights(run))
+
+
+def _told_by_weights(run):
+  """The `protocols.Inputs` of a run of an earlier version, which noted none; None if unknown."""
+  shapes = {name: value.shape for name, value in run.state.items()}
+  try:
+    return checks.TASKS[run.system.task].inputs_of(run.config, run.system, shapes)
+  except (KeyError, AttributeError):  # of a version that had not all of these settings yet
+    return None
 
 
 def _best(folder):

@@ -21,4 +21,9 @@ def facts(config):
   """
   key = next(key for key in _keys(config) if config.init.get(key))
   path = existing_file(config.init[key], f"--config.init.{key}", "pass a file of weights")
+  return facts_of(path)
+
+
+def facts_of(path):
+  """The same of any file, a pathlib.Path."""
   return {"weights": str(path), "weights_sha256": sha256(path)}

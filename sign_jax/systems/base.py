@@ -62,6 +62,8 @@ class System:
     free_keys: settings that may change between two starts of a run.
     sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
       of these sizes; None where files do not tell.
+    feature_width: function {released name: shape} -> D, the channels of the sign features that a
+      checkpoint of a retrieval system reads; None where files do not tell.
     classifier: of a system that recognises.
     loss: of a system that recognises: function (outputs of the model, labels (B,) int32, step) ->
       (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits". Models of
@@ -90,6 +92,7 @@ class System:
   ignore: tuple[str, ...] = ()
   init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
   sizes: Callable | None = None
+  feature_width: Callable | None = None
   classifier: Classifier | None = None
   loss: Callable | None = None
   warning: Callable = lambda model: None

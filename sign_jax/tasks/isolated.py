@@ -72,14 +72,18 @@ class Recognition(Task):
         split: segment_windows.Segments(self._data.videos, members, self._data.size, cache)
         for split, members in self._labels.items()
     }
-    crop = self._data.size
-    self.inputs = {
-        "video": [[frames.WINDOW, crop, crop, 3], "uint8"], "classes": self._num_classes(),
-    }
+    self.inputs = _inputs(self._data.size, self._num_classes())
     self._system, self._model = system, system.build(config.model, self.inputs)
     self._logits = jax.jit(
         lambda variables, x: self._model.apply(variables, frames.normalize(x))["logits"]
     )
+
+  @staticmethod
+  def inputs_of(config, system, shapes):
+    """As `tasks.retrieval.Retrieval.inputs_of`."""
+    told = system.sizes(shapes) if system.sizes else {}
+    classes = config.model.num_classes or told.get("model.num_classes")
+    return _inputs(config.data.size, classes) if classes else None
 
   def _num_classes(self):
     used = 1 + max(x.label for members in self._labels.values() for x in members)
@@ -165,9 +169,9 @@ class Recognition(Task):
     """As the system says, see `protocols.System`."""
     return self._system.constrain(params, step, self._config)
 
-  def facts(self) -> dict[str, Any]:
+  def facts(self, splits: Sequence[str] = ("validation", "test")) -> dict[str, Any]:
     """The label table, and how many segments each split has."""
-    sizes = {f"{split}/segments": len(self._labels[split]) for split in ("validation", "test")}
+    sizes = {f"{split}/segments": len(self._labels[split]) for split in splits}
     return {"data": str(self._data.labels), **sizes}
 
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
@@ -216,6 +220,10 @@ class Recognition(Task):
 def _cross_entropy(out, labels, step):
   del step
   return optax.softmax_cross_entropy_with_integer_labels(out["logits"], labels).mean(), {}
+
+
+def _inputs(crop, classes):
+  return {"video": [[frames.WINDOW, crop, crop, 3], "uint8"], "classes": classes}
 
 
 def _given(data, key, what, existing):

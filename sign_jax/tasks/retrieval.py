@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, pose, resident, source, specs, synonyms, watchdog
+from sign_jax.data import assemble, pipeline, pose, resident, source, synonyms, watchdog
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.splits import SPLITS
@@ -83,11 +83,25 @@ class Retrieval:
     """What the model is built for: the fields of a batch; see `protocols.Inputs`."""
     # All splits have features of one width. A data set of which only "test" is there will do.
     split = next(iter(self._splits.values()), None) or self.split("test")
-    data = self._data
-    return specs.of_batch(pipeline.fake_batch(
-        1, data.video_length, pipeline.combined_dim(split, data.combine), data.text_length,
-        frames=self._poses.max_frames if self._poses else 0,
-    ))
+    return _inputs(
+        self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses
+    )
+
+  @staticmethod
+  def inputs_of(config, system, shapes):
+    """What a model reads, from its weights instead of a data set.
+
+    Args:
+      config: the whole configuration, after `run.checks.check`.
+      system: `systems.base.System`.
+      shapes: {released name: shape} of the weights.
+
+    Returns:
+      `protocols.Inputs`; None where the system cannot tell.
+    """
+    if system.feature_width is None:
+      return None
+    return _inputs(config.data, system.feature_width(shapes), system.reads_poses)
 
   @functools.cached_property
   def _model(self):
@@ -294,18 +308,18 @@ class Retrieval:
     """As the system says, see `protocols.System`."""
     return self._system.constrain(params, step, self._config)
 
-  def facts(self) -> dict[str, Any]:
+  def facts(self, splits: Sequence[str] = ("validation", "test")) -> dict[str, Any]:
     """Data set, protocol, sizes of the splits, ties, and the feature streams as they are used."""
-    data, test = self._data, self.split("test")
-    used = assemble.used_streams(test.streams, data.combine)
+    data, first = self._data, self.split(splits[0])
+    used = assemble.used_streams(first.streams, data.combine)
     facts = {
-        "data": getattr(test, "label", data.name), "protocol": getattr(test, "protocol", None),
+        "data": getattr(first, "label", data.name), "protocol": getattr(first, "protocol", None),
         "caption": data.caption, "ties": self._config.ties, "combine": data.combine,
         "streams": ", ".join(used),
         # The weight of the agnostic stream, where two are added.
         "alpha": data.alpha if len(used) > 1 and data.combine != "cat" else None,
     }
-    for split in ("validation", "test"):
+    for split in splits:
       facts[f"{split}/sentences"] = self.split(split).num_sentences
       facts[f"{split}/videos"] = self.split(split).num_videos
     return facts
@@ -362,6 +376,19 @@ class Retrieval:
       values = (results[f"{split}/{key}/{column}"] for column in COLUMNS)
       lines.append(f"{label:14}" + "".join(f"{v:8.1f}" for v in values))
     return "\n".join(lines)
+
+
+def _inputs(data, width, with_poses):
+  """`protocols.Inputs` of batches with sign features of so many channels; `data`: the section."""
+  inputs = {
+      "video": [[data.video_length, width], "float32"],
+      "video_valid": [[data.video_length], "bool"],
+      "text": [[data.text_length], "int32"],
+      "text_aug": [[data.text_length], "int32"],
+  }
+  if not with_poses:
+    return inputs
+  return {**inputs, "pose": pose.padded_specs(data.max_frames, data.video_length)}
 
 
 def _first_bad(scores, split):

@@ -40,7 +40,9 @@ def results_name(changed: Sequence[str] = ()) -> str:
   return "-".join([RESULTS.removesuffix(".json"), *words]) + ".json"
 
 
-def measured(task: Task, config: ConfigDict) -> dict[str, Any]:
+def measured(
+    task: Task, config: ConfigDict, splits: Sequence[str] = ("validation", "test")
+) -> dict[str, Any]:
   """What the numbers of an evaluation were measured with and on: {name: JSON value}."""
   versions = {
       # Ours by the code that runs: it may not be what is installed, if anything is.
@@ -48,7 +50,7 @@ def measured(task: Task, config: ConfigDict) -> dict[str, Any]:
       **{name: importlib.metadata.version(name) for name in _PACKAGES},
       "python": platform.python_version(),
   }
-  facts = task.facts() if hasattr(task, "facts") else {}
+  facts = task.facts(splits) if hasattr(task, "facts") else {}
   return {
       "fingerprint": task.fingerprint, "seed": config.seed,
       "versions": ", ".join(f"{name} {version}" for name, version in versions.items()), **facts,

@@ -112,6 +112,14 @@ def export(variables, table):
   return state
 
 
+def unknown(names, table, ignore=()):
+  """Those of some PyTorch names that `merge` would take for unexpected, whatever the model."""
+  return [
+    name for name in names
+    if not _any_match(ignore, name) and _translate(name, table, to_flax=True)[0] is None
+  ]  # fmt: skip
+
+
 def _translate(name, table, to_flax):
   # (name on the other side, layout) by the first rule that fits, or (None, None).
   for rule in table:

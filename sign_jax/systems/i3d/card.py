@@ -24,6 +24,7 @@ SYSTEM = System(
     ),
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
+    sizes=released_names.sizes,
     classifier=Classifier(
         released_names.CLASSIFIER, released_names.CLASSIFIER_PATHS, released_names.num_classes
     ),

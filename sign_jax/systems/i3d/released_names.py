@@ -72,3 +72,21 @@ def num_classes(state: Mapping[str, np.ndarray], path: str | pathlib.Path) -> in
 def _width(state):
   kernel = state.get(_FIRST)  # where it is missing, merging says so
   return 1.0 if kernel is None or not kernel.ndim else kernel.shape[0] / _FIRST_CHANNELS
+
+
+def sizes(shapes):
+  """The settings that give a model of the sizes of a file.
+
+  Args:
+    shapes: {released name: shape}.
+
+  Returns:
+    {dotted name: value}.
+
+  Raises:
+    KeyError: a name that every file has is missing.
+  """
+  return {
+    "model.num_classes": shapes[_CLASSIFIER_KERNEL][0],
+    "model.width": shapes[_FIRST][0] / _FIRST_CHANNELS,
+  }

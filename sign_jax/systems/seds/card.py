@@ -8,7 +8,6 @@ from sign_jax.ops.sampling import SAMPLINGS
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.cico import card as cico
-from sign_jax.systems.cico.released_names import sizes
 from sign_jax.systems.seds import released_names, settings
 from sign_jax.systems.seds.model import SEDS, STREAMS
 from sign_jax.weights import initial
@@ -96,7 +95,8 @@ SYSTEM = System(
         ),
         "signbert": released_names.load_pose_encoder,
     },
-    sizes=sizes,
+    sizes=released_names.sizes,
+    feature_width=released_names.feature_width,
     golden="sign_jax.systems.seds.golden",
     published="sign_jax.systems.seds.published",
 )

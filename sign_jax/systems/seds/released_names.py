@@ -63,6 +63,7 @@ def _as(part, torch, flax):
 
 
 EMBED = "signbert.embed."
+_CHANNELS_OF_A_WINDOW = 12  # times the pose encoder's width
 _FUSION, _STREAM = "fusion.{stream}_layers.{n}", "fuse/{stream}_layers_{n}"
 
 NAMES = (
@@ -99,6 +100,32 @@ IGNORE = (
 FRESH = (*cico.FRESH, r"(params|batch_stats)/(pose_encoder|fuse)/.+")
 # Both video towers begin as CLIP's.
 VIDEO_TOWERS = ("visual", "visual_rgb")
+
+_FEATURES = "clip_rgb.visual.conv1.weight"
+_UNREAD_WIDTH = 1024  # of features beside poses, where poses alone are read
+
+
+def sizes(shapes):
+  """As `cico.released_names.sizes`, and which streams there are, and the pose encoder's width.
+
+  The numbers of keys and the heads of the fusion are not in a file.
+  """
+  if not any(name.startswith(EMBED) for name in shapes):
+    shapes[_FEATURES]  # raises KeyError: it is no file of SEDS at all
+    # The tower of poses has no part in the computation then, and is not there.
+    renamed = {name.replace("clip_rgb.", "clip."): shape for name, shape in shapes.items()}
+    return cico.sizes(renamed) | {"model.streams": "rgb"}
+  channels = shapes["clip.visual.conv1.weight"][1]
+  streams = "both" if _FEATURES in shapes else "pose"
+  return cico.sizes(shapes) | {
+    "model.streams": streams, "model.pose.width": channels // _CHANNELS_OF_A_WINDOW,
+  }  # fmt: skip
+
+
+def feature_width(shapes):
+  """As `cico.released_names.feature_width`, of the features beside the poses."""
+  return shapes[_FEATURES][1] if _FEATURES in shapes else _UNREAD_WIDTH
+
 
 # In every file that holds the pose encoder, whatever stands before.
 _FIRST = "st_gcn_hand.data_bn.weight"

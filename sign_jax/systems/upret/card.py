@@ -10,7 +10,7 @@ from sign_jax.ops.transport import SMALLEST_EPSILON
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.cico import card as cico
-from sign_jax.systems.cico.released_names import sizes
+from sign_jax.systems.cico.released_names import feature_width
 from sign_jax.systems.upret import advice, released_names, settings
 from sign_jax.systems.upret.model import UPRet
 from sign_jax.weights import initial
@@ -103,7 +103,8 @@ SYSTEM = System(
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     init_files={"clip": functools.partial(initial.from_clip, fresh=released_names.FRESH)},
-    sizes=sizes,
+    sizes=released_names.sizes,
+    feature_width=feature_width,
     warning=advice.epsilon_too_small,
     advice=advice.advice,
     golden="sign_jax.systems.upret.golden",

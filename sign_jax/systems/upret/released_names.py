@@ -26,3 +26,20 @@ FRESH = (
   r"params/(video|text)_weight_fc/.+",
   r"params/dist_(video|text)_trans/.+",
 )
+
+
+def sizes(shapes):
+  """As `cico.released_names.sizes`, and which distribution modules there are, and of what form."""
+  sides = [side for side in ("video", "text") if f"dist_{side}_trans.fc.weight" in shapes]
+  found = cico.sizes(shapes) | {"model.distribution.modelling": bool(sides)}
+  if not sides:
+    return found
+  prefix = f"dist_{sides[0]}_trans."
+  parts = {"mlp": "mu_mlp.fc1.weight", "attention": "attn.qkv.weight"}
+  structure = "+".join(part for part, name in parts.items() if prefix + name in shapes)
+  found |= {f"model.distribution.{side}": side in sides for side in ("video", "text")}
+  found |= {"model.distribution.structure": structure} if structure else {}
+  if "attention" in structure:
+    whole = shapes[prefix + parts["attention"]][-1] == found["model.embed_dim"]
+    found["model.distribution.split"] = "after" if whole else "before"
+  return found

@@ -1,0 +1,78 @@
+"""What `python -m sign_jax.main --mode evaluate` does, from Python."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import ml_collections
+
+from sign_jax.api import loading, model
+from sign_jax.errors import UserError
+from sign_jax.run import hub, settings, task, weights
+from sign_jax.train import loop, report
+
+_SPLITS = ("validation", "test")
+_ONE_MACHINE = {"mesh.fsdp": 1, "mesh.tensor": 1}
+
+
+def evaluate(
+    source: model.Model | str | os.PathLike | ml_collections.ConfigDict,
+    split: str | None = None, *, config: Mapping[str, Any] | None = None, **options,
+) -> dict[str, Any]:
+  """Measures a trained model on the data set that its settings name; nothing is written.
+
+  Args:
+    source: what `sign_jax.load` gives or takes; or a whole configuration, whose `init` names a file
+      of weights.
+    split: "validation" or "test"; both by default. The other one need not be there.
+    config: {dotted name: value}, settings that are otherwise, such as {"data.data_dir": DIR}.
+    options: further arguments of `sign_jax.load`.
+
+  Returns:
+    {name: value} as in results.json: "test/t2v/R@1" and the like, and what was measured.
+
+  Raises:
+    UserError: no model, no data set or split, scores that are not finite.
+  """
+  if split is not None and split not in _SPLITS:
+    raise UserError(f"split={split!r} is not one of {', '.join(_SPLITS)}")
+  splits = (split,) if split else _SPLITS
+  if isinstance(source, ml_collections.ConfigDict):
+    return _of_config(settings.with_changes(source, config or {}, "config"), splits)
+  found = source if isinstance(source, model.Model) else loading.load(source, **options)
+  run = found.trained
+  changed = settings.with_changes(run.config, {**_here(run.config), **(config or {})}, "config")
+  made = task.make(changed)
+  evaluator = loop.Evaluator(made, changed)
+  results = _facts(run) | report.measured(made, changed, splits)
+  if run.record.get("fingerprint") not in (None, made.fingerprint):
+    results["trained_on"] = run.record["fingerprint"]
+  return results | _numbers(evaluator, jax.device_put(run.variables), splits)
+
+
+def _of_config(config, splits):
+  if not weights.named(config):
+    raise UserError("the configuration names no weights: set init.model to a file of them")
+  facts = weights.facts(config)
+  made = task.make(config)
+  evaluator = loop.Evaluator(made, config)
+  results = facts | report.measured(made, config, splits)
+  return results | _numbers(evaluator, evaluator.loaded(), splits)
+
+
+def _numbers(evaluator, variables, splits):
+  return {name: x for split in splits for name, x in evaluator.evaluate(variables, split).items()}
+
+
+def _here(config):
+  """A run may have been divided among more devices than there are here."""
+  known = settings.flat(config.to_dict())
+  return {key: value for key, value in _ONE_MACHINE.items() if key in known}
+
+
+def _facts(run):
+  if run.record:
+    return {"best_step": run.record["step"]}
+  is_folder = run.workdir.is_dir()
+  return weights.facts_of(run.workdir / hub.WEIGHTS if is_folder else run.workdir)

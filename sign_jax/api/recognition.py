@@ -1,0 +1,107 @@
+"""A trained recognition model: windows of frames, or a video, to signs."""
+
+import math
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from sign_jax.api import model
+from sign_jax.encoder import windows
+from sign_jax.errors import UserError
+from sign_jax.files import user_path
+from sign_jax.run import trained
+
+_BATCH = 8  # windows at once
+
+
+class Recognized(NamedTuple):
+  """The most probable signs of each window, the best first.
+
+  Attributes:
+    labels: n lists of names; the number of the class where it has no name.
+    probabilities: (n, top) float32.
+    classes: (n, top) int64.
+    seconds: (n,) float64, when each window of a video begins; None for windows of frames.
+  """
+
+  labels: list[list[str]]
+  probabilities: Float[np.ndarray, "n top"]
+  classes: Int[np.ndarray, "n top"]
+  seconds: Float[np.ndarray, "n"] | None  # noqa: F821
+
+
+class _Job(NamedTuple):
+  path: pathlib.Path
+  start: float = 0.0
+  end: float = math.inf
+
+
+class RecognitionModel(model.Model):
+  """A model that recognises signs.
+
+  Attributes:
+    labels: names of the classes, None where they are not known.
+    crop: height and width in pixels of its frames.
+  """
+
+  does = "recognize signs in windows of frames or in a video"
+
+  def __init__(self, found: trained.Trained, labels: list[str] | None = None):
+    super().__init__(found)
+    (self._window, self.crop, *_), _ = found.inputs["video"]
+    self._classes = found.inputs["classes"]
+    if labels is not None and len(labels) != self._classes:
+      raise UserError(f"labels must be {self._classes} names, one a class, not {len(labels)}")
+    self.labels = None if labels is None else list(map(str, labels))
+    self._encoder = windows.make_encoder(
+        found.model, found.variables, _BATCH, self.crop, lambda out: jax.nn.softmax(out["logits"])
+    )
+
+  def recognize(self, video: Any, top: int = 5, *, stride: int = 8) -> Recognized:
+    """The signs that windows of 16 frames show.
+
+    Args:
+      video: windows of frames, (n, 16, H, W, 3) uint8 RGB, H = W = `crop`; or the path of a video
+        file or of a folder of pictures.
+      top: how many signs are named for each window, at most the number of classes.
+      stride: frames from one window of a video to the next.
+
+    Returns:
+      `Recognized`.
+
+    Raises:
+      UserError: frames of another form, or a video that cannot be read.
+    """
+    if type(top) is not int or top < 1 or type(stride) is not int or stride < 1:
+      raise UserError(f"top={top} and stride={stride} must be whole numbers above 0")
+    if isinstance(video, str | os.PathLike):
+      return self._of_file(user_path(video), top, stride)
+    return self._named(self._of_windows(np.asarray(video)), top, None)
+
+  def _of_windows(self, frames):
+    form = (self._window, self.crop, self.crop, 3)
+    if frames.ndim != 5 or frames.shape[1:] != form or frames.dtype != np.uint8:
+      raise UserError(
+          f"windows are an array (n, {', '.join(map(str, form))}) of uint8, not {frames.shape} of "
+          f"{frames.dtype}; pass the path of a video to have it cut into windows"
+      )
+    size = self._encoder.batch_size
+    parts = [self._encoder.encode(frames[i : i + size]) for i in range(0, len(frames), size)]
+    return np.concatenate(parts) if parts else np.zeros((0, self._classes), np.float32)
+
+  def _of_file(self, path, top, stride):
+    results = windows.encode_videos([_Job(path)], self._encoder, stride)
+    (result,) = [result for _, result in results if result is not None]
+    if result.error:
+      raise result.error
+    starts = windows.frames.window_starts(len(result.seconds), stride)
+    return self._named(result.outputs, top, np.asarray(result.seconds, np.float64)[starts])
+
+  def _named(self, probabilities, top, seconds):
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top].astype(np.int64)
+    named = [[str(i) if self.labels is None else self.labels[i] for i in row] for row in order]
+    return Recognized(named, np.take_along_axis(probabilities, order, 1), order, seconds)

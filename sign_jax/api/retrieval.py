@@ -1,0 +1,195 @@
+"""A trained retrieval model: videos and sentences to tokens, and their similarities."""
+
+import functools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from sign_jax.api import model
+from sign_jax.api import videos as api_videos
+from sign_jax.data import pose, specs
+from sign_jax.data.tokenizer import clean, tokenize
+from sign_jax.errors import UserError
+from sign_jax.run import trained
+
+_TILES = (8, 64)  # videos and sentences that are compared at once
+
+
+class Encoded:
+  """Videos or sentences after their tower; `len` counts them, slices are of the same kind.
+
+  Attributes:
+    tokens: what the system's tower gives, a tree of numpy arrays (n, ...); of CiCo, UPRet and SEDS
+      `systems.cico.model.Tokens`: features (n, N, D), mask (n, N), weights (n, N).
+  """
+
+  def __init__(self, tokens: Any):
+    self.tokens = tokens
+
+  def __len__(self):
+    return len(jax.tree.leaves(self.tokens)[0])
+
+  def __getitem__(self, rows: slice | Sequence[int] | np.ndarray):
+    if isinstance(rows, int | np.integer):
+      rows = [rows]
+    return type(self)(jax.tree.map(lambda x: x[rows], self.tokens))
+
+  def __repr__(self):
+    return f"<{type(self).__name__} of {len(self)}>"
+
+
+class EncodedVideos(Encoded):
+  """What `RetrievalModel.encode_videos` gives."""
+
+
+class EncodedTexts(Encoded):
+  """What `RetrievalModel.encode_texts` gives."""
+
+
+class RetrievalModel(model.Model):
+  """A retrieval model. Programs are compiled at first use, for few sizes of batches."""
+
+  does = "encode_videos, encode_texts and compute their similarity"
+
+  def __init__(self, found: trained.Trained):
+    super().__init__(found)
+    flax_module, self._inputs = found.model, found.inputs
+    self._reads_poses = "pose" in self._inputs
+    apply = lambda method: lambda variables, *x: flax_module.apply(variables, *x, method=method)
+
+    def encode_video(variables, batch):
+      poses = (batch["pose"],) if self._reads_poses else ()
+      return apply("encode_video")(variables, batch["video"], batch["video_valid"], *poses)
+
+    self._encode_video = jax.jit(encode_video)
+    self._encode_text = jax.jit(apply("encode_text"))
+    self._score = jax.jit(apply("score"))
+
+  def encode_videos(
+      self, videos: Any, *, lengths: Iterable[int] | None = None,
+      poses: Sequence[np.ndarray] | None = None, image_size: tuple[int, int] | None = None,
+      stride: int = 0,
+  ) -> EncodedVideos:
+    """Sign features of any number of videos -> their tokens.
+
+    A video of more windows than the model reads is sampled as in training.
+
+    Args:
+      videos: a list of arrays (n_i, D), a row for each window of 16 frames; or a list of dicts
+        {"agnostic": (n_i, D), "aware": (n_i, D)}, or a dict of two such lists: these are combined
+        as in training; or one array (B, L, D).
+      lengths: windows of each video of an array (B, L, D), all L by default.
+      poses: for a system that reads poses, an array (F_i, 133, 3) for each video: x and y in
+        pixels, and confidence, of COCO-WholeBody's keypoints, as the data sets store them.
+      image_size: width and height in pixels of the pictures that the poses come from; by default
+        as in the settings of the run.
+      stride: frames from one row of the features to the next, where there are poses; 0: unknown.
+
+    Returns:
+      `EncodedVideos`, in the order of the videos.
+
+    Raises:
+      UserError: no features of this model's width, not finite, no windows; poses missing or unfit.
+    """
+    found = api_videos.listed(videos, lengths)
+    settings = self._pose_settings(found, poses, image_size)
+    width = self._inputs["video"][0][-1]
+
+    def batch(start, stop):
+      rows = [
+          api_videos.rows(
+              found[i], f"video {i}", self.config.data, width,
+              poses[i] if settings else None, settings, stride,
+          )
+          for i in range(start, stop)
+      ]
+      return jax.tree.map(lambda *x: np.stack(x), *rows)
+
+    return EncodedVideos(self._encoded(self._encode_video, batch, len(found), self._no_video()))
+
+  def encode_texts(self, texts: Sequence[str]) -> EncodedTexts:
+    """Any number of sentences -> their tokens; cleaned and cut into words as in training.
+
+    Raises:
+      UserError: something else than a list of texts, or a text without words.
+    """
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+      raise UserError("texts are a list of str: put a single one into a list")
+    for i, text in enumerate(texts):
+      if not clean(text):
+        raise UserError(f"text {i} has no words: leave it out")
+    (length,), dtype = self._inputs["text"]
+    ids = [tokenize(text, length) for text in texts]
+    batch = lambda start, stop: np.stack(ids[start:stop])
+    nothing = np.zeros((1, length), dtype)
+    return EncodedTexts(self._encoded(self._encode_text, batch, len(ids), nothing))
+
+  def similarity(self, videos: Any, texts: Any) -> Float[np.ndarray, "V T"]:
+    """How well each video goes with each sentence; higher is better.
+
+    Args:
+      videos: V of them, encoded, or as `encode_videos` takes them.
+      texts: T of them, encoded, or as `encode_texts` takes them.
+
+    Returns:
+      (V, T) float32.
+
+    Raises:
+      UserError: as these two.
+    """
+    if isinstance(videos, EncodedTexts) or isinstance(texts, EncodedVideos):
+      raise UserError("similarity takes the videos first, then the texts")
+    videos = videos if isinstance(videos, Encoded) else self.encode_videos(videos)
+    texts = texts if isinstance(texts, Encoded) else self.encode_texts(texts)
+    scores = np.zeros((len(videos), len(texts)), np.float32)
+    columns = [
+        (start, stop, self._tile(texts, start, stop, size))
+        for start, stop, size in model.batches(len(texts), _TILES)
+    ]
+    for start, stop, size in model.batches(len(videos), _TILES) if columns else ():
+      tile = self._tile(videos, start, stop, size)
+      for first, last, texts_tile in columns:
+        found = np.asarray(self._score(self._variables, tile, texts_tile))
+        scores[start:stop, first:last] = found[: stop - start, : last - first]
+    return scores
+
+  def _tile(self, encoded, start, stop, size):
+    return jax.tree.map(
+        lambda x: jax.device_put(model.filled(x[start:stop], size)), encoded.tokens
+    )
+
+  def _encoded(self, encode, batch, count, nothing):
+    """All tokens of `count` rows that `batch` gives by (first, behind the last); numpy."""
+    parts = []
+    for start, stop, size in model.batches(count):
+      rows = jax.tree.map(functools.partial(model.filled, size=size), batch(start, stop))
+      tokens = encode(self._variables, rows)
+      parts.append(jax.tree.map(lambda x, n=stop - start: np.asarray(x)[:n], tokens))
+    if not parts:
+      shapes = jax.eval_shape(encode, self._variables, nothing)
+      return jax.tree.map(lambda x: np.zeros((0, *x.shape[1:]), x.dtype), shapes)
+    return model.joined(parts)
+
+  def _no_video(self):
+    names = ("video", "video_valid", "pose")
+    return specs.zeros({name: self._inputs[name] for name in names if name in self._inputs}, 1)
+
+  def _pose_settings(self, found, poses, image_size):
+    """`pose.Settings`, or None where the system reads no poses."""
+    if not self._reads_poses:
+      if poses is not None:
+        raise UserError(f"{self.system} reads no poses: leave them out")
+      return None
+    if poses is None or len(poses) != len(found):
+      raise UserError(
+          f"{self.system} reads poses: pass poses=, an array (F, {pose.KEYPOINTS}, 3) for each "
+          f"of the {len(found)} videos"
+      )
+    data = self.config.data
+    size = tuple(image_size or data.image_size)
+    if not any(size):
+      raise UserError("pass image_size=, width and height of the pictures of the poses, in pixels")
+    return pose.Settings(size, data.video_length, data.max_frames)

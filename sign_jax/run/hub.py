@@ -1,0 +1,128 @@
+"""A folder with a trained model as users of Hugging Face expect it.
+
+    model.safetensors   the weights, under the released names
+    config.json         system, settings and inputs of the model
+    README.md           the model card, see `run.hub_card`
+
+Such folders come from strangers: nothing of them is run, and nothing of the sizes that they claim
+is allocated before the weights have them.
+"""
+
+import json
+
+from sign_jax.errors import UserError
+from sign_jax.run import bounds, config_paths, from_weights, hub_card, settings
+from sign_jax.systems import registry
+from sign_jax.train import report
+from sign_jax.untrusted import budget
+from sign_jax.weights import readers, writers
+
+WEIGHTS, SETTINGS, CARD = "model.safetensors", "config.json", "README.md"
+FORMAT, VERSION = "sign_jax", 1
+_MOST_BYTES = 2**20  # ours have a few thousand, and the names of the classes
+_LONGEST_LABEL = 200
+
+
+def write(folder, run, labels=None, license="", data_license=""):
+  """Writes a run's model.
+
+  Args:
+    folder: pathlib.Path, made where it is missing. Files of these names are replaced.
+    run: `trained.Trained` of a run.
+    labels: names of the classes, of a system that recognises.
+    license, data_license: what the owner says of the weights and of the data, "" for nothing.
+
+  Raises:
+    UserError: it cannot be written, or nothing tells what the model was built for.
+  """
+  content = _content(run, labels)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    writers.write(folder / WEIGHTS, run.state)
+    report.write_json(folder / SETTINGS, content)
+    card = hub_card.text(run, content, license, data_license)
+    (folder / CARD).write_text(card, encoding="utf-8")
+  except OSError as error:
+    raise UserError(f"{folder} cannot be written, pass another place ({error})") from error
+
+
+def _content(run, labels):
+  values = settings.flat(json.loads(run.config.to_json()))
+  if run.inputs is None:
+    run.model  # noqa: B018 - raises: nothing tells what it was built for
+  if not values.get("model.num_classes", 1):  # which a run may leave to its labels
+    values["model.num_classes"] = run.inputs["classes"]
+  begun = {
+      key.removeprefix("init."): str(value).rpartition("/")[2]
+      for key, value in values.items() if key.startswith("init.") and config_paths.is_path(key)
+  }
+  # Where files lie on one machine is nobody else's business.
+  values = {key: "" if config_paths.is_path(key) else value for key, value in values.items()}
+  content = {
+      "library_name": FORMAT, "format_version": VERSION, "model_type": run.system.name,
+      "task": run.system.task, "inputs": run.inputs,
+      "initialised_from": {key: name for key, name in begun.items() if name},
+      "settings": settings.nested(values).to_dict(),
+  }
+  return content | ({"labels": list(labels)} if labels else {})
+
+
+def read(folder, changes=None):
+  """The model of such a folder.
+
+  Args:
+    folder: pathlib.Path.
+    changes: {dotted name: value}, settings that are otherwise.
+
+  Returns:
+    (`trained.Trained`, names of the classes or None).
+
+  Raises:
+    UserError: it is damaged, of something else, or of a later version.
+  """
+  path = folder / SETTINGS
+  content = _read(path)
+  card = registry.get(content["model_type"])
+  config = _settings(content["settings"], card, path)
+  config = settings.with_changes(config, changes or {}, "config")
+  inputs, labels = content.get("inputs"), content.get("labels")
+  bounds.check_inputs(inputs, path)
+  file = folder / WEIGHTS
+  run = from_weights.fit(card, config, readers.read(file), file, inputs)
+  return run, _checked(labels, run.inputs.get("classes"), path)
+
+
+def _read(path):
+  try:
+    content = budget.read_json(path, _MOST_BYTES)
+  except FileNotFoundError as error:
+    raise UserError(f"there is no {path}: pass a whole folder of sign_jax.export") from error
+  except ValueError as error:
+    raise UserError(f"{path} is damaged, get it anew ({error})") from error
+  kinds = {"library_name": str, "format_version": int, "model_type": str, "settings": dict}
+  if not isinstance(content, dict) or content.get("library_name") != FORMAT:
+    raise UserError(f"{path} was not written by sign_jax.export: pass a folder that was")
+  wrong = [key for key, kind in kinds.items() if type(content.get(key)) is not kind]
+  if wrong:
+    raise UserError(f"{path} is damaged, get it anew ({wrong[0]} is missing or of another kind)")
+  if not 1 <= content["format_version"] <= VERSION:
+    raise UserError(f"{path} is of a version that is not known: update sign_jax")
+  return content
+
+
+def _settings(given, card, path):
+  """The ConfigDict of settings from JSON, each of the kind that the system's own have."""
+  given = settings.flat(given)
+  if card.config is None:
+    return settings.nested(settings.tuples(given))
+  return settings.with_changes(card.config(None), given, path)
+
+
+def _checked(labels, classes, path):
+  """Names of the classes; raises UserError where they are none."""
+  if labels is None:
+    return None
+  is_list = isinstance(labels, list) and len(labels) == classes
+  if not is_list or not all(isinstance(x, str) and len(x) <= _LONGEST_LABEL for x in labels):
+    raise UserError(f"{path} is damaged, get it anew (its labels are not {classes} names)")
+  return labels

@@ -1,0 +1,135 @@
+"""The model card of a folder for the Hugging Face hub: front matter in YAML, then Markdown."""
+
+import json
+
+from sign_jax.train import report
+from sign_jax.untrusted import budget
+
+_MOST_BYTES = 2**20
+_UNKNOWN = "unknown"
+_TITLES = {"retrieval": "sign-language retrieval", "recognition": "isolated sign recognition"}
+_KEPT = ("batch_size", "epochs", "steps", "seed", "optim.name", "optim.lr", "model.variant",
+         "data.combine", "data.alpha", "data.video_length", "data.text_length", "data.size")
+
+
+def text(run, content, license, data_license):
+  """The card.
+
+  Args:
+    run: `trained.Trained` of a run.
+    content: of config.json, see `run.hub`.
+    license, data_license: "" where the owner says nothing.
+
+  Returns:
+    str.
+  """
+  results = _results(run.workdir)
+  data = str(results.get("data") or run.config.data.get("name") or _UNKNOWN)
+  return "\n".join([
+      *_front_matter(run, results, data, license), "",
+      f"# {run.system.name}: {_TITLES.get(run.system.task, run.system.task)}", "",
+      f"Trained with sign_jax on {_cell(data)}.", "",
+      *_how_to_load(run), "",
+      *_results_table(results), "",
+      *_data(results, data), "",
+      *_training(run, content), "",
+      *_licences(license, data_license, content), "",
+  ])  # fmt: skip
+
+
+def _results(workdir):
+  """results.json of a run, {} where it has none."""
+  try:
+    content = budget.read_json(workdir / report.RESULTS, _MOST_BYTES)
+  except (OSError, ValueError):
+    return {}
+  return content if isinstance(content, dict) else {}
+
+
+def _numbers(results):
+  return {
+      name: value for name, value in results.items()
+      if type(value) in (int, float) and "/" in name
+      and not name.endswith(("/sentences", "/videos", "/segments"))
+  }  # fmt: skip
+
+
+def _front_matter(run, results, data, license):
+  # A JSON text is a YAML text, whatever is in it.
+  quoted = json.dumps
+  lines = [
+      "---", f"license: {quoted(license or _UNKNOWN)}", "library_name: sign_jax", "tags:",
+      "- sign-language", f"- {quoted(_TITLES.get(run.system.task, run.system.task))}", "- jax",
+      "- flax", f"- {quoted(run.system.name)}", "datasets:", f"- {quoted(data.split('/')[0])}",
+  ]
+  tested = {name: x for name, x in _numbers(results).items() if name.startswith("test/")}
+  if tested:
+    measures = sorted({name.rpartition("/")[2] for name in tested})
+    lines += ["metrics:", *(f"- {quoted(name)}" for name in measures)]
+    lines += [
+        "model-index:", f"- name: {quoted(run.system.name)}", "  results:", "  - task:",
+        f"      type: {quoted(run.system.task)}", "    dataset:", f"      name: {quoted(data)}",
+        f"      type: {quoted(data.split('/')[0])}", "      split: test", "    metrics:",
+    ]
+    for name, value in sorted(tested.items()):
+      lines += [f"    - type: {quoted(name.removeprefix('test/'))}", f"      value: {value}"]
+  return [*lines, "---"]
+
+
+def _how_to_load(run):
+  uses = {
+      "retrieval": "model.similarity(videos, [\"a sentence\"])  # videos: list of (windows, "
+                   "channels) sign features",
+      "recognition": "model.recognize(\"video.mp4\", top=5)",
+  }  # fmt: skip
+  return ["```python", "import sign_jax", "", "model = sign_jax.load(\"path/to/this/folder\")",
+          uses.get(run.system.task, ""), "```"]  # fmt: skip
+
+
+def _results_table(results):
+  numbers = sorted(_numbers(results).items())
+  if not numbers:
+    return ["## Results", "", "The run has not been evaluated."]
+  rows = [f"| {_cell(name)} | {value:.2f} |" for name, value in numbers]
+  return ["## Results", "", "R@K and accuracies in percent.", "", "| | |", "| --- | ---: |", *rows]
+
+
+def _data(results, data):
+  facts = {"data set": data, **{key: results.get(key) for key in (
+      "fingerprint", "protocol", "caption", "streams", "combine", "ties", "versions",
+      "validation/sentences", "validation/videos", "test/sentences", "test/videos",
+  )}}  # fmt: skip
+  rows = [f"- {name}: {_cell(value)}" for name, value in facts.items() if value is not None]
+  return ["## Data and protocol", "", *rows]
+
+
+def _training(run, content):
+  config = run.config
+  rows = []
+  for key in _KEPT:
+    section, _, name = key.rpartition(".")
+    values = config.get(section, {}) if section else config
+    if name in values:
+      rows.append(f"- {key}: {_cell(values[name])}")
+  begun = content["initialised_from"]
+  rows += [f"- began with {key}: {_cell(name)}" for key, name in begun.items()]
+  return ["## Training", "", f"- step of this checkpoint: {run.record.get('step', _UNKNOWN)}",
+          *rows]  # fmt: skip
+
+
+def _licences(license, data_license, content):
+  mine = _cell(license) if license else "not stated: ask the owner before you use them"
+  data = _cell(data_license) if data_license else "not stated: ask the owner of the corpus"
+  rows = [f"- Weights: {mine}.", f"- Data that they were trained on: {data}."]
+  if content["initialised_from"]:
+    rows.append("- Training began with the weights of other files, which have licences of their "
+                "own (CLIP's, for example).")  # fmt: skip
+  rows.append("- Corpora of sign language have licences of their own, which may restrict what was "
+              "trained on them.")  # fmt: skip
+  return ["## Licences", "", *rows]
+
+
+def _cell(value):
+  """A text on one line that Markdown and HTML take for text."""
+  plain = " ".join(str(value).split())[:500]
+  return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in plain)
