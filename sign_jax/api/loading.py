@@ -4,13 +4,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import ml_collections
-
 from sign_jax.api import model, recognition, retrieval
-from sign_jax.data import label_table
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, user_path
-from sign_jax.run import bounds, checks, from_weights, hub, settings, trained
+from sign_jax.run import bounds, checks, class_names, from_weights, hub, settings, trained
 from sign_jax.train import checkpoint
 
 _WHAT = (
@@ -51,7 +48,7 @@ def load(
     found, names = hub.read(path, config)
   elif (path / "checkpoints").is_dir() or (path / settings.FILE).is_file():
     found = _of_run(path, config)
-    names = None if labels else class_names(found)
+    names = None if labels else class_names.of_run(found)
   else:
     raise UserError(f"{path} holds no trained model: {_WHAT}")
   if system and found.system.name != system:
@@ -87,13 +84,3 @@ def _of_run(path, changes):
     )
   return run
 
-
-def class_names(found: trained.Trained) -> list[str] | None:
-  """Names of the classes of a run that recognises, from its table of labels; None if unknown."""
-  data: ml_collections.ConfigDict = found.config.get("data", {})
-  table, classes = data.get("labels"), (found.inputs or {}).get("classes")
-  if not classes or not table or not os.path.isfile(table):
-    return None
-  rows = [row for members in label_table.read(table).values() for row in members]
-  names = {row.label: row.gloss for row in rows if row.gloss and row.label < classes}
-  return [names.get(number, str(number)) for number in range(classes)] if names else None

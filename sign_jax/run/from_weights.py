@@ -88,6 +88,13 @@ def _load_as(card, state, path, dataset, changes):
     sizes = card.sizes(_shapes(state))
   except _NO_MODEL as error:
     raise UserError(f"{path} holds no weights of {card.name} ({error} is not there)") from error
+  unknown = [key for key, value in sizes.items() if value is None and key not in changes]
+  if unknown:
+    raise UserError(
+        f"{path} does not tell {' and '.join(unknown)}: pass "
+        f"config={{{', '.join(f'{key!r}: ...' for key in unknown)}}}"
+    )
+  sizes = {key: value for key, value in sizes.items() if value is not None}
   published = settings.with_changes(_published(card, dataset), sizes, path)
   config = settings.with_changes(published, changes, "config")
   return fit(card, config, state, path)

@@ -61,7 +61,7 @@ class System:
     check: function of {dotted name: value}, the whole configuration; raises UserError.
     free_keys: settings that may change between two starts of a run.
     sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
-      of these sizes; None where files do not tell.
+      of these sizes, a value is None where a file does not tell; None where none of them does.
     feature_width: function {released name: shape} -> D, the channels of the sign features that a
       checkpoint of a retrieval system reads; None where files do not tell.
     classifier: of a system that recognises.

@@ -30,10 +30,11 @@ def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
   """The settings that give a model of the sizes of a checkpoint.
 
   Args:
-    shapes: {released name: shape}; CLIP's heads are 64 channels wide.
+    shapes: {released name: shape}.
 
   Returns:
-    {dotted name: value}.
+    {dotted name: value}, None where shapes do not tell it: heads of 64 channels, as CLIP's are,
+    are assumed where they fit.
 
   Raises:
     KeyError: a name that every checkpoint has is missing.
@@ -50,7 +51,7 @@ def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
 
 def _tower(shapes, tower, prefix, width):
   layers = {name.removeprefix(prefix).split(".")[0] for name in shapes if name.startswith(prefix)}
-  heads = max(1, width // HEAD_WIDTH)
+  heads = None if width % HEAD_WIDTH else width // HEAD_WIDTH
   values = {"width": width, "layers": len(layers), "heads": heads}
   return {f"model.{tower}.{name}": value for name, value in values.items()}
 

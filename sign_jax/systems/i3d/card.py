@@ -1,4 +1,4 @@
-"""The card of the sign encoder, an I3D."""
+"""I3D (Carreira and Zisserman, CVPR 2017), the sign encoder: windows of 16 frames to features."""
 
 from sign_jax.modules import i3d
 from sign_jax.systems import options
