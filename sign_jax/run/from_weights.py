@@ -158,5 +158,5 @@ def _check_sizes(card, config, shapes, path):
 def target_of(card, config, inputs):
   """The shapes of a model's variables: nested dict of jax.ShapeDtypeStruct."""
   model = card.build(ml_collections.ConfigDict(config.model), inputs)
-  fresh = functools.partial(card.init, model, inputs)
+  fresh = functools.partial(checks.TASKS[card.task].init_of, card, model, inputs)
   return jax.eval_shape(fresh, jax.random.key(0))

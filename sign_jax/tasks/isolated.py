@@ -132,9 +132,14 @@ class Recognition(Task):
 
   def init(self, key: PRNGKeyArray) -> Variables:
     """Seeded random variables."""
-    if self._system.init:
-      return self._system.init(self._model, self.inputs, key)
-    return self._model.init(key, frames.normalize(specs.zeros(self.inputs, 1)["video"]))
+    return self.init_of(self._system, self._model, self.inputs, key)
+
+  @staticmethod
+  def init_of(system, model, inputs, key):
+    """The same of any module of a system."""
+    if system.init:
+      return system.init(model, inputs, key)
+    return model.init(key, frames.normalize(specs.zeros(inputs, 1)["video"]))
 
   def load(self, variables: Variables) -> Variables:
     """Fresh variables with the weights of `init.i3d` in them.

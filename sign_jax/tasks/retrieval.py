@@ -14,7 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, pose, resident, source, synonyms, watchdog
+from sign_jax.data import assemble, pipeline, pose, resident, source, specs, synonyms, watchdog
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.splits import SPLITS
@@ -234,11 +234,15 @@ class Retrieval:
 
   def init(self, key: PRNGKeyArray) -> Variables:
     """Seeded random variables."""
-    if self._system.init:
-      return self._system.init(self._model, self.inputs, key)
+    return self.init_of(self._system, self._model, self.inputs, key)
+
+  @staticmethod
+  def init_of(system, model, inputs, key):
+    """The same of any module of a system."""
+    if system.init:
+      return system.init(model, inputs, key)
     init_key, noise_key = jax.random.split(key)
-    batch = specs.zeros(self.inputs, 2)
-    return self._model.init({"params": init_key, "noise": noise_key}, batch)
+    return model.init({"params": init_key, "noise": noise_key}, specs.zeros(inputs, 2))
 
   def load(self, variables: Variables) -> Variables:
     """Fresh variables with the weights of the configuration's `init` files in them.
