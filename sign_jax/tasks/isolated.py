@@ -79,7 +79,9 @@ class Recognition(Task):
     )
 
   @staticmethod
-  def inputs_of(config, system, shapes):
+  def inputs_of(
+      config: ml_collections.ConfigDict, system: System, shapes: Mapping[str, tuple]
+  ) -> Inputs | None:
     """As `tasks.retrieval.Retrieval.inputs_of`."""
     told = system.sizes(shapes) if system.sizes else {}
     classes = config.model.num_classes or told.get("model.num_classes")
@@ -135,7 +137,7 @@ class Recognition(Task):
     return self.init_of(self._system, self._model, self.inputs, key)
 
   @staticmethod
-  def init_of(system, model, inputs, key):
+  def init_of(system: System, model: Any, inputs: Inputs, key: PRNGKeyArray) -> Variables:
     """The same of any module of a system."""
     if system.init:
       return system.init(model, inputs, key)
@@ -227,7 +229,7 @@ def _cross_entropy(out, labels, step):
   return optax.softmax_cross_entropy_with_integer_labels(out["logits"], labels).mean(), {}
 
 
-def _inputs(crop, classes):
+def _inputs(crop: int, classes: int) -> Inputs:
   return {"video": [[frames.WINDOW, crop, crop, 3], "uint8"], "classes": classes}
 
 

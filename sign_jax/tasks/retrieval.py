@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -88,7 +88,9 @@ class Retrieval:
     )
 
   @staticmethod
-  def inputs_of(config, system, shapes):
+  def inputs_of(
+      config: ml_collections.ConfigDict, system: System, shapes: Mapping[str, tuple]
+  ) -> Inputs | None:
     """What a model reads, from its weights instead of a data set.
 
     Args:
@@ -237,7 +239,7 @@ class Retrieval:
     return self.init_of(self._system, self._model, self.inputs, key)
 
   @staticmethod
-  def init_of(system, model, inputs, key):
+  def init_of(system: System, model: Any, inputs: Inputs, key: PRNGKeyArray) -> Variables:
     """The same of any module of a system."""
     if system.init:
       return system.init(model, inputs, key)
@@ -382,7 +384,7 @@ class Retrieval:
     return "\n".join(lines)
 
 
-def _inputs(data, width, with_poses):
+def _inputs(data: ml_collections.ConfigDict, width: int, with_poses: bool) -> Inputs:
   """`protocols.Inputs` of batches with sign features of so many channels; `data`: the section."""
   inputs = {
       "video": [[data.video_length, width], "float32"],
