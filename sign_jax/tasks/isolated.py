@@ -22,6 +22,7 @@ from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
 from sign_jax.protocols import (
   Batch,
+  Inputs,
   Outcome,
   Place,
   Selection,

@@ -26,7 +26,7 @@ IGNORE = (
 FRESH = (r"params/visual/(conv1/kernel|positional_embedding)",)
 
 
-def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int | None]:
   """The settings that give a model of the sizes of a checkpoint.
 
   Args:
