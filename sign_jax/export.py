@@ -3,11 +3,11 @@
     python -m sign_jax.export --workdir runs/upret --out upret.safetensors
     python -m sign_jax.export --workdir runs/upret --out upret --format hub
 
-A file is a flat state dict, .safetensors or .pt; --config.init.model takes it in again, and
---config.init.i3d and `sign_jax.extract` that of a sign encoder. It holds what takes part in the
-computation: the released classes load it with `strict=False`, because they have some parameters
-more that nothing reads. A folder of --format hub is one for the Hugging Face hub, with settings and
-a model card. `sign_jax.load` reads both.
+A file is a flat state dict, .safetensors or .pt. --config.init.model reads it back; the file of a
+sign encoder is read by --config.init.i3d and `sign_jax.extract`. It holds the parameters that take
+part in the computation. The released classes have a few more, which nothing reads: load it there
+with `strict=False`. --format hub writes a folder for the Hugging Face hub, with settings and a
+model card. `sign_jax.load` reads both.
 """
 
 import argparse
