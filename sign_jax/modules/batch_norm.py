@@ -51,7 +51,13 @@ class BatchNorm(nn.Module):
         unbiased = var * bessel
         running_mean.value += self.momentum * (mean - running_mean.value)
         running_var.value += self.momentum * (unbiased - running_var.value)
-    return (x - mean) * (scale * lax.rsqrt(var + self.epsilon)) + bias
+    factor = scale * lax.rsqrt(var + self.epsilon)
+    return (x - _spread(mean, x)) * _spread(factor, x) + _spread(bias, x)
+
+
+def _spread(channels: Float[Array, " C"], x: Float[Array, "*shape C"]) -> Float[Array, "... C"]:
+  """One number a channel, with the rank of x."""
+  return jnp.expand_dims(channels, range(x.ndim - 1))
 
 
 def _statistics(
@@ -64,5 +70,5 @@ def _statistics(
     return jnp.mean(x, axes), jnp.var(x, axes), total / max(total - 1, 1)
   total = jnp.maximum(jnp.broadcast_to(counts, (*x.shape[:-1], 1)).sum(), 1.0)
   mean = (x * counts).sum(axes) / total
-  var = (jnp.square(x - mean) * counts).sum(axes) / total
+  var = (jnp.square(x - _spread(mean, x)) * counts).sum(axes) / total
   return mean, var, total / jnp.maximum(total - 1, 1.0)

@@ -67,7 +67,8 @@ class CrossAttention(nn.Module):
     offsets = Dense(self.heads * self.keys, dtype=self.dtype, name="sample_offsets")(q)
     offsets = offsets.astype(jnp.float32).reshape(batch, length, self.heads, self.keys)
     around = jnp.arange(self.keys) - (self.keys + 1) // 2
-    positions = jnp.arange(length)[:, None, None] + around + offsets
+    own = jnp.arange(length)[:, None, None]
+    positions = (own + around[None, None])[None] + offsets
     windows = jnp.maximum(mask.sum(-1) - 1, 1)  # the class token is valid too
     return jnp.mod(positions, windows[:, None, None, None]).swapaxes(1, 2)
 
@@ -203,7 +204,7 @@ class CrossFusion(nn.Module):
     deterministic: bool = True,
   ) -> Float[Array, "B L D"]:
     """pose, rgb: (B, L, D), mask: (B, L) bool, class token first and valid. -> (B, L, D)."""
-    positions = sinusoids(*pose.shape[1:]).astype(pose.dtype)
+    positions = sinusoids(*pose.shape[1:])[None].astype(pose.dtype)
     p, r = pose + positions, rgb + positions
     for i, keys in enumerate(self.keys):
       layer = lambda name, i=i, keys=keys: CrossLayer(
@@ -262,7 +263,7 @@ class TransformerFusion(nn.Module):
   ) -> Float[Array, "B L D"]:
     """As `CrossFusion`."""
     del deterministic
-    positions = sinusoids(*pose.shape[1:]).astype(pose.dtype)
+    positions = sinusoids(*pose.shape[1:])[None].astype(pose.dtype)
     tokens = jnp.concatenate([pose + positions, rgb + positions], axis=1)
     blocks = Transformer(self.layers, self.heads, self.dtype, name="transformer")
     halves = blocks(tokens, jnp.concatenate([mask, mask], axis=1))

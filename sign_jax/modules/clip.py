@@ -58,7 +58,7 @@ class VideoTower(nn.Module):
     class_token = jnp.broadcast_to(class_token, (x.shape[0], 1, self.width))
     x = jnp.concatenate([class_token, x], axis=1)
     positions = self.param("positional_embedding", normal, (1 + self.length, self.width))
-    x = layer_norm("ln_pre", self.dtype)(x + positions.astype(x.dtype))
+    x = layer_norm("ln_pre", self.dtype)(x + positions.astype(x.dtype)[None])
     mask = jnp.pad(valid, ((0, 0), (1, 0)), constant_values=self.attend_class)
     blocks = Transformer(
         self.layers, self.heads, self.dtype, self.attention, self.remat, name="transformer"
@@ -101,7 +101,7 @@ class TextTower(nn.Module):
     positions = self.param(
         "positional_embedding", nn.initializers.normal(0.01), (CONTEXT, self.width)
     )
-    x = embed(ids) + positions[:length].astype(self.dtype)
+    x = embed(ids) + positions[None, :length].astype(self.dtype)
     blocks = Transformer(
         self.layers, self.heads, self.dtype, self.attention, self.remat, name="transformer"
     )

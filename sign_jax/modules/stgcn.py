@@ -44,7 +44,8 @@ class GraphConv(nn.Module):
     # Neighbours first: K times the input's channels are at most as many as K times the output's.
     near = jnp.einsum("kvw,...vc->...wkc", self.adjacency.astype(self.dtype), x.astype(self.dtype))
     shift = jnp.einsum("kvw,kd->wd", self.adjacency, bias)
-    return jnp.einsum("...wkc,ckd->...wd", near, kernel) + shift.astype(self.dtype)
+    out = jnp.einsum("...wkc,ckd->...wd", near, kernel)
+    return out + jnp.expand_dims(shift.astype(self.dtype), range(x.ndim - 2))
 
 
 class GraphBlock(nn.Module):

@@ -19,7 +19,7 @@ def gather_windows(
     (B, W, length, C). A start below 0, as padding has, reads from frame 0.
   """
   frames = jnp.pad(frames, ((0, 0), (0, max(0, length - frames.shape[1])), (0, 0)))
-  at = jnp.maximum(starts, 0)[..., None] + jnp.arange(length)
+  at = jnp.maximum(starts, 0)[..., None] + jnp.arange(length)[None, None]
   flat = jnp.take_along_axis(frames, at.reshape(len(at), -1, 1), axis=1)
   return flat.reshape(*at.shape, frames.shape[-1])
 
@@ -50,5 +50,5 @@ def gather_valid_windows(
   rows = jnp.nonzero(valid.ravel(), size=size, fill_value=0)[0]
   videos, columns = jnp.divmod(rows, valid.shape[1])
   frames = jnp.pad(frames, ((0, 0), (0, max(0, length - frames.shape[1])), (0, 0)))
-  at = jnp.maximum(starts, 0)[videos, columns][:, None] + jnp.arange(length)
+  at = jnp.maximum(starts, 0)[videos, columns][:, None] + jnp.arange(length)[None]
   return frames[videos[:, None], at], jnp.arange(size) < valid.sum(), slots

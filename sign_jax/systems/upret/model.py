@@ -189,4 +189,4 @@ def pool_samples(
   """Mean over valid tokens, L2-normalised: (K, B, N, D), (B, N) -> (K, B, D) float32."""
   mask = mask.astype(jnp.float32)
   total = jnp.einsum("kbnd,bn->kbd", samples, mask, precision=transport.EXACT)
-  return normalize(total / jnp.maximum(mask.sum(-1), 1.0)[:, None])
+  return normalize(total / jnp.maximum(mask.sum(-1), 1.0)[None, :, None])
