@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from sign_jax.errors import one_sentence
 from sign_jax.run import checks
 from sign_jax.run import command_line as run_command_line
 from sign_jax.train import loop
+from tests import forked
 
-ROOT = pathlib.Path(__file__).parent.parent
+ROOT = forked.ROOT
 
 SMALL_MODEL = {
     "model.embed_dim": 32,
@@ -45,34 +45,47 @@ def arguments(workdir, data_dir, system="upret", **settings):
   ]
 
 
+def add_xla_flag(flag):
+  """Adds to $XLA_FLAGS a flag that other versions of XLA, which then end at once, may not know."""
+  flags = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+  command = [sys.executable, "-c", "import jax; jax.devices()"]
+  environment = {**os.environ, "XLA_FLAGS": flags}
+  if not subprocess.run(command, env=environment, capture_output=True, check=False).returncode:
+    os.environ["XLA_FLAGS"] = flags
+
+
 def environment(devices=1):
   """Of a child process: CPU devices, quick to compile for."""
+  count = f"--xla_force_host_platform_device_count={devices}"
   return {
       **os.environ,
       "JAX_PLATFORMS": "cpu",
       "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-      "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+      "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {count}".strip(),
   }
 
 
 def start(*args, devices=1):
-  """`python -m ARGS` as a child process, with its output in pipes."""
-  return subprocess.Popen(
-      [sys.executable, "-m", *map(str, args)], cwd=ROOT, env=environment(devices), text=True,
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-  )
+  """`python -m ARGS` as a child process; see `forked`."""
+  return forked.start(*map(str, args), environment=environment(devices))
 
 
-def run(*args, devices=1):
-  """(exit status, stdout, stderr) of `python -m ARGS`."""
+def run(*args, devices=1, fresh=False):
+  """(exit status, stdout, stderr) of `python -m ARGS`; `fresh`: of an interpreter of its own."""
+  if fresh:
+    done = subprocess.run(
+        [sys.executable, "-m", *map(str, args)], cwd=ROOT, env=environment(devices), text=True,
+        capture_output=True, check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
   child = start(*args, devices=devices)
   out, error = child.communicate()
   return child.returncode, out, error
 
 
-def train(args, devices=1):
+def train(args, devices=1, fresh=False):
   """`run` of the training program."""
-  return run("sign_jax.main", *args, devices=devices)
+  return run("sign_jax.main", *args, devices=devices, fresh=fresh)
 
 
 @contextlib.contextmanager

@@ -103,7 +103,7 @@ def test_a_platform_without_its_device_is_one_sentence(module, platform, monkeyp
   monkeypatch.setattr(program, "environment", lambda devices: {
       **os.environ, "JAX_PLATFORMS": platform
   })
-  status, out, error = program.run(module, *arguments[module])
+  status, out, error = program.run(module, *arguments[module], fresh=True)
   assert status == 1 and not out and "Traceback" not in error
   (line,) = [line for line in error.splitlines() if "error" in line]
   assert line.startswith("error: ") and f"JAX_PLATFORMS={platform} asks for" in line
@@ -143,7 +143,7 @@ def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(monkeypatch, tmp
       **os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0",
       "PYTHONPATH": f"{tmp_path}:{program.ROOT}",
   })
-  assert program.run("printing") == (
+  assert program.run("printing", fresh=True) == (
       1, "\\u624b\\u8a71 \\udcff\n", "error: \\u624b\\u8a71\n"
   )
 
@@ -176,7 +176,7 @@ def test_an_interrupt_is_not_swallowed(place, tmp_path, monkeypatch):
   monkeypatch.setattr(program, "environment", lambda devices: {
       **os.environ, "PYTHONPATH": f"{tmp_path}:{program.ROOT}",
   })
-  assert program.run("swallowing") == (130, "", "stopped\n")
+  assert program.run("swallowing", fresh=True) == (130, "", "stopped\n")
 
 
 ENDING_SLOWLY = """
@@ -197,7 +197,7 @@ def test_a_second_interrupt_ends_at_once(tmp_path, monkeypatch):
   monkeypatch.setattr(program, "environment", lambda devices: {
       **os.environ, "PYTHONPATH": f"{tmp_path}:{program.ROOT}",
   })
-  assert program.run("ending") == (-2, "", "")
+  assert program.run("ending", fresh=True) == (-2, "", "")
 
 
 STUCK = """
@@ -215,4 +215,4 @@ def test_a_thread_that_never_ends_does_not_keep_the_program(tmp_path, monkeypatc
   monkeypatch.setattr(program, "environment", lambda devices: {
       **os.environ, "PYTHONPATH": f"{tmp_path}:{program.ROOT}",
   })
-  assert program.run("stuck") == (errors.CRASHED, "", "error: no batch comes\n")
+  assert program.run("stuck", fresh=True) == (errors.CRASHED, "", "error: no batch comes\n")
