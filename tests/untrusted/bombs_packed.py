@@ -12,7 +12,7 @@ import numpy as np
 from sign_jax.data import tf_example, tokenizer
 from sign_jax.errors import UserError
 from sign_jax.video import pictures as picture_reader
-from tests.untrusted.bombs_pickle import MEGA, squeeze
+from tests.untrusted.bombs_pickle import MEGA, deflated, squeeze
 
 FACTS = {"num_frames": 1, "fps": 1.0, "stride": 1, "weights": "x"}
 
@@ -25,17 +25,26 @@ def _header(shape, dtype="<f4", fortran=False):
 
 
 def _npz(entries, method=zipfile.ZIP_DEFLATED):
-  """An archive of entries: [(bytes, how often)], written piece by piece."""
+  """An archive of entries: [(bytes, how often)]."""
   file = io.BytesIO()
   with zipfile.ZipFile(file, "w") as archive:
     for entry, pieces in entries.items():
-      info = zipfile.ZipInfo(entry)
-      info.compress_type = method
-      with archive.open(info, "w", force_zip64=True) as out:
-        for piece, times in pieces:
-          for _ in range(times):
-            out.write(piece)
+      if method == zipfile.ZIP_DEFLATED:
+        _add_packed(archive, entry, *deflated(pieces))
+      else:
+        content = b"".join(piece * times for piece, times in pieces)
+        archive.writestr(entry, content, method, compresslevel=1)
   return file.getvalue()
+
+
+def _add_packed(archive, entry, data, crc, size):
+  """Adds what is packed already: first as it is, then the entry's header tells the truth."""
+  info = zipfile.ZipInfo(entry)
+  archive.writestr(info, data)
+  info.compress_type, info.CRC, info.file_size = zipfile.ZIP_DEFLATED, crc, size
+  archive.fp.seek(info.header_offset)
+  archive.fp.write(info.FileHeader())
+  archive.fp.seek(archive.start_dir)
 
 
 def _facts():
@@ -76,7 +85,7 @@ def _arrays():
 
 def _archives(entry, more, suffix):
   files = {f"{what}{suffix}": _npz({**more, entry: pieces}) for what, pieces in _arrays().items()}
-  zeros = [(_header((1 << 28,)), 1), (bytes(MEGA), 100)]
+  zeros = [(_header((1 << 28,)), 1), (bytes(MEGA), 16)]
   return files | {
     f"bzip{suffix}": _npz({**more, entry: zeros}, zipfile.ZIP_BZIP2),
     f"lzma{suffix}": _npz({**more, entry: zeros}, zipfile.ZIP_LZMA),

@@ -1,5 +1,6 @@
 """Pickles that ask for much: packed by gzip, in archives of PyTorch and in its old format."""
 
+import functools
 import gzip
 import io
 import struct
@@ -15,14 +16,47 @@ TORCH = b"PK\x03\x04"
 
 def squeeze(pieces):
   """gzip of pieces, (bytes, how often), without ever holding all of them."""
-  pack, out = zlib.compressobj(9, wbits=31), []
+  data, crc, size = deflated(pieces)
+  return gzip.compress(b"")[:10] + data + struct.pack("<II", crc, size)
+
+
+def deflated(pieces):
+  """(DEFLATE's bytes of pieces, their CRC, their length); a repeated piece is packed once."""
+  packed, crc, size = [], 0, 0
   for piece, times in pieces:
     many = max(min(times, MEGA // max(len(piece), 1)), 1)
-    block = piece * many
-    for _ in range(times // many):
-      out.append(pack.compress(block))
-    out.append(pack.compress(piece * (times % many)))
-  return b"".join([*out, pack.flush()])
+    for block, count in ((piece * many, times // many), (piece * (times % many), 1)):
+      packed.append(_whole_block(block) * count)
+      shift, own = _power(8 * len(block)), zlib.crc32(block)
+      for _ in range(count):
+        crc = _product(shift, crc) ^ own
+      size += len(block) * count
+  return b"".join(packed) + b"\x03\x00", crc, size
+
+
+@functools.lru_cache(1)
+def _whole_block(block):
+  """DEFLATE's bytes that refer to nothing before them, so that they may be repeated."""
+  pack = zlib.compressobj(9, wbits=-15)
+  return pack.compress(block) + pack.flush(zlib.Z_FULL_FLUSH)
+
+
+def _product(a, b):
+  """a b modulo the polynomial of CRC-32; the highest bit of a number is the lowest power."""
+  total = 0
+  for bit in reversed(range(32)):
+    total ^= b * (a >> bit & 1)
+    b = b >> 1 ^ 0xEDB88320 * (b & 1)
+  return total
+
+
+@functools.cache
+def _power(n):
+  """x**n in the same manner."""
+  if n < 2:
+    return 1 << 31 >> n
+  half = _power(n // 2)
+  return _product(_product(half, half), _power(n % 2))
 
 
 def numbered(opcodes, count):
@@ -35,6 +69,7 @@ def _text(length):
   return b"\x8d" + struct.pack("<Q", length)
 
 
+@functools.cache
 def contents():
   """{name: [(bytes, how often)]} of pickles; they are small once packed."""
   many = 9 * MEGA
@@ -119,10 +154,11 @@ def contents():
   }
 
 
+@functools.cache
 def packed():
   """{file name: bytes}: pickles packed by gzip, and bombs of gzip itself."""
-  sets = squeeze([(START, 1), (b"\x8f", 9 * MEGA), (b".", 1)])
   files = {f"{what}.pkl": squeeze(pieces) for what, pieces in contents().items()}
+  sets = files["sets.pkl"]
   return {
     **files,
     "packed_twice.pkl": gzip.compress(sets),
@@ -139,7 +175,7 @@ def _whole(pieces):
 
 def _zip(entries, method=zipfile.ZIP_DEFLATED):
   file = io.BytesIO()
-  with zipfile.ZipFile(file, "w", method) as archive:
+  with zipfile.ZipFile(file, "w", method, compresslevel=1) as archive:
     for entry, content in entries.items():
       archive.writestr(entry, content)
   return file.getvalue()
