@@ -1,5 +1,7 @@
 """What several tests share: a small data set, a finished run, compiled programs."""
 
+import fcntl
+import os
 import shutil
 
 import jax
@@ -36,11 +38,29 @@ def pytest_runtest_makereport(item):
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
+def once(tmp_path_factory):
+  """once(name, make) -> a folder that `make(folder)` fills, in the first process that asks."""
+  root = tmp_path_factory.getbasetemp()
+  root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+  def folder_of(name, make):
+    folder, note = root / f"once_{name}", root / f"once_{name}.done"
+    with (root / f"once_{name}.lock").open("w") as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)
+      if not note.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        make(folder)
+        note.touch()
+    return folder
+
+  return folder_of
+
+
+@pytest.fixture(scope="session")
+def data_dir(once):
   """A folder of data sets that holds signing_sim/tiny."""
-  folder = tmp_path_factory.mktemp("data")
-  build.prepare("signing_sim/tiny", data_dir=str(folder))
-  return folder
+  return once("data", lambda folder: build.prepare("signing_sim/tiny", data_dir=str(folder)))
 
 
 @pytest.fixture(scope="session")
@@ -76,12 +96,17 @@ def full_compile(quick_compile):
 
 
 @pytest.fixture(scope="session")
-def finished(data_dir, tmp_path_factory):
+def finished(once, data_dir):
   """(workdir, stdout) of a whole run of the program; not to be written to."""
-  workdir = tmp_path_factory.mktemp("finished") / "run"
-  status, out, error = program.train(program.arguments(workdir, data_dir), fresh=True)
-  assert status == 0, error
-  return workdir, out
+
+  def run(folder):
+    args = program.arguments(folder / "run", data_dir)
+    status, out, error = program.train(args, fresh=True)
+    assert status == 0, error
+    (folder / "out.txt").write_text(out)
+
+  folder = once("finished", run)
+  return folder / "run", (folder / "out.txt").read_text()
 
 
 @pytest.fixture

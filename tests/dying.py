@@ -1,18 +1,21 @@
-"""The training program, killed at a chosen point: `python -m tests.dying POINT STEP ARGS`.
+"""Training that is killed at a chosen point: `python -m tests.dying POINT STEP WORKDIR|ARGS`.
 
-Nobody can time a signal to hit a file half written; here the program sends it to itself.
+ARGS are the training program's; with the folder of a run alone, the small task of
+`tests.train.test_loop` is trained on in it. Nobody can time a signal to hit a file half written;
+here the program sends it to itself.
 """
 
 import os
+import pathlib
 import signal
 import sys
 import threading
 
 from sign_jax import main
 from sign_jax.errors import one_sentence
-from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.train import loop, report
 from sign_jax.train.checkpoint import Checkpoints
+from tests.train.test_loop import Regression, config
 
 
 def die(*_, **__):
@@ -33,7 +36,7 @@ def at_step(function, step, action, position):
 def during_compilation(step):
   """While the training step is traced for the compiler."""
   del step
-  Retrieval.loss = die
+  Regression.loss = die
 
 
 def during_write(step):
@@ -66,7 +69,7 @@ def during_evaluation(step):
   """In the evaluation at that step, whose training metrics are written already."""
 
   def arm(*_):
-    Retrieval.evaluate = die
+    Regression.evaluate = die
 
   loop._evaluate_and_save = at_step(loop._evaluate_and_save, step, arm, -1)
 
@@ -106,4 +109,7 @@ POINTS = {
 if __name__ == "__main__":
   POINTS[sys.argv.pop(1)](int(sys.argv.pop(1)))
   with one_sentence():
-    main.main(sys.argv)
+    if len(sys.argv) == 2:
+      loop.train(Regression(), config(), pathlib.Path(sys.argv[1]))
+    else:
+      main.main(sys.argv)

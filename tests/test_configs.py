@@ -34,31 +34,27 @@ WIDTHS = {
 
 
 def table_rows():
-  """(overrides, executed) of every row of the ablations in the text of configs/upret.py.
-
-  Of the values of a figure's axis only the ends are executed; the others are the same program with
-  other constants, and are only traced.
-  """
+  """The overrides of every row of the ablations in the text of configs/upret.py."""
   text = upret.__doc__.split("in front:")[1].split("The paper does not say")[0]
   for line in text.strip().splitlines():
     settings = re.findall(r"([a-z_.]+)=([^\s,]+(?:, [^\s,]+)*)", line)
     if any(", " in values for _, values in settings):
       ((key, values),) = settings
       axis = values.split(", ")
-      yield from ((f"{key}={value}", value in (axis[0], axis[-1])) for value in axis)
+      yield from (f"{key}={value}" for value in axis)
     elif settings:
-      yield " ".join(f"{key}={value}" for key, value in settings), True
+      yield " ".join(f"{key}={value}" for key, value in settings)
     else:  # a heading, or a row that is another test's
       assert re.search(r"^ *(table|figure)|\(default\)$|configs/cico.py$", line), line
 
 
 ABLATIONS = list(table_rows())
 SWITCHES = {
-    "upret": ["variant=paper", "ot.solver=closed_form", "ot.solver=released"],
-    "cico": ["variant=paper", "token_pooling=max", "mask_padding=True", "dtype=bfloat16"],
+    "upret": [*ABLATIONS, "ot.solver=closed_form"],
+    "cico": ["token_pooling=max", "mask_padding=True"],
 }
-EXECUTED = [("upret", overrides) for overrides, executed in ABLATIONS if executed]
-EXECUTED += [(system, overrides) for system, rows in SWITCHES.items() for overrides in rows]
+EXECUTED = [("upret", "variant=paper"), ("upret", "ot.solver=released"), ("cico", "variant=paper"),
+            ("cico", "dtype=bfloat16")]  # fmt: skip
 
 
 def make_task(config, dataset):
@@ -84,7 +80,7 @@ def assert_finite(numbers):
     assert np.isfinite(value), name
 
 
-def train_and_evaluate(task, compiler_options):
+def train_and_evaluate(task):
   """Two steps of plain gradient descent: what a switch changes is the loss."""
   params = numbers_like(jax.eval_shape(task.init, jax.random.key(0)))["params"]
 
@@ -94,7 +90,7 @@ def train_and_evaluate(task, compiler_options):
     metrics = {"loss": value, "gradient_norm": optim.global_norm(grads)}
     return jax.tree.map(lambda p, g: p - 1e-3 * g, params, grads), metrics
 
-  step, batches = jax.jit(step, compiler_options=compiler_options), task.train_batches(0)
+  step, batches = jax.jit(step), task.train_batches(0)
   for number in range(2):
     params, metrics = step(params, next(batches), jax.random.key(number))
     assert_finite(metrics)
@@ -102,22 +98,21 @@ def train_and_evaluate(task, compiler_options):
   assert_finite(task.evaluate({"params": params}, "test", lambda batch: batch))
 
 
-@pytest.fixture(scope="module")
-def compiler_options(quick_compile):
-  """Halves the time of compilation where XLA has this option."""
-  options = {"xla_cpu_use_fusion_emitters": False}
-  try:
-    jax.jit(lambda x: x, compiler_options=options)(0.0)
-  except jax.errors.JaxRuntimeError:
-    return {}
-  return options
+def trace(task):
+  """Traces the gradients of a step, which shows all but the numbers."""
+  params = jax.eval_shape(task.init, jax.random.key(0))["params"]
+  batch = next(task.train_batches(0))
+  loss = lambda params, *given: task.loss({"params": params}, *given)
+  gradients = jax.value_and_grad(loss, has_aux=True)
+  (value, _), grads = jax.eval_shape(gradients, params, batch, jax.random.key(1), 0)
+  assert value.shape == () and value.dtype == np.float32
+  assert jax.tree.map(np.shape, grads) == jax.tree.map(np.shape, params)
 
 
-@pytest.mark.parametrize("dataset", common.DATASETS)
 @pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
-def test_every_data_set(system, dataset):
-  config = system.get_config(dataset)
-  trainer = Trainer(make_task(config, dataset), config)
+def test_the_default_trains_and_evaluates(system):
+  config = system.get_config("how2sign")
+  trainer = Trainer(make_task(config, "how2sign"), config)
   state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), trainer.target)
   state = state.replace(params=numbers_like(trainer.target.params))
   batches = trainer.task.train_batches(0)
@@ -126,6 +121,12 @@ def test_every_data_set(system, dataset):
     assert_finite(metrics)
   assert int(state.step) == 2
   assert_finite(trainer.evaluate(state.variables, "test"))
+
+
+@pytest.mark.parametrize("dataset", sorted({*common.DATASETS} - {"how2sign"}))
+@pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
+def test_every_data_set(system, dataset):
+  trace(make_task(system.get_config(dataset), dataset))
 
 
 def with_overrides(monkeypatch, system, overrides):
@@ -138,26 +139,26 @@ def test_all_rows_of_the_tables_are_found():
   assert len(ABLATIONS) == 3 + 2 + 2 + 5 + 5
 
 
+@pytest.mark.parametrize(("system", "overrides"), [
+    (system, overrides) for system, rows in SWITCHES.items() for overrides in rows
+])
+def test_every_switch_makes_a_step(system, overrides, monkeypatch):
+  """`tests/systems/test_switches.py` computes what each of them changes."""
+  trace(with_overrides(monkeypatch, system, overrides))
+
+
 @pytest.mark.parametrize(("system", "overrides"), EXECUTED)
-def test_every_switch(system, overrides, monkeypatch, compiler_options):
-  train_and_evaluate(with_overrides(monkeypatch, system, overrides), compiler_options)
-
-
-@pytest.mark.parametrize("overrides", [row for row, executed in ABLATIONS if not executed])
-def test_values_between_the_ends_of_an_axis(overrides, monkeypatch):
-  task = with_overrides(monkeypatch, "upret", overrides)
-  variables, batch = jax.eval_shape(task.init, jax.random.key(0)), next(task.train_batches(0))
-  (loss, _) = jax.eval_shape(task.loss, variables, batch, jax.random.key(1), 0)
-  assert loss.shape == ()
+def test_a_switch_trains_and_evaluates(system, overrides, monkeypatch):
+  train_and_evaluate(with_overrides(monkeypatch, system, overrides))
 
 
 @pytest.mark.parametrize(("combine", "width"), [("cat", 2048), ("agnostic", 1024), ("aware", 1024)])
-def test_ways_to_combine_the_streams(combine, width, compiler_options):
+def test_ways_to_combine_the_streams(combine, width):
   config = cico.get_config("how2sign")
   config.data.combine = combine
   task = make_task(config, "how2sign")
   assert next(task.train_batches(0))["video"].shape == (4, 64, width)
-  train_and_evaluate(task, compiler_options)
+  trace(task)
 
 
 @pytest.mark.parametrize("dataset", PUBLISHED)

@@ -143,18 +143,28 @@ DAMAGE = {
 }
 
 
+def damaged(workdir, damage):
+  """The path of the run's config.json, which is damaged now."""
+  path = workdir / "config.json"
+  path.write_bytes(DAMAGE[damage](path.read_text()).encode(errors="surrogateescape"))
+  return path
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_config_is_replaced_by_the_checkpoints_own(
-    copy, data_dir, damage, monkeypatch, capsys
-):
+def test_a_damaged_config_is_replaced_by_the_checkpoints_own(copy, damage, capsys):
+  whole = json.loads((copy / "config.json").read_text())
+  damaged(copy, damage)
+  assert settings.of_run(copy) == whole
+  assert "the settings in the newest checkpoint are used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["half", "another value"])
+def test_a_run_with_a_damaged_config_is_evaluated_and_mended(copy, data_dir, damage, monkeypatch):
   before = (copy / "results.json").read_bytes()
-  path = copy / "config.json"
-  text = DAMAGE[damage](path.read_text())
-  path.write_bytes(text.encode(errors="surrogateescape"))
+  path = damaged(copy, damage)
   (copy / "results.json").unlink()
   evaluate(monkeypatch, copy)
   assert (copy / "results.json").read_bytes() == before
-  assert "the settings in the newest checkpoint are used" in capsys.readouterr().err
   program.call(monkeypatch, *program.arguments(copy, data_dir))  # trains on, which mends it
   assert json.loads(path.read_text())["model"]["distribution"]["samples"] == 2
 
@@ -173,8 +183,7 @@ def test_a_damaged_config_of_an_old_run_is_one_sentence(copy, damage, monkeypatc
     record = json.loads(path.read_text())
     names = ("fingerprint", "best_step", "best", "digest", "structure")
     path.write_text(json.dumps({name: record[name] for name in names}))
-  path = copy / "config.json"
-  path.write_bytes(DAMAGE[damage](path.read_text()).encode(errors="surrogateescape"))
+  damaged(copy, damage)
   with pytest.raises(SystemExit) as end:
     evaluate(monkeypatch, copy)
   error = capsys.readouterr().err.splitlines()

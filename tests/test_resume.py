@@ -6,11 +6,13 @@ import time
 import numpy as np
 
 from sign_jax.errors import Stopped
+from sign_jax.train import loop
 from sign_jax.train.checkpoint import Checkpoints
 from tests import program
+from tests.train import test_loop
 
 RUNNING = None  # what `poll` says
-EVERY = program.SMALL["eval_every"]
+EVERY = test_loop.config().eval_every
 
 
 def trajectory(workdir):
@@ -37,38 +39,50 @@ def kill_after(child, path, lines):
   return child.communicate()
 
 
-def test_a_run_killed_everywhere_ends_as_one_that_never_was(finished, data_dir, tmp_path):
-  workdir = tmp_path / "run"
-  args = program.arguments(workdir, data_dir)
+def die(point, step, *args):
+  """What training that is killed there has said."""
+  status, out, error = program.run("tests.dying", point, step, *args)
+  assert status == -signal.SIGKILL, f"{point} {step}: {status} {out} {error}"
+  return error
 
-  def die(point, step=0):
-    status, out, error = program.run("tests.dying", point, step, *args)
-    assert status == -signal.SIGKILL, f"{point} {step}: {status} {out} {error}"
-    return error
 
-  die("compilation")
-  assert (workdir / "config.json").exists() and not steps(workdir, "last")
-  die("write", EVERY)
+def test_a_run_killed_everywhere_ends_as_one_that_never_was(tmp_path):
+  workdir, whole = tmp_path / "run", tmp_path / "whole"
+  die("compilation", 0, workdir)
+  assert not steps(workdir, "last")
+  die("write", EVERY, workdir)
   assert list((workdir / "checkpoints" / "last").glob("*-tmp*"))
   assert not steps(workdir, "last")
-  die("between", EVERY)
+  die("between", EVERY, workdir)
   assert (steps(workdir, "last"), steps(workdir, "best")) == ([EVERY], [])
 
-  stop = EVERY + 3
-  status, _, error = program.run("tests.dying", "termination", stop, *args)
+  stop = EVERY + 2
+  status, _, error = program.run("tests.dying", "termination", stop, workdir)
   last_line = error.splitlines()[-1]
   assert status == Stopped.status and "Traceback" not in error
   assert last_line == f"error: stopped at step {stop}: the same command goes on from there"
   assert (steps(workdir, "last"), steps(workdir, "best")) == ([EVERY, stop], [EVERY])
 
-  assert f"resuming at step {stop}" in die("evaluation", 2 * EVERY)
+  assert f"resuming at step {stop}" in die("evaluation", 2 * EVERY, workdir)
   assert steps(workdir, "last")[-1] == stop
   assert program.metrics(workdir)[-1]["step"] == 2 * EVERY
-  child = program.start("sign_jax.main", *args)
-  kill_after(child, workdir / "metrics.jsonl", lines=int(3.5 * EVERY))
-  assert "resuming at step" in die("results")
+  assert "resuming at step" in die("results", 0, workdir)
   assert not (workdir / "results.json").exists()
+  for folder in (workdir, whole):
+    loop.train(test_loop.Regression(), test_loop.config(), folder)
+  assert (workdir / "results.json").read_bytes() == (whole / "results.json").read_bytes()
+  assert trajectory(workdir) == trajectory(whole)
 
+
+def test_the_program_killed_twice_ends_as_one_that_never_was(finished, data_dir, tmp_path):
+  workdir = tmp_path / "run"
+  args = program.arguments(workdir, data_dir)
+  child = program.start("sign_jax.main", *args)
+  every = program.SMALL["eval_every"]
+  kill_after(child, workdir / "metrics.jsonl", lines=int(1.5 * every))
+  assert (workdir / "config.json").exists() and steps(workdir, "last") == [every]
+  assert "resuming at step" in die("results", 0, *args)
+  assert not (workdir / "results.json").exists()
   status, _, error = program.train(args)
   assert status == 0, error
   whole, _ = finished
