@@ -5,6 +5,7 @@
 #               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
 # make test     installs and runs the tests, two files at a time (JOBS=2); WITH_TORCH=1
 #               adds those against PyTorch, and TESTS='-m torch' runs these alone
+# make quick    the fast tests of every part, in about a minute
 # make lint     checks style
 # make docs     builds the documentation site into site/, and fails on any warning
 
@@ -23,7 +24,7 @@ VIDEOS_WORKDIR ?= runs/videos
 VIDEOS_RUN ?= $(VIDEOS_WORKDIR)/$(SYSTEM)
 MANUAL = $(VIDEOS_WORKDIR)/dataset
 
-.PHONY: help train videos test lint docs clean
+.PHONY: help train videos test quick lint docs clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -48,6 +49,10 @@ videos: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
 	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+
+quick: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile \
+	  $$($(VENV)/bin/python -m tests.quick)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -6,11 +6,12 @@ import jax
 import numpy as np
 import pytest
 
-from configs import cico, common, sign_encoder, upret
+from configs import cico, sign_encoder, upret
 from sign_jax.data.label_table import Label
-from sign_jax.run import limits
-from sign_jax.run import settings as run_settings
+from sign_jax.run import checks
 from sign_jax.run import task as run_task
+from sign_jax.systems import retrieval_settings
+from sign_jax.systems.i3d import settings as i3d_settings
 from sign_jax.train import optim
 from sign_jax.train.loop import Trainer
 from tests import fakes, program
@@ -123,7 +124,7 @@ def test_the_default_trains_and_evaluates(system):
   assert_finite(trainer.evaluate(state.variables, "test"))
 
 
-@pytest.mark.parametrize("dataset", sorted({*common.DATASETS} - {"how2sign"}))
+@pytest.mark.parametrize("dataset", sorted({*retrieval_settings.DATASETS} - {"how2sign"}))
 @pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
 def test_every_data_set(system, dataset):
   trace(make_task(system.get_config(dataset), dataset))
@@ -202,11 +203,11 @@ def test_full_size_is_clip_vit_b_32(system):
   assert towers == 151_277_313 - 2048 * 768 + 15 * 768
 
 
-@pytest.mark.parametrize("dataset", sign_encoder.DATASETS)
+@pytest.mark.parametrize("dataset", i3d_settings.DATASETS)
 def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
   """Traced at full size; `tests/tasks/test_isolated.py` executes a small one."""
   config = sign_encoder.get_config(dataset)
-  limits.check(run_settings.flat(config.to_dict()))
+  checks.check(config)
   config.data.videos = str(tmp_path)
   labels = [Label("a", 0, 1, number) for number in range(300)]
   task = run_task.make(config, dict.fromkeys(("train", "validation", "test"), labels))

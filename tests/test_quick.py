@@ -1,0 +1,43 @@
+"""`make quick` runs something of every room."""
+
+import ast
+import pathlib
+
+import pytest
+
+from tests import quick
+
+ROOT = pathlib.Path(__file__).parent.parent
+ROOMS = sorted(
+    path.relative_to(ROOT).as_posix().replace("/", ".")
+    for path in [*(ROOT / "sign_jax").iterdir(), ROOT / "data_builders", ROOT / "launch",
+                 ROOT / "configs"]
+    if (path / "__init__.py").exists()
+)  # fmt: skip
+
+
+def imported(path):
+  """Names of all modules that a file may import."""
+  for node in ast.walk(ast.parse(path.read_text())):
+    if isinstance(node, ast.Import):
+      yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      yield node.module
+      yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.fixture(scope="module")
+def reached():
+  files = {argument.partition("::")[0] for argument in quick.arguments()}
+  return {name for file in files for name in imported(ROOT / file)}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_represented(room, reached):
+  assert any(f"{name}.".startswith(f"{room}.") for name in reached)
+
+
+def test_the_functions_that_are_named_exist():
+  for name, functions in quick.FUNCTIONS.items():
+    tree = ast.parse((ROOT / "tests" / f"{name}.py").read_text())
+    assert {*functions} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
