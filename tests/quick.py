@@ -29,6 +29,9 @@ FUNCTIONS = {
     "tasks/test_isolated": ("test_a_wrong_label_is_named", "test_splits_of_labels",
                             "test_windows_are_drawn_inside_the_segment",
                             "test_a_task_goes_on_with_the_batches_of_that_step"),
+    "tasks/test_retrieval": ("test_batches_go_on_from_any_step",
+                             "test_augmentation_is_that_of_the_configuration",
+                             "test_choices_that_do_not_exist"),
 }  # fmt: skip
 
 

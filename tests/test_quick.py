@@ -28,8 +28,10 @@ def imported(path):
 
 @pytest.fixture(scope="module")
 def reached():
+  """Modules that the files import, and rooms whose tests they are by their folder."""
   files = {argument.partition("::")[0] for argument in quick.arguments()}
-  return {name for file in files for name in imported(ROOT / file)}
+  rooms = {f"sign_jax.{file.split('/')[1]}" for file in files}
+  return rooms | {name for file in files for name in imported(ROOT / file)}
 
 
 @pytest.mark.parametrize("room", ROOMS)
