@@ -7,6 +7,7 @@ import pytest
 from tests import placements, program
 
 
+@pytest.mark.usefixtures("full_compile")
 @pytest.mark.parametrize(("system", "combine"), [("upret", "sum"), ("cico", "cat"),
                                                  ("cico", "aware")])
 def test_one_device_gives_the_same_losses_to_the_last_bit(system, combine):
