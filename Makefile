@@ -3,7 +3,7 @@
 # make videos   extracts sign features from a folder of videos and trains on them:
 #               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights);
 #               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
-# make test     installs and runs the tests, two files at a time (JOBS=2); WITH_TORCH=1
+# make test     installs and runs the tests, two at a time (JOBS=2); WITH_TORCH=1
 #               adds those against PyTorch, and TESTS='-m torch' runs these alone
 # make quick    the fast tests of every part, in about a minute
 # make lint     checks style
@@ -48,7 +48,7 @@ videos: $(VENV)/.installed
 	  --workdir $(VIDEOS_RUN) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds $(ARGS)
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
-	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile $(TESTS)
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist worksteal $(TESTS)
 
 quick: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile \

@@ -6,6 +6,7 @@ by then, so a child chooses its own devices.
 """
 
 import atexit
+import contextlib
 import functools
 import importlib
 import json
@@ -121,6 +122,9 @@ def _next_request(server):
       break
     for descriptor in descriptors:
       os.close(descriptor)
+    with contextlib.suppress(ChildProcessError):
+      while os.waitpid(-1, os.WNOHANG)[0]:
+        pass
   signal.signal(signal.SIGINT, signal.default_int_handler)
   for target, file in enumerate(files, start=1):
     os.dup2(file, target)
