@@ -8,6 +8,7 @@ from sign_jax import extract, pseudo_labels
 from sign_jax.data import clip_table
 from sign_jax.encoder import clips, windows
 from sign_jax.errors import UserError
+from sign_jax.video import frames as video_frames
 from tests.videos import picture_folder, render
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -23,7 +24,7 @@ lesson_1.2,,,,it will rain in the south
 @pytest.fixture
 def folder(tmp_path):
   path = render(tmp_path / "videos/a.mp4", 75)
-  frames = [frame for _, frame in zip(range(20), clips.video.read_frames(path), strict=False)]
+  frames = [frame for _, frame in zip(range(20), video_frames.read_frames(path), strict=False)]
   picture_folder(tmp_path / "videos/lesson_1.1", frames)
   picture_folder(tmp_path / "videos/lesson_1.2/1", frames)
   (tmp_path / "dataset").mkdir()
