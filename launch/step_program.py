@@ -3,28 +3,17 @@
 import math
 
 import jax
-import numpy as np
 from jax.extend import core
 from jax.interpreters import partial_eval
 
 from sign_jax.data import pipeline
+from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.ops.late_interaction import tile_elements
 from sign_jax.run import task as run_task
 from sign_jax.systems import registry
 from sign_jax.train.loop import Trainer
-
-
-class Shapes:
-  """Stands in for a data set's split: it has sizes and no rows."""
-
-  left_out, poses = {}, None
-
-  def __init__(self, sentences, dim):
-    self.num_sentences = self.num_videos = sentences
-    self.dims = {"agnostic": dim, "aware": dim}
-    self.dtypes = dict.fromkeys(self.dims, np.dtype(np.float16))
 
 
 def trace(config, devices, batch_size, dim=1024):
@@ -53,7 +42,7 @@ def trace(config, devices, batch_size, dim=1024):
   config.model.max_elements = config.model.max_elements or tile_elements(
       batch_size**2 * _tokens_of_a_pair(config), len(devices), "gpu"
   )
-  splits = dict.fromkeys(SPLITS, Shapes(batch_size, dim))
+  splits = dict.fromkeys(SPLITS, SplitSizes(batch_size, dim))
   trainer = Trainer(run_task.make(config, splits), config, devices)
   data = config.data
   channels = pipeline.combined_dim(splits["train"], data.combine)

@@ -11,7 +11,6 @@ from sign_jax.data import pose
 from sign_jax.errors import UserError
 from sign_jax.run import task as run_task
 from sign_jax.systems import base
-from sign_jax.systems.seds import golden
 from sign_jax.systems.seds.card import SYSTEM
 from tests import fakes, program
 
@@ -62,17 +61,6 @@ def test_the_published_model_has_the_released_sizes(monkeypatch):
   assert layer["feed_forward"]["pwff_layer_0"]["kernel"].shape == (512, 2048)
   for group, lr in seds.get_config("how2sign").optim.groups.items():
     assert any(re.search(lr.paths, f"{name}/") for name in shapes), group
-
-
-def test_the_default_is_the_model_of_the_golden_numbers(monkeypatch):
-  config = parse(monkeypatch)
-  model, released = build(config), golden.RELEASED
-  assert (model.streams, model.alpha, model.beta) == ("both", released["alpha"], released["beta"])
-  assert model.pose.keys() - {"max_windows"} == released["pose"].keys() | {"width"}
-  assert (model.pose["width"], model.pose["max_windows"]) == (128, None)
-  without_dropout = {**model.fusion, "dropout": 0.0}
-  assert without_dropout == released["fusion"]
-  assert (model.token_pooling, model.mask_padding) == ("softmax", False)
 
 
 @pytest.mark.parametrize(("key", "value"), [

@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from sign_jax import parity
-from sign_jax.golden import seeded
+from sign_jax.golden import compare, seeded
 from sign_jax.systems.seds import golden as seds
-from tests.test_parity import GOLDEN, bad, changed_copy, largest_changed, median_changed
+from tests import cases
+from tests.cases import GOLDEN
+from tests.test_parity import bad, changed_copy, largest_changed, median_changed, quantities, rows
 
 # Compiling takes most of the time. Unoptimised programs also round differently from one place to
 # the next, which finds gradients that depend on it.
@@ -17,25 +18,20 @@ BIAS_BEFORE_NORM = "signbert.embed.st_gcn_hand.conv4.0.bias"
 
 
 @pytest.fixture(scope="module")
-def computed():
-  facts, _ = parity.read_case(STEM)
-  return seds.quantities("seds", facts)
+def computed(quick_compile):
+  return quantities("seds", cases.read_facts("seds_tiny"))
 
 
 @pytest.fixture
-def recheck(computed, monkeypatch):
-  """`parity.check` on a changed file, with our quantities and fingerprint from before."""
-  facts, _ = parity.read_case(STEM)
-  monkeypatch.setitem(parity.SYSTEMS, "seds", lambda *_: dict(computed))
-  monkeypatch.setattr(seeded, "state_dict", lambda _: None)
-  monkeypatch.setattr(seeded, "fingerprint", lambda _: facts["fingerprint"])
-  return lambda stem: parity.check("seds", stem)
+def recheck(computed):
+  """`parity.check` of a file, with our quantities from before."""
+  return lambda stem: rows("seds", stem, computed)
 
 
 def test_every_golden_number_agrees(recheck):
-  rows = recheck(STEM)
-  assert not bad(rows)
-  assert len(rows) == 365
+  found = recheck(STEM)
+  assert not bad(found)
+  assert len(found) == 365
 
 
 def test_losses_features_and_logits_agree_far_below_the_tolerance(recheck):
@@ -52,7 +48,7 @@ def test_one_number_changed_by_one_percent_fails(recheck, tmp_path, name, pick):
     if not np.any(arrays[name] != before[name]):  # the median of a sparse constant is 0
       arrays[name].flat[np.abs(arrays[name]).argmin()] = 0.01
 
-  _, before = parity.read_case(STEM)
+  _, before = compare.read_case(STEM)
   stem = changed_copy("seds", tmp_path, change)
   assert [row.name for row in bad(recheck(stem))] == [name]
 
@@ -75,22 +71,22 @@ def test_a_gradient_that_is_zero_in_theory_is_compared_absolutely(recheck, tmp_p
     return lambda facts, _: facts["grad_norms"].update({BIAS_BEFORE_NORM: value})
 
   assert not bad(recheck(changed_copy("seds", tmp_path, change(1e-6))))
-  rows = bad(recheck(changed_copy("seds", tmp_path, change(1e-5))))
-  assert [row.name for row in rows] == [f"grad_norms/{BIAS_BEFORE_NORM}"]
+  found = bad(recheck(changed_copy("seds", tmp_path, change(1e-5))))
+  assert [row.name for row in found] == [f"grad_norms/{BIAS_BEFORE_NORM}"]
 
 
 def test_half_of_the_batch_gives_half_of_the_golden_features():
   """Seeded arrays of fewer rows are the first rows of larger ones; evaluation knows no batch."""
-  facts, golden = parity.read_case(STEM)
-  model, batch = seds.build_model(facts), seds.make_batch("", 2, 16)
-  found = seds._evaluation(model, seds.load_variables(facts, model, batch), batch)
+  facts, golden = compare.read_case(STEM)
+  task = cases.make_task("seds", facts | {"batch": 2})
+  found = seds.evaluation(task, cases.variables("seds", facts, task), seds.make_batch("", 2, 16))
   for name, x in golden.items():
     if name.startswith("eval_") and name.endswith("_features"):
       np.testing.assert_allclose(found[name], x[:2], atol=2e-5, err_msg=name)
 
 
 def test_the_prefix_reaches_inputs_and_weights():
-  facts, _ = parity.read_case(STEM)
+  facts, _ = compare.read_case(STEM)
   few = {**facts, "params": facts["params"][:4]}
   assert seeded.fingerprint(seeded.state_dict(few)) != seeded.fingerprint(
       seeded.state_dict({**few, "seed_prefix": "fresh/"})

@@ -71,7 +71,7 @@ class System:
     warning: function of the `model` section -> a sentence about settings that may fail, or None.
     advice: function (`train.nonfinite.Finding`, `model` section) -> what is known about a tensor
       that is not finite, or None.
-    golden: name of the module whose `quantities(system, facts)` computes a golden case.
+    golden: name of the module whose `quantities` computes a golden case, see `golden.compare`.
     published: name of the module whose TABLES are those of the paper.
   """
 

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jax.experimental import multihost_utils
 from jax.typing import ArrayLike
-from jaxtyping import Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, Num, PRNGKeyArray, PyTree
 
 from sign_jax.data import label_table, segment_windows, specs, watchdog
 from sign_jax.data.cache import FeatureCache
@@ -75,9 +75,13 @@ class Recognition(Task):
     }
     self.inputs = _inputs(self._data.size, self._num_classes())
     self._system, self._model = system, system.build(config.model, self.inputs)
-    self._logits = jax.jit(
-        lambda variables, x: self._model.apply(variables, frames.normalize(x))["logits"]
-    )
+    self._logits = jax.jit(self.logits)
+
+  def logits(
+      self, variables: Variables, video: Num[Array, "B 16 S S 3"]
+  ) -> Float[Array, "B classes"]:
+    """Scores of all classes of windows (B, 16, S, S, 3): (B, classes) float32; not compiled."""
+    return self._model.apply(variables, frames.normalize(video))["logits"]
 
   @staticmethod
   def inputs_of(

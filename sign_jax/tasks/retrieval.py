@@ -73,9 +73,9 @@ class Retrieval:
     warning = system.warning(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
-    self._encode_video = jax.jit(self._video_tokens)
-    self._encode_text = jax.jit(self._applied("encode_text"))
-    self._score = jax.jit(self._applied("score"))
+    self._encode_video = jax.jit(self.encode_video)
+    self._encode_text = jax.jit(self.encode_text)
+    self._score = jax.jit(self.score)
     self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
 
   @functools.cached_property
@@ -109,16 +109,21 @@ class Retrieval:
   def _model(self):
     return self._system.build(self._config.model, self.inputs)
 
-  def _apply(self, method, *args, **options):
-    return self._model.apply(*args, method=method, **options)
-
-  def _applied(self, method):
-    return functools.partial(self._apply, method)
-
-  def _video_tokens(self, variables, batch):
+  def encode_video(self, variables: Variables, batch: Batch) -> Any:
+    """What the model makes of a batch's videos for a search; not compiled, as all of these."""
     batch = self._with_videos(batch)
     poses = {"pose": batch["pose"]} if self._poses else {}
-    return self._apply("encode_video", variables, batch["video"], batch["video_valid"], **poses)
+    return self._model.apply(
+        variables, batch["video"], batch["video_valid"], **poses, method="encode_video"
+    )
+
+  def encode_text(self, variables: Variables, ids: Int[Array, "B L_t"]) -> Any:
+    """What the model makes of texts (B, L_t) int32 for a search."""
+    return self._model.apply(variables, ids, method="encode_text")
+
+  def score(self, variables: Variables, video: Any, text: Any) -> Float32[Array, "A B"]:
+    """Scores of what the two return for A videos and B texts: (A, B) float32."""
+    return self._model.apply(variables, video, text, method="score")
 
   def _pose_settings(self):
     """`pose.Settings`, or None where the system reads no poses."""

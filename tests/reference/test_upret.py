@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 
 import numpy as np  # noqa: E402
 
-from sign_jax.golden import seeded  # noqa: E402
-from sign_jax.systems.upret import golden as retrieval  # noqa: E402
+from sign_jax.golden import retrieval_inputs, seeded  # noqa: E402
+from tests import cases  # noqa: E402
 from tests.reference import upret  # noqa: E402
 from tests.torch import compare  # noqa: E402
 from tests.torch.reference import ReleasedAdam  # noqa: E402
@@ -42,7 +42,7 @@ def load(system, facts, prefix=""):
 
 
 def noise(prefix, size, dim):
-  made = retrieval.make_noise(prefix, size, dim)
+  made = retrieval_inputs.noise(prefix, size, dim)
   return {name: torch.from_numpy(x[0]) for name, x in made.items()}
 
 
@@ -57,7 +57,7 @@ def case(request):
 def test_the_step_is_golden(case):
   system, facts, golden = case
   module = load(system, facts)
-  i2t, t2i = module(tensors(retrieval.make_batch()), noise("", 6, 128))
+  i2t, t2i = module(tensors(retrieval_inputs.batch()), noise("", 6, 128))
   loss = upret.contrastive_loss(i2t, t2i)
   loss.backward()
   compare.assert_close(golden["i2t_logits"], i2t)
@@ -76,7 +76,7 @@ def test_six_steps_are_golden():
   losses = []
   for step in range(facts["steps"]):
     prefix = f"step{step}/"
-    batch = tensors(retrieval.make_batch(prefix))
+    batch = tensors(retrieval_inputs.batch(prefix))
     module.zero_grad()
     loss = upret.contrastive_loss(*module(batch, noise(prefix, 6, 128)))
     loss.backward()
@@ -89,13 +89,12 @@ def test_six_steps_are_golden():
 @pytest.mark.parametrize(("prefix", "size"), [("other/", 9), ("third/", 3)])
 def test_ours_is_the_reference_on_other_weights_and_batches(prefix, size):
   facts = json.loads((GOLDEN / "upret_tiny.json").read_text())
-  batch, drawn = retrieval.make_batch(prefix, size), retrieval.make_noise(prefix, size, 128)
+  batch, drawn = retrieval_inputs.batch(prefix, size), retrieval_inputs.noise(prefix, size, 128)
   reference = load("upret", facts, prefix)
   expected = reference(tensors(batch), noise(prefix, size, 128))
-  model = retrieval.build_model("upret", facts)
-  state = seeded.state_dict({**facts, "seed_prefix": prefix})
-  variables = retrieval.load_variables("upret", facts, model, batch, state)
-  loss, out = retrieval.compute_loss(model, variables["params"], batch, drawn)
+  task = cases.make_task("upret", facts)
+  variables = cases.variables("upret", {**facts, "seed_prefix": prefix}, task)
+  loss, out = cases.loss(task, variables, batch, drawn)
   for name, logits in zip(("i2t", "t2i"), expected, strict=True):
     compare.assert_close(out[name], logits, name)
   assert float(loss) == pytest.approx(upret.contrastive_loss(*expected).item(), rel=1e-5)

@@ -1,18 +1,14 @@
 """Every switch between released code and paper: the default is golden, the other differs."""
 
-import pathlib
-
 import jax
 import numpy as np
 import pytest
 
-from sign_jax import parity
-from sign_jax.golden import seeded
+from sign_jax.golden import compare, retrieval_inputs, seeded
 from sign_jax.ops import transport
-from sign_jax.systems import base, registry
-from sign_jax.systems.upret import golden as retrieval
+from sign_jax.systems import registry
+from tests import cases
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
 UPRET = registry.get("upret")
 # Key of the `model` section -> what is not the default, where it has an influence by itself.
 OTHER = {
@@ -32,40 +28,36 @@ LEAST = 1e-5
 
 @pytest.fixture(scope="module")
 def case():
-  return parity.read_case(GOLDEN / "upret_tiny")
+  return compare.read_case(cases.GOLDEN / "upret_tiny")
 
 
-def golden_loss(case, **overrides):
-  """The loss of the golden step under a configuration of configs/upret.py."""
+@pytest.fixture(scope="module")
+def golden(case):
+  """The case's parameters."""
   facts, _ = case
-  golden = retrieval.build_model("upret", facts)
-  config = UPRET.config("how2sign").model
-  config.update({"video": golden.video, "text": golden.text, "embed_dim": golden.embed_dim})
-  config.distribution.dropout = 0.0
-  config.ot.solver = "ott"
-  config.update_from_flattened_dict(overrides)
-  inputs = {"video_valid": [[retrieval.VIDEO_LENGTH], "bool"]}
-  model, batch = UPRET.build(config, inputs), retrieval.make_batch()
-  noise = retrieval.make_noise(dim=model.embed_dim)
-  if not base.resolve(UPRET, config).distribution.first_is_mean:
-    # Then the mean is no sample, and one more is drawn.
-    noise = {
-        name: np.concatenate([x, seeded.normal(f"more/{name}", x.shape)])
-        for name, x in noise.items()
-    }
-  params = parameters(facts, model, batch)
-  out = model.apply({"params": params}, batch, noise=noise)
-  return float(model.loss(out)[0])
+  return cases.variables("upret", facts, cases.make_task("upret", facts))["params"]
 
 
-def parameters(facts, model, batch):
-  """Golden weights; the first rows of the first channels where an attention is narrower."""
-  golden_model = retrieval.build_model("upret", facts)
-  golden = retrieval.load_variables("upret", facts, golden_model, batch)["params"]
-  keys = {"params": jax.random.key(0), "noise": jax.random.key(1)}
-  wanted = jax.eval_shape(model.init, keys, batch)["params"]
-  cut = lambda want, have: have[tuple(slice(n) for n in want.shape)]
-  return jax.tree.map(cut, wanted, golden)
+@pytest.fixture
+def loss_of(case, golden):
+  """Function of switches -> the loss of the golden step under the published configuration."""
+
+  def loss_of(switches):
+    changes = {"ot.solver": "ott", "ot.iterations": 50, **switches}
+    task = cases.make_task("upret", case[0], **{f"model.{k}": x for k, x in changes.items()})
+    first_is_mean = switches.get("distribution.first_is_mean", "variant" not in switches)
+    noise = retrieval_inputs.noise()
+    if not first_is_mean:  # then the mean is no sample, and one more is drawn
+      noise = {
+          name: np.concatenate([x, seeded.normal(f"more/{name}", x.shape)])
+          for name, x in noise.items()
+      }
+    # The first rows of the first channels where an attention is narrower.
+    cut = lambda want, have: have[tuple(slice(n) for n in want.shape)]
+    params = jax.tree.map(cut, cases.shapes(task)["params"], golden)
+    return float(cases.loss(task, {"params": params}, noise=noise)[0])
+
+  return loss_of
 
 
 def test_every_difference_of_the_variants_is_tested():
@@ -74,20 +66,20 @@ def test_every_difference_of_the_variants_is_tested():
   assert all(paper[key] != released[key] for key in paper)
 
 
-def test_the_default_is_golden(case):
-  np.testing.assert_allclose(golden_loss(case), case[1]["loss"], rtol=1e-5)
+def test_the_default_is_golden(case, loss_of):
+  np.testing.assert_allclose(loss_of({}), case[1]["loss"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("key", OTHER)
-def test_the_other_setting_is_another_computation(case, key):
-  changed = golden_loss(case, **{key: OTHER[key]})
+def test_the_other_setting_is_another_computation(case, loss_of, key):
+  changed = loss_of({key: OTHER[key]})
   assert np.isfinite(changed)
   assert abs(changed / case[1]["loss"] - 1) > LEAST
 
 
-def test_the_variant_paper_is_all_of_its_switches(case):
+def test_the_variant_paper_is_all_of_its_switches(loss_of):
   overrides = {key: value for key, value in OTHER.items() if key != "distribution.refine"}
-  assert golden_loss(case, variant="paper") == golden_loss(case, **overrides)
+  assert loss_of({"variant": "paper"}) == loss_of(overrides)
 
 
 def test_the_released_solver_stops_before_the_others():

@@ -1,4 +1,3 @@
-import json
 import re
 import sys
 
@@ -15,16 +14,17 @@ from sign_jax.errors import UserError  # noqa: E402
 from sign_jax.golden import seeded  # noqa: E402
 from sign_jax.run import task as run_task  # noqa: E402
 from sign_jax.systems import registry  # noqa: E402
-from sign_jax.systems.upret import golden as retrieval  # noqa: E402
 from sign_jax.systems.upret import released_names as upret  # noqa: E402
-from sign_jax.systems.upret.model import UPRet  # noqa: E402
 from sign_jax.weights import convert, initial, readers  # noqa: E402
-from tests import fakes, program  # noqa: E402
+from tests import cases, fakes, program  # noqa: E402
 from tests.weights import clip_files  # noqa: E402
 
 FRESH = re.compile(r"params/(visual/(conv1/kernel|positional_embedding)|\w+_(weight_fc|trans)/.+)")
-
-
+SIZES = {
+  f"model.{side}.{key}": value
+  for side, tower in (("video", clip_files.VIDEO), ("text", clip_files.TEXT))
+  for key, value in tower.items()
+} | {"model.embed_dim": clip_files.DIM}
 from_clip = registry.get("upret").init_files["clip"]
 
 
@@ -44,10 +44,7 @@ def path(request, model, tmp_path_factory):
 @pytest.fixture(scope="module")
 def shapes():
   """Of the variables of a UPRet with towers as wide as the tiny CLIP's."""
-  sizes = {"video": clip_files.VIDEO, "text": clip_files.TEXT, "embed_dim": clip_files.DIM}
-  released = {key: dict(value) for key, value in retrieval.RELEASED.items()}
-  keys = {"params": jax.random.key(0), "noise": jax.random.key(1)}
-  return jax.eval_shape(UPRet(**sizes, **released).init, keys, retrieval.make_batch(size=2))
+  return cases.shapes(make_task(SIZES))
 
 
 @pytest.fixture
@@ -127,15 +124,14 @@ def test_a_part_of_fused_attention_that_is_lost_is_named(model, fresh, tmp_path)
 @pytest.mark.parametrize("system", ["cico", "upret"])
 @pytest.mark.parametrize("name", ["pytorch_model.bin.17", "weights.safetensors"])
 def test_released_checkpoints_fit_whole(system, name, tmp_path):
-  facts = json.loads((program.ROOT / f"tests/golden/{system}_tiny.json").read_text())
+  facts = cases.read_facts(f"{system}_tiny")
   state = {key: torch.tensor(value) for key, value in seeded.state_dict(facts).items()}
   state |= {"dsu.0.weight": torch.zeros(3)} if system == "upret" else {}
   if name.endswith("17"):
     torch.save({f"module.{key}": value for key, value in state.items()}, tmp_path / name)
   else:
     pytest.importorskip("safetensors.torch").save_file(state, tmp_path / name)
-  model, batch = retrieval.build_model(system, facts), retrieval.make_batch(size=2)
-  expected = retrieval.load_variables(system, facts, model, batch)
+  expected = cases.variables(system, facts, cases.make_task(system, facts))
   zeros = jax.tree.map(np.zeros_like, expected)
   actual = initial.from_model(zeros, tmp_path / name, registry.get(system))
   jax.tree.map(np.testing.assert_array_equal, actual, expected)
@@ -155,12 +151,7 @@ def make_task(model_settings, **init):
 
 def test_the_configuration_names_the_file(model, tmp_path):
   clip_files.plain(model, tmp_path / "clip.pt")
-  sizes = {
-    f"model.{side}.{key}": value
-    for side, tower in (("video", clip_files.VIDEO), ("text", clip_files.TEXT))
-    for key, value in tower.items()
-  } | {"model.embed_dim": clip_files.DIM}
-  task = make_task(sizes, clip=str(tmp_path / "clip.pt"))
+  task = make_task(SIZES, clip=str(tmp_path / "clip.pt"))
   variables = jax.tree.map(
     lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(task.init, jax.random.key(0))
   )

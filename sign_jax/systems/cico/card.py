@@ -47,5 +47,5 @@ SYSTEM = System(
     init_files={"clip": functools.partial(initial.from_clip, fresh=released_names.FRESH)},
     sizes=released_names.sizes,
     feature_width=released_names.feature_width,
-    golden="sign_jax.systems.upret.golden",
+    golden="sign_jax.systems.cico.golden",
 )

@@ -1,24 +1,46 @@
 """I3D's golden case."""
 
+import pathlib
+
 import jax
 import numpy as np
 
-from sign_jax.golden import seeded
-from sign_jax.modules import i3d
-from sign_jax.systems.i3d import released_names as table
-from sign_jax.weights import convert
+from sign_jax.data.label_table import Label
+from sign_jax.data.splits import SPLITS
+from sign_jax.golden import seeded, steps
+from sign_jax.golden.compare import Facts, MakeTask, Quantities
+from sign_jax.systems.base import System
+from sign_jax.video import frames
+
+BATCH = 2
 
 
-def quantities(system, facts):
-  """{"logits": (2, classes), "embds": (2, 1024, 1, 1, 1)} of the two seeded clips."""
-  del system
-  prefix = facts.get("seed_prefix", "")
-  classes = dict(facts["params"])["logits.conv3d.weight"][0]
-  model = i3d.I3D(num_classes=classes)
-  state = seeded.state_dict(facts)
-  variables = convert.merge(i3d.init_shapes(model), state, table.NAMES, table.IGNORE)
-  clips = seeded.normal(f"{prefix}input/clip", (2, 3, 16, 224, 224), 0.5)
+def quantities(
+    system: System, facts: Facts, weights: pathlib.Path, make_task: MakeTask
+) -> Quantities:
+  """{"logits": (2, classes), "embds": (2, 1024, 1, 1, 1)} of two seeded clips.
+
+  Arguments as in `golden.compare.quantities`.
+  """
+  config = system.config("how2sign")
+  config.update_from_flattened_dict({
+      "model.dtype": "float32",  # on every device
+      "init.i3d": str(weights), "batch_size": BATCH, "eval_batch_size": BATCH,
+      "data.videos": str(weights.parent),  # no video is read
+  })
+  labels = dict.fromkeys(SPLITS, [Label("none", 0.0, 1.0, 0)] * BATCH)
+  task = make_task(config, labels)
+  variables = task.load(jax.eval_shape(task.init, jax.random.key(0)))
+  clips = seeded.normal(f"{facts.get('seed_prefix', '')}input/clip", (2, 3, 16, 224, 224), 0.5)
   clips[1] = clips[1] * 3 + 1
-  out = jax.jit(model.apply)(variables, np.moveaxis(clips, 1, -1))  # PyTorch: channels first
-  embedding = np.asarray(out["embedding"])
-  return {"logits": np.asarray(out["logits"]), "embds": embedding[:, :, None, None, None]}
+
+  @jax.jit
+  def run(variables, video):
+    with steps.observed("__call__") as seen:
+      logits = task.logits(variables, video)
+    return logits, seen["__call__"]["embedding"]
+
+  # PyTorch has channels first; the task normalises colours itself.
+  colours = (np.moveaxis(clips, 1, -1) + frames.MEAN) * 255
+  logits, embedding = run(variables, colours.astype(np.float32))
+  return {"logits": logits, "embds": np.asarray(embedding)[:, :, None, None, None]}

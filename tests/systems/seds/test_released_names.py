@@ -1,5 +1,3 @@
-import json
-import pathlib
 import re
 
 import jax
@@ -8,21 +6,19 @@ import pytest
 
 from sign_jax.errors import UserError
 from sign_jax.golden import seeded
-from sign_jax.systems.seds import golden as seds
 from sign_jax.systems.seds import released_names as table
 from sign_jax.weights import convert
+from tests import cases
 from tests.systems.seds.tiny import make_batch, make_model, make_variables
 
-FACTS = pathlib.Path(__file__).parents[2] / "golden" / "seds_tiny.json"
 EMBED = "signbert.embed."
 
 
 @pytest.fixture(scope="module")
 def released():
   """(released state dict, shapes of the Flax variables) of the golden case."""
-  facts = json.loads(FACTS.read_text())
-  model, batch = seds.build_model(facts), seds.make_batch("", 1, 16)
-  return seeded.state_dict(facts), jax.eval_shape(model.init, jax.random.key(0), batch)
+  facts = cases.read_facts("seds_tiny")
+  return seeded.state_dict(facts), cases.shapes(cases.make_task("seds", facts))
 
 
 @pytest.fixture(scope="module")
