@@ -6,6 +6,7 @@
 # make test     installs and runs the tests, two at a time (JOBS=2); WITH_TORCH=1
 #               adds those against PyTorch, and TESTS='-m torch' runs these alone
 # make quick    the fast tests of every part, in about a minute
+# make example  runs the Python example of README.md on the run of make train
 # make lint     checks style
 # make docs     builds the documentation site into site/, and fails on any warning
 
@@ -24,7 +25,7 @@ VIDEOS_WORKDIR ?= runs/videos
 VIDEOS_RUN ?= $(VIDEOS_WORKDIR)/$(SYSTEM)
 MANUAL = $(VIDEOS_WORKDIR)/dataset
 
-.PHONY: help train videos test quick lint docs clean
+.PHONY: help train example videos test quick lint docs clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -34,6 +35,10 @@ help:
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m data_builders.build signing_sim
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
+
+example: $(VENV)/.installed
+	@sed -n '/^```python$$/,/^```$$/p' README.md | sed '/^```/d; s|runs/upret|$(WORKDIR)|' \
+	  | $(VENV)/bin/python -
 
 videos: $(VENV)/.installed
 	@test -d '$(call home,$(VIDEOS))' || { echo "error: there is no folder VIDEOS='$(VIDEOS)':" \

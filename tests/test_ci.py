@@ -42,7 +42,10 @@ def test_the_newcomers_commands_come_first_and_pytorch_last(ci):
   readme = re.search(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
   commands = [line.partition("#")[0].strip() for line in readme.splitlines()]
   assert commands == ["make train", "make test"]
-  assert asked == [*commands, "make lint", "make docs", "make test WITH_TORCH=1 TESTS=-m torch"]
+  first, second = commands
+  assert asked == [
+    first, "make example", second, "make lint", "make docs", "make test WITH_TORCH=1 TESTS=-m torch"
+  ]
 
 
 def test_nothing_is_left_from_before(ci, tmp_path):
@@ -56,7 +59,7 @@ def test_nothing_is_left_from_before(ci, tmp_path):
 
 
 @pytest.mark.parametrize(
-  "fails", ["train", "test", "lint", "docs", "test WITH_TORCH=1 TESTS=-m torch"]
+  "fails", ["train", "example", "test", "lint", "docs", "test WITH_TORCH=1 TESTS=-m torch"]
 )
 def test_the_first_failure_ends_it(ci, fails):
   status, asked, _ = ci(fails)

@@ -1,0 +1,227 @@
+"""The Python interface: what it loads, encodes and compares, and what it refuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import sign_jax
+from sign_jax import export
+from sign_jax.errors import UserError
+from sign_jax.run import settings
+from tests import test_export
+from tests.systems.seds import small as small_seds
+from tests.tasks.test_retrieval import place
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+
+
+@pytest.fixture(scope="module")
+def task():
+  return test_export.make_task("upret")[0]
+
+
+@pytest.fixture(scope="module")
+def workdir(task, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("run")
+  test_export.make_run(folder, task, task._config, seed=0)
+  return folder
+
+
+@pytest.fixture(scope="module")
+def model(workdir):
+  return sign_jax.load(workdir)
+
+
+@pytest.fixture(scope="module")
+def hub(workdir, tmp_path_factory):
+  out = tmp_path_factory.mktemp("hub") / "model"
+  results = {"test/t2v/R@1": 3.25, "data": "signing_sim/tiny:1.0.0", "fingerprint": "ab12"}
+  (workdir / "results.json").write_text(json.dumps(results))
+  export.main(["--workdir", str(workdir), "--out", str(out), "--format", "hub",
+               "--license", "cc-by-4.0"])  # fmt: skip
+  return out
+
+
+def test_importing_the_package_imports_no_framework():
+  code = (
+      "import sys, sign_jax; "
+      "print(sign_jax.__version__, {'jax', 'flax', 'numpy'} & {*sys.modules})"
+  )
+  done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+  assert done.stdout.split() == [sign_jax.__version__, "set()"]
+
+
+def test_names_are_listed_and_others_are_not_there():
+  assert {"load", "evaluate", "list_systems", "__version__"} <= set(dir(sign_jax))
+  with pytest.raises(AttributeError, match="no attribute 'lode'"):
+    sign_jax.lode  # noqa: B018
+
+
+def test_systems_are_told_in_a_line():
+  systems = sign_jax.list_systems()
+  assert {"cico", "upret", "seds", "i3d"} <= set(systems)
+  assert systems["upret"].startswith("UPRet (Wu et al.") and all(systems.values())
+
+
+def test_similarities_are_those_of_the_task(model, task):
+  split = task.split("test")
+  expected = task.similarity(model.trained.variables, "test", place)
+  found = model.similarity(split._features, split.sentence_texts)
+  assert found.dtype == np.float32 and expected.std() > 0.01
+  np.testing.assert_allclose(found, expected, atol=1e-5)
+  streams = {name: [x[name] for x in split._features] for name in split.streams}
+  encoded = model.encode_videos(streams)
+  np.testing.assert_array_equal(model.similarity(encoded, split.sentence_texts), found)
+  some = model.similarity(encoded[3:5], split.sentence_texts[:1])
+  np.testing.assert_allclose(some, expected[3:5, :1], atol=1e-5)
+
+
+def test_an_array_of_all_videos_is_read_up_to_their_lengths(model):
+  rng = np.random.default_rng(0)
+  videos, lengths = rng.standard_normal((3, 9, 1024)), (9, 2, 5)
+  listed = model.similarity([x[:n] for x, n in zip(videos, lengths, strict=True)], ["rain"])
+  videos[1, 2:] = np.nan
+  found = model.similarity(model.encode_videos(videos, lengths=lengths), ["rain"])
+  np.testing.assert_array_equal(found, listed)
+
+
+def test_nothing_gives_nothing(model):
+  assert model.similarity([], ["rain"]).shape == (0, 1)
+  assert len(model.encode_videos([])) == len(model.encode_texts([])) == 0
+
+
+@pytest.mark.parametrize(("videos", "words"), [
+    ([np.zeros((3, 5))], "video 0 has 5 channels, and the model reads 1024"),
+    ([np.ones((3, 1024)), np.full((2, 1024), np.nan)], "video 1 are not all finite"),
+    ([np.zeros((0, 1024))], "video 0 has no windows"),
+    (np.zeros((3, 1024)), "put the array of a single video into a list"),
+    ([{"agnostic": np.zeros((3, 1024))}], "the model reads agnostic and aware"),
+    ([{"agnostic": np.zeros((3, 1024)), "aware": np.zeros((4, 1024))}], "differ in shape"),
+    (7, "videos are a list"),
+])
+def test_videos_that_cannot_be_read(model, videos, words):
+  with pytest.raises(UserError, match=words):
+    model.encode_videos(videos)
+
+
+def test_other_mistakes_are_one_sentence(model, workdir, tmp_path):
+  for call, words in (
+      (lambda: model.encode_texts("rain"), "put a single one into a list"),
+      (lambda: model.encode_texts(["rain", " "]), "text 1 has no words"),
+      (lambda: model.similarity(model.encode_texts(["rain"]), ["rain"]), "videos first"),
+      (lambda: model.recognize("video.mp4"), "a model of upret does not recognize signs"),
+      (lambda: model.encode_videos([], poses=[]), "upret reads no poses"),
+      (lambda: sign_jax.load(tmp_path), "holds no trained model"),
+      (lambda: sign_jax.load(tmp_path / "runs"), "there is no file .*pass the folder of a run"),
+      (lambda: sign_jax.load(workdir, config={"data.alfa": 1}), "no setting 'data.alfa'.*alpha"),
+      (lambda: sign_jax.load(workdir, config={"model.embed_dim": 64}), "not of 64"),
+      (lambda: sign_jax.load(workdir, system="cico"), "a model of upret"),
+      (lambda: sign_jax.evaluate(workdir, "train"), "split='train' is not one of"),
+  ):  # fmt: skip
+    with pytest.raises(UserError, match=words):
+      call()
+
+
+def test_a_file_of_weights_is_recognised_by_its_names(workdir, model, task, tmp_path):
+  path = tmp_path / "weights.safetensors"
+  export.export(workdir, path)
+  with pytest.raises(UserError, match="does not tell model.video.heads and model.text.heads"):
+    sign_jax.load(path)
+  heads = {"model.video.heads": 2, "model.text.heads": 2, "data.text_length": 20}
+  found = sign_jax.load(path, config=heads)
+  split = task.split("test")
+  assert found.system == "upret" and found.config.data.video_length == 32
+  np.testing.assert_array_equal(
+      found.similarity(split._features, split.sentence_texts),
+      model.similarity(split._features, split.sentence_texts),
+  )
+  with pytest.raises(UserError, match="unexpected .*video_weight_fc"):
+    sign_jax.load(path, system="cico", config=heads)
+
+
+def test_a_folder_of_the_hub_is_the_run_again(hub, model, task):
+  found, split = sign_jax.load(hub), task.split("test")
+  np.testing.assert_array_equal(
+      found.similarity(split._features, split.sentence_texts),
+      model.similarity(split._features, split.sentence_texts),
+  )
+  assert sorted(path.name for path in hub.iterdir()) == [
+      "README.md", "config.json", "model.safetensors"
+  ]
+
+
+def test_the_card_says_what_was_measured_and_under_which_licence(hub):
+  yaml = pytest.importorskip("yaml")
+  _, front, text = (hub / "README.md").read_text().split("---\n", 2)
+  front = yaml.safe_load(front)
+  assert front["license"] == "cc-by-4.0" and front["library_name"] == "sign_jax"
+  (result,) = front["model-index"][0]["results"]
+  assert result["metrics"] == [{"type": "t2v/R@1", "value": 3.25}]
+  for words in ("ab12", "3.25", "Weights: cc-by-4.0", "Data that they were trained on: not stated",
+                "sign_jax.load("):
+    assert words in text
+
+
+HOSTILE = {
+    "system": (("model_type",), "none", "there is no system 'none'"),
+    "kind": (("settings",), [], "settings is missing or of another kind"),
+    "version": (("format_version",), 9, "update sign_jax"),
+    "library": (("library_name",), "transformers", "was not written by sign_jax.export"),
+    "layers": (("settings", "model", "video", "layers"), 10**12, "no model has"),
+    "many layers": (("settings", "model", "video", "layers"), 9, "and not of 9"),
+    "width": (("settings", "model", "embed_dim"), 10**12, "no model has model.embed_dim"),
+    "length": (("settings", "data", "video_length"), 10**12, "no model has data.video_length"),
+    "text": (("settings", "model", "video", "layers"), "9", "is of another kind than"),
+    "unknown": (("settings", "model", "hook"), "os.system", "there is no setting 'model.hook'"),
+    "inputs": (("inputs", "video"), [[10**12, 10**12], "float32"], "no model reads inputs"),
+    "labels": (("labels",), ["a"], "its labels are not"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_config_is_refused_in_a_sentence(hub, tmp_path, name):
+  keys, value, words = HOSTILE[name]
+  content = json.loads((hub / "config.json").read_text())
+  place_of = content
+  for key in keys[:-1]:
+    place_of = place_of[key]
+  place_of[keys[-1]] = value
+  (tmp_path / "config.json").write_text(json.dumps(content))
+  (tmp_path / "model.safetensors").symlink_to(hub / "model.safetensors")
+  with pytest.raises(UserError, match=words):
+    sign_jax.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 99_999, '{"library_name": "sign_jax"}'])
+def test_a_damaged_config_is_refused_in_a_sentence(hub, tmp_path, text):
+  (tmp_path / "config.json").write_text(text)
+  (tmp_path / "model.safetensors").symlink_to(hub / "model.safetensors")
+  with pytest.raises(UserError, match=str(tmp_path)):
+    sign_jax.load(tmp_path)
+
+
+def test_paths_of_the_owner_are_not_published(hub):
+  values = settings.flat(json.loads((hub / "config.json").read_text())["settings"])
+  assert values["init.clip"] == values["data.data_dir"] == ""
+
+
+def test_poses_are_read_as_the_data_set_stores_them(tmp_path):
+  task = small_seds.make_task()
+  test_export.make_run(tmp_path, task, task._config, seed=0)
+  model, split = sign_jax.load(tmp_path), task.split("test")
+  model._variables = small_seds.make_variables(task)  # under which rounding does not grow
+  rng = np.random.default_rng(1)  # as `fakes.FakePosedSplit` draws them
+  frames = rng.integers(8, 25, split.num_videos)
+  poses = [np.concatenate([rng.uniform(0, 256, (n, 133, 2)), np.ones((n, 133, 1))], -1)
+           for n in frames]  # fmt: skip
+  with pytest.raises(UserError, match="seds reads poses: pass poses="):
+    model.encode_videos(split._features)
+  videos = model.encode_videos(split._features, poses=poses)
+  found = model.similarity(videos, split.sentence_texts)
+  assert found.shape == (split.num_videos, split.num_sentences) and np.isfinite(found).all()
+  ones = [model.encode_videos([x], poses=[p]) for x, p in zip(split._features, poses, strict=True)]
+  each = np.concatenate([model.similarity(one, split.sentence_texts) for one in ones])
+  np.testing.assert_allclose(found, each, atol=1e-5)
