@@ -2,11 +2,12 @@
 
 import hashlib
 import importlib
-import json
 
 from sign_jax.data import records
 from sign_jax.errors import UserError
+from sign_jax.files import sha256
 from sign_jax.train import report
+from sign_jax.untrusted import budget
 
 _MOST = 3  # differences that an error names
 
@@ -45,8 +46,7 @@ def file_digest(path):
   """Of a file's content, a text; None where there is no file."""
   if not path.is_file():
     return None
-  with path.open("rb") as file:
-    return hashlib.file_digest(file, "sha256").hexdigest()
+  return sha256(path)
 
 
 def configuration_digest(given):
@@ -66,7 +66,7 @@ def data_fingerprint(name, data_dir=None):
 
 def _read(note):
   try:
-    facts = json.loads(note.read_text())
+    facts = budget.read_json(note)
   except ValueError:
     facts = None
   if not isinstance(facts, dict):

@@ -32,6 +32,7 @@ from sign_jax.run import (
 )
 from sign_jax.systems.retrieval_settings import DATASETS  # noqa: E402
 from sign_jax.train import report  # noqa: E402
+from sign_jax.untrusted import budget  # noqa: E402
 
 LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`
 
@@ -96,7 +97,7 @@ def check_run(workdir, config):
 def _results(workdir):
   path = workdir / report.RESULTS
   try:
-    results = json.loads(path.read_text())
+    results = budget.read_json(path)
   except FileNotFoundError as error:
     raise UserError(
         f"{workdir} has no {path.name}: leave --collect out to train what is missing"

@@ -10,7 +10,6 @@ scaling.txt, scaling.json and scaling.png. What follows "--" goes to every run.
 
 import argparse
 import hashlib
-import json
 import math
 import os
 import statistics
@@ -30,6 +29,7 @@ from sign_jax.errors import UserError, one_sentence  # noqa: E402
 from sign_jax.files import path_argument  # noqa: E402
 from sign_jax.run import command_line, config_paths  # noqa: E402
 from sign_jax.train import report  # noqa: E402
+from sign_jax.untrusted import budget  # noqa: E402
 
 RULES = {  # batch relative to the base -> factor of the learning rate
     "constant": lambda ratio: 1.0,
@@ -55,7 +55,7 @@ def _read(path):
     UserError: when it is damaged.
   """
   try:
-    return json.loads(path.read_text())
+    return budget.read_json(path)
   except ValueError as error:
     raise UserError(f"{path} is damaged: start again with a new --workdir") from error
 

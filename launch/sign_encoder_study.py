@@ -11,7 +11,6 @@ are those of fine-tuning and retrieval. Writes table.txt.
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from launch import notes
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument
-from sign_jax.untrusted import csv_table
+from sign_jax.untrusted import budget, csv_table
 
 SIZE, VIDEO_SIZE = 48, 80  # of the encoders' frames and of the rendered videos, pixels
 STRIDE = 4  # of the features; the labels' is half
@@ -117,7 +116,7 @@ class Study:
 
   def results(self, workdir):
     """What a run has written at its end."""
-    return json.loads((workdir / "results.json").read_text())
+    return budget.read_json(workdir / "results.json")
 
   def _aware(self, seed):
     return self.root / f"seed{seed}" / "encoder"

@@ -9,7 +9,7 @@ from data_builders.attachments import layouts, stated_size
 from data_builders.attachments.people import MAX_PEOPLE, People, most_poses
 from data_builders.attachments.pose_content import Content
 from data_builders.corpus.clips import shown
-from sign_jax.errors import UserError, sentences
+from sign_jax.errors import UserError, first_line, sentences
 
 VERSIONS = (0.1, 0.2)
 MAX_BYTES = 1 << 30
@@ -61,7 +61,7 @@ def read(path, max_frames):
   except Exception as error:
     if sentences.is_passing(error):
       raise
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    reason = first_line(error)
     raise UserError(f"{path} is no complete .pose file ({reason}), {_REMEDY}") from error
   joints = _joints(header)
   if not joints:

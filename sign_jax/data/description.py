@@ -15,7 +15,7 @@ from tensorflow_datasets.core.naming import DEFAULT_FILENAME_TEMPLATE, ShardedFi
 
 from sign_jax.data import feature_classes
 from sign_jax.data import folder as folders
-from sign_jax.errors import UserError, sentences
+from sign_jax.errors import UserError, first_line, sentences
 from sign_jax.untrusted import budget
 
 _FORMAT = "array_record"
@@ -125,9 +125,9 @@ def damage_told(folder):
     # ArrayRecord, which is C++, tells a failing disk so.
     if isinstance(error, RuntimeError) and (passing := sentences.as_os_error(error)):
       raise passing from error
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
     raise UserError(
-      f"the data set in {folder} is damaged ({reason}): delete this folder and build it again"
+      f"the data set in {folder} is damaged ({first_line(error)}): delete this folder and build it "
+      "again"
     ) from error
 
 

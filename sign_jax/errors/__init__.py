@@ -17,7 +17,7 @@ _ENDING_SECONDS = 60.0  # for what still runs when the program is over, such as 
 _AGAIN_SECONDS = 0.05
 # Signs of another direction of writing and the like are shown by number; these two join letters.
 _ESCAPED, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
-_LONGEST = 2000
+_LONGEST, _LONGEST_REASON = 2000, 200
 _LOGGERS = ("absl", "asyncio")
 _told = threading.Event()
 
@@ -61,6 +61,12 @@ def printable(text, longest=_LONGEST):
     if unicodedata.category(char) in _ESCAPED and char not in _JOINERS else char
     for char in text
   )  # fmt: skip
+
+
+def first_line(error: Exception) -> str:
+  """The first line of an error's text, `printable`; its type where it has no text."""
+  lines = str(error).strip().splitlines()
+  return printable(lines[0] if lines else type(error).__name__, _LONGEST_REASON)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from sign_jax.errors import UserError, sentences
+from sign_jax.errors import UserError, first_line, sentences
 from sign_jax.untrusted import budget as budgets
 
 MAX_BYTES = 16 << 30  # of all arrays together; a small file can claim any size
@@ -49,7 +49,7 @@ def read(
     except Exception as error:
       if sentences.is_passing(error):
         raise
-      raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
+      raise UserError(f"{path} is no complete {kind} ({first_line(error)}), {remedy}") from error
 
 
 def read_array(path, *, kind=".npy file", remedy="get it anew", max_bytes=MAX_BYTES):
@@ -66,7 +66,7 @@ def read_array(path, *, kind=".npy file", remedy="get it anew", max_bytes=MAX_BY
     except Exception as error:
       if sentences.is_passing(error):
         raise
-      raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
+      raise UserError(f"{path} is no complete {kind} ({first_line(error)}), {remedy}") from error
 
 
 def _read(archive, names, optional, budget):
@@ -113,8 +113,3 @@ def _check_text(array, name):
     numbers = array.ravel(order="K").view(f"{array.dtype.byteorder}u4")
     if numbers.max() > LAST_CHARACTER:
       raise ValueError(f"{name} holds text with characters that do not exist")
-
-
-def _reason(error):
-  lines = str(error).strip().splitlines()
-  return lines[0][:200] if lines else type(error).__name__

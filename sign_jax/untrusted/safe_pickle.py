@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, first_line
 from sign_jax.files import existing_file
 from sign_jax.untrusted import budget as budgets
 from sign_jax.untrusted import pickle_arrays, pickle_machine, torch_legacy
@@ -43,12 +43,13 @@ def read(path, *, kind="pickle", remedy="get it anew", max_bytes=MAX_BYTES, tens
       return loads(_unpacked(file, budget), budget, tensors=tensors)
   except pickle_machine.Refused as error:
     raise UserError(
-      f"{path} asks for {_reason(error)}, which no {kind} needs and which could run code, {remedy}"
+      f"{path} asks for {first_line(error)}, which no {kind} needs and which could run code, "
+      f"{remedy}"
     ) from error
   # Damage: of gzip, of the opcodes, and whatever numpy says of strange arrays.
   except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, EOFError,
           MemoryError, RecursionError, zlib.error) as error:  # fmt: skip
-    raise UserError(f"{path} is no complete {kind} ({_reason(error)}), {remedy}") from error
+    raise UserError(f"{path} is no complete {kind} ({first_line(error)}), {remedy}") from error
 
 
 def loads(data, budget=None, *, tensors=False):
@@ -89,9 +90,3 @@ def _inner(item):
   if isinstance(item, np.ndarray):
     return item.ravel() if item.dtype.hasobject else ()
   return [*item, *item.values()] if isinstance(item, dict) else item
-
-
-def _reason(error):
-  lines = str(error).strip().splitlines()
-  text = lines[0][:200] if lines else type(error).__name__
-  return "".join(character if character.isprintable() else "?" for character in text)

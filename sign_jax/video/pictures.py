@@ -11,6 +11,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from sign_jax.errors import first_line
 from sign_jax.video import containers, ends
 from sign_jax.video.containers import VideoError
 
@@ -176,8 +177,9 @@ def _read(path, size):
   except VideoError:
     raise
   except Exception as error:  # Pillow's decoders raise almost anything over hostile bytes
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    raise VideoError(f"{path} is no picture or a damaged one ({reason}), get it anew") from error
+    raise VideoError(
+      f"{path} is no picture or a damaged one ({first_line(error)}), get it anew"
+    ) from error
   # The scaler of videos: a corpus's pictures and a video made of them give the same.
   return containers.resized(av.VideoFrame.from_ndarray(rgb, format="rgb24"), size) if size else rgb
 

@@ -1,6 +1,6 @@
 """The sentences about files of weights that cannot be read."""
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, first_line
 
 SAVE = "torch.save(model.state_dict(), 'weights.pt')"
 _NAMED = 20  # entries in a message
@@ -10,13 +10,13 @@ def refused(path, reason):
   """A `UserError`: the file asks for more than weights need."""
   return UserError(
     f"{path} was refused because it holds more than plain weights and could run code "
-    f"({_first_line(reason)}), ask its owner for a file with the state dict alone: `{SAVE}`"
+    f"({_reason(reason)}), ask its owner for a file with the state dict alone: `{SAVE}`"
   )
 
 
 def damaged(path, reason):
   """A `UserError`: the file is cut short, or not of the format that its name says."""
-  return UserError(f"{path} is damaged or of another format, get it anew ({_first_line(reason)})")
+  return UserError(f"{path} is damaged or of another format, get it anew ({_reason(reason)})")
 
 
 def whole_model(path, name):
@@ -41,7 +41,7 @@ def _shown(text):
   return str(getattr(text, "name", text))[:80]
 
 
-def _first_line(error):
+def _reason(error):
   if isinstance(error, KeyError):  # its text is the bare key
     return "it refers to something that it does not hold"
-  return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+  return first_line(error)

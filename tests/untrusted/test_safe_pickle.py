@@ -181,5 +181,5 @@ def test_the_sentence_is_the_callers(tmp_path):
 
 
 def test_names_cannot_write_to_the_terminal(tmp_path):
-  text = refused(tmp_path, b"\x80\x04\x8c\x02os\x8c\x06\x1b[2J\x07x\x93.", r"os.\?\[2J\?x")
+  text = refused(tmp_path, b"\x80\x04\x8c\x02os\x8c\x06\x1b[2J\x07x\x93.", r"os.\\x1b\[2J\\x07x")
   assert text.isprintable()
