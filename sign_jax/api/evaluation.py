@@ -18,7 +18,8 @@ _ONE_MACHINE = {"mesh.fsdp": 1, "mesh.tensor": 1}
 
 def evaluate(
     source: model.Model | str | os.PathLike | ml_collections.ConfigDict,
-    split: str | None = None, *, config: Mapping[str, Any] | None = None, **options,
+    split: str | None = None, *, config: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
   """Measures a trained model on the data set that its settings name; nothing is written.
 

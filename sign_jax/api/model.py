@@ -1,8 +1,10 @@
 """What all models of the Python interface have in common."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
+import ml_collections
 import numpy as np
 
 from sign_jax.errors import UserError
@@ -22,7 +24,7 @@ class Model:
 
   does = ""  # what a user can do with it, for messages
 
-  def __init__(self, found: trained.Trained):
+  def __init__(self, found: trained.Trained) -> None:
     self.trained = found
     self._variables = jax.device_put(found.variables)
 
@@ -31,25 +33,25 @@ class Model:
     return self.trained.system.name
 
   @property
-  def config(self):
+  def config(self) -> ml_collections.ConfigDict:
     return self.trained.config
 
-  def __repr__(self):
+  def __repr__(self) -> str:
     return f"<{type(self).__name__}: {self.system} of {self.trained.workdir}>"
 
-  def encode_videos(self, videos, **options):
+  def encode_videos(self, videos: Any, **options: Any) -> Any:
     """Only retrieval systems have it, see `retrieval.RetrievalModel`."""
     raise self._cannot("encode videos for a search")
 
-  def encode_texts(self, texts):
+  def encode_texts(self, texts: Any) -> Any:
     """Only retrieval systems have it, see `retrieval.RetrievalModel`."""
     raise self._cannot("encode texts")
 
-  def similarity(self, videos, texts):
+  def similarity(self, videos: Any, texts: Any) -> Any:
     """Only retrieval systems have it, see `retrieval.RetrievalModel`."""
     raise self._cannot("compare videos with texts")
 
-  def recognize(self, video, top=5, **options):
+  def recognize(self, video: Any, top: int = 5, **options: Any) -> Any:
     """Only recognition systems have it, see `recognition.RecognitionModel`."""
     raise self._cannot("recognize signs")
 
@@ -57,7 +59,9 @@ class Model:
     return UserError(f"a model of {self.system} does not {what}: it can {self.does}")
 
 
-def batches(count: int, sizes=SIZES):
+def batches(
+    count: int, sizes: tuple[int, ...] = SIZES
+) -> Iterator[tuple[int, int, int]]:
   """Cuts `count` rows into batches of few sizes.
 
   Yields:

@@ -50,7 +50,7 @@ class RecognitionModel(model.Model):
 
   does = "recognize signs in windows of frames or in a video"
 
-  def __init__(self, found: trained.Trained, labels: list[str] | None = None):
+  def __init__(self, found: trained.Trained, labels: list[str] | None = None) -> None:
     super().__init__(found)
     (self._window, self.crop, *_), _ = found.inputs["video"]
     self._classes = found.inputs["classes"]

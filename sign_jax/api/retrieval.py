@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -26,18 +26,18 @@ class Encoded:
       `systems.cico.model.Tokens`: features (n, N, D), mask (n, N), weights (n, N).
   """
 
-  def __init__(self, tokens: Any):
+  def __init__(self, tokens: Any) -> None:
     self.tokens = tokens
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(jax.tree.leaves(self.tokens)[0])
 
-  def __getitem__(self, rows: slice | Sequence[int] | np.ndarray):
+  def __getitem__(self, rows: slice | Sequence[int] | np.ndarray) -> Self:
     if isinstance(rows, int | np.integer):
       rows = [rows]
     return type(self)(jax.tree.map(lambda x: x[rows], self.tokens))
 
-  def __repr__(self):
+  def __repr__(self) -> str:
     return f"<{type(self).__name__} of {len(self)}>"
 
 
@@ -54,7 +54,7 @@ class RetrievalModel(model.Model):
 
   does = "encode_videos, encode_texts and compute their similarity"
 
-  def __init__(self, found: trained.Trained):
+  def __init__(self, found: trained.Trained) -> None:
     super().__init__(found)
     flax_module, self._inputs = found.model, found.inputs
     self._reads_poses = "pose" in self._inputs

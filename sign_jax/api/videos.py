@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import ml_collections
 import numpy as np
 from jaxtyping import Float
 
@@ -53,8 +54,10 @@ def _of_array(array, lengths):
   return [rows[:n] for rows, n in zip(array, lengths, strict=True)]
 
 
-def rows(video: Any, where: str, data, width: int, keypoints=None, pose_settings=None,
-         stride: int = 0) -> dict[str, Any]:  # fmt: skip
+def rows(
+    video: Any, where: str, data: ml_collections.ConfigDict, width: int,
+    keypoints: Any = None, pose_settings: pose.Settings | None = None, stride: int = 0,
+) -> dict[str, Any]:
   """The windows of one video that the model reads.
 
   Args:

@@ -1,7 +1,7 @@
 """I3D: names of the PyTorch port -> names of `sign_jax.modules.i3d`."""
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ def _width(state):
   return 1.0 if kernel is None or not kernel.ndim else kernel.shape[0] / _FIRST_CHANNELS
 
 
-def sizes(shapes):
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
   """The settings that give a model of the sizes of a file.
 
   Args:

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sign_jax.errors import UserError
@@ -105,7 +106,7 @@ _FEATURES = "clip_rgb.visual.conv1.weight"
 _UNREAD_WIDTH = 1024  # of features beside poses, where poses alone are read
 
 
-def sizes(shapes):
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
   """As `cico.released_names.sizes`, and which streams there are, and the pose encoder's width.
 
   The numbers of keys and the heads of the fusion are not in a file.
@@ -122,7 +123,7 @@ def sizes(shapes):
   }  # fmt: skip
 
 
-def feature_width(shapes):
+def feature_width(shapes: Mapping[str, Sequence[int]]) -> int:
   """As `cico.released_names.feature_width`, of the features beside the poses."""
   return shapes[_FEATURES][1] if _FEATURES in shapes else _UNREAD_WIDTH
 

@@ -1,5 +1,8 @@
 """Names of the released UPRet checkpoints."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from sign_jax.systems.cico import released_names as cico
 from sign_jax.weights.convert import LINEAR, Rule
 
@@ -28,7 +31,7 @@ FRESH = (
 )
 
 
-def sizes(shapes):
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
   """As `cico.released_names.sizes`, and which distribution modules there are, and of what form."""
   sides = [side for side in ("video", "text") if f"dist_{side}_trans.fc.weight" in shapes]
   found = cico.sizes(shapes) | {"model.distribution.modelling": bool(sides)}
