@@ -10,6 +10,8 @@ from sign_jax.ops.late_interaction import late_interaction, mean_weights, normal
 from sign_jax.ops.late_interaction_tiles import tile_shape
 from tests import program
 
+# Unoptimised, XLA's older emitter gives NaN for gradients of sequences that are filled up.
+pytestmark = pytest.mark.usefixtures("full_compile")
 A, B, N_V, N_T, D = 6, 8, 5, 7, 16
 TEMPERATURE = 0.07
 CASES = [  # pooling, masked, text_aug
@@ -86,7 +88,7 @@ def scores_and_gradients(function, arrays, masks):
 
 @pytest.mark.parametrize(("pooling", "masked", "aug"), CASES)
 def test_scores_and_all_gradients_are_those_of_the_untiled(
-    quick_compile, inputs, pooling, masked, aug
+    inputs, pooling, masked, aug
 ):
   arrays, masks = arguments(inputs, pooling, masked, aug)
 
@@ -103,14 +105,14 @@ def test_scores_and_all_gradients_are_those_of_the_untiled(
 
 
 @pytest.mark.parametrize("max_elements", [0, 1])
-def test_no_tile_changes_the_result(quick_compile, inputs, max_elements):
+def test_no_tile_changes_the_result(inputs, max_elements):
   arrays, masks = arguments(inputs, "softmax", True, True)
   got = late_interaction(**arrays, **masks, max_elements=max_elements)
   for ours, expected in zip(got, untiled("softmax", **arrays, **masks), strict=True):
     np.testing.assert_allclose(ours, expected, atol=2e-6)
 
 
-def test_a_prime_number_of_sequences_is_filled_up(quick_compile, inputs):
+def test_a_prime_number_of_sequences_is_filled_up(inputs):
   x = {k: v[:5] if k.startswith("video") else v[:7] for k, v in inputs.items()}
   arrays, masks = arguments(x, "softmax", True, True)
   tiled = functools.partial(late_interaction, max_elements=180)
@@ -123,7 +125,7 @@ def test_a_prime_number_of_sequences_is_filled_up(quick_compile, inputs):
     np.testing.assert_allclose(got[name], x, atol=1e-5 * np.abs(x).max(), err_msg=name)
 
 
-def test_pair_by_pair(quick_compile, inputs):
+def test_pair_by_pair(inputs):
   arrays, masks = arguments(inputs, "softmax", True, True)
   got = late_interaction(**arrays, **masks)
   unit = lambda x: np.asarray(x, np.float64) / np.linalg.norm(x, axis=-1, keepdims=True)
@@ -135,13 +137,13 @@ def test_pair_by_pair(quick_compile, inputs):
     np.testing.assert_allclose([x[a, b] for x in got], expected, atol=2e-6)
 
 
-def test_masking_changes_the_scores(quick_compile, inputs):
+def test_masking_changes_the_scores(inputs):
   arrays, masks = arguments(inputs, "softmax", True, True)
   apart = late_interaction(**arrays, **masks)[0] - late_interaction(**arrays)[0]
   assert np.abs(apart).max() > 1e-3
 
 
-def test_bfloat16_operands_have_float32_sums(quick_compile, inputs):
+def test_bfloat16_operands_have_float32_sums(inputs):
   arrays, masks = arguments(inputs, "softmax", False, True)
   tokens = ("video", "text", "text_aug")
   narrow = {name: x.astype(jnp.bfloat16) if name in tokens else x for name, x in arrays.items()}
