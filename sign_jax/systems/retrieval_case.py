@@ -31,15 +31,23 @@ def settings(system: System, facts: Facts, overrides: dict[str, Any]) -> ConfigD
     ml_collections.ConfigDict.
   """
   config = system.config(DATASET)
-  shapes = {name: tuple(shape) for name, shape in facts["params"]}
   config.update_from_flattened_dict({
-      **(system.sizes(shapes) if system.sizes else {}),
+      **_sizes(system, facts),
       **({"model.dtype": "float32"} if "dtype" in config.model else {}),  # on every device
       "batch_size": facts["batch"], "eval_batch_size": facts["batch"],
       **{key: facts[name] for name, key in _OPTIONAL.items() if name in facts},
       **overrides,
   })
   return config
+
+
+def _sizes(system, facts):
+  """What the shapes say, the switches apart: those are to be what the variant decides."""
+  if system.sizes is None:
+    return {}
+  found = system.sizes({name: tuple(shape) for name, shape in facts["params"]})
+  switches = {f"model.{key}" for variant in system.variants.values() for key in variant}
+  return {key: x for key, x in found.items() if x is not None and key not in switches}
 
 
 def task_of(config: ConfigDict, make_task: MakeTask) -> Task:
