@@ -91,7 +91,9 @@ class RecognitionModel(model.Model):
       )
     size = self._encoder.batch_size
     parts = [self._encoder.encode(frames[i : i + size]) for i in range(0, len(frames), size)]
-    return np.concatenate(parts) if parts else np.zeros((0, self._classes), np.float32)
+    if not parts:
+      return np.zeros((0, self._classes), np.float32)
+    return np.concatenate(parts)[: len(frames)]  # the last batch is filled up
 
   def _of_file(self, path, top, stride):
     results = windows.encode_videos([_Job(path)], self._encoder, stride)
