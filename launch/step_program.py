@@ -13,7 +13,7 @@ from sign_jax.errors import UserError
 from sign_jax.ops.late_interaction import tile_elements
 from sign_jax.run import task as run_task
 from sign_jax.systems import registry
-from sign_jax.train.loop import Trainer
+from sign_jax.train.step import Trainer
 
 
 def trace(config, devices, batch_size, dim=1024):

@@ -153,7 +153,7 @@ class Task(Protocol):
 
 
 class Trainer(Protocol):
-  """What looks into a step knows of the trainer that took it; `train.loop.Trainer` is one.
+  """What looks into a step knows of the trainer that took it; `train.step.Trainer` is one.
 
   Attributes:
     task, config: what is trained, and the whole configuration.

@@ -12,7 +12,7 @@ import jax
 from sign_jax.run import compile_cache
 from sign_jax.run import task as run_task
 from sign_jax.systems import registry
-from sign_jax.train.loop import Trainer
+from sign_jax.train.step import Trainer
 from tests import fakes, program
 
 STEPS = 5

@@ -13,7 +13,7 @@ from sign_jax.run import task as run_task
 from sign_jax.systems import retrieval_settings
 from sign_jax.systems.i3d import settings as i3d_settings
 from sign_jax.train import optim
-from sign_jax.train.loop import Trainer
+from sign_jax.train.step import Trainer
 from tests import fakes, program
 
 pytestmark = pytest.mark.usefixtures("quick_compile")

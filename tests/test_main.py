@@ -12,7 +12,7 @@ from sign_jax.run import task as run_task
 from sign_jax.run import workdir as workdir_room
 from sign_jax.tasks.retrieval import DIRECTIONS, Retrieval
 from sign_jax.train.checkpoint import Checkpoints
-from sign_jax.train.loop import Trainer
+from sign_jax.train.step import Trainer
 from tests import program
 
 pytestmark = pytest.mark.usefixtures("quick_compile")

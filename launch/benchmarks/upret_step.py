@@ -11,7 +11,7 @@ from launch.benchmarks import _measure
 from sign_jax.data import pipeline
 from sign_jax.data.splits import SPLITS
 from sign_jax.run import task
-from sign_jax.train.loop import Trainer
+from sign_jax.train.step import Trainer
 
 _MODULE, _BLOCKS = "tests.reference.upret", "tests.torch.reference"
 OURS, EAGER, COMPILED = "ours", "PyTorch", "PyTorch compiled"

@@ -10,7 +10,8 @@ import ml_collections
 from sign_jax.api import loading, model
 from sign_jax.errors import UserError
 from sign_jax.run import hub, settings, task, weights
-from sign_jax.train import loop, report
+from sign_jax.train import report
+from sign_jax.train.step import Evaluator
 
 _SPLITS = ("validation", "test")
 _ONE_MACHINE = {"mesh.fsdp": 1, "mesh.tensor": 1}
@@ -45,7 +46,7 @@ def evaluate(
   run = found.trained
   changed = settings.with_changes(run.config, {**_here(run.config), **(config or {})}, "config")
   made = task.make(changed)
-  evaluator = loop.Evaluator(made, changed)
+  evaluator = Evaluator(made, changed)
   results = _facts(run) | report.measured(made, changed, splits)
   if run.record.get("fingerprint") not in (None, made.fingerprint):
     results["trained_on"] = run.record["fingerprint"]
@@ -57,7 +58,7 @@ def _of_config(config, splits):
     raise UserError("the configuration names no weights: set init.model to a file of them")
   facts = weights.facts(config)
   made = task.make(config)
-  evaluator = loop.Evaluator(made, config)
+  evaluator = Evaluator(made, config)
   results = facts | report.measured(made, config, splits)
   return results | _numbers(evaluator, evaluator.loaded(), splits)
 

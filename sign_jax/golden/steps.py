@@ -1,4 +1,4 @@
-"""Training steps of a golden case: those of `train.loop`, with more of them in sight.
+"""Training steps of a golden case: those of `train.step`, with more of them in sight.
 
 The loss, the switches, the optimiser and its schedule are the task's and its configuration's own.
 """
@@ -16,8 +16,9 @@ from jaxtyping import Array, Float32
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import Batch, Task, Variables
-from sign_jax.train import loop, optim
+from sign_jax.train import optim
 from sign_jax.train.state import TrainState
+from sign_jax.train.step import create_state, total_steps, train_step
 
 NOISE = "noise"  # key of a batch: what the model would draw
 
@@ -106,14 +107,14 @@ def _keeping_gradients(optimizer):
 
 
 class Steps:
-  """`train.loop.train_step` of a task, compiled once for all steps of a case."""
+  """`train.step.train_step` of a task, compiled once for all steps of a case."""
 
   def __init__(self, task: Task, config: ConfigDict) -> None:
-    optimizer, schedule = optim.from_config(config.optim, loop.total_steps(task, config))
+    optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
     self._case, self._optimizer = Case(task), _keeping_gradients(optimizer)
     self._seed = config.seed
     step = functools.partial(
-        loop.train_step, self._case, self._optimizer, schedule, config.seed, 0, resident={}
+        train_step, self._case, self._optimizer, schedule, config.seed, 0, resident={}
     )
     self._take = jax.jit(lambda state, batch: _sorted(*step(state, batch)))
     # What nobody asks for, such as the optimiser's work, is not compiled.
@@ -121,7 +122,7 @@ class Steps:
 
   def first(self) -> TrainState:
     """The `train.state.TrainState` with the weights of the task's file."""
-    return loop.create_state(self._case, self._optimizer, self._seed)
+    return create_state(self._case, self._optimizer, self._seed)
 
   def take(self, state: TrainState, batch: Batch) -> tuple[TrainState, Step]:
     """(state after the step, `Step`)."""

@@ -30,13 +30,12 @@ from sign_jax.protocols import (
   Variables,
 )
 from sign_jax.tasks import device_features, finite
+from sign_jax.tasks import retrieval_report as report
 from sign_jax.train import prefetch
 from sign_jax.weights import initial
 
 NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usable hand
 PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
-COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
-DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
 
 class Retrieval:
@@ -367,7 +366,8 @@ class Retrieval:
     data = self.split(split)
     if not np.isfinite(scores).all():
       raise UserError(
-          f"the similarities of the {split} split are not finite, {_first_bad(scores, data)}: "
+          f"the similarities of the {split} split are not finite, "
+          f"{report.first_bad(scores, data)}: "
           + (finite.bad_weights(variables) or "lower --config.optim.lr or look for bad values in "
              "the data")
       )
@@ -376,17 +376,7 @@ class Retrieval:
 
   def table(self, results: dict[str, float], split: str) -> str:
     """The two directions as a text table."""
-    data = self.split(split)
-    title = (
-        f"{self._data.name}, {split}: {data.num_sentences} sentences, {data.num_videos} videos"
-    )
-    if left_out := getattr(data, "left_out", {}):
-      title += f" ({len(left_out)} without usable hands are left out)"
-    lines = [title, f"{'':14}" + "".join(f"{c:>8}" for c in COLUMNS)]
-    for key, label in DIRECTIONS:
-      values = (results[f"{split}/{key}/{column}"] for column in COLUMNS)
-      lines.append(f"{label:14}" + "".join(f"{v:8.1f}" for v in values))
-    return "\n".join(lines)
+    return report.table(results, f"{self._data.name}, {split}", self.split(split), split)
 
 
 def _inputs(data: ml_collections.ConfigDict, width: int, with_poses: bool) -> Inputs:
@@ -400,20 +390,3 @@ def _inputs(data: ml_collections.ConfigDict, width: int, with_poses: bool) -> In
   if not with_poses:
     return inputs
   return {**inputs, "pose": pose.padded_specs(data.max_frames, data.video_length)}
-
-
-def _first_bad(scores, split):
-  """Of which video or sentence scores (videos, sentences) are not finite."""
-  bad = ~np.isfinite(scores)
-  videos, sentences = np.flatnonzero(bad.all(1)), np.flatnonzero(bad.all(0))
-  if len(videos) == len(scores):
-    return "all of them"
-  if len(videos):
-    return f"those of {len(videos)} videos, the first {split.video_ids[videos[0]]!r}"
-  if len(sentences):
-    return f"those of {len(sentences)} sentences, the first {split.sentence_ids[sentences[0]]!r}"
-  video, sentence = np.argwhere(bad)[0]
-  return (
-      f"the first of video {split.video_ids[video]!r} with sentence "
-      f"{split.sentence_ids[sentence]!r}"
-  )

@@ -88,7 +88,7 @@ def _partition(tree: PyTree) -> tuple[list[Array], Callable[[list[Array]], PyTre
 def gradients(
     task: Task, state: TrainState, batch: Batch, resident: Batch, key: PRNGKeyArray, chunks: int
 ) -> tuple[Outcome, PyTree]:
-  """As `loop.train_step` takes them from the whole batch in one piece.
+  """As `step.train_step` takes them from the whole batch in one piece.
 
   Args:
     task: `protocols.Task` with `encode` and `compare`.

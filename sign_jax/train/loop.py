@@ -1,7 +1,6 @@
 """The training loop, the same for every task."""
 
 import contextlib
-import functools
 import itertools
 import json
 import pathlib
@@ -10,163 +9,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import optax
-from jaxtyping import Array, PRNGKeyArray, PyTree, Shaped
 from ml_collections import ConfigDict
 
 from sign_jax.errors import Stopped, UserError
-from sign_jax.protocols import Batch, Outcome, Task, Variables
+from sign_jax.protocols import Batch, Task, Variables
 from sign_jax.train import (
   checkpoint,
   digest,
   distributed,
-  gradient_cache,
   nonfinite,
-  optim,
   prefetch,
   profiling,
   progress,
   report,
-  sharding,
 )
 from sign_jax.train.interruption import Interruption
 from sign_jax.train.state import TrainState
+from sign_jax.train.step import Evaluator, Trainer, total_steps
 
-Metrics = dict[str, Shaped[Array, ""]]  # of a step
 Results = dict[str, Any]  # JSON values
-
-
-def total_steps(task: Task, config: ConfigDict) -> int:
-  """Updates of the whole run: `config.steps` where set, else whole epochs."""
-  per_epoch = task.steps_per_epoch  # raises early when the data do not fill a batch
-  return config.steps or config.epochs * per_epoch
-
-
-def create_state(task: Task, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
-  """A fresh TrainState; a pure function, to be jitted with shardings."""
-  variables = dict(task.init(jax.random.key(seed)))
-  params = variables.pop("params")
-  return TrainState(jnp.zeros([], jnp.int32), params, variables, optimizer.init(params))
-
-
-def _gradients(
-    task: Task, state: TrainState, batch: Batch, resident: Batch, key: PRNGKeyArray
-) -> tuple[Outcome, PyTree]:
-  """((loss, (metrics, new model_state)), gradients) of one batch."""
-
-  def loss(params):
-    variables = {"params": params, **state.model_state}
-    return task.loss(variables, {**resident, **batch}, key, state.step)
-
-  return jax.value_and_grad(loss, has_aux=True)(state.params)
-
-
-def train_step(
-    task: Task,
-    optimizer: optax.GradientTransformation,
-    schedule: optax.Schedule,
-    seed: int,
-    chunks: int,
-    state: TrainState,
-    batch: Batch,
-    resident: Batch,
-) -> tuple[TrainState, Metrics]:
-  """One update; a pure function of state, batch and what stays on the devices.
-
-  Randomness depends on the seed and the step alone, so a resumed run draws what it would have.
-  `chunks` above 0 caches gradients, see `gradient_cache`.
-  """
-  key = jax.random.fold_in(jax.random.key(seed), state.step)
-  if chunks:
-    result = gradient_cache.gradients(task, state, batch, resident, key, chunks)
-  else:
-    result = _gradients(task, state, batch, resident, key)
-  (value, (metrics, model_state)), grads = result
-  updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-  params = jax.tree.map(lambda p, u: p + u, state.params, updates)
-  metrics = {
-      "loss": value,
-      "learning_rate": jnp.float32(schedule(state.step)),
-      "gradient_norm": optim.global_norm(grads),
-      **metrics,
-  }
-  state = TrainState(state.step + 1, task.constrain(params, state.step), model_state, opt_state)
-  return state, metrics
-
-
-class Evaluator:
-  """A task on a mesh, to be evaluated."""
-
-  def __init__(
-      self, task: Task, config: ConfigDict, devices: Sequence[jax.Device] | None = None
-  ) -> None:
-    self.task, self.config = task, config
-    self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor, devices)
-    sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
-    self.place = functools.partial(sharding.place_batch, self.mesh)
-
-  def loaded(self) -> Variables:
-    """Variables on the mesh: fresh ones, with the weights of the files that the task loads."""
-    fresh = functools.partial(self.task.init, jax.random.key(self.config.seed))
-    shardings = sharding.tree_shardings(jax.eval_shape(fresh), self.mesh)
-    with jax.set_mesh(self.mesh):
-      variables = jax.jit(fresh, out_shardings=shardings)()
-      # Outside jit: files are no constants of a program.
-      return jax.device_put(self.task.load(variables), shardings)
-
-  def evaluate(self, variables: Variables, split: str) -> dict[str, float]:
-    """{"split/name": number} of a split."""
-    with jax.set_mesh(self.mesh):
-      numbers = self.task.evaluate(variables, split, self.place)
-    return {f"{split}/{name}": value for name, value in numbers.items()}
-
-
-class Trainer(Evaluator):
-  """A task on a mesh: jitted step, where the state lives, evaluation."""
-
-  def __init__(
-      self, task: Task, config: ConfigDict, devices: Sequence[jax.Device] | None = None
-  ) -> None:
-    super().__init__(task, config, devices)
-    sharding.check_batch(task.batch_size, self.mesh)
-    optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
-    self._create = functools.partial(create_state, task, optimizer, config.seed)
-    shapes = jax.eval_shape(self._create)
-    shardings = sharding.tree_shardings(shapes, self.mesh)
-    self.target = jax.tree.map(
-        lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings
-    )
-    self._shardings = shardings
-    chunks = gradient_cache.check(task, config, self.mesh)
-    step = functools.partial(train_step, task, optimizer, schedule, config.seed, chunks)
-    self._step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
-
-  def create(self) -> TrainState:
-    """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
-    with jax.set_mesh(self.mesh):
-      state = jax.jit(self._create, out_shardings=self._shardings)()
-      # Outside jit: files are no constants of a program.
-      loaded = self.task.load(state.variables)
-      variables = dict(jax.device_put(loaded, self._shardings.variables))
-      return state.replace(params=variables.pop("params"), model_state=variables)
-
-  @functools.cached_property
-  def resident(self) -> Batch:
-    """What the task keeps on the devices; not loaded where nothing is trained."""
-    load = getattr(self.task, "resident", lambda place: {})
-    return load(functools.partial(sharding.replicate, self.mesh))
-
-  def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-    """(state, metrics) after one update on a batch, placed or not; `state` is given up."""
-    with jax.set_mesh(self.mesh):
-      return self._step(state, self.place(batch), self.resident)
-
-  def trace_step(self, batch: Batch) -> jax.stages.Traced:
-    """The program of a step (`jax.stages.Traced`) on a global batch of such shapes and dtypes."""
-    shapes = sharding.batch_shapes(self.mesh, batch)
-    with jax.set_mesh(self.mesh):
-      return self._step.trace(self.target, shapes, self.resident)
 
 
 def _resume(

@@ -62,7 +62,7 @@ def explained(
 
   Args:
     error: the `NotFinite`.
-    trainer: `loop.Trainer`.
+    trainer: `step.Trainer`.
     checkpoints: `checkpoint.Checkpoints` of the run.
     workdir: pathlib.Path that receives the dump.
   """

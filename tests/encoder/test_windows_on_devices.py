@@ -19,7 +19,7 @@ def steps(path):
   from configs import sign_encoder
   from sign_jax.data.label_table import Label
   from sign_jax.run import task as run_task
-  from sign_jax.train.loop import Trainer
+  from sign_jax.train.step import Trainer
 
   config = sign_encoder.get_config("signing_sim")
   config.update_from_flattened_dict({

@@ -12,7 +12,8 @@ import pytest
 from sign_jax.errors import UserError
 from sign_jax.run import task as run_task
 from sign_jax.systems import registry
-from sign_jax.train import gradient_cache, loop, sharding
+from sign_jax.train import gradient_cache, sharding
+from sign_jax.train import step as train_step
 from tests import fakes, program
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -37,7 +38,7 @@ def task(settings):
 @pytest.mark.parametrize("system", ["cico", "upret"])
 def test_chunks_change_nothing_not_even_with_dropout_and_noise(system):
   whole, cut = task(config(system)), task(config(system, **{"model.remat": True}))
-  state = jax.jit(functools.partial(loop.create_state, whole, optax.identity(), 0))()
+  state = jax.jit(functools.partial(train_step.create_state, whole, optax.identity(), 0))()
   mesh = sharding.make_mesh(devices=jax.devices()[:1])
   resident = whole.resident(functools.partial(sharding.replicate, mesh))
   with contextlib.closing(whole.train_batches(0)) as batches:
@@ -45,7 +46,7 @@ def test_chunks_change_nothing_not_even_with_dropout_and_noise(system):
   results = [
       jax.jit(function)(state, batch, resident, jax.random.key(3))
       for function in (
-          functools.partial(loop._gradients, whole),
+          functools.partial(train_step._gradients, whole),
           functools.partial(gradient_cache.gradients, cut, chunks=4),
       )
   ]

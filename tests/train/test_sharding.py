@@ -8,7 +8,7 @@ from configs import upret
 from sign_jax.errors import UserError
 from sign_jax.run import task as run_task
 from sign_jax.train import optim, sharding
-from sign_jax.train.loop import create_state
+from sign_jax.train.step import create_state
 from tests import fakes
 
 

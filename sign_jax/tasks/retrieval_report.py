@@ -1,0 +1,45 @@
+"""What a user reads of an evaluation of retrieval."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
+DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
+
+
+def table(results: dict[str, float], title: str, data: Any, split: str) -> str:
+  """The two directions as a text table.
+
+  Args:
+    results: {"SPLIT/t2v/R@1": percent, ...}.
+    title: of the table.
+    data: `data.source.RetrievalSplit`, whose sizes are told.
+    split: its name.
+  """
+  title += f": {data.num_sentences} sentences, {data.num_videos} videos"
+  if left_out := getattr(data, "left_out", {}):
+    title += f" ({len(left_out)} without usable hands are left out)"
+  lines = [title, f"{'':14}" + "".join(f"{c:>8}" for c in COLUMNS)]
+  for key, label in DIRECTIONS:
+    values = (results[f"{split}/{key}/{column}"] for column in COLUMNS)
+    lines.append(f"{label:14}" + "".join(f"{v:8.1f}" for v in values))
+  return "\n".join(lines)
+
+
+def first_bad(scores: Float32[np.ndarray, "V S"], split: Any) -> str:
+  """Of which video or sentence scores (videos, sentences) are not finite."""
+  bad = ~np.isfinite(scores)
+  videos, sentences = np.flatnonzero(bad.all(1)), np.flatnonzero(bad.all(0))
+  if len(videos) == len(scores):
+    return "all of them"
+  if len(videos):
+    return f"those of {len(videos)} videos, the first {split.video_ids[videos[0]]!r}"
+  if len(sentences):
+    return f"those of {len(sentences)} sentences, the first {split.sentence_ids[sentences[0]]!r}"
+  video, sentence = np.argwhere(bad)[0]
+  return (
+      f"the first of video {split.video_ids[video]!r} with sentence "
+      f"{split.sentence_ids[sentence]!r}"
+  )
