@@ -47,21 +47,16 @@ class FeatureFolder:
     Raises:
       UserError: a damaged or hostile file, or features of another shape, kind or range.
     """
-    return read(path)
-
-
-def read(path):
-  """Reads a file of one of `ENDINGS`: see `FeatureFolder.read`."""
-  path = pathlib.Path(path)
-  if path.suffix == ".npz":
-    return Features(*feature_files.read(path))
-  limits = {"kind": "feature file", "remedy": _REMEDY, "max_bytes": feature_files.MAX_BYTES}
-  if path.suffix == ".npy":
-    feature = npz.read_array(existing_file(path, remedy=_REMEDY), **limits)
-  else:
-    feature = _array(safe_pickle.read(path, **limits), path)
-  feature_files.check_feature(path, feature, _REMEDY)
-  return Features(np.ascontiguousarray(feature, np.float32), 0, 0.0, 0, "")
+    path = pathlib.Path(path)
+    if path.suffix == ".npz":
+      return Features(*feature_files.read(path))
+    limits = {"kind": "feature file", "remedy": _REMEDY, "max_bytes": feature_files.MAX_BYTES}
+    if path.suffix == ".npy":
+      feature = npz.read_array(existing_file(path, remedy=_REMEDY), **limits)
+    else:
+      feature = _array(safe_pickle.read(path, **limits), path)
+    feature_files.check_feature(path, feature, _REMEDY)
+    return Features(np.ascontiguousarray(feature, np.float32), 0, 0.0, 0, "")
 
 
 def _array(content, path):

@@ -92,16 +92,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
   def _example(self, clip, paths):
     if missing := _missing(paths):
       raise UserError(f"{clip.video_id} has no file of {' and '.join(missing)}")
-    fields, extents = {}, {}
-    for content in self._contents:
-      read, extents[content.name] = content.read(clip, paths[content.name])
-      fields |= read
-    counts = {name: len(fields[name]) for name in contents.STREAMS if name in fields}
-    if len(set(counts.values())) > 1:
-      raise UserError(
-        f"the streams of {clip.video_id} have different numbers of windows ({counts}), extract "
-        "them from the same video"
-      )
+    fields, extents = contents.read_all(self._contents, clip, paths, clip.video_id)
     contents.check_same_video(extents, clip)
     for name, extent in extents.items():
       self.counts[name].update(extent.counts)

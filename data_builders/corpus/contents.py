@@ -59,7 +59,7 @@ class Stream:
     """
     self.name, self.root = name, pathlib.Path(root)
     self._folder = FeatureFolder(root)
-    self._path, first = _first(root, self._folder, splits)
+    self._path, first = self._first(splits)
     self._origin = _origin(first)
 
   def features(self):
@@ -73,16 +73,36 @@ class Stream:
     return self._folder.find(clip, split)
 
   def read(self, clip, path):
-    del clip
     content = self._folder.read(path)
-    if _origin(content) != self._origin:
-      raise UserError(
-        f"{path} was made with another width, stride or weights than {self._path}, extract all "
-        "videos with the same ones"
-      )
+    self.check(content, clip, path)
     # A file that does not say has stride 1, as the released ones.
     frames = content.num_frames or len(content.feature) + videos.WINDOW - 1
     return {self.name: content.feature.astype(np.float16)}, Extent(frames, content.fps)
+
+  def check(self, content, clip, where):
+    """Checks that a clip's `features.Features` fit the others; `where` is what the error names.
+
+    Raises:
+      UserError: another width, stride or weights.
+    """
+    del clip
+    if _origin(content) != self._origin:
+      raise UserError(
+        f"{where} was made with another width, stride or weights than {self._path}, extract all "
+        "videos with the same ones"
+      )
+
+  def _first(self, splits):
+    reason = "no video has one"
+    for split, members in splits.items():
+      for clip in members:
+        path = self.find(clip, split)
+        try:
+          if path is not None:
+            return path, self._folder.read(path)
+        except (UserError, OSError) as error:
+          reason = str(error)
+    raise UserError(f"{self.root} holds no features that can be read ({reason})")
 
 
 class Poses:
@@ -237,6 +257,29 @@ def _open_poses(root, splits, stated):
   return [Poses(folder, splits, stated)]
 
 
+def read_all(contents, clip, paths, called):
+  """The fields of a clip's example, and {name of a content: `Extent`}.
+
+  Args:
+    contents, paths: the contents of the data set, and {name: path} of the clip's files.
+    clip, called: what `read` takes, and what an error calls it.
+
+  Raises:
+    UserError: as of `read`; streams with different numbers of windows.
+  """
+  fields, extents = {}, {}
+  for content in contents:
+    read, extents[content.name] = content.read(clip, paths[content.name])
+    fields |= read
+  counts = {name: len(fields[name]) for name in STREAMS if name in fields}
+  if len(set(counts.values())) > 1:
+    raise UserError(
+      f"the streams of {called} have different numbers of windows ({counts}), extract them from "
+      "the same video"
+    )
+  return fields, extents
+
+
 def check_same_video(extents, clip):
   """Checks that files of different kinds can be of the same clip.
 
@@ -258,19 +301,6 @@ def check_same_video(extents, clip):
           f"{name} and {other} of {clip.video_id} have {frames} and {other_frames} frames, take "
           "both from the same video"
         )
-
-
-def _first(root, folder, splits):
-  reason = "no video has one"
-  for split, members in splits.items():
-    for clip in members:
-      path = folder.find(clip, split)
-      try:
-        if path is not None:
-          return path, folder.read(path)
-      except (UserError, OSError) as error:
-        reason = str(error)
-  raise UserError(f"{root} holds no features that can be read ({reason})")
 
 
 def _origin(content):

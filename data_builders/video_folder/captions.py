@@ -1,7 +1,6 @@
 """The table of a user's own videos: which videos, sentences and splits there are."""
 
 import zlib
-from typing import NamedTuple
 
 from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
@@ -11,19 +10,6 @@ from sign_jax.errors import UserError
 TEST_SHARE = VALIDATION_SHARE = 10  # percent of the sentences, of a split by hash
 
 
-class Clip(NamedTuple):
-  """One row of the table."""
-
-  line: int
-  video_id: str  # the row's name, see `clip_table.name_of`
-  video: str  # path relative to the folder of the videos
-  part: str  # which part of which video, see `clip_table.part_of`
-  sentence: str  # with single spaces
-  sentence_id: str  # the same for sentences that the tokenizer does not tell apart
-  signer: str  # "" where the table does not say
-  split: str | None  # None where the table does not say
-
-
 def read(path):
   """Reads the table.
 
@@ -31,24 +17,22 @@ def read(path):
     path: table of `clip_table.read` with the columns `video` and `sentence`.
 
   Returns:
-    [`Clip`], in the order of the table, and sentences on what is unusual in it.
+    `clip_table.Table`; the functions below take its rows as clips.
 
   Raises:
     UserError: as `clip_table.read`; no rows.
   """
-  table, numbers = clip_table.read(path, ("video", "sentence")), {}
+  table = clip_table.read(path, ("video", "sentence"))
   if not table.rows:
     raise UserError(f"{path} has no rows, write one for each video")
-  clips = []
-  for row in table.rows:
-    number = numbers.setdefault(clean(row.sentence), len(numbers))
-    clips.append(
-      Clip(
-        row.line, row.name, row.video, row.part, row.sentence, f"sentence_{number:05d}", row.signer,
-        row.split or None,
-      )  # fmt: skip
-    )
-  return clips, table.notes
+  return table
+
+
+def sentence_ids(clips):
+  """{clip's name: id}, the same for sentences that the tokenizer does not tell apart."""
+  numbers = {}
+  found = {clip.name: numbers.setdefault(clean(clip.sentence), len(numbers)) for clip in clips}
+  return {name: f"sentence_{number:05d}" for name, number in found.items()}
 
 
 def by_split(clips):
@@ -57,7 +41,7 @@ def by_split(clips):
   Raises:
     UserError: a split without rows.
   """
-  if clips[0].split is None:
+  if not clips[0].split:
     return dict.fromkeys(split_names.SPLITS, clips)
   splits = {split: [clip for clip in clips if clip.split == split] for split in split_names.SPLITS}
   if empty := _empty(splits):
@@ -70,8 +54,8 @@ def by_split(clips):
 
 def count_leaks(splits):
   """How many sentences of validation and test are sentences of train too."""
-  train = {clip.sentence_id for clip in splits["train"]}
-  others = (clip.sentence_id for split in split_names.SPLITS[1:] for clip in splits[split])
+  train = {clean(clip.sentence) for clip in splits["train"]}
+  others = (clean(clip.sentence) for split in split_names.SPLITS[1:] for clip in splits[split])
   return len(train.intersection(others))
 
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.corpus import left_out
+from data_builders.corpus import contents, left_out
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
 from data_builders.writing import schema
@@ -55,18 +55,16 @@ class Builder(schema.RetrievalBuilder):
   """
 
   def _info(self):
-    return self.retrieval_info(
-      " ".join(["A user's own videos with their sentences.", *self._warnings]),
-      streams={name: stream.width for name, stream in self._streams.items()},
-      metadata={
-        name: {"weights": stream.weights, "stride": stream.stride}
-        for name, stream in self._streams.items()
-      },
-    )
+    description = " ".join(["A user's own videos with their sentences.", *self._warnings])
+    fields, metadata = {}, {}
+    for stream in self._streams:
+      fields |= stream.features()
+      metadata |= stream.metadata()
+    return self.retrieval_info(description, streams={}, metadata=metadata, **fields)
 
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
-    for note in (*self._table[1], *self._left_out()):
+    for note in (*self._table.notes, *self._left_out()):
       print(f"note: {printable(note)}", file=sys.stderr)
     for warning in self._warnings:
       print(printable(warning), file=sys.stderr)
@@ -74,33 +72,29 @@ class Builder(schema.RetrievalBuilder):
 
   def _generate_examples(self, split):
     for clip in self.progress(self._splits[split], split):
-      yield clip.video_id, self._example(clip)
+      yield clip.name, self._example(clip)
 
   def _example(self, clip):
-    files = {name: stream.read(clip) for name, stream in self._streams.items()}
-    counts = {name: len(file.feature) for name, file in files.items()}
-    if len(set(counts.values())) > 1:
-      raise UserError(
-        f"the streams of {clip.video_id} (line {clip.line}) have different numbers of windows "
-        f"({counts}), extract them from the same video"
-      )
+    paths = {stream.name: stream.paths[clip.name] for stream in self._streams}
+    called = f"{clip.name} (line {clip.line})"
+    fields, extents = contents.read_all(self._streams, clip, paths, called)
     return {
-      "video_id": clip.video_id,
-      "sentence_id": clip.sentence_id,
+      "video_id": clip.name,
+      "sentence_id": self._sentence_ids[clip.name],
       "text": clip.sentence,
       "signer": clip.signer,
-      "num_frames": files["agnostic"].num_frames,
-      "fps": np.float32(files["agnostic"].fps),
-      **{name: file.feature.astype(np.float16) for name, file in files.items()},
+      "num_frames": extents["agnostic"].num_frames,
+      "fps": np.float32(extents["agnostic"].fps),
+      **fields,
     }
 
   def source_digest(self):
     """Of the table, and of names, sizes and times of the feature files."""
     state = hashlib.sha256((self._folder / CAPTIONS).read_bytes())
-    for name, stream in self._streams.items():
-      for clip in self._clips:
-        facts = stream.paths[clip.video_id].stat()
-        state.update(f"{name} {clip.video_id} {facts.st_size} {facts.st_mtime_ns}".encode())
+    for stream in self._streams:
+      for name, path in stream.paths.items():
+        facts = path.stat()
+        state.update(f"{stream.name} {name} {facts.st_size} {facts.st_mtime_ns}".encode())
     return state.hexdigest()
 
   @functools.cached_property
@@ -114,31 +108,30 @@ class Builder(schema.RetrievalBuilder):
   def _table(self):
     return captions.read(self._folder / CAPTIONS)
 
-  @property
-  def _clips(self):
-    return self._table[0]
+  @functools.cached_property
+  def _sentence_ids(self):
+    return captions.sentence_ids(self._table.rows)
 
   def _left_out(self):
     """Sentences on the files that are in the folders of features and not read."""
-    for name, stream in self._streams.items():
-      if note := left_out.note(self._folder / FOLDERS[name], stream.paths.values()):
+    for stream in self._streams:
+      if note := left_out.note(stream.root, stream.paths.values()):
         yield note
 
   @functools.cached_property
   def _splits(self):
     is_hashed = self.builder_config.name == "hash_split"
-    return captions.by_hash(self._clips) if is_hashed else captions.by_split(self._clips)
+    return (captions.by_hash if is_hashed else captions.by_split)(self._table.rows)
 
   @functools.cached_property
   def _streams(self):
-    folders = {name: self._folder / folder for name, folder in FOLDERS.items()}
-    return {
-      name: Stream(folder, self._clips)
-      for name, folder in folders.items()
-      if name == "agnostic" or folder.is_dir()
-    }
+    return [
+      Stream(name, self._folder / folder, self._table.rows)
+      for name, folder in FOLDERS.items()
+      if name == "agnostic" or (self._folder / folder).is_dir()
+    ]
 
-  @property
+  @functools.cached_property
   def _warnings(self):
     if self._splits["train"] is self._splits["test"]:
       return [SAME_ROWS]
