@@ -5,11 +5,20 @@ import os
 import shutil
 
 import jax
+import jaxtyping
 import pytest
 
-from data_builders import build
-from sign_jax.run import compile_cache
-from tests import needs_torch, program
+from tests import typing_hook
+
+typing_hook.install()  # it sees what is imported later
+
+from data_builders import build  # noqa: E402
+from sign_jax.run import compile_cache  # noqa: E402
+from tests import needs_torch, program  # noqa: E402
+
+# Arrays of unlike ranks meet by mistake more often than on purpose.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"  # for the programs that tests start
 
 
 def pytest_configure(config):
@@ -35,6 +44,12 @@ def pytest_runtest_makereport(item):
     report.outcome = "failed"
     report.longrepr = f"{item.nodeid} needs PyTorch, and tests/needs_torch.py does not see it"
   return report
+
+
+@pytest.fixture
+def without_type_checks(monkeypatch):
+  """For what a function itself says of arguments that its annotations do not describe."""
+  monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from sign_jax.data.source import RetrievalSplit
 WORDS = "rain snow wind sun cloud storm north south morning evening friend family".split()
 
 
-class FakeSplit:
+class FakeSplit(RetrievalSplit):
   """Stands in for `RetrievalSplit`: random features around a direction per sentence."""
 
   poses = None
-  token_ids = RetrievalSplit.token_ids
+  num_sentences = num_videos = 0  # of a real one they are properties
 
   def __init__(self, sentences=16, videos=24, windows=40, dims=None, seed=0):
     rng = np.random.default_rng(seed)

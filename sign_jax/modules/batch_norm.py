@@ -55,7 +55,9 @@ class BatchNorm(nn.Module):
     return (x - _spread(mean, x)) * _spread(factor, x) + _spread(bias, x)
 
 
-def _spread(channels: Float[Array, " C"], x: Float[Array, "*shape C"]) -> Float[Array, "... C"]:
+def _spread(
+  channels: Float[ArrayLike, " C"], x: Float[ArrayLike, "*shape C"]
+) -> Float[Array, "... C"]:
   """One number a channel, with the rank of x."""
   return jnp.expand_dims(channels, range(x.ndim - 1))
 

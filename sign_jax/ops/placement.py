@@ -6,10 +6,10 @@ import jax
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 from jax.typing import ArrayLike
-from jaxtyping import Array, Shaped
+from jaxtyping import Shaped
 
 
-def replicate(x: Shaped[ArrayLike, "*shape"]) -> Shaped[Array, "*shape"]:
+def replicate(x: Shaped[ArrayLike, "*shape"]) -> Shaped[ArrayLike, "*shape"]:
   """Asks for a copy of `x` on every device of the mesh in use (an all-gather where sharded)."""
   if jax.sharding.get_abstract_mesh().empty:
     return x
@@ -41,13 +41,13 @@ def by_rows(function: Callable, axes: tuple[str, ...]) -> Callable:
 
 def gather(
   x: Shaped[ArrayLike, "..."], axes: tuple[str, ...], axis: int = 0
-) -> Shaped[Array, "..."]:
+) -> Shaped[ArrayLike, "..."]:
   """Inside `by_rows`: the rows, along `axis`, of all devices, one device after the other."""
   return jax.lax.all_gather(x, axes, axis=axis, tiled=True) if axes else x
 
 
 def scatter(
   x: Shaped[ArrayLike, "..."], axes: tuple[str, ...], axis: int = 0
-) -> Shaped[Array, "..."]:
+) -> Shaped[ArrayLike, "..."]:
   """Inside `by_rows`: of the devices' sum this device's rows; the transpose of `gather`."""
   return jax.lax.psum_scatter(x, axes, scatter_dimension=axis, tiled=True) if axes else x

@@ -104,7 +104,7 @@ def test_scores_that_are_not_finite_are_refused(value):
     retrieval.retrieval_metrics(similarity, np.arange(4))
 
 
-def test_a_sentence_without_a_video_and_wrong_shapes_are_refused():
+def test_a_sentence_without_a_video_and_wrong_shapes_are_refused(without_type_checks):
   with pytest.raises(ValueError, match="each of the 3 sentences"):
     retrieval.retrieval_metrics(np.zeros((2, 3)), np.array([0, 2]))
   with pytest.raises(ValueError, match="sentence_of_video"):

@@ -45,7 +45,8 @@ def test_a_layer_is_that_of_flax():
   x, _, _ = arrays((2, 3))
   layer = Dense(7)
   variables = layer.init(jax.random.key(1), x)
-  expected = x @ variables["params"]["kernel"] + variables["params"]["bias"]
+  kernel, bias = (variables["params"][name] for name in ("kernel", "bias"))
+  expected = x @ kernel + bias[None, None]
   np.testing.assert_allclose(layer.apply(variables, x), expected, rtol=1e-6)
   with pytest.raises(ValueError, match="default precision"):
     Dense(7, precision="highest").apply(variables, x)

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
-from jaxtyping import Array, Bool, Float, Float32, Int32
+from jaxtyping import Array, Bool, Float, Float32, Int32, PyTree
 
 from sign_jax.modules.clip import TextTower, VideoTower
 from sign_jax.ops import contrastive
@@ -23,7 +23,7 @@ INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07)
 
 @flax.struct.dataclass
 class Tokens:
-  """One modality of a batch after its tower.
+  """One modality of a batch after its tower; its leaves may be shapes or shardings instead.
 
   Attributes:
     features: (B, N, D) float, not normalised.
@@ -31,9 +31,9 @@ class Tokens:
     weights: (B, N) float32, the share of every token in its sequence's score.
   """
 
-  features: jax.Array
-  mask: jax.Array
-  weights: jax.Array
+  features: PyTree
+  mask: PyTree
+  weights: PyTree
 
 
 class CiCo(nn.Module):

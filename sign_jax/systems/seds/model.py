@@ -53,7 +53,7 @@ class SEDS(CiCo):
     )
 
   def encode_streams(
-      self, video: Float[ArrayLike, "B W F"], valid: Bool[ArrayLike, "B W"],
+      self, video: Float[ArrayLike, "B W F"] | None, valid: Bool[ArrayLike, "B W"],
       pose: dict[str, ArrayLike] | None, train: bool = False,
   ) -> dict[str, Tokens]:
     """Tokens of every stream in use.
@@ -81,7 +81,7 @@ class SEDS(CiCo):
     return {name: Tokens(features[name], mask, weights) for name in STREAMS[self.streams]}
 
   def encode_video(
-      self, video: Float[ArrayLike, "B W F"], valid: Bool[ArrayLike, "B W"],
+      self, video: Float[ArrayLike, "B W F"] | None, valid: Bool[ArrayLike, "B W"],
       pose: dict[str, ArrayLike] | None = None, train: bool = False,
   ) -> Tokens:
     """Tokens (B, 1 + W, D) that a search compares; arguments as for `encode_streams`."""

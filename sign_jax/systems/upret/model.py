@@ -163,8 +163,11 @@ class UPRet(CiCo):
 
 
 def refine_tokens(
-    video: Tokens, text: Tokens, text_aug: Tokens, video_samples: Float32[Array, "K_v A N_v D"],
-    text_samples: Float32[Array, "K_t B N_t D"],
+    video: Tokens,
+    text: Tokens,
+    text_aug: Tokens,
+    video_samples: Float32[ArrayLike, "K_v A N_v D"],
+    text_samples: Float32[ArrayLike, "K_t B N_t D"],
 ) -> tuple[Tokens, Tokens, Tokens]:
   """Eq. 11 and 12 on the video and on the augmented text; the plain text has no samples.
 
