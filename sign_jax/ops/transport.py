@@ -38,7 +38,8 @@ def _ott_plan(
       threshold=1e-6,
   )
   geom = geometry.Geometry(cost_matrix=cost, epsilon=epsilon)
-  return solver(linear_problem.LinearProblem(geom, a=a, b=b)).matrix
+  with jax.numpy_rank_promotion("allow"):  # ott-jax promotes ranks in its own code
+    return solver(linear_problem.LinearProblem(geom, a=a, b=b)).matrix
 
 
 def ott_plans(
