@@ -42,7 +42,8 @@ class Child:
 
   def kill(self):
     if self.poll() is None:
-      os.kill(self.pid, signal.SIGKILL)
+      with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+        os.kill(self.pid, signal.SIGKILL)
 
   def communicate(self):
     """(stdout, stderr) of the whole program, str."""

@@ -9,6 +9,7 @@ import jax
 from launch import step_program
 from launch.benchmarks import _measure
 from sign_jax.data import pipeline
+from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
 from sign_jax.run import task
 from sign_jax.train.step import Trainer
@@ -62,7 +63,7 @@ def run(args):
 
 def make_trainer(config):
   """(Trainer, a batch of random numbers) without a data set."""
-  splits = dict.fromkeys(SPLITS, step_program.Shapes(config.batch_size, _FEATURES))
+  splits = dict.fromkeys(SPLITS, SplitSizes(config.batch_size, _FEATURES))
   data = config.data
   batch = pipeline.fake_batch(config.batch_size, data.video_length, _FEATURES, data.text_length)
   return Trainer(task.make(config, splits), config), batch

@@ -122,14 +122,14 @@ def spread(module):
 def check(module, model, arrays, inputs, prefix, path):
   """Outputs and gradients; `inputs` follow the arrays in our module."""
   spread(module)
-  variables = compare.carry(module, model, (*arrays, *inputs), table.SEDS, prefix, path)
+  variables = compare.carry(module, model, (*arrays, *inputs), table.NAMES, prefix, path)
   windows = (MASK.sum(1) - 1).tolist()
   expected = module(*map(torch.from_numpy, arrays), windows)
   cotangent = compare.draw(9, *expected.shape)
   expected.backward(torch.from_numpy(cotangent))
   out, grads = compare.gradients(model, variables, (*arrays, *inputs), [cotangent])
   compare.assert_close(out, expected)
-  compare.check_gradients(module, grads, table.SEDS, prefix, path, tolerance=5e-5)
+  compare.check_gradients(module, grads, table.NAMES, prefix, path, tolerance=5e-5)
 
 
 @pytest.mark.parametrize("keys", [5, 3])

@@ -35,7 +35,7 @@ def check(module, model, x, name, train):
   module.train(train)
   names = {"prefix": f"{name}.", "path": name}
   variables = compare.carry(
-    module, model, (x,), table.TABLE, **names, ignore=table.IGNORE, train=False
+    module, model, (x,), table.NAMES, **names, ignore=table.IGNORE, train=False
   )
   expected = module(theirs_of(x))
   cotangent = compare.draw(9, *np.moveaxis(expected.detach().numpy(), 1, -1).shape)
@@ -51,8 +51,8 @@ def check(module, model, x, name, train):
     variables["params"]
   )
   compare.assert_close(jnp.moveaxis(out, -1, 1), expected)
-  compare.check_gradients(module, grads, table.TABLE, **names)
-  ours = convert.export({"batch_stats": {name: updates["batch_stats"]}}, table.TABLE)
+  compare.check_gradients(module, grads, table.NAMES, **names)
+  ours = convert.export({"batch_stats": {name: updates["batch_stats"]}}, table.NAMES)
   running = {f"{name}.{key}": x for key, x in module.state_dict().items() if "running" in key}
   assert ours.keys() == running.keys()
   for key, value in running.items():
@@ -137,7 +137,7 @@ def check_a_training_step():
   unsettle(module)
   module.double().train()
   state = {name: x.numpy() for name, x in module.state_dict().items()}
-  variables = convert.merge(i3d.init_shapes(model), state, table.TABLE, table.IGNORE)
+  variables = convert.merge(i3d.init_shapes(model), state, table.NAMES, table.IGNORE)
 
   expected = module(theirs_of(clip))
   loss = torch.nn.functional.cross_entropy(expected, torch.from_numpy(labels))
@@ -157,8 +157,8 @@ def check_a_training_step():
   (value, (logits, updates)), grads = step(variables["params"])
   compare.assert_close(logits, expected, "logits", 1e-4)
   compare.assert_close(value, loss, "loss", 1e-4)
-  compare.check_gradients(module, grads, table.TABLE, "", "", tolerance=1e-3)
-  ours = convert.export(updates, table.TABLE)
+  compare.check_gradients(module, grads, table.NAMES, "", "", tolerance=1e-3)
+  ours = convert.export(updates, table.NAMES)
   running = {name: x for name, x in module.state_dict().items() if "running" in name}
   assert ours.keys() == running.keys()
   for name, value in running.items():

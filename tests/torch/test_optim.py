@@ -6,7 +6,7 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import clip  # noqa: E402
-from sign_jax.systems.upret import released_names as upret  # noqa: E402
+from sign_jax.systems.cico import released_names as cico  # noqa: E402
 from sign_jax.train import optim  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
@@ -23,7 +23,7 @@ def test_released_adam_over_several_steps():
   model = clip.VideoTower(**SIZES, embed_dim=12, length=4)
   inputs = np.zeros((1, 4, 6), np.float32), np.ones((1, 4), bool)
   names = {"prefix": "clip.visual.", "path": "visual"}
-  params = compare.carry(module, model, inputs, upret.CICO, **names)["params"]
+  params = compare.carry(module, model, inputs, cico.NAMES, **names)["params"]
   theirs = {f"clip.visual.{name}": p for name, p in module.named_parameters()}
   first = {name: p.detach().clone() for name, p in theirs.items()}
   reference_optimizer = reference.ReleasedAdam(theirs, RATE, TOTAL)
@@ -37,11 +37,11 @@ def test_released_adam_over_several_steps():
     }
     for name, p in theirs.items():
       p.grad = torch.from_numpy(grads[name])
-    ours = convert.merge(shapes, {n: g.copy() for n, g in grads.items()}, upret.CICO)
+    ours = convert.merge(shapes, {n: g.copy() for n, g in grads.items()}, cico.NAMES)
     reference_optimizer.step()
     updates, state = update(ours["params"]["visual"], state, params)
     params = jax.tree.map(lambda p, u: p + u, params, updates)
-    found = convert.export({"params": {"visual": params}}, upret.CICO)
+    found = convert.export({"params": {"visual": params}}, cico.NAMES)
     for name, p in theirs.items():
       compare.assert_close(found[name], p, f"step {step}: {name}")
   # Not only the weights, which barely move, but how far they moved.

@@ -111,7 +111,7 @@ def check(module, model, x, tensor, back, names, train):
   unsettle(module)
   module.train(train)
   variables = compare.carry(
-    module, model, (x,), table.SEDS, **names, ignore=table.IGNORE, train=False
+    module, model, (x,), table.NAMES, **names, ignore=table.IGNORE, train=False
   )
   expected = module(tensor)
   cotangent = compare.draw(9, *expected.shape)
@@ -134,10 +134,10 @@ def check(module, model, x, tensor, back, names, train):
     f"{names['prefix']}{name}" for name, _ in module.named_parameters() if name.endswith(endings)
   ]
   compare.check_gradients(
-    module, grads, table.SEDS, **names, zero=zero if train else (), tolerance=5e-5
+    module, grads, table.NAMES, **names, zero=zero if train else (), tolerance=5e-5
   )
   ours = convert.export({"batch_stats": compare.nested(names["path"], updates["batch_stats"])},
-                        table.SEDS)  # fmt: skip
+                        table.NAMES)  # fmt: skip
   running = {
     f"{names['prefix']}{key}": x for key, x in module.state_dict().items() if "running" in key
   }

@@ -5,7 +5,7 @@ torch = pytest.importorskip("torch")
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import clip, transformer  # noqa: E402
-from sign_jax.systems.upret import released_names as upret  # noqa: E402
+from sign_jax.systems.cico import released_names as cico  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
 
 BATCH, LENGTH, FEATURES = 3, 10, 24
@@ -16,13 +16,13 @@ VALID = np.arange(LENGTH)[None] < np.array([[4], [10], [7]])
 
 def check(module, model, inputs, torch_inputs, prefix, path):
   """Outputs, and the gradients of their product with a random array."""
-  variables = compare.carry(module, model, inputs, upret.CICO, prefix, path)
+  variables = compare.carry(module, model, inputs, cico.NAMES, prefix, path)
   expected = module(*torch_inputs)
   cotangent = compare.draw(9, *expected.shape)
   expected.backward(torch.from_numpy(cotangent))
   out, grads = compare.gradients(model, variables, inputs, [cotangent])
   compare.assert_close(out[0] if isinstance(out, tuple) else out, expected)
-  compare.check_gradients(module, grads, upret.CICO, prefix, path)
+  compare.check_gradients(module, grads, cico.NAMES, prefix, path)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -37,13 +37,13 @@ def test_residual_block(causal, padded):
   path = "visual/transformer/resblocks_0"
   prefix = "clip.visual.transformer.resblocks.0."
   padding = torch.from_numpy(~VALID) if padded else None
-  variables = compare.carry(module, model, inputs, upret.CICO, prefix, path)
+  variables = compare.carry(module, model, inputs, cico.NAMES, prefix, path)
   expected = module(torch.from_numpy(x), padding, mask)
   cotangent = compare.draw(1, *x.shape)
   expected.backward(torch.from_numpy(cotangent))
   out, grads = compare.gradients(model, variables, inputs, [cotangent], causal=causal)
   compare.assert_close(out, expected)
-  compare.check_gradients(module, grads, upret.CICO, prefix, path)
+  compare.check_gradients(module, grads, cico.NAMES, prefix, path)
 
 
 def test_video_tower():
