@@ -86,24 +86,9 @@ def encode_videos(jobs, encoder, stride):
     (windows encoded so far, `Result` or None): a result for each job, in their order, as soon as
     its last window is encoded; None after a batch that no video ends in.
   """
-  parts, count = [], 0
-  begun = (
-    _begun(encoder, windows, ends)
-    for windows, ends in _prefetch(_batches(jobs, stride, encoder))
-  )
-  for outputs, rows, ends in prefetch.from_devices(begun, _fetched):
-    if rows:
-      parts.append(outputs)
-      count += rows
-    joined = _joined(parts) if ends else None
-    for job, start, stop, seconds, error, notes in ends:
-      outputs = None if error else jax.tree.map(lambda x, a=start, b=stop: x[a:b], joined)
-      yield count, Result(job, outputs, seconds, error, notes)
-    if ends:
-      # What is left belongs to the video that has not ended.
-      parts = [jax.tree.map(lambda x, a=ends[-1][2]: x[a:], joined)] if parts else []
-    else:
-      yield count, None
+  # Closed on errors too: a traceback keeps generators alive, and with them waiting threads.
+  with contextlib.closing(_prefetch(_batches(jobs, stride, encoder))) as batches:
+    yield from _results(encoder, batches)
 
 
 def random(seed, width=1.0):
@@ -135,6 +120,25 @@ def random(seed, width=1.0):
     return kernel * np.sqrt(2 / np.prod(leaf.shape[:-1]), dtype=leaf.dtype)
 
   return model, jax.tree_util.tree_map_with_path(draw, i3d.init_shapes(model))
+
+
+def _results(encoder, batches):
+  # Yields what `encode_videos` does, of what `_batches` gives.
+  parts, count = [], 0
+  begun = (_begun(encoder, windows, ends) for windows, ends in batches)
+  for outputs, rows, ends in prefetch.from_devices(begun, _fetched):
+    if rows:
+      parts.append(outputs)
+      count += rows
+    joined = _joined(parts) if ends else None
+    for job, start, stop, seconds, error, notes in ends:
+      outputs = None if error else jax.tree.map(lambda x, a=start, b=stop: x[a:b], joined)
+      yield count, Result(job, outputs, seconds, error, notes)
+    if ends:
+      # What is left belongs to the video that has not ended.
+      parts = [jax.tree.map(lambda x, a=ends[-1][2]: x[a:], joined)] if parts else []
+    else:
+      yield count, None
 
 
 def _begun(encoder, windows, ends):
