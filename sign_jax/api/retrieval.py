@@ -116,7 +116,9 @@ class RetrievalModel(model.Model):
     Raises:
       UserError: something else than a list of texts, or a text without words.
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+    # A generator can be read only once.
+    texts = list(texts) if isinstance(texts, Iterable) and not isinstance(texts, str) else [None]
+    if not all(isinstance(text, str) for text in texts):
       raise UserError("texts are a list of str: put a single one into a list")
     for i, text in enumerate(texts):
       if not clean(text):

@@ -88,6 +88,10 @@ def test_an_array_of_all_videos_is_read_up_to_their_lengths(model):
   np.testing.assert_array_equal(found, listed)
 
 
+def test_texts_of_a_generator_are_all_encoded(model):
+  assert len(model.encode_texts(text for text in ["one", "two"])) == 2
+
+
 def test_nothing_gives_nothing(model):
   assert model.similarity([], ["rain"]).shape == (0, 1)
   assert len(model.encode_videos([])) == len(model.encode_texts([])) == 0
