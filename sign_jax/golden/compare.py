@@ -193,7 +193,9 @@ def check(
   except KeyError as error:
     raise UserError(f"{stem} is no case of {system.name}: it lacks {error}") from error
   found = rules(system)
-  return rows(facts, arrays, got, found._replace(tolerances=(("", rtol),)) if rtol else found)
+  if rtol is not None:
+    found = found._replace(tolerances=(("", rtol),))
+  return rows(facts, arrays, got, found)
 
 
 def table(rows: list[Row]) -> str:
