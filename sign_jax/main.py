@@ -24,7 +24,9 @@ def main(argv):
   changed, of_run = (), checkpoint.exists(folder / "checkpoints")
   if mode == "evaluate" and (of_run or not weights.named(config)):
     config, changed = settings.for_evaluation(config, folder, argv)
-  distributed.check_same(f"{mode} {config.to_json()}", "the mode or the configuration")
+  # Or what each process sees in the folder: a network's file systems may lag.
+  said = f"{mode} {of_run} {config.to_json()}"
+  distributed.check_same(said, "the mode, the configuration or the run in --workdir")
   compile_cache.enable()
   made = task.make(config)
   with distributed.together(), workdir.claim(folder):

@@ -8,7 +8,7 @@ from sign_jax.systems import registry
 
 def list_systems() -> dict[str, str]:
   """{name: what it is, in one line} of all systems that are known, sorted by name."""
-  return {name: _line(registry.get(name)) for name in registry.names()}
+  return {card.name: _line(card) for card in registry.available()}
 
 
 def _line(card):

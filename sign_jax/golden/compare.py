@@ -120,6 +120,8 @@ def compare(name: str, got: Any, expected: Any, rules: Rules = RULES) -> Row:
     got = got.reshape(expected.shape)
   else:
     return Row(name, np.nan, np.nan, tolerance, f"shape {got.shape}, not {expected.shape}")
+  if not expected.size or not np.isfinite(expected).all():
+    return Row(name, np.nan, np.nan, tolerance, "the file has no finite numbers of it")
   error, largest = np.abs(got - expected), np.abs(expected).max(initial=0.0)
   zero = next((value for pattern, value in rules.zero if re.fullmatch(pattern, name)), None)
   if zero:

@@ -34,9 +34,8 @@ def load(path, system=None, dataset=None, changes=None):
     UserError: the file cannot be read, or fits no system or several.
   """
   state = readers.read(path)
-  names = [system] if system else registry.names()
   found, faults = [], {}
-  for card in map(registry.get, names):
+  for card in [registry.get(system)] if system else registry.available():
     if system or _may_be(card, state):
       try:
         found.append(_load_as(card, state, path, dataset, changes or {}))

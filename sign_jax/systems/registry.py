@@ -9,8 +9,9 @@ configuration for example, or by an entry point of its distribution in the group
 
 import importlib
 import importlib.metadata
+import sys
 
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.errors import UserError, did_you_mean, printable
 from sign_jax.systems.base import System
 
 # Modules with the card as SYSTEM.
@@ -33,7 +34,10 @@ def register(system: System) -> System:
   Raises:
     UserError: the name is another system's.
   """
-  if system.name in _OWN or _registered.get(system.name, system) != system:
+  there = _registered.get(system.name, system)
+  # A cell of a notebook that runs again makes its card again, by the same functions.
+  is_same = there.make.__module__ == system.make.__module__
+  if system.name in _OWN or not is_same:
     raise UserError(f"there is a system {system.name!r} already: choose another name")
   _registered[system.name] = system
   return system
@@ -61,12 +65,30 @@ def get(name: str) -> System:
         f"{', '.join(names())}; one of your own must be registered first"
     )
   try:
-    return found[name].load()
+    system = found[name].load()
   except Exception as error:  # whatever a foreign module raises
-    raise UserError(
-        f"system {name!r} cannot be loaded from {found[name].value} "
-        f"({type(error).__name__}: {error}): mend its distribution's entry point"
-    ) from error
+    raise _broken(found[name], f"{type(error).__name__}: {error}") from error
+  if not isinstance(system, System) or system.name != name:
+    raise _broken(found[name], "it is no System of that name")
+  return system
+
+
+def available() -> list[System]:
+  """The cards of all systems that can be loaded, in the order of `names`; others are told."""
+  found = []
+  for name in names():
+    try:
+      found.append(get(name))
+    except UserError as error:
+      print(printable(f"note: {error}"), file=sys.stderr)
+  return found
+
+
+def _broken(point, why):
+  return UserError(
+      f"system {point.name!r} cannot be loaded from {point.value} ({why}): mend its distribution's "
+      "entry point"
+  )
 
 
 def _entry_points():

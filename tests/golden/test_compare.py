@@ -1,0 +1,21 @@
+"""What a golden case must hold for a comparison to mean something."""
+
+import numpy as np
+import pytest
+
+from sign_jax.golden import compare
+
+
+@pytest.mark.parametrize("expected", [[np.inf, 1, 2], [np.nan, 1, 2]])
+def test_a_case_without_finite_numbers_agrees_with_nothing(expected):
+  for got in ([0, 1, 2], expected):
+    assert not compare.compare("loss", got, expected).agrees
+
+
+def test_an_empty_quantity_agrees_with_nothing():
+  assert not compare.compare("loss", np.zeros(0), np.zeros(0)).agrees
+
+
+def test_numbers_that_are_not_finite_disagree():
+  assert compare.compare("loss", [0, 1, 2], [0, 1, 2]).agrees
+  assert not compare.compare("loss", [0, np.nan, 2], [0, 1, 2]).agrees
