@@ -17,6 +17,7 @@ from tqdm import tqdm
 from sign_jax.data import assemble, pipeline, pose, resident, source, specs, synonyms, watchdog
 from sign_jax.data.augment import Augmentation
 from sign_jax.data.cache import FeatureCache
+from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.metrics import retrieval as metrics
@@ -48,7 +49,7 @@ class Retrieval:
 
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
-      splits: Mapping[str, source.RetrievalSplit] | None = None,
+      splits: Mapping[str, source.RetrievalSplit | SplitSizes] | None = None,
   ) -> None:
     """Builds no model and opens no split before they are needed.
 

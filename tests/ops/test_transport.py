@@ -114,7 +114,7 @@ def test_token_plans_of_full_length(quick_compile, solver):
   video, text = (
       normalize(jnp.asarray(rng.standard_normal((2, n, 16)), jnp.float32)) for n in (64, 32)
   )
-  video_mask, text_mask = (jnp.arange(n) < jnp.asarray([[n], [n // 3]]) for n in (64, 32))
+  video_mask, text_mask = (jnp.arange(n)[None] < jnp.asarray([[n], [n // 3]]) for n in (64, 32))
   got = transport.token_similarity(
       video, text, video_mask, text_mask, solver=solver, iterations=200
   )

@@ -252,9 +252,9 @@ def test_an_evaluation_names_what_is_not_finite(data_dir, monkeypatch, tmp_path,
   scores[where] = np.nan
   monkeypatch.setattr(task, "similarity", lambda *_: scores)
   with pytest.raises(UserError, match=f"are not finite, {words}.*lower --config.optim.lr"):
-    task.evaluate({"params": {"w": jnp.ones(2)}}, "test", None)
+    task.evaluate({"params": {"w": jnp.ones(2)}}, "test", dict)
   with pytest.raises(UserError, match="the weights params/w are not finite themselves"):
-    task.evaluate({"params": {"w": jnp.array([1.0, jnp.inf])}}, "test", None)
+    task.evaluate({"params": {"w": jnp.array([1.0, jnp.inf])}}, "test", dict)
 
 
 @pytest.mark.parametrize(("name", "words"), [

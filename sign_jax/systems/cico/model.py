@@ -1,6 +1,6 @@
 """CiCo (Cheng et al., CVPR 2023): CLIP towers and token-wise similarity of clips and words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import flax
@@ -97,12 +97,12 @@ class CiCo(nn.Module):
 
   def encode_views(
       self, text: Int32[ArrayLike, "B N_t"], text_aug: Int32[ArrayLike, "B N_t"]
-  ) -> Iterator[Tokens]:
+  ) -> tuple[Tokens, Tokens]:
     """Both views of the captions in one pass: two (B, N_t) int32 -> two Tokens."""
     both = jnp.stack([text, text_aug], axis=1)  # interleaved: a sharded batch stays in place
     encoded = self.encode_text(both.reshape(-1, text.shape[-1]))
     split = jax.tree.map(lambda x: x.reshape(-1, 2, *x.shape[1:]), encoded)
-    return (jax.tree.map(lambda x, view=view: x[:, view], split) for view in (0, 1))
+    return tuple(jax.tree.map(lambda x, view=view: x[:, view], split) for view in (0, 1))
 
   def similarity(
       self, video: Tokens, text: Tokens, text_aug: Tokens | None = None
