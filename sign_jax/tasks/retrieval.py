@@ -154,7 +154,7 @@ class Retrieval:
   def _on_device(self):
     return self._data.placement == "device"
 
-  def split(self, name: str) -> source.RetrievalSplit:
+  def split(self, name: str) -> source.RetrievalSplit | SplitSizes:
     """The RetrievalSplit of that name, opened once."""
     if name not in self._splits:
       on_disk = self._data.placement == "disk" or self._on_device and name == "train"

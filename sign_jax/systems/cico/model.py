@@ -16,7 +16,7 @@ from sign_jax.ops.late_interaction import late_interaction, mean_weights
 
 OBJECTIVES = {"four_terms": contrastive.symmetric_loss, "joint": contrastive.joint_loss}
 Batch = dict[str, Any]  # arrays (B, ...) by name, nested
-Noise = dict[str, Array]  # see `systems.upret.model.UPRet.compare`
+Noise = dict[str, ArrayLike]  # see `systems.upret.model.UPRet.compare`
 
 INITIAL_LOGIT_SCALE = 2.6592600  # ln(1 / 0.07)
 
