@@ -248,7 +248,8 @@ def test_examples_have_the_names_of_the_batch_that_was_read(data_dir, monkeypatc
 ])
 def test_an_evaluation_names_what_is_not_finite(data_dir, monkeypatch, tmp_path, where, words):
   task = run_task.make(program.parse(monkeypatch, *program.arguments(tmp_path, data_dir)))
-  scores = np.zeros((task.split("test").num_videos, task.split("test").num_sentences))
+  test = task.split("test")
+  scores = np.zeros((test.num_videos, test.num_sentences), np.float32)
   scores[where] = np.nan
   monkeypatch.setattr(task, "similarity", lambda *_: scores)
   with pytest.raises(UserError, match=f"are not finite, {words}.*lower --config.optim.lr"):
