@@ -27,23 +27,38 @@ def write(folder, run, labels=None, license="", data_license=""):
   """Writes a run's model.
 
   Args:
-    folder: pathlib.Path, made where it is missing. Files of these names are replaced.
+    folder: pathlib.Path, made where it is missing; or empty, or one that this has written.
     run: `trained.Trained` of a run.
     labels: names of the classes, of a system that recognises.
     license, data_license: what the owner says of the weights and of the data, "" for nothing.
 
   Raises:
-    UserError: it cannot be written, or nothing tells what the model was built for.
+    UserError: it cannot be written or holds something else, or nothing tells what the model was
+      built for.
   """
   content = _content(run, labels)
   try:
+    _check_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    writers.write(folder / WEIGHTS, run.state)
+    # First, so that a folder left half written can be written again.
     report.write_json(folder / SETTINGS, content)
+    writers.write(folder / WEIGHTS, run.state)
     card = hub_card.text(run, content, license, data_license)
     (folder / CARD).write_text(card, encoding="utf-8")
   except OSError as error:
     raise UserError(f"{folder} cannot be written, pass another place ({error})") from error
+
+
+def _check_place(folder):
+  """Raises UserError where files of somebody else, or of a run, would be replaced."""
+  if not folder.is_dir() or not any(folder.iterdir()):
+    return
+  try:
+    _read(folder / SETTINGS)
+  except UserError as error:
+    raise UserError(
+        f"{folder} holds something else than an exported model: pass a new folder"
+    ) from error
 
 
 def _content(run, labels):
@@ -52,19 +67,24 @@ def _content(run, labels):
     run.model  # noqa: B018 - raises: nothing tells what it was built for
   if not values.get("model.num_classes", 1):  # which a run may leave to its labels
     values["model.num_classes"] = run.inputs["classes"]
-  begun = {
-      key.removeprefix("init."): str(value).rpartition("/")[2]
-      for key, value in values.items() if key.startswith("init.") and config_paths.is_path(key)
-  }
-  # Where files lie on one machine is nobody else's business.
-  values = {key: "" if config_paths.is_path(key) else value for key, value in values.items()}
+  begun = [
+      key.removeprefix("init.") for key, value in values.items()
+      if key.startswith("init.") and config_paths.is_path(key) and value
+  ]
   content = {
       "library_name": FORMAT, "format_version": VERSION, "model_type": run.system.name,
       "task": run.system.task, "inputs": run.inputs,
-      "initialised_from": {key: name for key, name in begun.items() if name},
-      "settings": settings.nested(values).to_dict(),
+      "initialised_from": begun, "settings": settings.nested(_without_paths(values)).to_dict(),
   }
   return content | ({"labels": list(labels)} if labels else {})
+
+
+def _without_paths(values):
+  """{dotted name: value} without names of files, which mean nothing on another machine.
+
+  The owner's are not told to others, and those of others are not read here.
+  """
+  return {key: "" if config_paths.is_path(key) else value for key, value in values.items()}
 
 
 def read(folder, changes=None):
@@ -112,7 +132,7 @@ def _read(path):
 
 def _settings(given, card, path):
   """The ConfigDict of settings from JSON, each of the kind that the system's own have."""
-  given = settings.flat(given)
+  given = _without_paths(settings.flat(given))
   if card.config is None:
     return settings.nested(settings.tuples(given))
   return settings.with_changes(card.config(None), given, path)

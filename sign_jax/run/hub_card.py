@@ -1,12 +1,14 @@
 """The model card of a folder for the Hugging Face hub: front matter in YAML, then Markdown."""
 
 import json
+import re
 
 from sign_jax.train import report
 from sign_jax.untrusted import budget
 
 _MOST_BYTES = 2**20
 _UNKNOWN = "unknown"
+_DATA_SET = re.compile(r"\w+(/[\w.+-]+)?(:[\w.]+)?")  # NAME[/CONFIG][:VERSION]
 _TITLES = {"retrieval": "sign-language retrieval", "recognition": "isolated sign recognition"}
 _KEPT = ("batch_size", "epochs", "steps", "seed", "optim.name", "optim.lr", "model.variant",
          "data.combine", "data.alpha", "data.video_length", "data.text_length", "data.size")
@@ -24,11 +26,11 @@ def text(run, content, license, data_license):
     str.
   """
   results = _results(run.workdir)
-  data = str(results.get("data") or run.config.data.get("name") or _UNKNOWN)
+  data = _data_set(results, run.config.data)
   return "\n".join([
       *_front_matter(run, results, data, license), "",
       f"# {run.system.name}: {_TITLES.get(run.system.task, run.system.task)}", "",
-      f"Trained with sign_jax on {_cell(data)}.", "",
+      f"Trained with sign_jax on {_cell(data or _UNKNOWN)}.", "",
       *_how_to_load(run), "",
       *_results_table(results), "",
       *_data(results, data), "",
@@ -46,6 +48,12 @@ def _results(workdir):
   return content if isinstance(content, dict) else {}
 
 
+def _data_set(results, section):
+  """The name of a data set, "" where there is none: a table of labels is a file of the owner's."""
+  names = (results.get("data"), section.get("name")) if "name" in section else ()
+  return next((x for x in names if isinstance(x, str) and _DATA_SET.fullmatch(x)), "")
+
+
 def _numbers(results):
   return {
       name: value for name, value in results.items()
@@ -60,19 +68,23 @@ def _front_matter(run, results, data, license):
   lines = [
       "---", f"license: {quoted(license or _UNKNOWN)}", "library_name: sign_jax", "tags:",
       "- sign-language", f"- {quoted(_TITLES.get(run.system.task, run.system.task))}", "- jax",
-      "- flax", f"- {quoted(run.system.name)}", "datasets:", f"- {quoted(data.split('/')[0])}",
+      "- flax", f"- {quoted(run.system.name)}",
   ]
+  name = re.split("[/:]", data)[0]
+  if name:
+    lines += ["datasets:", f"- {quoted(name)}"]
   tested = {name: x for name, x in _numbers(results).items() if name.startswith("test/")}
   if tested:
-    measures = sorted({name.rpartition("/")[2] for name in tested})
-    lines += ["metrics:", *(f"- {quoted(name)}" for name in measures)]
+    measures = sorted({key.rpartition("/")[2] for key in tested})
+    lines += ["metrics:", *(f"- {quoted(measure)}" for measure in measures)]
+  if tested and name:  # the hub takes no results without a data set
     lines += [
         "model-index:", f"- name: {quoted(run.system.name)}", "  results:", "  - task:",
         f"      type: {quoted(run.system.task)}", "    dataset:", f"      name: {quoted(data)}",
-        f"      type: {quoted(data.split('/')[0])}", "      split: test", "    metrics:",
+        f"      type: {quoted(name)}", "      split: test", "    metrics:",
     ]
-    for name, value in sorted(tested.items()):
-      lines += [f"    - type: {quoted(name.removeprefix('test/'))}", f"      value: {value}"]
+    for key, value in sorted(tested.items()):
+      lines += [f"    - type: {quoted(key.removeprefix('test/'))}", f"      value: {value}"]
   return [*lines, "---"]
 
 
@@ -95,7 +107,7 @@ def _results_table(results):
 
 
 def _data(results, data):
-  facts = {"data set": data, **{key: results.get(key) for key in (
+  facts = {"data set": data or _UNKNOWN, **{key: results.get(key) for key in (
       "fingerprint", "protocol", "caption", "streams", "combine", "ties", "versions",
       "validation/sentences", "validation/videos", "test/sentences", "test/videos",
   )}}  # fmt: skip
@@ -112,7 +124,7 @@ def _training(run, content):
     if name in values:
       rows.append(f"- {key}: {_cell(values[name])}")
   begun = content["initialised_from"]
-  rows += [f"- began with {key}: {_cell(name)}" for key, name in begun.items()]
+  rows += [f"- began with the weights of a file: {_cell(name)}" for name in begun]
   return ["## Training", "", f"- step of this checkpoint: {run.record.get('step', _UNKNOWN)}",
           *rows]  # fmt: skip
 

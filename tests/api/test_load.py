@@ -10,7 +10,9 @@ import pytest
 import sign_jax
 from sign_jax import export
 from sign_jax.errors import UserError
-from sign_jax.run import settings
+from sign_jax.run import hub as run_hub
+from sign_jax.run import hub_card, settings, trained
+from sign_jax.systems import registry
 from tests import test_export
 from tests.systems.seds import small as small_seds
 from tests.tasks.test_retrieval import place
@@ -210,6 +212,50 @@ def test_a_damaged_config_is_refused_in_a_sentence(hub, tmp_path, text):
 def test_paths_of_the_owner_are_not_published(hub):
   values = settings.flat(json.loads((hub / "config.json").read_text())["settings"])
   assert values["init.clip"] == values["data.data_dir"] == ""
+
+
+def test_the_card_of_a_table_of_labels_names_no_file(tmp_path):
+  yaml = pytest.importorskip("yaml")
+  card = registry.get("i3d")
+  config = card.config(None)
+  config.data.labels = config.init.i3d = "/home/somebody/secret.csv"
+  results = {"data": config.data.labels, "test/top1": 50.0, "best_step": 1}
+  (tmp_path / "results.json").write_text(json.dumps(results))
+  run = trained.Trained(card, config, {}, {}, {"classes": 2}, tmp_path)
+  content = run_hub._content(run, None)
+  text = hub_card.text(run, content, "", "")
+  assert "secret" not in text + json.dumps(content) and "| test/top1 | 50.00 |" in text
+  front = yaml.safe_load(text.split("---\n", 2)[1])
+  assert "datasets" not in front and "model-index" not in front and front["metrics"] == ["top1"]
+  assert content["initialised_from"] == ["i3d"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "README.md"])
+def test_a_folder_of_something_else_is_not_overwritten(workdir, tmp_path, name):
+  (tmp_path / name).write_text('{"model": {}}')
+  with pytest.raises(UserError, match="holds something else than an exported model"):
+    export.export_hub(workdir, tmp_path)
+  assert [path.read_text() for path in tmp_path.iterdir()] == ['{"model": {}}']
+
+
+def test_an_exported_folder_can_be_written_again(workdir, tmp_path):
+  for _ in range(2):
+    export.export_hub(workdir, tmp_path)
+  (tmp_path / "model.safetensors").unlink()
+  export.export_hub(workdir, tmp_path)
+  assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_paths_in_a_folder_of_the_hub_are_not_read(hub, tmp_path):
+  content = json.loads((hub / "config.json").read_text())
+  content["settings"]["data"] |= {"synonyms": "/etc/passwd", "data_dir": None}
+  content["settings"]["init"]["clip"] = "/etc/passwd"
+  (tmp_path / "config.json").write_text(json.dumps(content))
+  (tmp_path / "model.safetensors").symlink_to(hub / "model.safetensors")
+  config = sign_jax.load(tmp_path).config
+  assert config.data.synonyms == config.data.data_dir == config.init.clip == ""
+  changed = sign_jax.load(tmp_path, config={"data.synonyms": "mine.txt"})
+  assert changed.config.data.synonyms == "mine.txt"
 
 
 def test_poses_are_read_as_the_data_set_stores_them(tmp_path):
