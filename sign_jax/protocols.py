@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from ml_collections import ConfigDict
 
 Batch = dict[str, Any]  # host arrays (B, ...) of one step
 Variables = dict[str, Any]  # {"params": ..., further collections}
-# Of a loss: it, scalars to log, and the updated collections beside "params".
-Outcome = tuple[Float[Array, ""], tuple[dict[str, Shaped[ArrayLike, ""]], Variables]]
+# Of a loss: it, scalars to log (or what a golden case compares), and the updated collections beside
+# "params".
+Outcome = tuple[Float[Array, ""], tuple[dict[str, PyTree], Variables]]
 Place = Callable[[Batch], Batch]  # host arrays -> device arrays, batches sharded over the mesh
 # What a model is built for: {field: [shape without the batch's axis, name of the dtype]}, nested as
 # the batch is, and whole numbers such as "classes". JSON values, which a run notes.

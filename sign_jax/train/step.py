@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, PRNGKeyArray, PyTree, Shaped
+from jaxtyping import PRNGKeyArray, PyTree
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import Batch, Outcome, Task, Variables
 from sign_jax.train import gradient_cache, optim, sharding
 from sign_jax.train.state import TrainState
 
-Metrics = dict[str, Shaped[Array, ""]]  # of a step
+Metrics = dict[str, PyTree]  # of a step: scalars, beside what a golden case compares
 
 
 def total_steps(task: Task, config: ConfigDict) -> int:
