@@ -112,7 +112,10 @@ def test_mistakes_are_one_sentence(run, tmp_path, capsys):
   assert error.startswith("error: ") and error.count("\n") == 1
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"model": {"name": "other"}}'])
+@pytest.mark.parametrize("content", [
+    "{", "[]", '{"model": {"name": "other"}}', '{"model": "gpt2"}', '{"model": null}',
+    '{"a.b": 1}',
+])
 def test_a_foreign_config_is_refused(tmp_path, content):
   (tmp_path / "config.json").write_text(content)
   with pytest.raises(UserError, match=str(tmp_path)):

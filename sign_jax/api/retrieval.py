@@ -14,6 +14,7 @@ from sign_jax.data import pose, specs
 from sign_jax.data.tokenizer import clean, tokenize
 from sign_jax.errors import UserError
 from sign_jax.run import trained
+from sign_jax.tasks import finite
 
 _TILES = (8, 64)  # videos and sentences that are compared at once
 
@@ -140,7 +141,7 @@ class RetrievalModel(model.Model):
       (V, T) float32.
 
     Raises:
-      UserError: as these two.
+      UserError: as these two, or similarities that are not finite.
     """
     if isinstance(videos, EncodedTexts) or isinstance(texts, EncodedVideos):
       raise UserError("similarity takes the videos first, then the texts")
@@ -156,7 +157,17 @@ class RetrievalModel(model.Model):
       for first, last, texts_tile in columns:
         found = np.asarray(self._score(self._variables, tile, texts_tile))
         scores[start:stop, first:last] = found[: stop - start, : last - first]
+    self._check_finite(scores)
     return scores
+
+  def _check_finite(self, scores):
+    bad = np.argwhere(~np.isfinite(scores))
+    if len(bad):
+      video, text = bad[0]
+      raise UserError(
+          f"the similarities are not finite, the first is of video {video} and text {text}: "
+          + (finite.bad_weights(self._variables) or "look for very large values in the features")
+      )
 
   def _tile(self, encoded, start, stop, size):
     return jax.tree.map(

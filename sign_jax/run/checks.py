@@ -1,8 +1,8 @@
 """A configuration, checked in one place before anything is read or built from it."""
 
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.errors import UserError, did_you_mean, printable
 from sign_jax.modules.clip import CONTEXT
-from sign_jax.run import settings
+from sign_jax.run import config_paths, settings
 from sign_jax.systems import base, registry
 from sign_jax.tasks import isolated, retrieval
 from sign_jax.train import optim
@@ -27,6 +27,7 @@ LIMITS = base.Limits(
     ),
     below_one=("optim.b1", "optim.b2"),
 )
+_LONGEST_SHOWN = 80
 SHORTEST_TEXT = 3  # start, a word, end
 
 
@@ -43,11 +44,12 @@ def check(config):
     UserError: on the first setting that cannot work.
   """
   if config.task not in TASKS:
-    raise UserError(f"task={config.task!r} is not one of {', '.join(TASKS)}")
+    raise UserError(f"task={_shown(config.task)} is not one of {', '.join(TASKS)}")
   system = registry.get(config.model.name)
   if system.task != config.task:
     raise UserError(f"task={config.task} is not what {system.name} is for: use {system.task}")
   values = settings.flat(config.to_dict())
+  _check_none(values, system)
   decided = {"model": base.resolve(system, config.model).to_dict()}
   values |= settings.flat(decided)
   for limits in (LIMITS, system.limits):
@@ -61,6 +63,14 @@ def check(config):
   _check_heads(values)
   system.check(values)
   return system
+
+
+def _check_none(values, system):
+  """Raises UserError where a value is None that is none in the system's own configuration."""
+  known = settings.flat(system.config(None).to_dict()) if system.config else {}
+  for key, value in values.items():
+    if value is None and known.get(key) is not None and not config_paths.is_path(key):
+      raise UserError(f"{key}=None: give it a value, such as {known[key]}")
 
 
 def _check_numbers(values, limits):
@@ -78,10 +88,15 @@ def _check_numbers(values, limits):
         raise UserError(f"{key}={value} {fault}")
 
 
+def _shown(value):
+  return printable(repr(value), _LONGEST_SHOWN)
+
+
 def _check_choice(key, value, choices):
   if value not in choices:
     raise UserError(
-        f"{key}={value!r} is not one of {', '.join(choices)}" + did_you_mean(value, choices)
+        f"{key}={_shown(value)} is not one of {', '.join(choices)}"
+        + did_you_mean(str(value)[:_LONGEST_SHOWN], choices)
     )
 
 

@@ -109,7 +109,7 @@ def read(folder, changes=None):
   bounds.check_inputs(inputs, path)
   file = folder / WEIGHTS
   run = from_weights.fit(card, config, readers.read(file), file, inputs)
-  return run, _checked(labels, run.inputs.get("classes"), path)
+  return run, _checked(labels, run, path)
 
 
 def _read(path):
@@ -117,6 +117,8 @@ def _read(path):
     content = budget.read_json(path, _MOST_BYTES)
   except FileNotFoundError as error:
     raise UserError(f"there is no {path}: pass a whole folder of sign_jax.export") from error
+  except OSError as error:
+    raise UserError(f"{path} cannot be read ({error.strerror}): get it anew") from error
   except ValueError as error:
     raise UserError(f"{path} is damaged, get it anew ({error})") from error
   kinds = {"library_name": str, "format_version": int, "model_type": str, "settings": dict}
@@ -138,10 +140,13 @@ def _settings(given, card, path):
   return settings.with_changes(card.config(None), given, path)
 
 
-def _checked(labels, classes, path):
+def _checked(labels, run, path):
   """Names of the classes; raises UserError where they are none."""
   if labels is None:
     return None
+  classes = run.inputs.get("classes")
+  if classes is None:
+    raise UserError(f"{path} is damaged, get it anew ({run.system.name} has no labels of classes)")
   is_list = isinstance(labels, list) and len(labels) == classes
   if not is_list or not all(isinstance(x, str) and len(x) <= _LONGEST_LABEL for x in labels):
     raise UserError(f"{path} is damaged, get it anew (its labels are not {classes} names)")

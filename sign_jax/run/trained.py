@@ -72,14 +72,16 @@ def load(workdir):
   """
   if not workdir.is_dir():
     raise UserError(f"{workdir} holds no run: pass the --workdir of one")
-  config = ml_collections.ConfigDict(settings.tuples(settings.of_run(workdir)))
-  name = config.get("model", {}).get("name")
+  values = settings.tuples(settings.of_run(workdir))
+  model = values.get("model")
+  name = model.get("name") if isinstance(model, dict) else None
   if not isinstance(name, str):
     raise UserError(f"{workdir / settings.FILE} names no system: it is of something else")
   try:
     system = registry.get(name)
   except UserError as error:
     raise UserError(f"{workdir} is a run of another system: {error}") from error
+  config = ml_collections.ConfigDict(values)
   best = _best(workdir / "checkpoints")
   inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
   run = Trained(system, config, best.variables, best.record, inputs, workdir)

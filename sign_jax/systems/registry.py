@@ -61,7 +61,8 @@ def get(name: str) -> System:
   found = _entry_points()
   if name not in found:
     raise UserError(
-        f"there is no system {name!r}{did_you_mean(str(name), names())}: known are "
+        f"there is no system {printable(repr(name), 80)}{did_you_mean(str(name)[:80], names())}: "
+        "known are "
         f"{', '.join(names())}; one of your own must be registered first"
     )
   try:

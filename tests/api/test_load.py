@@ -183,7 +183,14 @@ HOSTILE = {
     "text": (("settings", "model", "video", "layers"), "9", "is of another kind than"),
     "unknown": (("settings", "model", "hook"), "os.system", "there is no setting 'model.hook'"),
     "inputs": (("inputs", "video"), [[10**12, 10**12], "float32"], "no model reads inputs"),
-    "labels": (("labels",), ["a"], "its labels are not"),
+    "labels": (("labels",), ["a"], "upret has no labels"),
+    "no width": (("settings", "model", "video", "width"), None, "model.video.width=None"),
+    "no heads": (("settings", "model", "text", "heads"), None, "model.text.heads=None"),
+    "no length": (("settings", "data", "text_length"), None, "data.text_length=None"),
+    "no alpha": (("settings", "data", "alpha"), None, "data.alpha=None: give it a value"),
+    "no optimiser": (("settings", "optim", "name"), None, "optim.name=None"),
+    "long name": (("model_type",), "x" * 900_000, "^.{,300}900002 characters.{,300}$"),
+    "long task": (("settings", "task"), "x" * 900_000, "^.{,300}900002 characters.{,300}$"),
 }
 
 
@@ -199,6 +206,18 @@ def test_a_hostile_config_is_refused_in_a_sentence(hub, tmp_path, name):
   (tmp_path / "model.safetensors").symlink_to(hub / "model.safetensors")
   with pytest.raises(UserError, match=words):
     sign_jax.load(tmp_path)
+
+
+def test_a_folder_for_a_config_is_refused_in_a_sentence(hub, tmp_path):
+  (tmp_path / "config.json").mkdir()
+  (tmp_path / "model.safetensors").symlink_to(hub / "model.safetensors")
+  with pytest.raises(UserError, match="config.json cannot be read .*directory"):
+    sign_jax.load(tmp_path)
+
+
+def test_similarities_that_are_not_finite_are_refused(model):
+  with pytest.raises(UserError, match="not finite, the first is of video 1 and text 0: look for"):
+    model.similarity([np.ones((3, 1024)), np.full((3, 1024), 1e20)], ["rain"])
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[" * 99_999, '{"library_name": "sign_jax"}'])
