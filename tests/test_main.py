@@ -10,7 +10,8 @@ import pytest
 from sign_jax.run import settings
 from sign_jax.run import task as run_task
 from sign_jax.run import workdir as workdir_room
-from sign_jax.tasks.retrieval import DIRECTIONS, Retrieval
+from sign_jax.tasks.retrieval import Retrieval
+from sign_jax.tasks.retrieval_report import DIRECTIONS
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.train.step import Trainer
 from tests import program
