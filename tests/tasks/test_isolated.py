@@ -15,6 +15,7 @@ from sign_jax.data.segment_windows import Augmentation, Segments
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
 from sign_jax.run import task as run_task
+from sign_jax.run import trained
 from sign_jax.systems.i3d import released_names as table
 from sign_jax.train import optim
 from sign_jax.untrusted import csv_table
@@ -340,7 +341,7 @@ def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monke
   file = tmp_path / "i3d.safetensors"
   export.main(["--workdir", str(run), "--out", str(file)])
   task = run_task.make(make_config(folder, **{"init.i3d": str(file)}), splits)
-  state, _ = export.state_of(run)
+  state = trained.load(run).state
   again = tmp_path / "again.pt"
   writers.write(again, convert.export(task.load(fresh(task)), table.NAMES))
   for path in (file, again):

@@ -38,7 +38,7 @@ def load(variables, **init):
 @pytest.fixture(scope="module")
 def signbert(variables, tmp_path_factory):
   """A file of the hands' encoder, each entry one more than in `variables`."""
-  state = convert.export(variables, seds.SEDS)
+  state = convert.export(variables, seds.NAMES)
   hands = {
     name.removeprefix(EMBED): torch.tensor(value + 1) for name, value in state.items()
     if name.startswith(f"{EMBED}st_gcn_hand.")
@@ -85,7 +85,7 @@ def test_clip_fills_the_only_tower(streams, tmp_path):
 
 
 def test_a_released_checkpoint_leaves_nothing_to_other_files(variables, signbert, tmp_path):
-  state = {f"module.{k}": torch.tensor(x) for k, x in convert.export(variables, seds.SEDS).items()}
+  state = {f"module.{k}": torch.tensor(x) for k, x in convert.export(variables, seds.NAMES).items()}
   state["module.signbert.embed.st_gcn_hand.data_bn.num_batches_tracked"] = torch.tensor(3)
   state["module.clip.logit_scale_first_softmax"] = torch.tensor(1.0)
   torch.save(state, tmp_path / "pytorch_model.bin.200")
