@@ -104,6 +104,11 @@ def existing_folder(path, option="", remedy="check the path"):
   return _existing(pathlib.Path(path), option, remedy, "folder", pathlib.Path.is_dir)
 
 
+def existing_path(path, option="", remedy="check the path"):
+  """As `existing_file`, for a file or a folder."""
+  return _existing(pathlib.Path(path), option, remedy, "file or folder", pathlib.Path.exists)
+
+
 def _existing(path, option, remedy, kind, is_kind):
   try:
     if is_kind(path):

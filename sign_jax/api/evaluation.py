@@ -10,10 +10,12 @@ import ml_collections
 from sign_jax.api import loading, model
 from sign_jax.errors import UserError
 from sign_jax.run import hub, settings, task, weights
+from sign_jax.systems import registry
 from sign_jax.train import report
 from sign_jax.train.step import Evaluator
 
 _SPLITS = ("validation", "test")
+_WHOLE = "pass a whole one, as the files of configs/ give it"
 _ONE_MACHINE = {"mesh.fsdp": 1, "mesh.tensor": 1}
 
 
@@ -40,17 +42,31 @@ def evaluate(
   if split is not None and split not in _SPLITS:
     raise UserError(f"split={split!r} is not one of {', '.join(_SPLITS)}")
   splits = (split,) if split else _SPLITS
+  config = loading.changes_of(config)
   if isinstance(source, ml_collections.ConfigDict):
-    return _of_config(settings.with_changes(source, config or {}, "config"), splits)
+    _check_whole(source)
+    return _of_config(settings.with_changes(source, config, "config"), splits)
   found = source if isinstance(source, model.Model) else loading.load(source, **options)
   run = found.trained
-  changed = settings.with_changes(run.config, {**_here(run.config), **(config or {})}, "config")
+  changed = settings.with_changes(run.config, {**_here(run.config), **config}, "config")
   made = task.make(changed)
   evaluator = Evaluator(made, changed)
   results = _facts(run) | report.measured(made, changed, splits)
   if run.record.get("fingerprint") not in (None, made.fingerprint):
     results["trained_on"] = run.record["fingerprint"]
   return results | _numbers(evaluator, jax.device_put(run.variables), splits)
+
+
+def _check_whole(config):
+  """Raises UserError where a configuration lacks a section."""
+  section = config.get("model")
+  name = section.get("name") if isinstance(section, ml_collections.ConfigDict) else None
+  if not isinstance(name, str):
+    raise UserError(f"the configuration names no system: {_WHOLE}")
+  card = registry.get(name)
+  missing = sorted(set(card.config(None)) - set(config)) if card.config else ()
+  if missing:
+    raise UserError(f"the configuration lacks {', '.join(missing)}: {_WHOLE}")
 
 
 def _of_config(config, splits):

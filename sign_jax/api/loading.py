@@ -6,7 +6,7 @@ from typing import Any
 
 from sign_jax.api import model, recognition, retrieval
 from sign_jax.errors import UserError
-from sign_jax.files import existing_file, user_path
+from sign_jax.files import existing_path, user_path
 from sign_jax.run import bounds, checks, class_names, from_weights, hub, settings, trained
 from sign_jax.train import checkpoint
 
@@ -37,9 +37,10 @@ def load(
   Raises:
     UserError: there is nothing of that name, or it cannot be used.
   """
-  path = user_path(source)
-  if not path.exists():
-    existing_file(path, remedy=_WHAT)
+  if not isinstance(source, str | os.PathLike):
+    raise UserError(f"{type(source).__name__} is no path: {_WHAT}")
+  path = existing_path(user_path(source), remedy=_WHAT)
+  config = changes_of(config)
   if path.is_file():
     return _of(from_weights.load(path, system, dataset, config), labels)
   if dataset:
@@ -48,12 +49,22 @@ def load(
     found, names = hub.read(path, config)
   elif (path / "checkpoints").is_dir() or (path / settings.FILE).is_file():
     found = _of_run(path, config)
-    names = None if labels else class_names.of_run(found)
+    names = class_names.of_run(found) if labels is None else None
   else:
     raise UserError(f"{path} holds no trained model: {_WHAT}")
   if system and found.system.name != system:
     raise UserError(f"{path} holds a model of {found.system.name}: leave system= out")
-  return _of(found, labels or names)
+  return _of(found, names if labels is None else labels)
+
+
+def changes_of(config: Any) -> dict[str, Any]:
+  """The argument `config` as a dict, {} for None; raises UserError where it is something else."""
+  if config is not None and not isinstance(config, Mapping):
+    raise UserError(
+        "config is a dict {dotted name: value}, such as {'data.alpha': 0.9}, not "
+        f"{type(config).__name__}"
+    )
+  return dict(config or {})
 
 
 def _of(found, labels):
@@ -72,7 +83,7 @@ def _of(found, labels):
 def _of_run(path, changes):
   run = trained.load(path)
   config = settings.with_defaults(run.config, run.system)
-  config = settings.with_changes(config, changes or {}, "config")
+  config = settings.with_changes(config, changes, "config")
   bounds.check(config, path)
   checks.check(config)
   run = run.replace(config=config)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from sign_jax.api import model
+from sign_jax.api import model, videos
 from sign_jax.encoder import windows
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
@@ -54,8 +54,10 @@ class RecognitionModel(model.Model):
     super().__init__(found)
     (self._window, self.crop, *_), _ = found.inputs["video"]
     self._classes = found.inputs["classes"]
-    if labels is not None and len(labels) != self._classes:
-      raise UserError(f"labels must be {self._classes} names, one a class, not {len(labels)}")
+    is_list = hasattr(labels, "__len__") and not isinstance(labels, str)
+    count = len(labels) if is_list else type(labels).__name__
+    if labels is not None and count != self._classes:
+      raise UserError(f"labels must be {self._classes} names, one a class, not {count}")
     self.labels = None if labels is None else list(map(str, labels))
     self._encoder = windows.make_encoder(
         found.model, found.variables, _BATCH, self.crop, lambda out: jax.nn.softmax(out["logits"])
@@ -80,7 +82,7 @@ class RecognitionModel(model.Model):
       raise UserError(f"top={top} and stride={stride} must be whole numbers above 0")
     if isinstance(video, str | os.PathLike):
       return self._of_file(user_path(video), top, stride)
-    return self._named(self._of_windows(np.asarray(video)), top, None)
+    return self._named(self._of_windows(videos.array_of(video, "video")), top, None)
 
   def _of_windows(self, frames):
     form = (self._window, self.crop, self.crop, 3)

@@ -53,7 +53,7 @@ class EncodedTexts(Encoded):
 class RetrievalModel(model.Model):
   """A retrieval model. Programs are compiled at first use, for few sizes of batches."""
 
-  does = "encode_videos, encode_texts and compute their similarity"
+  does = "encode videos and texts and compute their similarity"
 
   def __init__(self, found: trained.Trained) -> None:
     super().__init__(found)
@@ -109,7 +109,7 @@ class RetrievalModel(model.Model):
       ]
       return jax.tree.map(lambda *x: np.stack(x), *rows)
 
-    return EncodedVideos(self._encoded(self._encode_video, batch, len(found), self._no_video()))
+    return EncodedVideos(self._encoded(self._encode_video, batch, len(found), self._video_form))
 
   def encode_texts(self, texts: Sequence[str]) -> EncodedTexts:
     """Any number of sentences -> their tokens; cleaned and cut into words as in training.
@@ -124,11 +124,10 @@ class RetrievalModel(model.Model):
     for i, text in enumerate(texts):
       if not clean(text):
         raise UserError(f"text {i} has no words: leave it out")
-    (length,), dtype = self._inputs["text"]
+    (length,), _ = self._inputs["text"]
     ids = [tokenize(text, length) for text in texts]
     batch = lambda start, stop: np.stack(ids[start:stop])
-    nothing = np.zeros((1, length), dtype)
-    return EncodedTexts(self._encoded(self._encode_text, batch, len(ids), nothing))
+    return EncodedTexts(self._encoded(self._encode_text, batch, len(ids), self._text_form))
 
   def similarity(self, videos: Any, texts: Any) -> Float[np.ndarray, "V T"]:
     """How well each video goes with each sentence; higher is better.
@@ -145,8 +144,14 @@ class RetrievalModel(model.Model):
     """
     if isinstance(videos, EncodedTexts) or isinstance(texts, EncodedVideos):
       raise UserError("similarity takes the videos first, then the texts")
-    videos = videos if isinstance(videos, Encoded) else self.encode_videos(videos)
-    texts = texts if isinstance(texts, Encoded) else self.encode_texts(texts)
+    if isinstance(videos, Encoded):
+      _check_form(videos, self._video_form)
+    else:
+      videos = self.encode_videos(videos)
+    if isinstance(texts, Encoded):
+      _check_form(texts, self._text_form)
+    else:
+      texts = self.encode_texts(texts)
     scores = np.zeros((len(videos), len(texts)), np.float32)
     columns = [
         (start, stop, self._tile(texts, start, stop, size))
@@ -174,7 +179,7 @@ class RetrievalModel(model.Model):
         lambda x: jax.device_put(model.filled(x[start:stop], size)), encoded.tokens
     )
 
-  def _encoded(self, encode, batch, count, nothing):
+  def _encoded(self, encode, batch, count, form):
     """All tokens of `count` rows that `batch` gives by (first, behind the last); numpy."""
     parts = []
     for start, stop, size in model.batches(count):
@@ -182,13 +187,20 @@ class RetrievalModel(model.Model):
       tokens = encode(self._variables, rows)
       parts.append(jax.tree.map(lambda x, n=stop - start: np.asarray(x)[:n], tokens))
     if not parts:
-      shapes = jax.eval_shape(encode, self._variables, nothing)
-      return jax.tree.map(lambda x: np.zeros((0, *x.shape[1:]), x.dtype), shapes)
+      return jax.tree.map(lambda x: np.zeros((0, *x.shape[1:]), x.dtype), form)
     return model.joined(parts)
 
-  def _no_video(self):
+  @functools.cached_property
+  def _video_form(self):
+    """The shapes of one video's tokens."""
     names = ("video", "video_valid", "pose")
-    return specs.zeros({name: self._inputs[name] for name in names if name in self._inputs}, 1)
+    none = specs.zeros({name: self._inputs[name] for name in names if name in self._inputs}, 1)
+    return jax.eval_shape(self._encode_video, self._variables, none)
+
+  @functools.cached_property
+  def _text_form(self):
+    (length,), dtype = self._inputs["text"]
+    return jax.eval_shape(self._encode_text, self._variables, np.zeros((1, length), dtype))
 
   def _pose_settings(self, found, poses, image_size):
     """`pose.Settings`, or None where the system reads no poses."""
@@ -196,7 +208,7 @@ class RetrievalModel(model.Model):
       if poses is not None:
         raise UserError(f"{self.system} reads no poses: leave them out")
       return None
-    if poses is None or len(poses) != len(found):
+    if not hasattr(poses, "__len__") or len(poses) != len(found):
       raise UserError(
           f"{self.system} reads poses: pass poses=, an array (F, {pose.KEYPOINTS}, 3) for each "
           f"of the {len(found)} videos"
@@ -206,3 +218,11 @@ class RetrievalModel(model.Model):
     if not any(size):
       raise UserError("pass image_size=, width and height of the pictures of the poses, in pixels")
     return pose.Settings(size, data.video_length, data.max_frames)
+
+
+def _check_form(encoded, form):
+  """Raises UserError where tokens are of a model of other sizes."""
+  rows = lambda tree: [np.shape(x)[1:] for x in jax.tree.leaves(tree)]
+  is_like = jax.tree.structure(encoded.tokens) == jax.tree.structure(form)
+  if not is_like or rows(encoded.tokens) != rows(form):
+    raise UserError(f"{type(encoded).__name__} are of another model: encode them with this one")

@@ -9,9 +9,17 @@ from jaxtyping import Float
 
 from sign_jax.data import assemble, pose
 from sign_jax.data.sampling import sample_indices
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, first_line, printable
 
 Array = np.ndarray
+
+
+def array_of(value: Any, where: str) -> Array:
+  """`value` as an array; raises UserError where it is none, such as a list of unlike rows."""
+  try:
+    return np.asarray(value)
+  except (ValueError, TypeError, RuntimeError) as error:  # the last one is PyTorch's
+    raise UserError(f"{where} cannot be made an array ({first_line(error)})") from error
 
 
 def listed(videos: Any, lengths: Iterable[int] | None = None) -> list:
@@ -32,7 +40,7 @@ def listed(videos: Any, lengths: Iterable[int] | None = None) -> list:
     names = tuple(streams)
     return [dict(zip(names, row, strict=True)) for row in zip(*streams.values(), strict=True)]
   if hasattr(videos, "ndim"):
-    return _of_array(np.asarray(videos), lengths)
+    return _of_array(array_of(videos, "the array of videos"), lengths)
   if lengths is not None:
     raise UserError("lengths are for one array of all videos (B, L, D): leave them out")
   if not isinstance(videos, Sequence):
@@ -46,12 +54,23 @@ def _of_array(array, lengths):
         f"one array of videos has the axes (videos, windows, channels), not {array.shape}: put "
         "the array of a single video into a list"
     )
-  lengths = [array.shape[1]] * len(array) if lengths is None else [int(n) for n in lengths]
-  if len(lengths) != len(array) or not all(1 <= n <= array.shape[1] for n in lengths):
+  counts = [array.shape[1]] * len(array) if lengths is None else _counts(lengths)
+  if len(counts) != len(array) or not all(1 <= n <= array.shape[1] for n in counts):
+    shown = printable(counts or lengths, 80)
     raise UserError(
-        f"lengths must be {len(array)} numbers between 1 and {array.shape[1]}, not {lengths[:9]}"
+        f"lengths must be {len(array)} whole numbers between 1 and {array.shape[1]}, not {shown}"
     )
-  return [rows[:n] for rows, n in zip(array, lengths, strict=True)]
+  return [rows[:n] for rows, n in zip(array, counts, strict=True)]
+
+
+def _counts(lengths):
+  """A list of int; empty where these are no whole numbers."""
+  try:
+    lengths = list(lengths)
+    counts = [int(n) for n in lengths]
+    return counts if all(n == count for n, count in zip(lengths, counts, strict=True)) else []
+  except (TypeError, ValueError, OverflowError):
+    return []
 
 
 def rows(
@@ -83,7 +102,8 @@ def rows(
     kept = sample_indices(count, data.video_length)
   else:
     size, windows, frames = pose_settings[:3]
-    posed = pose.prepare(np.asarray(keypoints), size, where, windows, frames)
+    keypoints = array_of(keypoints, f"the poses of {where}")
+    posed = pose.prepare(keypoints, size, where, windows, frames)
     kept = pose.feature_rows(posed, len(keypoints), count, stride)
     found["pose"] = pose.pad(posed, frames)
   streams = {name: array[kept] for name, array in streams.items()}
@@ -121,7 +141,7 @@ def _streams(video, where, mode):
 
 
 def _features(array, where):
-  array = np.asarray(array)
+  array = array_of(array, where)
   if array.dtype.name == "bfloat16":  # of JAX, which numpy has no kind for
     array = array.astype(np.float32)
   if array.ndim != 2 or array.dtype.kind not in "fiu":
@@ -131,7 +151,8 @@ def _features(array, where):
     )
   if not len(array):
     raise UserError(f"{where} has no windows: leave it out")
-  array = array if array.dtype in (np.float16, np.float32) else array.astype(np.float32)
+  with np.errstate(over="ignore"):  # float64 that float32 has not is told below
+    array = array if array.dtype in (np.float16, np.float32) else array.astype(np.float32)
   if not np.isfinite(array).all():
     raise UserError(f"the features of {where} are not all finite")
   return array

@@ -62,8 +62,7 @@ def get(name: str) -> System:
   if name not in found:
     raise UserError(
         f"there is no system {printable(repr(name), 80)}{did_you_mean(str(name)[:80], names())}: "
-        "known are "
-        f"{', '.join(names())}; one of your own must be registered first"
+        f"known are {', '.join(names())}; one of your own must be registered first"
     )
   try:
     system = found[name].load()

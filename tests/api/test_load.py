@@ -4,11 +4,14 @@ import json
 import subprocess
 import sys
 
+import jax
+import ml_collections
 import numpy as np
 import pytest
 
 import sign_jax
 from sign_jax import export
+from sign_jax.api import retrieval
 from sign_jax.errors import UserError
 from sign_jax.run import hub as run_hub
 from sign_jax.run import hub_card, settings, trained
@@ -107,21 +110,49 @@ def test_nothing_gives_nothing(model):
     ([{"agnostic": np.zeros((3, 1024))}], "the model reads agnostic and aware"),
     ([{"agnostic": np.zeros((3, 1024)), "aware": np.zeros((4, 1024))}], "differ in shape"),
     (7, "videos are a list"),
+    ([[[1.0, 2.0], [3.0]]], "video 0 cannot be made an array"),
+    ([np.full((3, 1024), 1e300)], "the features of video 0 are not all finite"),
 ])
 def test_videos_that_cannot_be_read(model, videos, words):
   with pytest.raises(UserError, match=words):
     model.encode_videos(videos)
 
 
+@pytest.mark.usefixtures("without_type_checks")
+@pytest.mark.parametrize("lengths", [3, [1, "a"], [1, 1.5], [1], [1, 10], [1, float("nan")]])
+def test_lengths_that_are_none(model, lengths):
+  words = "lengths must be 2 whole numbers between 1 and 9, not "
+  with pytest.raises(UserError, match=words + "."):
+    model.encode_videos(np.zeros((2, 9, 1024)), lengths=lengths)
+
+
+@pytest.mark.usefixtures("without_type_checks")
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda path: sign_jax.load(path, config=[1]), "config is a dict .*, not list"),
+    (lambda path: sign_jax.load(path, config="x"), "config is a dict .*, not str"),
+    (lambda path: sign_jax.evaluate(path, config=[1]), "config is a dict .*, not list"),
+    (lambda path: sign_jax.load(None), "NoneType is no path: pass the folder of a run"),
+    (lambda path: sign_jax.evaluate(ml_collections.ConfigDict()), "names no system"),
+    (lambda path: sign_jax.evaluate(ml_collections.ConfigDict({"model": {"name": "cico"}})),
+     "the configuration lacks batch_size, data, "),
+])
+def test_arguments_of_another_kind_are_one_sentence(workdir, call, words):
+  with pytest.raises(UserError, match=words):
+    call(workdir)
+
+
 def test_other_mistakes_are_one_sentence(model, workdir, tmp_path):
+  tokens = model.encode_videos([np.ones((3, 1024))]).tokens
+  other = retrieval.EncodedVideos(jax.tree.map(lambda x: x[..., :5], tokens))
   for call, words in (
       (lambda: model.encode_texts("rain"), "put a single one into a list"),
       (lambda: model.encode_texts(["rain", " "]), "text 1 has no words"),
       (lambda: model.similarity(model.encode_texts(["rain"]), ["rain"]), "videos first"),
-      (lambda: model.recognize("video.mp4"), "a model of upret does not recognize signs"),
+      (lambda: model.recognize("video.mp4"), "does not recognize signs: it can encode videos"),
       (lambda: model.encode_videos([], poses=[]), "upret reads no poses"),
       (lambda: sign_jax.load(tmp_path), "holds no trained model"),
-      (lambda: sign_jax.load(tmp_path / "runs"), "there is no file .*pass the folder of a run"),
+      (lambda: model.similarity(other, ["rain"]), "EncodedVideos are of another model"),
+      (lambda: sign_jax.load(tmp_path / "runs"), "there is no file or folder .*pass the folder"),
       (lambda: sign_jax.load(workdir, config={"data.alfa": 1}), "no setting 'data.alfa'.*alpha"),
       (lambda: sign_jax.load(workdir, config={"model.embed_dim": 64}), "not of 64"),
       (lambda: sign_jax.load(workdir, system="cico"), "a model of upret"),

@@ -53,6 +53,8 @@ def test_mistakes_are_one_sentence(model):
       (lambda: model.recognize("nothing.mp4"), "nothing.mp4"),
       (lambda: model.recognize(windows, top=0), "top=0"),
       (lambda: model.encode_texts(["rain"]), "a model of i3d does not encode texts"),
+      (lambda: model.recognize([[1], [2, 3]]), "video cannot be made an array"),
+      (lambda: type(model)(model.trained, ["rain"]), "3 names, one a class, not 1"),
   ):  # fmt: skip
     with pytest.raises(UserError, match=words):
       call()
