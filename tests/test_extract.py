@@ -412,7 +412,7 @@ def test_random_weights_tell_clips_apart():
   rng = np.random.default_rng(0)
   coarse = rng.integers(0, 256, (4, 1, 14, 14, 3), dtype=np.uint8)
   clips = coarse.repeat(16, 1).repeat(16, 2).repeat(16, 3)
-  features = encoder.encode(clips)
+  features = np.asarray(encoder.encode(clips))
   assert 0.02 < features.std() < 10
   centred = features - features.mean(0)
   centred /= np.linalg.norm(centred, axis=1, keepdims=True)
