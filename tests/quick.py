@@ -24,6 +24,9 @@ weights/test_convert weights/test_safetensors_file weights/test_wrappers
 """.split()
 # Of files whose other tests compile.
 FUNCTIONS = {
+    "api/test_load": ("test_names_are_listed_and_others_are_not_there",
+                      "test_systems_are_told_in_a_line",
+                      "test_the_card_of_a_table_of_labels_names_no_file"),
     "test_parity": ("test_wrong_files_are_one_sentence",
                     "test_nested_json_is_one_sentence_and_names_are_shown_as_text"),
     "tasks/test_isolated": ("test_a_wrong_label_is_named", "test_splits_of_labels",

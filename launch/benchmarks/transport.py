@@ -63,4 +63,5 @@ def _solve(name, cosines):
 def _stopping(cosines):
   """ott-jax as it comes: it stops each problem when its marginals are met, up to 2,000 rounds."""
   geom = geometry.Geometry(cost_matrix=1 - cosines, epsilon=transport.EPSILON)
-  return sinkhorn.Sinkhorn()(linear_problem.LinearProblem(geom)).matrix
+  with jax.numpy_rank_promotion("allow"):  # ott-jax promotes ranks in its own code
+    return sinkhorn.Sinkhorn()(linear_problem.LinearProblem(geom)).matrix
