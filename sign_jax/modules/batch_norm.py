@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float
 
 
 class BatchNorm(nn.Module):
@@ -26,7 +26,7 @@ class BatchNorm(nn.Module):
     x: Float[ArrayLike, "*shape C"],
     train: bool,
     counts: Float[ArrayLike, "..."] | None = None,
-  ) -> Float32[Array, "*shape C"]:
+  ) -> Float[Array, "*shape C"]:
     """Normalises; in training by the batch's statistics, and updates those in "batch_stats".
 
     Args:

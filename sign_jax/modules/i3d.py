@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.typing import ArrayLike, DTypeLike
-from jaxtyping import Array, Float, Float32, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from sign_jax.modules.batch_norm import BatchNorm
 
@@ -52,7 +52,7 @@ class I3D(nn.Module):
   @nn.compact
   def __call__(
     self, video: Float[ArrayLike, "B T H W 3"], train: bool = False
-  ) -> dict[str, Float32[Array, "B _"]]:
+  ) -> dict[str, Float[Array, "B _"]]:
     """Classifies clips.
 
     Args:
