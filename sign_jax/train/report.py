@@ -23,7 +23,7 @@ RESULTS = "results.json"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "ott-jax", "numpy")
 
 
-def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+def write_json(path: pathlib.Path, content: Any) -> None:
   """Writes a JSON file whole or not at all."""
   with replacing(path) as partial:
     partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
