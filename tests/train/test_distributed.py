@@ -87,4 +87,5 @@ def test_configurations_are_compared_before_the_data_are_read(mode, monkeypatch,
   monkeypatch.setattr(distributed, "check_same", differs)
   with pytest.raises(SystemExit):
     program.call(monkeypatch, *args, f"--workdir={tmp_path}", f"--mode={mode}")
-  assert capsys.readouterr().err == "error: the mode, the configuration or the run in --workdir differs\n"
+  told = capsys.readouterr().err
+  assert told == "error: the mode, the configuration or the run in --workdir differs\n"
