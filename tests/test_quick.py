@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from tests import quick
+from tests.test_imports import imported
 
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = sorted(
@@ -14,16 +15,6 @@ ROOMS = sorted(
                  ROOT / "configs"]
     if (path / "__init__.py").exists()
 )  # fmt: skip
-
-
-def imported(path):
-  """Names of all modules that a file may import."""
-  for node in ast.walk(ast.parse(path.read_text())):
-    if isinstance(node, ast.Import):
-      yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-      yield node.module
-      yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.fixture(scope="module")
