@@ -14,8 +14,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, pose, resident, source, specs, synonyms, watchdog
-from sign_jax.data.augment import Augmentation
+from sign_jax.data import assemble, pipeline, resident, source, specs, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
@@ -30,7 +29,7 @@ from sign_jax.protocols import (
   System,
   Variables,
 )
-from sign_jax.tasks import device_features, finite
+from sign_jax.tasks import device_features, finite, retrieval_data
 from sign_jax.tasks import retrieval_report as report
 from sign_jax.train import prefetch
 from sign_jax.weights import initial
@@ -65,11 +64,11 @@ class Retrieval:
     self._config, self._data, self._system = config, config.data, system
     self._splits = splits or {}
     self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
-    self._augment = self._augmentation()
+    self._augment = retrieval_data.augmentation(config.data)
     # One stream alone need not be read together with the other.
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
-    self._poses = self._pose_settings()
+    self._poses = retrieval_data.pose_settings(config, system)
     warning = system.warning(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
@@ -83,7 +82,7 @@ class Retrieval:
     """What the model is built for: the fields of a batch; see `protocols.Inputs`."""
     # All splits have features of one width. A data set of which only "test" is there will do.
     split = next(iter(self._splits.values()), None) or self.split("test")
-    return _inputs(
+    return retrieval_data.inputs(
         self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses
     )
 
@@ -103,7 +102,7 @@ class Retrieval:
     """
     if system.feature_width is None:
       return None
-    return _inputs(config.data, system.feature_width(shapes), system.reads_poses)
+    return retrieval_data.inputs(config.data, system.feature_width(shapes), system.reads_poses)
 
   @functools.cached_property
   def _model(self):
@@ -124,31 +123,6 @@ class Retrieval:
   def score(self, variables: Variables, video: Any, text: Any) -> Float32[Array, "A B"]:
     """Scores of what the two return for A videos and B texts: (A, B) float32."""
     return self._model.apply(variables, video, text, method="score")
-
-  def _pose_settings(self):
-    """`pose.Settings`, or None where the system reads no poses."""
-    data = self._data
-    if not self._system.reads_poses:
-      return None
-    if self._on_device:
-      raise UserError(
-          f"data.placement=device holds no poses, which {self._system.name} reads: use "
-          "--config.data.placement=host"
-      )
-    most = self._config.model.get("pose", {}).get("max_windows", 0)
-    if most and jax.device_count() > 1:
-      raise UserError("model.pose.max_windows is for one device alone: set it to 0")
-    return pose.Settings(
-        tuple(data.image_size), data.video_length, data.max_frames, data.no_hands, most
-    )
-
-  def _augmentation(self):
-    data = self._data
-    used = data.synonym_probability > 0
-    return Augmentation(
-        data.swap_probability, data.synonym_probability, data.deletion_probability,
-        synonyms.read(data.synonyms or None) if used or data.synonyms else None,
-    )
 
   @property
   def _on_device(self):
@@ -378,16 +352,3 @@ class Retrieval:
   def table(self, results: dict[str, float], split: str) -> str:
     """The two directions as a text table."""
     return report.table(results, f"{self._data.name}, {split}", self.split(split), split)
-
-
-def _inputs(data: ml_collections.ConfigDict, width: int, with_poses: bool) -> Inputs:
-  """`protocols.Inputs` of batches with sign features of so many channels; `data`: the section."""
-  inputs = {
-      "video": [[data.video_length, width], "float32"],
-      "video_valid": [[data.video_length], "bool"],
-      "text": [[data.text_length], "int32"],
-      "text_aug": [[data.text_length], "int32"],
-  }
-  if not with_poses:
-    return inputs
-  return {**inputs, "pose": pose.padded_specs(data.max_frames, data.video_length)}
