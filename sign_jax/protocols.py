@@ -34,7 +34,7 @@ class System(Protocol):
 
   Attributes:
     name: what `model.name` says in a configuration.
-    task: the name of its task, see `run.task.TASKS`.
+    task: the name of its task, see `run.checks.TASKS`.
     reads_poses: whether its batches hold poses.
     can_cache_gradients: whether its towers draw nothing and see each example alone, see
       `train.gradient_cache`.
