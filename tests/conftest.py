@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 
 import jax
 import jaxtyping
@@ -22,9 +23,14 @@ os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"  # for the programs that tests 
 
 
 def pytest_configure(config):
-  """Before XLA reads its flags: adds one that halves the time of compilation, where XLA has it."""
+  """Prepares what the programs that tests start inherit: a flag of XLA, and the sense of SIGINT."""
+  # Before XLA reads its flags. This one, where XLA has it, halves the time of compilation.
   if not hasattr(config, "workerinput"):  # the processes of pytest-xdist inherit it
     program.add_xla_flag("--xla_cpu_use_fusion_emitters=false")
+  # A shell starts background commands with SIGINT ignored, and programs that tests interrupt would
+  # then never end.
+  if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
