@@ -52,4 +52,4 @@ def test_features_depend_on_name_words_and_weights(case):
   )
   assert first.dtype == np.float32
   for other in others:
-    assert other.shape == first.shape and np.abs(other - first).min(1).max() > 1e-3
+    assert other.shape == first.shape and np.abs(other - first).mean(1).min() > 0.1
