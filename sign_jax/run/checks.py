@@ -56,7 +56,10 @@ def check(config):
     _check_numbers(values, limits)
   if not values["steps"] and not values["epochs"]:
     raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
-  choices = {**TASKS[config.task].CHOICES, "optim.name": tuple(optim.OPTIMIZERS)}
+  choices = {
+      **TASKS[config.task].CHOICES,
+      "optim.name": tuple(optim.OPTIMIZERS), "optim.schedule": tuple(optim.SCHEDULES),
+  }
   for key in (key for key in choices if key in values):
     _check_choice(key, values[key], choices[key])
   _check_text_length(values)

@@ -22,6 +22,8 @@ FREE_KEYS = (
     "data.videos", "data.labels",
     "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks", "profile",
 )
+# What a run was trained with that was made before these were settings.
+EARLIER = {"optim.schedule": "warmup_cosine"}
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
 INPUTS = "inputs"  # in that file: what the model was built for, which is no setting
@@ -60,7 +62,8 @@ def check(config, workdir):
     return
   if not (workdir / FILE).exists() and not _sure(workdir):
     return  # of an earlier version, and nothing is left to compare with
-  before, now = flat(of_run(workdir)), flat(json.loads(config.to_json()))
+  now = flat(json.loads(config.to_json()))
+  before = _completed(flat(of_run(workdir)), now)
   changed = [f"{key}={before.get(key)}" for key in differing(before, now)]
   if changed:
     raise UserError(
@@ -68,9 +71,14 @@ def check(config, workdir):
     )
 
 
+def _completed(before, now):
+  """{dotted name: value} of a run, with those of `now` that were no settings when it was made."""
+  return {key: value for key, value in EARLIER.items() if key in now} | before
+
+
 def differing(before, now):
   """Names of the settings that are not the same, those apart that are free."""
-  before, now = config_paths.expanded(before), config_paths.expanded(now)
+  before, now = config_paths.expanded(_completed(before, now)), config_paths.expanded(now)
   keys = sorted((before.keys() | now.keys()) - set(free_keys(now)))
   return [key for key in keys if not _is_same(key, before.get(key), now.get(key))]
 
@@ -157,7 +165,7 @@ def for_evaluation(config, workdir, argv):
   if not checkpoint.exists(workdir / "checkpoints"):
     raise UserError(f"there is no trained run in {workdir}: train first, with --mode train")
   now = flat(config.to_dict())
-  trained = config_paths.expanded(flat(tuples(of_run(workdir))))
+  trained = config_paths.expanded(_completed(flat(tuples(of_run(workdir))), now))
   free = free_keys(trained)
   is_same = all(now.get(key) == trained.get(key) for key in ("task", "model.name"))
   defaults = now if is_same else {key: now[key] for key in free if key in now}
@@ -201,7 +209,8 @@ def with_defaults(config, system):
   """The settings of a run, with the system's own for those that an earlier version lacked."""
   if system.config is None:
     return config
-  return nested(flat(system.config(None).to_dict()) | flat(config.to_dict()))
+  defaults = flat(system.config(None).to_dict())
+  return nested(defaults | _completed(flat(config.to_dict()), defaults))
 
 
 def with_changes(config, changes, where):

@@ -49,8 +49,9 @@ def recognition_config(
           "classifier": "file",  # or "fresh": the file's last layer is not used
       },
       "optim": {
-          "name": "sgd", "lr": 0.01, "warmup": 0.1, "momentum": 0.9, "weight_decay": 0.0,
-          "clip_norm": 10.0,
+          "name": "sgd", "lr": 0.01,
+          "schedule": "warmup_cosine", "warmup": 0.1,  # or "constant", without warm-up
+          "momentum": 0.9, "weight_decay": 0.0, "clip_norm": 10.0,
           "b1": 0.9, "b2": 0.999, "eps": 1e-8,  # of optim.name=adam
       },
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"

@@ -129,7 +129,9 @@ def _shared(name):
       },
       "optim": {
           "name": "released_adam",  # or "adam", without clipping and decay
-          "lr": 1e-5, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
+          "lr": 1e-5,
+          "schedule": "warmup_cosine", "warmup": 0.1,  # or "constant", without warm-up
+          "b1": 0.9, "b2": 0.98, "eps": 1e-6,
           "weight_decay": 0.001, "decay_norms": True, "clip_norm": 1.0,
           "max_logit_scale": math.log(100),
       },

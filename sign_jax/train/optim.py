@@ -78,6 +78,15 @@ def warmup_cosine(lr: float, total_steps: int, warmup: float) -> optax.Schedule:
   return schedule
 
 
+def constant(lr: float, total_steps: int, warmup: float) -> optax.Schedule:
+  """`lr` at every step, the first one too."""
+  del total_steps, warmup
+  return optax.constant_schedule(lr)
+
+
+SCHEDULES = {"warmup_cosine": warmup_cosine, "constant": constant}
+
+
 def decay_mask(params: PyTree, norms: bool = True) -> PyTree[bool]:
   """True for parameters that decay: all but biases and, unless `norms`, the scales of norms.
 
@@ -163,7 +172,7 @@ def _sgd(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransform
 
 
 OPTIMIZERS = {"released_adam": _released_adam, "adam": _adam, "sgd": _sgd}
-# Keys of the section that each reads beside `lr` and `warmup`.
+# Keys of the section that each reads beside `lr`, `schedule` and `warmup`.
 KEYS = {
     "released_adam": ("b1", "b2", "eps", "weight_decay", "clip_norm", "decay_norms"),
     "adam": ("b1", "b2", "eps"),
@@ -235,10 +244,11 @@ def from_config(
         f"optim.name={name} needs optim.{missing[0]}, which this configuration does not have: use "
         f"{' or '.join(fitting)}"
     )
-  schedule = warmup_cosine(optim.lr, total_steps, optim.warmup)
+  scheduled = SCHEDULES[optim.get("schedule", "warmup_cosine")]  # earlier runs lack it
+  schedule = scheduled(optim.lr, total_steps, optim.warmup)
   rates = _rates(optim)
   if not rates:
     return OPTIMIZERS[name](optim, schedule), schedule
   # The rate comes last in all of them.
-  steps = OPTIMIZERS[name](optim, warmup_cosine(1.0, total_steps, optim.warmup))
+  steps = OPTIMIZERS[name](optim, scheduled(1.0, total_steps, optim.warmup))
   return optax.chain(steps, scale_by_rates(rates, optim.lr)), schedule

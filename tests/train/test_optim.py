@@ -200,3 +200,18 @@ def test_warm_up_jumps_onto_the_cosine():
   np.testing.assert_allclose(rates[:10], LR * np.arange(10) / 10, rtol=1e-5, atol=1e-9)
   np.testing.assert_allclose(rates[10], LR * 0.5 * (1 + np.cos(0.1 * np.pi)), rtol=1e-6)
   assert np.all(np.diff(rates[10:]) < 0) and rates[100] == pytest.approx(0.0, abs=1e-8)
+
+
+def test_a_constant_rate_has_no_warm_up():
+  _, schedule = optimizer(schedule="constant")
+  assert [float(schedule(step)) for step in (0, 1, TOTAL - 1)] == pytest.approx([LR] * 3)
+
+
+def test_a_constant_rate_moves_parameters_by_their_own_rate():
+  groups = {"mine": {"paths": "^w", "lr": 3 * LR}}
+  gradients = {"w": jnp.ones(2), "v": jnp.ones(2)}
+  transform, _ = optimizer(name="sgd", schedule="constant", momentum=0.0, groups=groups,
+                           weight_decay=0.0, clip_norm=10.0)
+  steps, _ = transform.update(gradients, transform.init(gradients), gradients)
+  np.testing.assert_allclose(steps["w"], [-3 * LR] * 2, rtol=1e-6)
+  np.testing.assert_allclose(steps["v"], [-LR] * 2, rtol=1e-6)
