@@ -29,6 +29,22 @@ class Selection(NamedTuple):
     return new > old if self.higher_is_better else new < old
 
 
+class ParameterKinds(NamedTuple):
+  """How the authors' program treats parameters: regular expressions found in their paths.
+
+  Attributes:
+    float16: those that it keeps in float16 ("visual/proj").
+    after_gathering: those that several GPUs use after they have gathered all features; None where
+      that is not known.
+  """
+
+  float16: tuple[str, ...] = ()
+  after_gathering: tuple[str, ...] | None = None
+
+
+NO_KINDS = ParameterKinds()
+
+
 class System(Protocol):
   """What a task and the doors know of a system; `systems.base.System` is one, with defaults.
 
@@ -44,6 +60,7 @@ class System(Protocol):
     loss: function (outputs, labels, step) -> (loss, terms) of a system that recognises, or None for
       the cross-entropy.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
+    parameter_kinds: `ParameterKinds`.
   """
 
   name: str
@@ -55,6 +72,7 @@ class System(Protocol):
   init: Callable | None
   loss: Callable | None
   init_files: Mapping[str, Callable]
+  parameter_kinds: ParameterKinds
 
   def build(self, model: ConfigDict, inputs: Inputs) -> Any:
     """The Flax module of a `model` section."""
@@ -82,6 +100,10 @@ class Task(Protocol):
     fingerprint: changes when the data set changes; a run does not resume on other data.
     can_cache_gradients: True where the task has `encode` and `compare`, see
       `train.gradient_cache`; a task without it cannot.
+    parameter_kinds: `ParameterKinds`; a task may leave it out, and no optimiser then does what
+      depends on them.
+    training_warning: a sentence about settings with which training may fail, or None; a task may
+      leave it out.
   """
 
   batch_size: int

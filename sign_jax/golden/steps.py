@@ -16,9 +16,8 @@ from jaxtyping import Array, Float32
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import Batch, Task, Variables
-from sign_jax.train import optim
 from sign_jax.train.state import TrainState
-from sign_jax.train.step import create_state, total_steps, train_step
+from sign_jax.train.step import create_state, rule_of, train_step
 
 NOISE = "noise"  # key of a batch: what the model would draw
 
@@ -110,19 +109,18 @@ class Steps:
   """`train.step.train_step` of a task, compiled once for all steps of a case."""
 
   def __init__(self, task: Task, config: ConfigDict) -> None:
-    optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
-    self._case, self._optimizer = Case(task), _keeping_gradients(optimizer)
-    self._seed = config.seed
-    step = functools.partial(
-        train_step, self._case, self._optimizer, schedule, config.seed, 0, resident={}
-    )
+    rule = rule_of(task, config)
+    self._case, self._seed = Case(task), config.seed
+    self._rule = rule._replace(optimizer=_keeping_gradients(rule.optimizer))
+    step = functools.partial(train_step, self._case, self._rule, config.seed, 0, resident={})
     self._take = jax.jit(lambda state, batch: _sorted(*step(state, batch)))
     # What nobody asks for, such as the optimiser's work, is not compiled.
     self._look = jax.jit(lambda state, batch: _sorted(*step(state, batch))[1])
 
   def first(self) -> TrainState:
     """The `train.state.TrainState` with the weights of the task's file."""
-    return create_state(self._case, self._optimizer, self._seed)
+    state = create_state(self._case, self._rule.optimizer, self._seed)
+    return state.replace(params=self._rule.settle(state.params))
 
   def take(self, state: TrainState, batch: Batch) -> tuple[TrainState, Step]:
     """(state after the step, `Step`)."""

@@ -15,7 +15,7 @@ LIMITS = base.Limits(
         "data.video_length", "data.size", "model.embed_dim", "model.temperature",
         "model.video.width", "model.video.layers", "model.video.heads",
         "model.text.width", "model.text.layers", "model.text.heads",
-        "optim.clip_norm", "optim.eps",
+        "optim.clip_norm", "optim.eps", "optim.released_gpus",
     ),
     not_negative=(
         "seed", "steps", "epochs", "data.num_workers", "data.reader_timeout", "data.cache_gib",
@@ -59,11 +59,13 @@ def check(config):
   choices = {
       **TASKS[config.task].CHOICES,
       "optim.name": tuple(optim.OPTIMIZERS), "optim.schedule": tuple(optim.SCHEDULES),
+      "optim.precision": optim.PRECISIONS,
   }
   for key in (key for key in choices if key in values):
     _check_choice(key, values[key], choices[key])
   _check_text_length(values)
   _check_heads(values)
+  optim.check(config.optim, system.parameter_kinds, system.name)
   system.check(values)
   return system
 

@@ -23,7 +23,9 @@ FREE_KEYS = (
     "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks", "profile",
 )
 # What a run was trained with that was made before these were settings.
-EARLIER = {"optim.schedule": "warmup_cosine"}
+EARLIER = {
+    "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
+}
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
 INPUTS = "inputs"  # in that file: what the model was built for, which is no setting

@@ -13,7 +13,7 @@ import flax.linen as nn
 import ml_collections
 
 from sign_jax.errors import UserError, did_you_mean
-from sign_jax.protocols import Inputs
+from sign_jax.protocols import Inputs, ParameterKinds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +69,7 @@ class System:
       (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits". Models of
       retrieval systems have a method `loss` themselves.
     warning: function of the `model` section -> a sentence about settings that may fail, or None.
+    training_warning: the same of the whole configuration, for a run that begins to train.
     advice: function (`train.nonfinite.Finding`, `model` section) -> what is known about a tensor
       that is not finite, or None.
     golden: name of the module whose `quantities` computes a golden case, see `golden.compare`.
@@ -95,7 +96,9 @@ class System:
   feature_width: Callable | None = None
   classifier: Classifier | None = None
   loss: Callable | None = None
+  parameter_kinds: ParameterKinds = ParameterKinds()
   warning: Callable = lambda model: None
+  training_warning: Callable = lambda config: None
   advice: Callable = lambda finding, model: None
   golden: str = ""
   published: str = ""

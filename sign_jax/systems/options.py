@@ -10,6 +10,13 @@ from sign_jax.errors import UserError
 from sign_jax.protocols import Inputs
 
 DTYPES = ("auto", "float32", "bfloat16")
+# What CLIP's `convert_weights` turns into float16: `clip.`, and `clip_rgb.` in SEDS.
+FLOAT16 = (
+    r"^(visual|visual_rgb|textual)/transformer/resblocks_\d+/"
+    r"(attn/(in_proj|out_proj)|mlp/(c_fc|c_proj))/(kernel|bias)$",
+    r"^visual(_rgb)?/(conv1/kernel|proj)$",
+    r"^textual/text_projection$",
+)
 # Of every system with CLIP's towers.
 CHOICES = {
     "token_pooling": ("softmax", "max"),

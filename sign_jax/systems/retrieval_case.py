@@ -16,6 +16,7 @@ from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.weights import convert
 
 DATASET = "how2sign"  # whose published configuration the cases follow
+_PRECISIONS = ("model.dtype", "optim.precision")  # cases were measured in float32
 _OPTIONAL = {"lr": "optim.lr", "t_total": "steps"}  # facts of cases that train several steps
 
 
@@ -31,9 +32,10 @@ def settings(system: System, facts: Facts, overrides: dict[str, Any]) -> ConfigD
     ml_collections.ConfigDict.
   """
   config = system.config(DATASET)
+  flat = [f"{section}.{key}" for section in ("model", "optim") for key in config[section]]
   config.update_from_flattened_dict({
       **_sizes(system, facts),
-      **({"model.dtype": "float32"} if "dtype" in config.model else {}),  # on every device
+      **{key: "float32" for key in _PRECISIONS if key in flat},  # on every device
       "batch_size": facts["batch"], "eval_batch_size": facts["batch"],
       **{key: facts[name] for name, key in _OPTIONAL.items() if name in facts},
       **overrides,

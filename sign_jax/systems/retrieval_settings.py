@@ -22,6 +22,9 @@ SMALL_TOWERS = {
     "model.video.width": 128, "model.video.layers": 2, "model.video.heads": 2,
     "model.text.width": 128, "model.text.layers": 2, "model.text.heads": 2,
 }
+# Rate and arithmetic of all published training go together, see docs/precision.md.
+PUBLISHED_RATE = 1e-5
+_AS_PUBLISHED = {"optim.precision": "released_float16"}
 _TRAINED_FROM_SCRATCH = ("signing_sim", "video_folder")
 OVERRIDES = {
     "signing_sim": {
@@ -29,7 +32,7 @@ OVERRIDES = {
         "data.name": "signing_sim/small", "data.video_length": 32, "data.text_length": 20,
         "batch_size": 128, "epochs": 50, "eval_every": 50, "eval_batch_size": 64,
     },
-    **{name: {"data.name": name, **values} for name, values in PUBLISHED.items()},
+    **{name: {"data.name": name, **_AS_PUBLISHED, **values} for name, values in PUBLISHED.items()},
     "video_folder": {
         "optim.lr": 1e-3,
         "data.name": "video_folder", "data.combine": "auto",
@@ -77,11 +80,32 @@ def retrieval_config(
   return config
 
 
+def rate_without_its_arithmetic(config: ml_collections.ConfigDict) -> str | None:
+  """A sentence where the published rate meets float32 on a published data set, or None.
+
+  Args:
+    config: the whole configuration.
+  """
+  optim = config.optim
+  is_published = config.data.name.split("/")[0].split(":")[0] in PUBLISHED
+  if not is_published or optim.name != "released_adam" or optim.lr != PUBLISHED_RATE:
+    return None
+  if optim.get("precision", "float32") == "released_float16":
+    return None
+  return (
+      f"optim.lr={PUBLISHED_RATE:g} belongs to the float16 moments of the released programs, and "
+      "in float32 the towers learn far slower with it: leave out --config.optim.precision=float32, or "
+      "choose a higher --config.optim.lr on the validation split (docs/precision.md)"
+  )
+
+
 def _shared(name):
   model = {
       "name": name,
       "variant": "released",  # or "paper"; it decides every switch that is left None
-      "dtype": "auto",  # of matrix products: bfloat16 on accelerators, float32 on CPUs
+      # Of matrix products: "auto" is bfloat16 on accelerators and float32 on CPUs. "float16" is the
+      # released one, of the towers alone.
+      "dtype": "auto",
       "embed_dim": 512,
       "video": {"width": 768, "layers": 12, "heads": 12},
       "text": {"width": 512, "layers": 12, "heads": 8},
@@ -129,11 +153,17 @@ def _shared(name):
       },
       "optim": {
           "name": "released_adam",  # or "adam", without clipping and decay
-          "lr": 1e-5,
+          "lr": PUBLISHED_RATE,
           "schedule": "warmup_cosine", "warmup": 0.1,  # or "constant", without warm-up
           "b1": 0.9, "b2": 0.98, "eps": 1e-6,
           "weight_decay": 0.001, "decay_norms": True, "clip_norm": 1.0,
           "max_logit_scale": math.log(100),
+          # Of released_adam: or "released_float16", in which the towers' matrices and their moments
+          # were published.
+          "precision": "float32",
+          # On so many, the released program scales all gradients from before the gathering of
+          # features by 1 / N.
+          "released_gpus": 1,
       },
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
       "gradient_cache": {"chunks": 0},  # of a batch whose activations do not fit; 0: in one piece

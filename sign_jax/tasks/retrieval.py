@@ -24,6 +24,7 @@ from sign_jax.protocols import (
   Batch,
   Inputs,
   Outcome,
+  ParameterKinds,
   Place,
   Selection,
   System,
@@ -251,6 +252,16 @@ class Retrieval:
     if "logit_scale" in variables["params"]:
       logged["logit_scale"] = variables["params"]["logit_scale"]
     return loss, (logged, {})
+
+  @property
+  def parameter_kinds(self) -> ParameterKinds:
+    """As the system says."""
+    return self._system.parameter_kinds
+
+  @property
+  def training_warning(self) -> str | None:
+    """As the system says of the configuration."""
+    return self._system.training_warning(self._config)
 
   @property
   def can_cache_gradients(self) -> bool:

@@ -77,6 +77,9 @@ def train(task: Task, config: ConfigDict, workdir: pathlib.Path) -> Results:
   # Closed on errors too: a checkpoint on its way to the disk must arrive there.
   with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
     state, record, start = _resume(trainer, checkpoints, task)
+    warning = getattr(task, "training_warning", None)
+    if warning and not start:
+      distributed.say(f"warning: {warning}")
     if start < total:
       steps = range(start + 1, total + 1)
       with (

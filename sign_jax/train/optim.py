@@ -3,7 +3,7 @@
 import functools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,10 @@ from jaxtyping import Array, Float, PyTree
 from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.protocols import NO_KINDS, ParameterKinds
+from sign_jax.train import released_float16
 
+PRECISIONS = ("float32", "released_float16")
 CLIP_EPS = 1e-6  # added to norms before dividing, as PyTorch's clipping does
 
 
@@ -180,25 +183,29 @@ KEYS = {
 }
 
 
-def scale_by_rates(
-    rates: Sequence[tuple[str, float]], default: float
-) -> optax.GradientTransformation:
-  """Scales every parameter's step by its rate.
+Rates = Sequence[tuple[str, float]]  # (regular expression, rate)
 
-  Args:
-    rates: (regular expression, rate) pairs. The first whose expression is found in a parameter's
-      path ("visual/conv1/kernel") gives its rate.
-    default: rate of parameters that none is found in.
-  """
 
-  def rate(path, _):
-    name = "/".join(str(key.key) for key in path)
-    return next((value for pattern, value in rates if re.search(pattern, name)), default)
+def _of_path(pairs: Rates, default: float, path: tuple) -> float:
+  """The number beside the first expression that is found in a path ("visual/conv1/kernel")."""
+  name = "/".join(str(key.key) for key in path)
+  return next((value for pattern, value in pairs if re.search(pattern, name)), default)
+
+
+def rates_of(params: PyTree, rates: Rates, default: float) -> PyTree[float]:
+  """The rate of every parameter: that of the first expression found in its path, or `default`."""
+  return jax.tree_util.tree_map_with_path(
+      lambda path, _: _of_path(rates, default, path), params
+  )
+
+
+def scale_by_rates(rates: Rates, default: float) -> optax.GradientTransformation:
+  """Scales every parameter's gradient or step by its rate, see `rates_of`."""
 
   def update(updates, state, params=None):
     del params
-    scale = lambda path, g: g * rate(path, g)
-    return jax.tree_util.tree_map_with_path(scale, updates), state
+    scaled = jax.tree.map(lambda g, rate: g * rate, updates, rates_of(updates, rates, default))
+    return scaled, state
 
   return optax.GradientTransformation(lambda _: optax.EmptyState(), update)
 
@@ -217,14 +224,58 @@ def _rates(optim: ConfigDict) -> list[tuple[str, float]]:
   return rates
 
 
+def precision(optim: ConfigDict) -> str:
+  """One of PRECISIONS; a section made before there was a choice is float32."""
+  return optim.get("precision", PRECISIONS[0])
+
+
+def check(optim: ConfigDict, kinds: ParameterKinds, system: str) -> None:
+  """Raises UserError where a section asks for what an optimiser or a system does not have."""
+  if precision(optim) == "released_float16":
+    if optim.name != "released_adam":
+      raise UserError(
+          "optim.precision=released_float16 is the arithmetic of released_adam, not of "
+          f"{optim.name}: use --config.optim.precision=float32"
+      )
+    if not kinds.float16:
+      raise UserError(
+          "optim.precision=released_float16 needs to know which parameters are float16, and "
+          f"{system} does not say it: use --config.optim.precision=float32"
+      )
+  if optim.get("released_gpus", 1) > 1 and kinds.after_gathering is None:
+    raise UserError(
+        f"optim.released_gpus={optim.released_gpus} needs to know which parameters come after the "
+        f"gathering of features, and {system} does not say it: set it to 1"
+    )
+
+
+def settling(
+    optim: ConfigDict, kinds: ParameterKinds = NO_KINDS
+) -> Callable[[PyTree], PyTree]:
+  """What parameters go through where training begins and after every update.
+
+  Returns:
+    a function parameters -> parameters: float16 ones rounded, where the section asks for that.
+  """
+  if precision(optim) == "float32":
+    return lambda params: params
+  return functools.partial(released_float16.settle, kinds=kinds)
+
+
 def from_config(
-    optim: ConfigDict, total_steps: int
+    optim: ConfigDict, total_steps: int, kinds: ParameterKinds = NO_KINDS
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
   """(optimiser, schedule) of a config's `optim` section; its `name` is one of `OPTIMIZERS`.
 
   Where the section has `groups`, {any name: {"paths": regular expression, "lr": rate}}, parameters
   whose path one of them is found in have that rate in place of `optim.lr`, under the same schedule;
   see `scale_by_rates`. A group may be empty.
+
+  Args:
+    optim: the section.
+    total_steps: of the whole run.
+    kinds: which parameters are float16 under `precision=released_float16`, and which ones
+      `released_gpus` leaves whole.
 
   Returns:
     (optax.GradientTransformation, function of a step that is the rate `optim.lr` scheduled).
@@ -245,10 +296,31 @@ def from_config(
         f"{' or '.join(fitting)}"
     )
   scheduled = SCHEDULES[optim.get("schedule", "warmup_cosine")]  # earlier runs lack it
-  schedule = scheduled(optim.lr, total_steps, optim.warmup)
-  rates = _rates(optim)
+  scheduled = functools.partial(scheduled, total_steps=total_steps, warmup=optim.warmup)
+  steps = _steps(optim, scheduled, kinds)
+  gpus = optim.get("released_gpus", 1)
+  if gpus > 1:
+    whole = [(pattern, 1.0) for pattern in kinds.after_gathering]
+    steps = optax.chain(scale_by_rates(whole, 1 / gpus), steps)
+  return steps, scheduled(optim.lr)
+
+
+def _steps(optim, scheduled, kinds):
+  """The optimiser on gradients as they are; `scheduled` makes the schedule of a rate."""
+  rates, make = _rates(optim), OPTIMIZERS[optim.name]
+  if precision(optim) == "released_float16":
+    return _released_float16(optim, scheduled(1.0), rates, kinds)
   if not rates:
-    return OPTIMIZERS[name](optim, schedule), schedule
+    return make(optim, scheduled(optim.lr))
   # The rate comes last in all of them.
-  steps = OPTIMIZERS[name](optim, scheduled(1.0, total_steps, optim.warmup))
-  return optax.chain(steps, scale_by_rates(rates, optim.lr)), schedule
+  steps = make(optim, scheduled(1.0))
+  return optax.chain(steps, scale_by_rates(rates, optim.lr))
+
+
+def _released_float16(optim, schedule, rates, kinds):
+  return released_float16.adam(
+      schedule, functools.partial(rates_of, rates=rates, default=optim.lr), kinds,
+      decays=functools.partial(decay_mask, norms=optim.decay_norms), b1=optim.b1, b2=optim.b2,
+      eps=optim.eps, weight_decay=optim.weight_decay, clip_norm=optim.clip_norm,
+      clip_eps=CLIP_EPS,
+  )

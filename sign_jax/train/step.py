@@ -1,7 +1,8 @@
 """A training step as a pure function, and a task on a mesh that takes it."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import optax
 from jaxtyping import PRNGKeyArray, PyTree
 from ml_collections import ConfigDict
 
-from sign_jax.protocols import Batch, Outcome, Task, Variables
+from sign_jax.protocols import NO_KINDS, Batch, Outcome, Task, Variables
 from sign_jax.train import gradient_cache, optim, sharding
 from sign_jax.train.state import TrainState
 
@@ -20,6 +21,27 @@ def total_steps(task: Task, config: ConfigDict) -> int:
   """Updates of the whole run: `config.steps` where set, else whole epochs."""
   per_epoch = task.steps_per_epoch  # raises early when the data do not fill a batch
   return config.steps or config.epochs * per_epoch
+
+
+class Rule(NamedTuple):
+  """How parameters change.
+
+  Attributes:
+    optimizer: gradients -> what is added to the parameters.
+    schedule: step (from 0) -> the rate that is logged.
+    settle: parameters, fresh or after an update -> those that they are to be.
+  """
+
+  optimizer: optax.GradientTransformation
+  schedule: optax.Schedule
+  settle: Callable[[PyTree], PyTree]
+
+
+def rule_of(task: Task, config: ConfigDict) -> Rule:
+  """The `Rule` of a configuration's `optim` section for a task."""
+  kinds = getattr(task, "parameter_kinds", NO_KINDS)
+  optimizer, schedule = optim.from_config(config.optim, total_steps(task, config), kinds)
+  return Rule(optimizer, schedule, optim.settling(config.optim, kinds))
 
 
 def create_state(task: Task, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
@@ -43,8 +65,7 @@ def _gradients(
 
 def train_step(
     task: Task,
-    optimizer: optax.GradientTransformation,
-    schedule: optax.Schedule,
+    rule: Rule,
     seed: int,
     chunks: int,
     state: TrainState,
@@ -62,11 +83,11 @@ def train_step(
   else:
     result = _gradients(task, state, batch, resident, key)
   (value, (metrics, model_state)), grads = result
-  updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-  params = jax.tree.map(lambda p, u: p + u, state.params, updates)
+  updates, opt_state = rule.optimizer.update(grads, state.opt_state, state.params)
+  params = rule.settle(jax.tree.map(lambda p, u: p + u, state.params, updates))
   metrics = {
       "loss": value,
-      "learning_rate": jnp.float32(schedule(state.step)),
+      "learning_rate": jnp.float32(rule.schedule(state.step)),
       "gradient_norm": optim.global_norm(grads),
       **metrics,
   }
@@ -109,8 +130,8 @@ class Trainer(Evaluator):
   ) -> None:
     super().__init__(task, config, devices)
     sharding.check_batch(task.batch_size, self.mesh)
-    optimizer, schedule = optim.from_config(config.optim, total_steps(task, config))
-    self._create = functools.partial(create_state, task, optimizer, config.seed)
+    self._rule = rule_of(task, config)
+    self._create = functools.partial(create_state, task, self._rule.optimizer, config.seed)
     shapes = jax.eval_shape(self._create)
     shardings = sharding.tree_shardings(shapes, self.mesh)
     self.target = jax.tree.map(
@@ -118,7 +139,7 @@ class Trainer(Evaluator):
     )
     self._shardings = shardings
     chunks = gradient_cache.check(task, config, self.mesh)
-    step = functools.partial(train_step, task, optimizer, schedule, config.seed, chunks)
+    step = functools.partial(train_step, task, self._rule, config.seed, chunks)
     self._step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
 
   def create(self) -> TrainState:
@@ -128,7 +149,8 @@ class Trainer(Evaluator):
       # Outside jit: files are no constants of a program.
       loaded = self.task.load(state.variables)
       variables = dict(jax.device_put(loaded, self._shardings.variables))
-      return state.replace(params=variables.pop("params"), model_state=variables)
+      settle = jax.jit(self._rule.settle, out_shardings=self._shardings.params)
+      return state.replace(params=settle(variables.pop("params")), model_state=variables)
 
   @functools.cached_property
   def resident(self) -> Batch:

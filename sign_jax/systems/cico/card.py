@@ -6,10 +6,12 @@ from typing import Any
 import ml_collections
 
 from sign_jax.ops import contrastive
+from sign_jax.protocols import ParameterKinds
 from sign_jax.systems import options
 from sign_jax.systems.base import System
 from sign_jax.systems.cico import released_names, settings
 from sign_jax.systems.cico.model import OBJECTIVES, CiCo
+from sign_jax.systems.retrieval_settings import rate_without_its_arithmetic
 from sign_jax.weights import initial
 
 CHOICES = {**options.CHOICES, "loss": tuple(OBJECTIVES)}
@@ -41,11 +43,13 @@ SYSTEM = System(
     choices=CHOICES,
     free_keys=FREE_KEYS,
     can_cache_gradients=True,
+    parameter_kinds=ParameterKinds(options.FLOAT16, after_gathering=(r"^logit_scale$",)),
     constrain=clamp_logit_scale,
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     init_files={"clip": functools.partial(initial.from_clip, fresh=released_names.FRESH)},
     sizes=released_names.sizes,
     feature_width=released_names.feature_width,
+    training_warning=rate_without_its_arithmetic,
     golden="sign_jax.systems.cico.golden",
 )

@@ -8,6 +8,7 @@ from sign_jax.ops.sampling import SAMPLINGS
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.cico import card as cico
+from sign_jax.systems.retrieval_settings import rate_without_its_arithmetic
 from sign_jax.systems.seds import released_names, settings
 from sign_jax.systems.seds.model import SEDS, STREAMS
 from sign_jax.weights import initial
@@ -86,6 +87,8 @@ SYSTEM = System(
     check=_check,
     free_keys=(*cico.FREE_KEYS, "model.pose.max_windows"),
     reads_poses=True,
+    # Poses, fusion and towers all lie before the gathering.
+    parameter_kinds=cico.SYSTEM.parameter_kinds,
     constrain=cico.clamp_logit_scale,
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
@@ -97,6 +100,7 @@ SYSTEM = System(
     },
     sizes=released_names.sizes,
     feature_width=released_names.feature_width,
+    training_warning=rate_without_its_arithmetic,
     golden="sign_jax.systems.seds.golden",
     published="sign_jax.systems.seds.published",
 )

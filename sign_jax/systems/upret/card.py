@@ -7,10 +7,12 @@ import jax
 from sign_jax.errors import UserError
 from sign_jax.modules.clip import HEAD_WIDTH
 from sign_jax.ops.transport import SMALLEST_EPSILON
+from sign_jax.protocols import ParameterKinds
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.cico import card as cico
 from sign_jax.systems.cico.released_names import feature_width
+from sign_jax.systems.retrieval_settings import rate_without_its_arithmetic
 from sign_jax.systems.upret import advice, released_names, settings
 from sign_jax.systems.upret.model import UPRet
 from sign_jax.weights import initial
@@ -99,6 +101,9 @@ SYSTEM = System(
     check=_check,
     free_keys=(*cico.FREE_KEYS, "model.ot.max_elements"),
     can_cache_gradients=True,
+    parameter_kinds=ParameterKinds(
+        options.FLOAT16, after_gathering=(r"^(logit_scale$|\w+_weight_fc/|dist_\w+_trans/)",)
+    ),
     constrain=cico.clamp_logit_scale,
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
@@ -107,6 +112,7 @@ SYSTEM = System(
     feature_width=feature_width,
     warning=advice.epsilon_too_small,
     advice=advice.advice,
+    training_warning=rate_without_its_arithmetic,
     golden="sign_jax.systems.upret.golden",
     published="sign_jax.systems.upret.published",
 )
