@@ -94,8 +94,8 @@ def rate_without_its_arithmetic(config: ml_collections.ConfigDict) -> str | None
     return None
   return (
       f"optim.lr={PUBLISHED_RATE:g} belongs to the float16 moments of the released programs, and "
-      "in float32 the towers learn far slower with it: leave out --config.optim.precision=float32, or "
-      "choose a higher --config.optim.lr on the validation split (docs/precision.md)"
+      "in float32 the towers learn far slower with it: leave out --config.optim.precision=float32, "
+      "or choose a higher --config.optim.lr on the validation split (docs/precision.md)"
   )
 
 
