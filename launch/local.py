@@ -37,12 +37,23 @@ def free_port():
     return listener.getsockname()[1]
 
 
+def threads(devices):
+  """The variable that gives XLA enough threads for simulated devices, {} for a single one.
+
+  XLA has as many threads as devices. Each holds one where it waits for the others in a collective
+  operation, and a device may wait in two of them at once: then all threads wait, and the program
+  ends after 40 seconds.
+  """
+  return {"PJRT_NPROC": str(4 * devices)} if devices > 1 else {}
+
+
 def environment(process, processes, devices, port):
   """The variables of one process with `devices` simulated devices."""
   flags = re.sub(_DEVICES_FLAG, "", os.environ.get("XLA_FLAGS", ""))
   return {
       **os.environ,
       "JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices), "XLA_FLAGS": flags,
+      **threads(devices),
       COORDINATOR: f"127.0.0.1:{port}", PROCESSES: str(processes), PROCESS: str(process),
   }
 

@@ -9,6 +9,7 @@ import sys
 
 from absl import flags
 
+from launch import local
 from sign_jax import main as program
 from sign_jax.errors import one_sentence
 from sign_jax.run import checks
@@ -62,6 +63,7 @@ def environment(devices=1):
       "JAX_PLATFORMS": "cpu",
       "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
       "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {count}".strip(),
+      **local.threads(devices),
   }
 
 

@@ -21,10 +21,14 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def run_with_small_files(limit, *args):
-  """`program.run` where no file may be larger than so many bytes."""
+  """`program.run` where no file may be larger than so many bytes.
+
+  Without the cache of compiled programs: JAX would leave damaged files there, which stay.
+  """
   child = subprocess.run(
       [sys.executable, "-c", LIMITED, str(limit), *map(str, args)], cwd=program.ROOT,
-      env=program.environment(), text=True, capture_output=True, check=False,
+      env={**program.environment(), "JAX_ENABLE_COMPILATION_CACHE": "false"}, text=True,
+      capture_output=True, check=False,
   )
   return child.returncode, child.stdout, child.stderr
 
