@@ -15,7 +15,7 @@ typing_hook.install()  # it sees what is imported later
 
 from data_builders import build  # noqa: E402
 from sign_jax.run import compile_cache  # noqa: E402
-from tests import needs_torch, program  # noqa: E402
+from tests import needs_torch, order, program  # noqa: E402
 
 # Arrays of unlike ranks meet by mistake more often than on purpose.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -34,7 +34,11 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-  """Marks the tests that need PyTorch: `-m torch` runs those that are skipped without it."""
+  """Orders the files, and marks the tests that need PyTorch.
+
+  `-m torch` runs those that are skipped without it.
+  """
+  items.sort(key=lambda item: order.rank(item.path))
   for item in items:
     need = needs_torch.of(item.path)
     if need.whole or item.originalname in need.names:

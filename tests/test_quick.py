@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from tests import quick
+from tests import order, quick
 from tests.test_imports import imported
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -37,6 +37,11 @@ def test_every_room_with_tests_is_represented(room, reached, tested):
   if not is_in(tested):
     pytest.skip(f"no test imports {room} by name")
   assert is_in(reached)
+
+
+def test_the_files_that_are_named_exist():
+  for name in (*quick.FILES, *order.LONGEST):
+    assert (ROOT / "tests" / f"{name}.py").is_file()
 
 
 def test_the_functions_that_are_named_exist():
