@@ -61,6 +61,7 @@ class System(Protocol):
       the cross-entropy.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
     parameter_kinds: `ParameterKinds`.
+    fresh: {regular expression of paths: how the released code draws these}, see `weights.fresh`.
   """
 
   name: str
@@ -73,6 +74,7 @@ class System(Protocol):
   loss: Callable | None
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
+  fresh: Mapping[str, str]
 
   def build(self, model: ConfigDict, inputs: Inputs) -> Any:
     """The Flax module of a `model` section."""

@@ -171,6 +171,7 @@ def test_published_settings(system, dataset):
   assert (config.optim.b1, config.optim.b2, config.optim.eps) == (0.9, 0.98, 1e-6)
   alpha = {"how2sign": 0.8, "phoenix14t": 0.9, "csl_daily": 0.8}[dataset]
   assert (config.data.alpha, config.data.combine) == (alpha, "sum")
+  assert config.data.train_second == ("agnostic" if dataset == "phoenix14t" else "aware")
   assert (config.data.video_length, config.data.text_length) == (64, 32)
   if system is upret:
     assert (config.model.distribution.samples, config.model.ot.weight) == (2, 1.0)
@@ -201,6 +202,19 @@ def test_full_size_is_clip_vit_b_32(system):
   # 3 x 32 x 32, and there are 65 positions where CLIP has 50.
   towers = count(visual) + count(textual) + count(params["logit_scale"])
   assert towers == 151_277_313 - 2048 * 768 + 15 * 768
+
+
+@pytest.mark.parametrize("dataset", i3d_settings.DATASETS)
+def test_corpora_are_fine_tuned_as_released(dataset):
+  config = sign_encoder.get_config(dataset)
+  found = (
+      config.batch_size, config.epochs, config.optim.name, config.optim.lr, config.optim.schedule,
+      config.optim.momentum, config.optim.weight_decay, config.data.flip, config.data.augment_per,
+  )
+  released = (4, 15, "sgd", 0.01, "constant", 0.9, 0.0, True, "batch")
+  assert (found == released) == (dataset in PUBLISHED)
+  if dataset == "video_folder":
+    assert found == (32, 10, "sgd", 0.01, "warmup_cosine", 0.9, 0.0, False, "window")
 
 
 @pytest.mark.parametrize("dataset", i3d_settings.DATASETS)

@@ -1,5 +1,7 @@
 """Rows of batches: a video's streams combined and padded, a sentence's token ids."""
 
+import functools
+
 import numpy as np
 
 from sign_jax.data.pose import Pose, pad
@@ -10,7 +12,7 @@ TWO = ("agnostic", "aware")  # that are combined
 WAYS = ("sum", "cat", "auto")  # to do so
 
 
-def combine(streams, mode="sum", alpha=0.8, out=None):
+def combine(streams, mode="sum", alpha=0.8, out=None, second="aware"):
   """One feature array from a video's streams (CiCo; UPRet, eq. 6).
 
   Args:
@@ -19,6 +21,8 @@ def combine(streams, mode="sum", alpha=0.8, out=None):
       the name of a stream; or "auto": the sum where there are both, else the stream that there is.
     alpha: weight of the agnostic stream in the sum.
     out: array to write to, of the result's shape; by default a new one.
+    second: the stream in the place of "aware" where two are combined. The released training on
+      PHOENIX-2014T reads "agnostic" there again.
 
   Returns:
     (n, D), or (n, 2 D) for two streams with "cat". The sum of two streams is float32; all else
@@ -27,24 +31,24 @@ def combine(streams, mode="sum", alpha=0.8, out=None):
   Raises:
     UserError: `mode` names neither a way to combine nor a stream, or a stream that is not there.
   """
-  used = used_streams(streams, mode)
+  used = used_streams(streams, mode, second)
   if len(used) == 1:
     return _copy(streams[used[0]], out)
-  agnostic, aware = streams["agnostic"], streams["aware"]
+  first, other = (streams[name] for name in used)
   if mode == "cat":
-    return _copy(np.stack([agnostic, aware], axis=-1).reshape(len(agnostic), -1), out)
+    return _copy(np.stack([first, other], axis=-1).reshape(len(first), -1), out)
   # In place: fresh memory for each product would cost as much as the product.
-  out = np.multiply(agnostic, np.float32(alpha), out=out, dtype=np.float32)
-  out += np.multiply(aware, np.float32(1 - alpha), dtype=np.float32)
+  out = np.multiply(first, np.float32(alpha), out=out, dtype=np.float32)
+  out += np.multiply(other, np.float32(1 - alpha), dtype=np.float32)
   return out
 
 
-def used_streams(streams, mode):
-  """Names of the streams that `combine` reads; errors as there.
+def used_streams(streams, mode, second="aware"):
+  """Names of the streams that `combine` reads, in their order; errors as there.
 
   Args:
     streams: names of those that there are.
-    mode: as for `combine`.
+    mode, second: as for `combine`.
   """
   streams = tuple(streams)
   if mode in streams:
@@ -56,7 +60,7 @@ def used_streams(streams, mode):
     )
   missing = [name for name in TWO if name not in streams]
   if not missing:
-    return TWO
+    return TWO[0], second
   if mode == "auto":
     return streams[:1]
   raise UserError(
@@ -103,8 +107,9 @@ def shard_rows(batch_size, shard_index, shard_count):
 class VideoRows:
   """Video indices to {"video": (B, L_v, D), "video_valid": (B, L_v) bool}; dtype as `combine`'s."""
 
-  def __init__(self, split, length, mode, alpha):
-    self.split, self.length, self.mode, self.alpha = split, length, mode, alpha
+  def __init__(self, split, length, mode, alpha, second="aware"):
+    self.split, self.length = split, length
+    self.combine = functools.partial(combine, mode=mode, alpha=alpha, second=second)
     self.dim, self.dtype = combined_spec(split, mode)
 
   def __call__(self, videos):
@@ -112,7 +117,7 @@ class VideoRows:
     windows = np.empty(len(videos), int)
     for row, streams in enumerate(self.split.stored_features(videos, self.length)):
       windows[row] = len(next(iter(streams.values())))
-      combine(streams, self.mode, self.alpha, out=video[row, : windows[row]])
+      self.combine(streams, out=video[row, : windows[row]])
     return {"video": video, "video_valid": np.arange(self.length) < windows[:, None]}
 
 
@@ -125,7 +130,7 @@ class PosedVideoRows(VideoRows):
       poses.append(pad(Pose(*map(found.get, Pose._fields)), self.split.poses.max_frames))
       streams = {stream: found[stream] for stream in self.split.streams}
       windows = (found["clips_start"] >= 0).sum()
-      combine(streams, self.mode, self.alpha, out=video[row, :windows])
+      self.combine(streams, out=video[row, :windows])
     pose = {name: np.stack([x[name] for x in poses]) for name in poses[0]}
     most, there = self.split.poses.max_batch_windows, int((pose["clips_start"] >= 0).sum())
     if 0 < most < there:

@@ -47,6 +47,7 @@ def train_batches(
   text_length=32,
   alpha=0.8,
   combine="sum",
+  second="aware",
   augment=Augmentation(),  # noqa: B008 - immutable
   resident=False,
   start_step=0,
@@ -62,7 +63,7 @@ def train_batches(
     batch_size: B of the global batch. What an epoch leaves over is dropped.
     seed: int in [0, 2**32).
     video_length, text_length: L_v and L_t.
-    alpha, combine: see the function `combine`.
+    alpha, combine, second: see the function `combine`.
     augment: what makes `text_aug`, see `augment.Augmentation`.
     resident: a batch holds `video_start` and `video_windows`, the places of its videos in
       `resident.rows`, instead of the videos.
@@ -85,7 +86,7 @@ def train_batches(
       f"a batch of {batch_size} needs as many sentences, but the training split has only "
       f"{split.num_sentences}: choose a smaller batch_size"
     )
-  videos = _video_rows(split)(split, video_length, combine, alpha)
+  videos = _video_rows(split)(split, video_length, combine, alpha, second)
   assemble = TrainBatch(
     VideoPlaces(split, video_length) if resident else videos,
     TextRows(split, text_length),

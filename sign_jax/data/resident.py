@@ -22,13 +22,13 @@ def nbytes(split, length, mode="sum"):
   return int(places(split, length)[1].sum()) * dim * dtype.itemsize
 
 
-def rows(split, length, mode="sum", alpha=0.8):
+def rows(split, length, mode="sum", alpha=0.8, second="aware"):
   """Reads all videos behind a progress bar.
 
   Args:
     split: `RetrievalSplit`.
     length: L_v.
-    mode, alpha: see `assemble.combine`.
+    mode, alpha, second: see `assemble.combine`.
 
   Returns:
     (R, D) array, the values of `VideoRows` to the last bit. The sum of two float16 streams takes
@@ -43,7 +43,7 @@ def rows(split, length, mode="sum", alpha=0.8):
   videos = split.stored_features(range(split.num_videos), length)
   bar = tqdm(videos, "features", split.num_videos, unit="video", delay=2)
   for streams, start, count in zip(bar, starts, windows, strict=True):
-    combine(streams, mode, alpha, out=array[start : start + count])
+    combine(streams, mode, alpha, array[start : start + count], second)
   return array
 
 

@@ -3,7 +3,7 @@
 from sign_jax.files import user_path
 
 _OF_DATA = ("data.data_dir", "data.videos", "data.labels", "data.synonyms")
-_NO_PATH = ("init.classifier",)
+_NO_PATH = ("init.classifier", "init.fresh")
 
 
 def is_path(key):

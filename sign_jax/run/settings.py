@@ -15,16 +15,18 @@ from sign_jax.systems import registry
 from sign_jax.train import checkpoint
 from sign_jax.untrusted import budget
 
-# What may change between two starts of a run: where the data lie, how often to look, and how the
-# work is cut into pieces.
+# What may change between two starts of a run: where the data lie, what curves are called, how often
+# to look, and how the work is cut into pieces.
 FREE_KEYS = (
     "data.data_dir", "data.num_workers", "data.reader_timeout", "data.placement", "data.cache_gib",
     "data.videos", "data.labels",
-    "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks", "profile",
+    "title", "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks",
+    "profile",
 )
 # What a run was trained with that was made before these were settings.
 EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
+    "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"

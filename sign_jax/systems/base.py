@@ -60,6 +60,8 @@ class System:
     limits: of numbers, beside those of every system.
     check: function of {dotted name: value}, the whole configuration; raises UserError.
     free_keys: settings that may change between two starts of a run.
+    fresh: {regular expression of paths in our variables: how the released code draws what no file
+      of CLIP's holds}, see `weights.fresh`.
     sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
       of these sizes, a value is None where a file does not tell; None where none of them does.
     feature_width: function {released name: shape} -> D, the channels of the sign features that a
@@ -92,6 +94,7 @@ class System:
   names: tuple = ()
   ignore: tuple[str, ...] = ()
   init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+  fresh: Mapping[str, str] = dataclasses.field(default_factory=dict)
   sizes: Callable | None = None
   feature_width: Callable | None = None
   classifier: Classifier | None = None

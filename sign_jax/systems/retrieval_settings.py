@@ -12,7 +12,8 @@ from sign_jax.errors import UserError, did_you_mean
 # Sections 4.1 of CiCo and UPRet; alpha weighs the domain-agnostic features.
 PUBLISHED = {
     "how2sign": {"data.alpha": 0.8},
-    "phoenix14t": {"data.alpha": 0.9},
+    # Both released loaders of its training split open the agnostic features twice.
+    "phoenix14t": {"data.alpha": 0.9, "data.train_second": "agnostic"},
     "csl_daily": {"data.alpha": 0.8},
 }
 
@@ -24,7 +25,7 @@ SMALL_TOWERS = {
 }
 # Rate and arithmetic of all published training go together, see docs/precision.md.
 PUBLISHED_RATE = 1e-5
-_AS_PUBLISHED = {"optim.precision": "released_float16"}
+_AS_PUBLISHED = {"optim.precision": "released_float16", "init.fresh": "released"}
 _TRAINED_FROM_SCRATCH = ("signing_sim", "video_folder")
 OVERRIDES = {
     "signing_sim": {
@@ -135,6 +136,8 @@ def _shared(name):
           "text_length": 32,
           "alpha": 0.8,
           "combine": "sum",  # of the streams: "sum", "cat", "auto", or one stream's name
+          # In the place of "aware" where training combines two; evaluation reads "aware".
+          "train_second": "aware",  # or "agnostic"
           "caption": "text",  # the field that the text tower reads, e.g. "sentence"
           # Augmented text: of a swap of two words; of each word's replacement and deletion (EDA).
           "swap_probability": 0.5,
@@ -150,6 +153,8 @@ def _shared(name):
       "init": {  # where training begins; "" is seeded random numbers
           "clip": "",  # file of CLIP ViT-B/32, of OpenAI or Hugging Face, for both towers
           "model": "",  # file of a released checkpoint of the system, or of sign_jax.export
+          # How the rest is drawn: "lecun" (Flax), or "released" (PyTorch, see weights/fresh.py).
+          "fresh": "lecun",
       },
       "optim": {
           "name": "released_adam",  # or "adam", without clipping and decay

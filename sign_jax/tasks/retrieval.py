@@ -33,7 +33,7 @@ from sign_jax.protocols import (
 from sign_jax.tasks import device_features, finite, retrieval_data
 from sign_jax.tasks import retrieval_report as report
 from sign_jax.train import prefetch
-from sign_jax.weights import initial
+from sign_jax.weights import fresh, initial
 
 NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usable hand
 PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
@@ -45,7 +45,10 @@ class Retrieval:
   selection = Selection("t2v/R@1")
   unit = "pairs"
   # Of settings that no system has for itself.
-  CHOICES = {"ties": metrics.TIES, "data.placement": PLACEMENTS, "data.no_hands": NO_HANDS}
+  CHOICES = {
+      "ties": metrics.TIES, "data.placement": PLACEMENTS, "data.no_hands": NO_HANDS,
+      "data.train_second": source.STREAMS, "init.fresh": fresh.VALUES,
+  }
 
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
@@ -172,6 +175,11 @@ class Retrieval:
         "reader_timeout": data.get("reader_timeout", watchdog.SECONDS),
     }
 
+  @property
+  def _train_second(self):
+    """See `assemble.combine`; evaluation reads "aware". Runs of earlier versions lack it."""
+    return self._data.get("train_second", "aware")
+
   def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Batches of `data.pipeline.train_batches` from that step on."""
     for name in SPLITS:  # a split that is missing must not be noticed after hours of training
@@ -182,6 +190,7 @@ class Retrieval:
         seed=self._config.seed,
         start_step=start_step,
         augment=self._augment,
+        second=self._train_second,
         resident=self._on_device,
         num_workers=self._data.num_workers,
         shard_index=jax.process_index(),
@@ -201,7 +210,9 @@ class Retrieval:
     nbytes = resident.nbytes(split, data.video_length, data.combine)
     device_features.check_room(nbytes, "the training features")
     return place({
-        "video_rows": resident.rows(split, data.video_length, data.combine, data.alpha)
+        "video_rows": resident.rows(
+            split, data.video_length, data.combine, data.alpha, self._train_second
+        )
     })
 
   def _with_videos(self, batch):
@@ -215,8 +226,11 @@ class Retrieval:
     return {**batch, "video": batch["video"].astype(jnp.float32)}
 
   def init(self, key: PRNGKeyArray) -> Variables:
-    """Seeded random variables."""
-    return self.init_of(self._system, self._model, self.inputs, key)
+    """Seeded random variables, as `init.fresh` says; runs of earlier versions lack it."""
+    variables = self.init_of(self._system, self._model, self.inputs, key)
+    if self._config.init.get("fresh", "lecun") == "lecun":
+      return variables
+    return fresh.as_released(variables, self._system.fresh, key)
 
   @staticmethod
   def init_of(system: System, model: Any, inputs: Inputs, key: PRNGKeyArray) -> Variables:
@@ -314,6 +328,7 @@ class Retrieval:
         "streams": ", ".join(used),
         # The weight of the agnostic stream, where two are added.
         "alpha": data.alpha if len(used) > 1 and data.combine != "cat" else None,
+        "train_second": self._train_second if len(used) > 1 else None,
     }
     for split in splits:
       facts[f"{split}/sentences"] = self.split(split).num_sentences

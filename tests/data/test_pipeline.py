@@ -197,6 +197,15 @@ def test_combine():
     pipeline.combine(both, "mean")
 
 
+def test_the_second_stream_may_be_the_first_again():
+  agnostic, aware = np.array([[1.0, 2.0]], np.float16), np.array([[3.0, 4.0]], np.float16)
+  both = {"agnostic": agnostic, "aware": aware}
+  twice = lambda mode: pipeline.combine(both, mode, 0.9, second="agnostic")
+  np.testing.assert_allclose(twice("sum"), agnostic, rtol=1e-6)
+  np.testing.assert_array_equal(twice("cat"), [[1, 1, 2, 2]])
+  np.testing.assert_array_equal(twice("aware"), aware)  # it has no second one
+
+
 @pytest.mark.parametrize("mode", ["sum", "cat"])
 @pytest.mark.parametrize("there", ["agnostic", "aware"])
 def test_a_stream_that_is_missing_is_not_passed_over(mode, there):

@@ -130,6 +130,15 @@ def test_features_are_of_the_same_frames_as_the_pose(split, name):
     np.testing.assert_array_equal(found["agnostic"], whole.astype(np.float16)[starts])
 
 
+def test_training_may_read_one_stream_twice(split):
+  twice, alone, both = (
+    next(batches(split, **options))["video"]
+    for options in ({"second": "agnostic"}, {"combine": "agnostic"}, {})
+  )
+  np.testing.assert_allclose(twice, alone, rtol=1e-3)  # alone: as stored, float16
+  assert np.abs(twice - both).max() > 0.1
+
+
 def test_batches_depend_on_seed_and_step_alone(split):
   stream = batches(split)
   first = [next(stream) for _ in range(3)]

@@ -18,14 +18,16 @@ def split():
   return fakes.FakeSplit(sentences=10, videos=25, windows=20, dims={"agnostic": 6, "aware": 6})
 
 
+@pytest.mark.parametrize("second", ["aware", "agnostic"])
 @pytest.mark.parametrize(("mode", "dtype", "dim"), [
   ("sum", np.float32, 6), ("cat", np.float16, 12), ("aware", np.float16, 6),
 ])
-def test_gathered_batches_are_those_of_the_host(split, mode, dtype, dim):
-  rows = resident.rows(split, LENGTH, mode, 0.7)
+def test_gathered_batches_are_those_of_the_host(split, mode, dtype, dim, second):
+  rows = resident.rows(split, LENGTH, mode, 0.7, second)
   assert rows.dtype == dtype and rows.shape == (np.minimum(split.windows, LENGTH).sum(), dim)
   assert resident.nbytes(split, LENGTH, mode) == rows.nbytes
   options = {"batch_size": 8, "seed": 1, "video_length": LENGTH, "combine": mode, "alpha": 0.7}
+  options["second"] = second
   host = pipeline.train_batches(split, **options)
   places = pipeline.train_batches(split, **options, resident=True)
   gather = jax.jit(on_device.gather, static_argnums=3)

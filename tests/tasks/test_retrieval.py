@@ -194,6 +194,36 @@ def test_only_the_device_holds_all_videos():
   assert "video" not in next(task.train_batches(0))
 
 
+@pytest.mark.parametrize("placement", ["host", "disk", "device"])
+def test_training_may_read_one_stream_twice(placement):
+  """As released on PHOENIX-2014T; evaluation reads both."""
+  changes = {"data__placement": placement, "data__alpha": 0.9}
+  both, twice, alone = (
+      run_task.make(config(**changes, **more), splits())
+      for more in ({}, {"data__train_second": "agnostic"}, {"data__combine": "agnostic"})
+  )
+
+  def videos(task):
+    batch = jax.device_put(next(task.train_batches(0)) | task.resident(place))
+    return np.asarray(task._with_videos(batch)["video"])
+
+  np.testing.assert_allclose(videos(twice), videos(alone), rtol=1e-6)
+  assert np.abs(videos(twice) - videos(both)).max() > 0.1
+  read = [next(pipeline.eval_batches(task.split("test"), batch_size=9, **task._shapes())[0])
+          for task in (both, twice)]
+  np.testing.assert_array_equal(read[0]["video"], read[1]["video"])
+  assert [task.facts()["train_second"] for task in (both, twice, alone)] == [
+      "aware", "agnostic", None
+  ]
+
+
+def test_a_run_made_before_the_second_stream_was_a_setting_reads_both():
+  settings = config()
+  del settings.data.train_second
+  old, new = (next(run_task.make(x, splits()).train_batches(0)) for x in (settings, config()))
+  np.testing.assert_array_equal(old["video"], new["video"])
+
+
 def test_a_caption_that_the_data_set_lacks(data_dir):
   settings = config(data__name="signing_sim/tiny", data__data_dir=str(data_dir),
                     data__caption="sentense")

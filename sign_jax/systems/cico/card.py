@@ -48,6 +48,7 @@ SYSTEM = System(
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     init_files={"clip": functools.partial(initial.from_clip, fresh=released_names.FRESH)},
+    fresh={r"params/visual/conv1/.+": "uniform"},
     sizes=released_names.sizes,
     feature_width=released_names.feature_width,
     training_warning=rate_without_its_arithmetic,

@@ -98,6 +98,11 @@ SYSTEM = System(
         ),
         "signbert": released_names.load_pose_encoder,
     },
+    fresh={
+        r"params/(visual|visual_rgb)/conv1/.+": "uniform",
+        r"params/pose_encoder/.+": "uniform",
+        r"params/fuse/.+": "normal",
+    },
     sizes=released_names.sizes,
     feature_width=released_names.feature_width,
     training_warning=rate_without_its_arithmetic,

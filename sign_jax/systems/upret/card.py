@@ -108,6 +108,7 @@ SYSTEM = System(
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     init_files={"clip": functools.partial(initial.from_clip, fresh=released_names.FRESH)},
+    fresh={r"params/(visual/conv1|\w+_weight_fc|dist_\w+_trans)/.+": "uniform"},
     sizes=released_names.sizes,
     feature_width=feature_width,
     warning=advice.epsilon_too_small,
