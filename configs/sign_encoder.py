@@ -5,10 +5,11 @@
     python -m sign_jax.main --config configs/sign_encoder.py:how2sign --workdir runs/aware \
       --config.init.i3d=bsl5k.pth.tar --config.data.labels=labels.csv --config.data.videos=VIDEOS
 
-Data sets: how2sign (default), phoenix14t, csl_daily and video_folder, all of which fine-tune on
-one's own labels, and signing_sim, which trains a small I3D from random weights on simulated videos
-(docs/sign_encoder.md). The papers give SGD with momentum 0.9 and cross-entropy; learning rate,
-batch and epochs are ours. With labels of other classes than the file's, add
+Data sets: how2sign (default), phoenix14t and csl_daily fine-tune as CiCo's released trainer does
+(SGD with momentum 0.9, a constant rate of 0.01, batch 4, 15 epochs, flipped batches); video_folder
+fine-tunes with our settings (warm-up and cosine, batch 32, 10 epochs, no flip), on whatever videos
+and labels it is given; signing_sim trains a small I3D from random weights on simulated videos
+(docs/sign_encoder.md). With labels of other classes than the file's, add
 --config.init.classifier=fresh.
 """
 

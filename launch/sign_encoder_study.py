@@ -66,7 +66,7 @@ class Study:
     self._run(
         self.labels, "sign_jax.pseudo_labels", *self._videos(), "--weights", self.agnostic,
         "--out", self.labels, "--size", SIZE, "--stride", STRIDE // 2, "--batch_size", 32,
-        "--classes", self.source / "classes.txt",
+        "--extend", "nearest", "--classes", self.source / "classes.txt",
         made_from=[self.agnostic, self.source / "classes.txt", *self._corpus(self.target)],
     )
 

@@ -43,7 +43,7 @@ def main(argv=None):
     source = encoder_weights.find(args)
     settings = {
       "weights": source.fingerprint, "stride": args.stride, "threshold": args.threshold,
-      "near": args.near, "apart": args.apart,
+      "near": args.near, "apart": args.apart, "extend": args.extend,
     }  # fmt: skip
     progress = Progress(args.out, settings, args.shard)
     load = lambda: source.encoder(args.batch_size, best_class)
@@ -92,7 +92,7 @@ def label(jobs, load, settings, progress):
   Args:
     jobs: [`clips.Clip`].
     load: function without arguments that gives an encoder that reads `best_class`.
-    settings: dict with stride, threshold, near and apart, see `segments.select`.
+    settings: dict with stride, threshold, near, apart and extend, see `segments.select`.
     progress: `Progress`; what it holds already stays, but for clips that could not be read or
       have other times now.
   """
@@ -100,7 +100,7 @@ def label(jobs, load, settings, progress):
   todo = [job for job in jobs if job.name not in done]
   if not todo:
     return
-  rules = {key: settings[key] for key in ("threshold", "near", "apart")}
+  rules = {key: settings[key] for key in ("threshold", "near", "apart", "extend")}
   with tqdm(total=len(jobs), initial=len(jobs) - len(todo), unit="video", mininterval=1) as bar:
     for windows, result in encoder_windows.encode_videos(todo, load(), settings["stride"]):
       bar.set_postfix(windows=windows, refresh=False)
@@ -114,6 +114,9 @@ def label(jobs, load, settings, progress):
         timed = [_timed(x, result.seconds) for x in found]
         progress.add(result.job, windows=len(starts), segments=timed, notes=result.notes)
       bar.update()
+
+
+_EARLIER = {"extend": "nearest"}  # what entries of earlier versions do not say
 
 
 class Progress:
@@ -150,13 +153,13 @@ class Progress:
       for line in path.read_text(errors="replace").splitlines():
         try:
           entry = json.loads(line)
-          settings, _, _ = entry["settings"], entry["name"], entry["part"]
+          settings, _, _ = _EARLIER | entry["settings"], entry["name"], entry["part"]
         except (ValueError, KeyError, TypeError):
           continue
         if settings != self._settings:
           raise UserError(
-            f"{path} was made with other settings ({settings}), use another --out or delete "
-            f"{self._folder}"
+            f"{path} was made with other settings ({settings}), use the same, or another --out, "
+            f"or delete {self._folder}"
           )
         yield entry
 
@@ -169,11 +172,16 @@ class Progress:
       file.write("\n" + json.dumps(entry) + "\n")
 
 
+# Seconds that a table may have, whatever is rounded. Only with --extend first is one so long.
+_LONGEST = label_table.MAX_SECONDS - 1e-3
+
+
 def _timed(segment, seconds):
   # [start, end, class, score]; half a frame of room on both sides, whatever is rounded.
   half = min(np.diff(seconds), default=1 / 25) / 2
   last = min(segment.last + frames.WINDOW, len(seconds)) - 1
-  start, end = max(seconds[segment.first] - half, 0.0), seconds[last] + half
+  start = max(seconds[segment.first] - half, 0.0)
+  end = min(seconds[last] + half, start + _LONGEST)
   return [round(start, 6), round(end, 6), segment.label, round(segment.score, 6)]
 
 
@@ -201,6 +209,11 @@ def _parse(argv):
   add("--threshold", type=float, default=0.6, help="a window's class must be more probable")
   add("--near", type=int, default=3, help="frames within which a window extends a kept one")
   add("--apart", type=int, default=24, help="frames within which it is dropped")
+  add(
+    "--extend", choices=segments.EXTEND, default="first",
+    help="the segment that such a window extends: the nearest kept one's, or (as released) that "
+    "of the best window of its class in the video",
+  )  # fmt: skip
   add("--classes", type=path_argument, help="file of the encoder's classes, one name a line")
   encoder_weights.add_arguments(parser)
   return parser.parse_args(argv)

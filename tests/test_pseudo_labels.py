@@ -14,7 +14,9 @@ from sign_jax.video import frames as video_frames
 from tests.data_builders import trees
 from tests.videos import picture_folder, render, truncate
 
-SETTINGS = {"weights": "w", "stride": 1, "threshold": 0.6, "near": 3, "apart": 24}
+SETTINGS = {
+  "weights": "w", "stride": 1, "threshold": 0.6, "near": 3, "apart": 24, "extend": "nearest",
+}  # fmt: skip
 
 
 def select(*windows, **options):
@@ -75,6 +77,22 @@ def test_labels_do_not_see_each_other():
 def test_other_distances():
   windows = [(100, 5, 0.9), (110, 5, 0.8), (140, 5, 0.7)]
   assert select(*windows, near=10, apart=50) == [(5, 100, 110, 0.9, 100)]
+
+
+def test_as_released_every_near_window_extends_the_first_segment():
+  windows = (100, 5, 0.9), (200, 5, 0.8), (202, 5, 0.7), (99, 5, 0.7), (210, 5, 0.65)
+  found = select(*windows, extend="first")
+  # 202 is near 200, and widens the segment of 100, the best; 210 is dropped.
+  assert found == [(5, 99, 202, 0.9, 100), (5, 200, 200, 0.8, 200)]
+  assert select(*windows) == [(5, 99, 100, 0.9, 100), (5, 200, 202, 0.8, 200)]
+  other = (50, 6, 0.95)  # of another class
+  assert (6, 50, 50, 0.95, 50) in select(*windows, other, extend="first")
+
+
+def test_a_segment_is_cut_where_no_table_may_have_a_longer_one():
+  seconds = np.arange(2000) / 25
+  start, end, *_ = pseudo_labels._timed(segments.Segment(5, 10, 1900, 0.9, 10), seconds)
+  assert label_table.MAX_SECONDS - 0.01 < end - start <= label_table.MAX_SECONDS
 
 
 # The frame in the middle of a window decides: red is class 0, green class 1, grey is unsure.
@@ -176,6 +194,15 @@ def test_other_settings_are_refused(folder):
   label(folder)
   with pytest.raises(UserError, match="made with other settings"):
     label(folder, threshold=0.7)
+
+
+def test_labels_of_an_earlier_version_go_on_with_its_rule(folder):
+  before, _ = label(folder)
+  (path,) = (folder / "labels.csv.progress").iterdir()
+  path.write_text(path.read_text().replace(', "extend": "nearest"', ""))
+  assert label(folder, encoder=None)[0].keys() == before.keys()
+  with pytest.raises(UserError, match="other settings .*'extend': 'nearest'.* use the same"):
+    label(folder, extend="first")
 
 
 def command(folder, monkeypatch, *options):

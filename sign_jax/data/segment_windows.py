@@ -17,13 +17,28 @@ from sign_jax.data.assemble import shard_rows
 from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.video import frames as video_frames
 
+PER = ("window", "batch")
+
 
 class Augmentation(NamedTuple):
-  """How a training window differs from what evaluation reads; one draw for all its frames."""
+  """How a training window differs from what evaluation reads; one draw for all its frames.
 
-  scale: float = 0.1  # the crop's side is `crop` times 1 - scale to 1 + scale
-  jitter: float = 0.2  # red, green and blue are each multiplied by 1 - jitter to 1 + jitter
-  flip: bool = False  # left and right, every second time
+  Attributes:
+    scale: the crop's side is `crop` times 1 - scale to 1 + scale.
+    jitter: red, green and blue are each multiplied by 1 - jitter to 1 + jitter.
+    flip: left and right, every second time.
+    per: one of PER, what colours and flip are drawn for; a crop is drawn for each window. CiCo's
+      code draws them once for all windows of a batch.
+  """
+
+  scale: float = 0.1
+  jitter: float = 0.2
+  flip: bool = False
+  per: str = "window"
+
+  def look(self, rng):
+    """(gains of red, green and blue, whether to flip), drawn."""
+    return rng.uniform(1 - self.jitter, 1 + self.jitter, 3), self.flip and rng.random() < 0.5
 
 
 class Segments:
@@ -133,7 +148,7 @@ def eval_batches(
   return pipeline.iterate(steps.map(_EvalBatch(segments, batch_size, rows)), 0, reader_timeout)
 
 
-def augmented(window, crop, augment, rng):
+def augmented(window, crop, augment, rng, look=None):
   """A random crop of another scale, with other colours.
 
   Args:
@@ -141,14 +156,14 @@ def augmented(window, crop, augment, rng):
     crop: height and width of the result.
     augment: `Augmentation`.
     rng: numpy Generator.
+    look: what `Augmentation.look` returns; by default it is drawn.
 
   Returns:
     (T, crop, crop, 3) uint8.
   """
   side = min(crop * rng.uniform(1 - augment.scale, 1 + augment.scale), window.shape[1])
   left, top = rng.uniform(0, window.shape[1] - side, 2)
-  gains = rng.uniform(1 - augment.jitter, 1 + augment.jitter, 3)
-  flipped = augment.flip and rng.random() < 0.5
+  gains, flipped = look or augment.look(rng)
   box = (left, top, left + side, top + side)
   images = (Image.fromarray(frame) for frame in window)
   crops = [np.asarray(x.resize((crop, crop), Image.Resampling.BILINEAR, box)) for x in images]
@@ -163,16 +178,18 @@ class _TrainBatch:
 
   def __call__(self, step, indices):
     chosen = np.asarray(indices)[self._rows]
-    first = self._rows.start
-    windows = [self._window(step, first + row, index) for row, index in enumerate(chosen)]
+    first, look = self._rows.start, None
+    if self._augment.per == "batch":  # the last number tells this draw from those of the rows
+      look = self._augment.look(np.random.default_rng((self._seed, step, 0, 1)))
+    windows = [self._window(step, first + row, index, look) for row, index in enumerate(chosen)]
     return _batch(self._segments, chosen, windows)
 
-  def _window(self, step, row, index):
+  def _window(self, step, row, index, look):
     rng = np.random.default_rng((self._seed, step, row))
     frames = self._segments.frames(int(index))
     start = rng.integers(len(frames) - video_frames.WINDOW + 1)
     window = frames[start : start + video_frames.WINDOW]
-    return augmented(window, self._segments.crop, self._augment, rng)
+    return augmented(window, self._segments.crop, self._augment, rng, look)
 
 
 class _EvalBatch:

@@ -34,6 +34,7 @@ def recognition_config(
           "videos": "",  # folder that the table's paths begin in
           "size": 224,  # of the frames, after resizing to 8 / 7 of it and cropping
           "scale": 0.1, "jitter": 0.2, "flip": False,  # of the training windows
+          "augment_per": "window",  # or "batch", of which all windows have one colour and flip
           "cache_gib": 2.0,  # host memory for decoded segments
           "num_workers": 0,
           "reader_timeout": 300.0,  # seconds that a batch may take; 0: any number

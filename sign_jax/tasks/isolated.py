@@ -43,7 +43,9 @@ class Recognition(Task):
 
   selection = Selection("top1")
   unit = "segments"
-  CHOICES = {"init.classifier": initial.CLASSIFIERS}
+  CHOICES = {
+      "init.classifier": initial.CLASSIFIERS, "data.augment_per": segment_windows.PER,
+  }
 
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
@@ -129,7 +131,9 @@ class Recognition(Task):
         self._segments["train"],
         batch_size=self.batch_size,
         seed=self._config.seed,
-        augment=segment_windows.Augmentation(data.scale, data.jitter, data.flip),
+        augment=segment_windows.Augmentation(
+            data.scale, data.jitter, data.flip, data.get("augment_per", "window")
+        ),
         start_step=start_step,
         num_workers=data.num_workers,
         reader_timeout=data.get("reader_timeout", watchdog.SECONDS),

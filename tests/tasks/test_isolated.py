@@ -157,6 +157,32 @@ def test_augmentation_stays_in_its_ranges():
   assert 8 < sum(flips[:40]) < 32 and not any(flips[40:])
 
 
+def test_a_batch_may_have_one_flip_and_one_colour(tmp_path):
+  """Columns tell the flip, green the gain; crops stay those of each window."""
+  place = np.linspace(0, 250, 40).astype(np.uint8)
+  frame = np.stack(np.broadcast_arrays(place[None], np.uint8(100), place[:, None]), -1)
+  for name in "abcd":
+    picture_folder(tmp_path / name, [frame] * 20)
+  segments = Segments(tmp_path, [segment(name, 0, 19) for name in "abcd"], CROP)
+
+  def draws(per, **options):
+    """Whether it is flipped, gain, and place of the crop, of (batches, windows)."""
+    augment = Augmentation(scale=0.1, jitter=0.2, flip=True, per=per)
+    found = batches(segments, 30, batch_size=4, augment=augment, **options)
+    corner = np.stack([batch["video"][:, 0, 0].astype(float) for batch in found])
+    red, green, blue = np.moveaxis(corner, -1, 0)
+    return red[..., 0] > red[..., -1], green.mean(-1), blue[..., 0]
+
+  shared, gains, crops = draws("batch")
+  assert (shared == shared[:, :1]).all() and 8 < shared[:, 0].sum() < 22
+  assert (gains == gains[:, :1]).all() and np.ptp(gains[:, 0]) > 20
+  assert (crops != crops[:, :1]).any()
+  own, gains, _ = draws("window")
+  assert (own != own[:, :1]).any() and (gains != gains[:, :1]).any()
+  halves = [draws("batch", shard_index=i, shard_count=2)[0] for i in (0, 1)]
+  np.testing.assert_array_equal(np.concatenate(halves, axis=1), shared)
+
+
 def test_a_damaged_video_is_named(folder, tmp_path):
   picture_folder(tmp_path / "a", ramp(20))
   (tmp_path / "a/images0003.png").write_bytes(b"broken")
