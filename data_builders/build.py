@@ -15,8 +15,10 @@ from data_builders.attachments.poses import described
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.corpus.findings import ON_ERROR
 from data_builders.loading import find, load_builder, names
-from data_builders.writing import array_records, exchange, skipped
+from data_builders.writing import array_records, buckets, exchange, schema, skipped
+from data_builders.writing.dtypes import FEATURE_DTYPES
 from sign_jax.data import description, digest
+from sign_jax.data import splits as split_names
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError, one_sentence, printable
@@ -31,11 +33,15 @@ _SOURCE = "source.txt"  # beside the records: the digest of the user's files tha
 def is_complete(builder):
   """Whether the data set is there, whole, and made from the user's files as they are now.
 
+  It has the splits that the builder is to build, and no others.
+
   Raises:
     OSError: a disk, a network or a permission does not let it be seen.
   """
   folder = pathlib.Path(builder.data_dir)
-  return _is_whole(folder) and (folder / _SOURCE).read_bytes() == builder.source_digest().encode()
+  if not _is_whole(folder) or _splits_in(folder) != tuple(builder.wanted):
+    return False
+  return (folder / _SOURCE).read_bytes() == builder.source_digest().encode()
 
 
 def _is_whole(folder):
@@ -53,6 +59,12 @@ def _is_whole(folder):
   return True
 
 
+def _splits_in(folder):
+  """Names of the splits of a whole data set, in the order of `SPLITS`."""
+  found = description.read(folder).splits
+  return tuple(split for split in split_names.SPLITS if split in found)
+
+
 def _folder(name, config, data_dir):
   """Where a data set goes; a builder would read, and stumble over, what lies there."""
   builder, config = find(name, config)
@@ -61,16 +73,29 @@ def _folder(name, config, data_dir):
   return root / builder.name / config / str(builder.VERSION)
 
 
-def _complete(folder, load):
+def _complete(folder, load, splits):
   """The builder of the complete data set in `folder`, or None.
+
+  One that has more splits than are asked for is complete too, if all of them are as they would be
+  built now: asking for a part does not throw the rest away.
 
   Raises:
     OSError: as `is_complete`; what cannot be seen may well be complete.
   """
   if not _is_whole(folder):  # before a builder reads what lies there
     return None
+  there = _splits_in(folder)
+  if splits and set(splits) < set(there):
+    with contextlib.suppress(UserError):  # the files of the others are gone
+      if builder := _as_it_would_be(folder, load, there):
+        return builder
+  return _as_it_would_be(folder, load, splits)
+
+
+def _as_it_would_be(folder, load, splits):
+  """The builder of these splits if `folder` holds what it would build now, or None."""
   try:
-    builder = load()
+    builder = load(splits=splits)
     count = skipped.count_skipped(folder)
     complete = is_complete(builder)
   except (UserError, OSError):
@@ -107,6 +132,7 @@ def _build(builder, manual_dir, source):
   with (
     contextlib.redirect_stdout(io.StringIO()),
     array_records.used_by_tfds(builder.COMPRESSED),
+    buckets.used_by_tfds(),
   ):
     builder.download_and_prepare(download_config=config)
   builder.note_counts()
@@ -116,10 +142,14 @@ def _build(builder, manual_dir, source):
   (pathlib.Path(builder.data_dir) / _SOURCE).write_text(source)
 
 
-def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", poses=UNSTATED):
+def prepare(
+  name, config=None, data_dir=None, manual_dir=None, on_error="stop", poses=UNSTATED, splits=None,
+  feature_dtype=FEATURE_DTYPES[0],
+):  # fmt: skip
   """Builds a data set unless it is complete.
 
-  Takes the arguments of `load_builder`.
+  Takes the arguments of `load_builder`. Another build of the same data set, of other splits or in
+  another dtype, is replaced.
 
   Returns:
     The builder (its `data_dir` is the folder of the records), and whether it was built now.
@@ -127,16 +157,18 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", 
   Raises:
     UserError: what the builder raises.
   """
-  def load(data_dir=data_dir):
-    return load_builder(name, config, data_dir, manual_dir, on_error, poses=poses)
+  def load(data_dir=data_dir, splits=splits):
+    return load_builder(
+      name, config, data_dir, manual_dir, on_error, poses, splits, feature_dtype
+    )
 
   folder = _folder(name, config, data_dir)
-  if builder := _complete(folder, load):
+  if builder := _complete(folder, load, splits):
     return builder, False
   with _alone(folder.parent) as alone:
     if alone:
       exchange.remove_remains(folder)
-    if builder := _complete(folder, load):  # another process has built it meanwhile
+    if builder := _complete(folder, load, splits):  # another process has built it meanwhile
       return builder, False
     return _build_anew(folder, load, manual_dir), True
 
@@ -144,7 +176,7 @@ def prepare(name, config=None, data_dir=None, manual_dir=None, on_error="stop", 
 def _build_anew(folder, load, manual_dir):
   """Builds beside `folder`; what lies in it is replaced when the new one is whole, not before."""
   with exchange.beside(folder) as root:
-    builder = load(root)
+    builder = load(data_dir=root)
     # Before they are read: files that change meanwhile call for a new build.
     _build(builder, manual_dir, builder.source_digest())
     _take_default(pathlib.Path(builder.data_dir), folder)
@@ -170,10 +202,23 @@ def _report(builder, built):
     f"{builder.info.full_name} {'built' if built else 'already built'} in {folder}",
     f"examples: {splits}; {size:.1f} MB",
     skipped.describe(folder),
+    *_said_of_splits(builder),
     *_said_of_poses(builder.info.metadata),
     _said_of_videos(builder.info.metadata),
   ]
   return "\n".join(printable(line) for line in lines if line)
+
+
+def _said_of_splits(builder):
+  # What the records were built with; the builder's own metadata is of what it would build.
+  noted = description.read_metadata(builder.data_dir)
+  for split, origin in noted.get("origins", {}).items():
+    yield f"{split}: {origin}"
+  if builder.IN_ORDER and schema.ORDER not in noted:
+    yield (
+      "its records are not in the order of the annotations, in which ties=released counts as the "
+      "released programs do: an earlier version built it; delete its folder and build it again"
+    )
 
 
 def _said_of_poses(metadata):
@@ -200,6 +245,10 @@ def main(argv=None):
                       help="folder with your files, if the data set is made of any")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
                       help="on a damaged or missing file: stop, or skip the video and list it")
+  parser.add_argument("--splits", metavar="SPLIT,...",
+                      help="the splits to build, such as test or train,validation; default: all")
+  parser.add_argument("--feature_dtype", choices=FEATURE_DTYPES, default=FEATURE_DTYPES[0],
+                      help="of the stored features; float32 takes twice the room")
   scaling.add_options(parser)
   parser.add_argument("--shard", help=argparse.SUPPRESS)  # of earlier versions
   args = parser.parse_args(argv)
@@ -207,8 +256,9 @@ def main(argv=None):
   with one_sentence():
     if args.shard is not None:
       raise UserError("a data set is built in one piece, leave out --shard")
+    splits = None if args.splits is None else split_names.parse_list(args.splits)
     print(_report(*prepare(args.name, args.config, args.data_dir, args.manual_dir, args.on_error,
-                           scaling.stated(args))))
+                           scaling.stated(args), splits, args.feature_dtype)))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from data_builders.attachments import scaling
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks import annotations, files, records, report, sentences
 from data_builders.corpus import corpora
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument
 
 
-def check(name, manual_dir, protocol=None, poses=UNSTATED):
+def check(name, manual_dir, protocol=None, poses=UNSTATED, wanted=split_names.SPLITS):
   """Checks a corpus.
 
   Args:
@@ -28,6 +29,7 @@ def check(name, manual_dir, protocol=None, poses=UNSTATED):
     manual_dir: folder with the user's files.
     protocol: one of the corpus's, None for its first.
     poses: `scaling.Stated`, what the user says of the files of poses.
+    wanted: names of the splits to look at.
 
   Returns:
     `report.Report`.
@@ -38,12 +40,15 @@ def check(name, manual_dir, protocol=None, poses=UNSTATED):
   module = corpora.annotations(name)
   protocol = protocol or module.PROTOCOLS[0]
   found = report.Report(name, protocol, str(manual_dir))
-  splits = annotations.read(found)
+  splits = annotations.read(found, wanted)
   if not splits:
     return found
   published = module.PUBLISHED.get(protocol, {})
+  # What is held out has no published size, and a note says so.
+  published = {split: sizes for split, sizes in published.items() if split not in found.origins}
   annotations.check_sizes(found, splits, published)
-  annotations.check_leaks(found, module.PROTOCOLS)
+  if "train" in wanted:
+    annotations.check_leaks(found, module.ANNOTATIONS)
   sentences.check(found, splits, published)
   files.check(found, splits, poses)
   return found
@@ -63,6 +68,8 @@ def main(argv=None):
   parser.add_argument("--data_dir", type=path_argument, help="where it was built; default: "
                       "$TFDS_DATA_DIR or ~/tensorflow_datasets")
   parser.add_argument("--protocol", help="whose list of videos; default: the corpus's first")
+  parser.add_argument("--splits", metavar="SPLIT,...",
+                      help="the splits to look at, such as test; default: all")
   scaling.add_options(parser)
   parser.add_argument("--json", type=path_argument, help="file to write all findings to")
   args = parser.parse_args(argv)
@@ -73,7 +80,8 @@ def main(argv=None):
       )
     found = (
       records.check(args.name, args.data_dir) if args.records else
-      check(args.name, args.manual_dir, args.protocol, scaling.stated(args))
+      check(args.name, args.manual_dir, args.protocol, scaling.stated(args),
+            split_names.SPLITS if args.splits is None else split_names.parse_list(args.splits))
     )  # fmt: skip
     if args.json:
       found.write(args.json)

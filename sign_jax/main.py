@@ -4,13 +4,22 @@
 
 The same command with the same --workdir continues where it stopped. `--mode evaluate` measures the
 best checkpoint of a run once more; with `--config.init.model=FILE`, in a folder without a run, it
-measures the weights of a file.
+measures the weights of a file, of whatever sizes its model is.
 """
 
 import sys
 
 from sign_jax.errors import crash_status, one_sentence
-from sign_jax.run import command_line, compile_cache, host_memory, settings, task, weights, workdir
+from sign_jax.run import (
+  command_line,
+  compile_cache,
+  from_weights,
+  host_memory,
+  settings,
+  task,
+  weights,
+  workdir,
+)
 from sign_jax.train import checkpoint, distributed, loop
 
 
@@ -24,6 +33,8 @@ def main(argv):
   changed, of_run = (), checkpoint.exists(folder / "checkpoints")
   if mode == "evaluate" and (of_run or not weights.named(config)):
     config, changed = settings.for_evaluation(config, folder, argv)
+  elif mode == "evaluate":
+    config = from_weights.sized(config, settings.given(argv))
   # Or what each process sees in the folder: a network's file systems may lag.
   said = f"{mode} {of_run} {config.to_json()}"
   distributed.check_same(said, "the mode, the configuration or the run in --workdir")

@@ -100,6 +100,8 @@ class Task(Protocol):
     inputs: what the model is built for; a run notes it, so that the model can be built without the
       data set.
     fingerprint: changes when the data set changes; a run does not resume on other data.
+    measured_splits: those of "validation" and "test" that can be evaluated; both where a task does
+      not say.
     can_cache_gradients: True where the task has `encode` and `compare`, see
       `train.gradient_cache`; a task without it cannot.
     parameter_kinds: `ParameterKinds`; a task may leave it out, and no optimiser then does what

@@ -24,11 +24,17 @@ def find(root, clip, split, endings):
   Raises:
     UserError: there are two with different endings.
   """
-  for folder in (*(root / name for name in splits.NAMES[split]), root):
+  for folder in (*(root / name for name in _folders(split)), root):
     for name in clip.names:
       if path := with_ending(folder, name, endings):
         return path
   return None
+
+
+def _folders(split):
+  """Names of the folders of a split; a validation split may be held out of train."""
+  names = splits.NAMES[split]
+  return (*names, *splits.NAMES["train"]) if split == "validation" else names
 
 
 def with_ending(folder, name, endings):

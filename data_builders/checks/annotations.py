@@ -3,18 +3,18 @@
 import contextlib
 
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.corpus import corpora, released_pickles
+from data_builders.corpus import corpora, places, released_pickles
 from data_builders.corpus.findings import Findings
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
 
 
-def read(report):
+def read(report, wanted=SPLITS):
   """{split: clips} of the report's corpus, {} where they cannot be read; adds what is found."""
   findings = Findings("skip")
   try:
-    splits = corpora.read(report.name, report.manual_dir, report.protocol, findings)
+    splits = corpora.read(report.name, report.manual_dir, report.protocol, findings, wanted)
   except UserError as error:
     report.add(ERROR, f"the annotations cannot be read: {error}")
     splits = {}
@@ -28,6 +28,7 @@ def read(report):
     )
   for note in findings.notes:
     report.add(NOTE, note)
+  report.origins = dict(findings.origins)
   return splits
 
 
@@ -52,10 +53,11 @@ def check_sizes(report, splits, published):
 def check_leaks(report, folders):
   """Looks for videos that pickles list in train and in another split, as CiCo's dev.pkl does.
 
-  `folders` are names of folders with {train,dev,test}.pkl, which need not be there.
+  `folders` are names of folders, one of which may hold {train,dev,test}.pkl, for each protocol.
   """
-  for folder in folders:
-    paths = _paths(user_path(report.manual_dir) / folder)
+  root = user_path(report.manual_dir)
+  for folder in dict.fromkeys(places.first(root, several) for several in folders.values()):
+    paths = _paths(folder)
     names = {split: _names(path) for split, path in paths.items()}
     for split in SPLITS[1:]:
       leaked = names.get("train", set()) & names.get(split, set())

@@ -7,8 +7,8 @@ from tqdm import tqdm
 from data_builders.attachments import poses
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.corpus import contents, left_out
-from data_builders.corpus.clips import FOLDERS
+from data_builders.corpus import contents, corpora, left_out, places
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
 from sign_jax.video import frames as videos
@@ -33,7 +33,8 @@ def check(report, splits, stated=UNSTATED):
         bar.update()
   for kind in kinds:
     tallies[kind.name].tell(report, kind.name, splits)
-    if kind.root and (note := left_out.note(kind.root, tallies[kind.name].used)):
+    is_whole = tuple(splits) == SPLITS  # else files of other splits are no surprise
+    if is_whole and kind.root and (note := left_out.note(kind.root, tallies[kind.name].used)):
       report.add(NOTE, note)
   for (level, text), items in unfit.items():
     report.add(level, f"{counted(len(items), 'video')}: {text}", items)
@@ -42,15 +43,15 @@ def check(report, splits, stated=UNSTATED):
 def _open(report, splits, stated):
   """The kinds of files that are there, see `contents`."""
   root, kinds = user_path(report.manual_dir), []
-  for name, folder in FOLDERS.items():
-    if not (root / folder).is_dir():
-      report.add(NOTE, f"there is no folder {root / folder}, so none of its files were looked at")
+  for name, folder in places.find(root, corpora.annotations(report.name).PLACES).items():
+    if not folder.is_dir():
+      report.add(NOTE, f"there is no folder {folder}, so none of its files were looked at")
       continue
     try:
       is_pose = name == contents.Poses.name
       kinds.append(
-        contents.Poses(root / folder, splits, stated) if is_pose
-        else contents.Stream(name, root / folder, splits)
+        contents.Poses(folder, splits, stated) if is_pose
+        else contents.Stream(name, folder, splits)
       )
     except UserError as error:
       report.add(ERROR, str(error))

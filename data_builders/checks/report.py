@@ -45,6 +45,7 @@ class Report:
     ceilings: {split: {metric: percent}}, see `sentences.ceilings`.
     files: {kind of file: {split: {"found", "missing", "unreadable": count}}}.
     findings: list of `Finding`.
+    origins: {split: where it comes from}, of splits that are not as they were released.
   """
 
   name: str
@@ -54,6 +55,7 @@ class Report:
   ceilings: dict = dataclasses.field(default_factory=dict)
   files: dict = dataclasses.field(default_factory=dict)
   findings: list = dataclasses.field(default_factory=list)
+  origins: dict = dataclasses.field(default_factory=dict)
 
   def add(self, level, text, items=()):
     """Adds a finding; `items` are `Item`s."""

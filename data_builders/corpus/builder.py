@@ -11,9 +11,10 @@ import tensorflow_datasets as tfds
 
 from data_builders.attachments import locate
 from data_builders.attachments.poses import MAX_FRAMES
-from data_builders.corpus import contents, left_out
+from data_builders.corpus import contents, left_out, places
 from data_builders.corpus.findings import named
 from data_builders.writing import schema
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 
@@ -45,11 +46,11 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
   """Base of the builders of corpora that users get from their owners; nothing is downloaded.
 
   Attributes:
-    ANNOTATIONS: module with `read`, `PROTOCOLS` and `LANGUAGE`.
+    ANNOTATIONS: module with `read`, `PROTOCOLS`, `LANGUAGE` and `PLACES`.
     DESCRIPTION, CITATION, HOMEPAGE: of the corpus.
   """
 
-  CAN_SKIP = READS_POSES = True
+  CAN_SKIP = READS_POSES = CHOOSES_DTYPE = IN_ORDER = True
   DEFAULT_BUILDER_CONFIG_NAME = "features"
 
   def _info(self):
@@ -57,6 +58,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     for content in self._contents:
       fields |= content.features()
       metadata |= content.metadata()
+    if self.findings.origins:
+      metadata["origins"] = dict(self.findings.origins)
     return self.retrieval_info(
       f"{inspect.cleandoc(self.DESCRIPTION)}\n\n{self.builder_config.description}",
       streams={},
@@ -82,12 +85,14 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     }
 
   def _generate_examples(self, split):
-    for clip in self.progress(self._splits[split], split):
+    clips = self._splits[split]
+    # Skipped examples leave gaps between the keys, and the others where they are.
+    for key, clip in zip(schema.order_keys(len(clips)), self.progress(clips, split), strict=True):
       example = None
       with self.findings.guard(split, clip.video_id):
         example = self._example(clip, self._files[clip.video_id])
       if example is not None:
-        yield clip.video_id, example
+        yield key, example
 
   def _example(self, clip, paths):
     if missing := _missing(paths):
@@ -112,6 +117,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
 
   def _left_out(self):
     """Sentences on the files that are in the folders of features and poses and not read."""
+    if self.wanted != SPLITS:  # those of other splits are no surprise
+      return
     for content in self._contents:
       used = [paths[content.name] for paths in self._files.values()]
       if content.root and (note := left_out.note(content.root, used)):
@@ -132,6 +139,7 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     is_video = self.builder_config.content == "video"
     if "pose" in self.builder_config.content:
       state.update(f"{_POSE_RULE} {tuple(self.poses)}".encode())
+    state.update(self.dtype_digest())
     for split, clips in self._splits.items():
       for clip in clips:
         shown = clip if is_video else clip._replace(video="")  # raw videos may come and go
@@ -152,11 +160,17 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
 
   @functools.cached_property
   def _splits(self):
-    return self.ANNOTATIONS.read(self._folder, self.builder_config.protocol, self.findings)
+    return self.ANNOTATIONS.read(
+      self._folder, self.builder_config.protocol, self.findings, self.wanted
+    )
 
   @functools.cached_property
   def _contents(self):
-    return contents.open_all(self.builder_config.content, self._folder, self._splits, self.poses)
+    folders = places.find(self._folder, self.ANNOTATIONS.PLACES)
+    return contents.open_all(
+      self.builder_config.content, self._folder, folders, self._splits, self.poses,
+      self.feature_dtype,
+    )
 
   @functools.cached_property
   def _files(self):

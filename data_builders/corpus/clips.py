@@ -6,8 +6,6 @@ from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError
 from sign_jax.untrusted.csv_table import LONGEST_NAME
 
-# Where a corpus's derived files lie in its manual_dir.
-FOLDERS = {"agnostic": "features/agnostic", "aware": "features/aware", "pose": "pose"}
 LONGEST_TEXT = 10_000  # characters; a sentence of a real corpus has some hundred
 MAX_FRAMES = 2**31 - 1  # what a data set's records hold
 LAST_SECOND = 1e6  # eleven days; at any frame rate, its frame is below MAX_FRAMES

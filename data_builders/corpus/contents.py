@@ -24,7 +24,6 @@ from data_builders.attachments.features import FeatureFolder
 from data_builders.attachments.layouts import JOINTS
 from data_builders.attachments.poses import PoseFolder
 from data_builders.attachments.scaling import UNSTATED
-from data_builders.corpus.clips import FOLDERS
 from data_builders.writing import schema
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder
@@ -49,21 +48,21 @@ class Extent(NamedTuple):
 
 
 class Stream:
-  """Sign features of one encoder, (windows, width) float16."""
+  """Sign features of one encoder, (windows, width) of the numpy dtype that they are stored in."""
 
-  def __init__(self, name, root, splits):
+  def __init__(self, name, root, splits, dtype=np.float16):
     """The first readable file decides the width.
 
     Raises:
       UserError: no file can be read.
     """
-    self.name, self.root = name, pathlib.Path(root)
+    self.name, self.root, self._dtype = name, pathlib.Path(root), np.dtype(dtype)
     self._folder = FeatureFolder(root)
     self._path, first = self._first(splits)
     self._origin = _origin(first)
 
   def features(self):
-    return {self.name: schema.rows(self._origin[0])}
+    return {self.name: schema.rows(self._origin[0], self._dtype)}
 
   def metadata(self):
     _, stride, weights = self._origin
@@ -77,7 +76,7 @@ class Stream:
     self.check(content, clip, path)
     # A file that does not say has stride 1, as the released ones.
     frames = content.num_frames or len(content.feature) + videos.WINDOW - 1
-    return {self.name: content.feature.astype(np.float16)}, Extent(frames, content.fps)
+    return {self.name: content.feature.astype(self._dtype)}, Extent(frames, content.fps)
 
   def check(self, content, clip, where):
     """Checks that a clip's `features.Features` fit the others; `where` is what the error names.
@@ -220,14 +219,16 @@ def _pictures(path, fps):
   return Extent(count, fps)
 
 
-def open_all(content, root, splits, stated=UNSTATED):
+def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16):
   """The contents of a kind of `CONTENTS`, as far as there are files.
 
   Args:
     content: a key of `CONTENTS`.
     root: the manual_dir.
+    folders: {kind of file: pathlib.Path}, see `places.find`.
     splits: {split: [`Clip`]}.
     stated: `scaling.Stated` of the poses.
+    dtype: of the stored features.
 
   Raises:
     UserError: a folder is missing, or holds nothing that can be read; something is stated of poses,
@@ -237,23 +238,22 @@ def open_all(content, root, splits, stated=UNSTATED):
     raise UserError(f"{content} holds no poses, leave --pose_size and --pose_range out")
   if content == "video":
     return [Videos(root)]
-  streams = _open_streams(root, splits) if "features" in content else []
-  return streams + (_open_poses(root, splits, stated) if "pose" in content else [])
+  streams = _open_streams(folders, splits, dtype) if "features" in content else []
+  return streams + (_open_poses(folders, splits, stated) if "pose" in content else [])
 
 
-def _open_streams(root, splits):
-  folders = {name: pathlib.Path(root) / FOLDERS[name] for name in STREAMS}
-  found = {name: folder for name, folder in folders.items() if folder.is_dir()}
+def _open_streams(folders, splits, dtype):
+  found = {name: folders[name] for name in STREAMS if folders[name].is_dir()}
   if not found:
     existing_folder(
       folders["agnostic"],
       remedy="extract features with `python -m sign_jax.extract` or put existing ones there",
     )
-  return [Stream(name, folder, splits) for name, folder in found.items()]
+  return [Stream(name, folder, splits, dtype) for name, folder in found.items()]
 
 
-def _open_poses(root, splits, stated):
-  folder = existing_folder(pathlib.Path(root) / FOLDERS["pose"], remedy="put the poses there")
+def _open_poses(folders, splits, stated):
+  folder = existing_folder(folders["pose"], remedy="put the poses there")
   return [Poses(folder, splits, stated)]
 
 

@@ -4,6 +4,7 @@ import importlib
 import pathlib
 
 from data_builders import loading
+from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.files import existing_folder, user_path
 
@@ -28,7 +29,7 @@ def annotations(name):
   return importlib.import_module(f"data_builders.{name}.annotations")
 
 
-def read(name, manual_dir, protocol=None, findings=None):
+def read(name, manual_dir, protocol=None, findings=None, splits=split_names.SPLITS):
   """{split: [`Clip`]} of a corpus; arguments as in the `read` of its annotations.
 
   Raises:
@@ -41,4 +42,4 @@ def read(name, manual_dir, protocol=None, findings=None):
       f"of {', '.join(module.PROTOCOLS)}"
     )
   folder = existing_folder(user_path(manual_dir), "--manual_dir", f"pass the folder of {name}")
-  return module.read(folder, protocol, findings)
+  return module.read(folder, protocol, findings, splits)

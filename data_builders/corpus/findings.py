@@ -36,6 +36,7 @@ class Findings:
     notes: list of sentences on what is unusual and no damage.
     entries: {split: number of videos that the annotations list}; what is built plus what is
       skipped.
+    origins: {split: where it comes from}, of splits that are not as they were released.
   """
 
   def __init__(self, on_error="stop"):
@@ -44,6 +45,7 @@ class Findings:
                       "or skip")
     self.on_error = on_error
     self.skips, self.notes, self.entries = [], [], collections.Counter()
+    self.origins = {}
 
   @contextlib.contextmanager
   def guard(self, split, name):
@@ -61,15 +63,23 @@ class Findings:
     self.skips.append(Skip(split, name if _is_plain(name) else clips.shown(name), reason))
 
 
+  def forget(self, splits):
+    """Takes back what was noted of splits that are read for the sake of others."""
+    self.skips = [skip for skip in self.skips if skip.split not in splits]
+    for split in splits:
+      self.entries.pop(split, None)
+      self.origins.pop(split, None)
+
+
 class Collector:
   """Gathers the clips of a corpus while its annotations are read.
 
   Attributes:
-    splits: {split: [`Clip`]}.
+    splits: {split: [`Clip`]} of those that are read.
   """
 
-  def __init__(self, findings):
-    self.splits = {split: [] for split in split_names.SPLITS}
+  def __init__(self, findings, splits=split_names.SPLITS):
+    self.splits = {split: [] for split in splits}
     self._findings = findings
     self._places, self._texts = {}, {}
 

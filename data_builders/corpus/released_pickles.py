@@ -16,11 +16,28 @@ def find(folder, split):
   Raises:
     UserError: there is none.
   """
-  names = [f"{name}.pkl" for name in split_names.NAMES[split]]
-  paths = [pathlib.Path(folder) / name for name in names]
-  found = next((path for path in paths if path.is_file()), paths[0])
   remedy = "put the released one there or choose another protocol (see docs/data.md)"
-  return existing_file(found, remedy=remedy)
+  return existing_file(_likeliest(folder, split), remedy=remedy)
+
+
+def is_there(folder, split):
+  """Whether a folder holds the pickle of a split."""
+  return _likeliest(folder, split).is_file()
+
+
+def to_read(folder, splits):
+  """The splits whose pickles hold those that are asked for, in the order of `SPLITS`.
+
+  Without a pickle of its own, the validation split is held out of train, see `held_out`.
+  """
+  if not is_there(folder, "validation"):
+    splits = ["train" if split == "validation" else split for split in splits]
+  return tuple(split for split in split_names.SPLITS if split in splits)
+
+
+def _likeliest(folder, split):
+  paths = [pathlib.Path(folder) / f"{name}.pkl" for name in split_names.NAMES[split]]
+  return next((path for path in paths if path.is_file()), paths[0])
 
 
 def entries(path):

@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from data_builders.corpus import clips, plain_table, released_pickles
+from data_builders.corpus import clips, held_out, places, plain_table, released_pickles
 from data_builders.corpus.clips import Clip
 from data_builders.corpus.findings import Collector, Findings
 from sign_jax.data import splits as split_names
@@ -17,25 +17,30 @@ PUBLISHED = dict.fromkeys(
   PROTOCOLS, {"train": (18401, None), "validation": (1077, None), "test": (1176, 798)}
 )
 LANGUAGE = "zh"
+PLACES = places.of("csl", "CSL", ("RTM_Keypoints", "RTMpose"))
+ANNOTATIONS = {"cico": ("cico", "data_csl")}  # folders of the pickles, by protocol
+VALIDATION_SHARE = 1077 / 18401  # of train, as large as the official split
 FPS = 30.0
 INFO = "sentence_label/csl2020ct_v2.pkl"
 SPLIT_FILE = "sentence_label/split_1.txt"
 VIDEO_MAP = "sentence_label/video_map.txt"
 FRAMES = ("sentence/frames_512x512", "sentence_frames-512x512/frames_512x512")
-CICO = "cico"
 # split_1.txt lists the first, which has no annotation; some lists have the second in its place.
 VARIANT = ("S000005_P0004_T00", "S000007_P0003_T00")
 _NAME = re.compile(r"(?P<sentence>S\d+)_(?P<signer>P\d+)_T\d+")
 
 
-def read(manual_dir, protocol=None, findings=None):
+def read(manual_dir, protocol=None, findings=None, splits=split_names.SPLITS):
   """Reads the annotations.
 
   Args:
     manual_dir: the folder of the release.
-    protocol: one of `PROTOCOLS`, None for the first. "cico": CiCo's pickles, machine translations
-      into English beside the Chinese sentences; "official": the release alone.
+    protocol: one of `PROTOCOLS`, None for the first. "cico": CiCo's pickles in `cico/` or, as its
+      repository has them, `data_csl/`, machine translations into English beside the Chinese
+      sentences; "official": the release alone.
     findings: `Findings`; None stops at the first damage.
+    splits: names of the splits to read; pickles of others are not opened, but for train.pkl where
+      the validation split is held out of it.
 
   Returns:
     {split: [`Clip`]}; `sentence` is Chinese, `sentence_id` the number of the sentence ("S000020").
@@ -44,11 +49,12 @@ def read(manual_dir, protocol=None, findings=None):
     UserError: a file is missing or damaged.
   """
   root, findings = pathlib.Path(manual_dir), findings or Findings()
-  return {"cico": _read_cico, "official": _read_official}[protocol or PROTOCOLS[0]](root, findings)
+  read_protocol = {"cico": _read_cico, "official": _read_official}[protocol or PROTOCOLS[0]]
+  return read_protocol(root, findings, splits)
 
 
-def _read_official(root, findings):
-  collector, info = Collector(findings), _info(root, findings)
+def _read_official(root, findings, splits):
+  collector, info = Collector(findings, splits), _info(root, findings)
   lengths, frames = _lengths(root), _frames(root)
   path = root / SPLIT_FILE
   listed = set()
@@ -56,6 +62,9 @@ def _read_official(root, findings):
     where = f"{path}, line {line}"
     split = split_names.split_of(row["split"]) if row else None
     name = _in_place(row["name"], info, findings) if row else f"line {line}"
+    if split and split not in splits:
+      listed.add(name)
+      continue
     with collector.entry(split or "unknown", name):
       if split is None:
         raise UserError(f"{where} names no split (train, dev or test), correct it")
@@ -140,16 +149,18 @@ def _lengths(root):
   }
 
 
-def _read_cico(root, findings):
-  collector, frames = Collector(findings), _frames(root)
+def _read_cico(root, findings, splits):
+  folder, frames = places.first(root, ANNOTATIONS["cico"]), _frames(root)
+  to_read = released_pickles.to_read(folder, splits)
+  collector = Collector(findings, to_read)
   info = _info(root, findings) if (root / INFO).is_file() else {}
-  for split in split_names.SPLITS:
-    for key, where, video in released_pickles.entries(released_pickles.find(root / CICO, split)):
+  for split in to_read:
+    for key, where, video in released_pickles.entries(released_pickles.find(folder, split)):
       with collector.entry(split, released_pickles.name(video, key)):
         collector.add(split, _cico(key, where, video, info, frames), where)
-  splits = collector.result()
-  released_pickles.note_untranslated(splits, findings)
-  return splits
+  read_now = held_out.complete(collector.result(), folder, splits, VALIDATION_SHARE, findings)
+  released_pickles.note_untranslated(read_now, findings)
+  return read_now
 
 
 def _cico(key, where, video, info, frames):

@@ -36,11 +36,13 @@ class Builder(corpus_builder.CorpusBuilder):
   - sentence_label/csl2020ct_v2.pkl and sentence_label/split_1.txt; the protocol official needs
     them, the other takes glosses from the first; sentence_label/video_map.txt is read for numbers
     of frames where it is there;
-  - for the protocol cico: cico/{train,dev,test}.pkl, the CSL-Daily annotations that CiCo and UPRet
-    release;
+  - for the protocol cico: cico/{train,test}.pkl (or data_csl/, as in CiCo's repository), the
+    CSL-Daily annotations that CiCo and UPRet release; without a dev.pkl beside them, a validation
+    split is held out of train;
   - sentence/frames_512x512/NAME/*.jpg (or sentence_frames-512x512/frames_512x512/NAME/*.jpg), to
     extract features or for the config video;
-  - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
-    CiCo releases them, NAME.npz of `python -m sign_jax.extract`, or NAME.npy;
+  - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
+    have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo releases them, NAME.npz of
+    `python -m sign_jax.extract`, or NAME.npy;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   """

@@ -4,7 +4,7 @@ import functools
 import pathlib
 import re
 
-from data_builders.corpus import clips, released_pickles
+from data_builders.corpus import clips, held_out, places, released_pickles
 from data_builders.corpus.clips import Clip
 from data_builders.corpus.findings import Collector, Findings
 from data_builders.how2sign import realigned
@@ -19,12 +19,16 @@ PUBLISHED = {
   "csv": {"test": (2357, None)},
 }
 LANGUAGE = "en"
+PLACES = places.of("h2s", "How2Sign", ("RTMpose/Pose_all_24rates", "RTMpose"))
+AUTHORS_FOLDER = "data_h2"  # in CiCo's and UPRet's repositories, and in SEDS's
+ANNOTATIONS = {protocol: (protocol, AUTHORS_FOLDER) for protocol in ("cico", "seds")}
+VALIDATION_SHARE = 1740 / 31164  # of train, as large as the split that the papers validate on
 _VIDEOS = ("raw_videos", "video_level/{}/rgb_front/raw_videos")
 _FOLDERS = {"train": "train", "validation": "val", "test": "test"}
 _SIGNER = re.compile(r".+-(?P<signer>\d+)-rgb_[a-z]+(_clip\d+)?")
 
 
-def read(manual_dir, protocol=None, findings=None):
+def read(manual_dir, protocol=None, findings=None, splits=split_names.SPLITS):
   """Reads the annotations.
 
   Args:
@@ -32,8 +36,11 @@ def read(manual_dir, protocol=None, findings=None):
       pickles, times and the other name of each clip come from them.
     protocol: one of `PROTOCOLS`, None for the first. "cico": CiCo's and UPRet's pickles in `cico/`,
       clips named "{VIDEO_NAME}_clip{i}"; "seds": SEDS's pickles in `seds/`, clips named
-      SENTENCE_NAME; "csv": the re-aligned tables, clips named SENTENCE_NAME.
+      SENTENCE_NAME; "csv": the re-aligned tables, clips named SENTENCE_NAME. Pickles may also lie
+      in `data_h2/`, as both repositories have them.
     findings: `Findings`; None stops at the first damage.
+    splits: names of the splits to read; the files of others are not opened, but for train.pkl where
+      the validation split is held out of it.
 
   Returns:
     {split: [`Clip`]}; `sentence` is English.
@@ -45,13 +52,13 @@ def read(manual_dir, protocol=None, findings=None):
   find_video = functools.cache(functools.partial(_video, root))
   protocol = protocol or PROTOCOLS[0]
   if protocol == "csv":
-    return _read_tables(root, findings, find_video)
-  return _read_pickles(root, protocol, findings, find_video)
+    return _read_tables(root, findings, find_video, splits)
+  return _read_pickles(root, protocol, findings, find_video, splits)
 
 
-def _read_tables(root, findings, find_video):
-  collector = Collector(findings)
-  for split in split_names.SPLITS:
+def _read_tables(root, findings, find_video, splits):
+  collector = Collector(findings, splits)
+  for split in splits:
     path, rows = realigned.read(root, split)
     for line, row in rows:
       where = f"{path}, line {line}"
@@ -63,14 +70,22 @@ def _read_tables(root, findings, find_video):
   return collector.result()
 
 
-def _read_pickles(root, protocol, findings, find_video):
-  collector = Collector(findings)
+def _read_pickles(root, protocol, findings, find_video, splits):
+  folder = places.first(root, ANNOTATIONS[protocol])
+  to_read = released_pickles.to_read(folder, splits)
+  collector = Collector(findings, to_read)
   is_seds = protocol == "seds"
-  for split in split_names.SPLITS:
+  for split in to_read:
     rows = realigned.by_name(root, split)
     unknown = 0
-    pickle = released_pickles.find(root / protocol, split)
-    for key, where, video in released_pickles.entries(pickle):
+    pickle = released_pickles.find(folder, split)
+    entries = released_pickles.entries(pickle)
+    if not is_seds and folder.name == AUTHORS_FOLDER and any(map(_has_new_name, entries)):
+      raise UserError(
+        f"{pickle} is SEDS's, with names and videos of its own, and the protocol {protocol} reads "
+        "CiCo's: build how2sign/features_seds or how2sign/features_pose_seds"
+      )
+    for key, where, video in entries:
       name = released_pickles.name(video, key, "new_video_name" if is_seds else "video_name")
       with collector.entry(split, name):
         clip = _of_pickle(key, where, video, is_seds)
@@ -85,7 +100,11 @@ def _read_pickles(root, protocol, findings, find_video):
         f"{realigned.find(root, split)} does not list {unknown} videos of the protocol {protocol}: "
         "they have no times"
       )
-  return collector.result()
+  return held_out.complete(collector.result(), folder, splits, VALIDATION_SHARE, findings)
+
+
+def _has_new_name(entry):
+  return isinstance(entry[2], dict) and "new_video_name" in entry[2]
 
 
 def _of_pickle(key, where, video, is_seds):

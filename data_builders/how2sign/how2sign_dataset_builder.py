@@ -34,16 +34,18 @@ class Builder(corpus_builder.CorpusBuilder):
   """
   MANUAL_DOWNLOAD_INSTRUCTIONS = """
   The folder given as --manual_dir holds
-  - for the protocol cico: cico/{train,dev,test}.pkl, the How2Sign annotations that CiCo and UPRet
-    release; for seds: seds/{train,dev,test}.pkl, those of SEDS;
+  - for the protocol cico: cico/{train,test}.pkl (or data_h2/, as in CiCo's repository), the
+    How2Sign annotations that CiCo and UPRet release; for seds: seds/{train,test}.pkl (or data_h2/),
+    those of SEDS. Without a dev.pkl beside them, a validation split is held out of train;
   - how2sign_realigned_{train,val,test}.csv from https://how2sign.github.io ("English translation
     (manually re-aligned)"), here or where the site's download script puts them; the protocol csv
     needs them, the others take times and further names from them;
   - raw_videos/VIDEO_NAME.mp4, the frontal raw videos, to extract features or for the config video
     (video_level/{train,val,test}/rgb_front/raw_videos/ as the download script makes it is read
     too). The clips on the site are cut at other, speech-aligned times;
-  - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
-    CiCo and SEDS release them, NAME.npz of `python -m sign_jax.extract`, or NAME.npy;
+  - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
+    have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo and SEDS release them, NAME.npz
+    of `python -m sign_jax.extract`, or NAME.npy;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   NAME is VIDEO_NAME_clip0, VIDEO_NAME_clip1, ... (CiCo) or SENTENCE_NAME (SEDS, tables).
   """

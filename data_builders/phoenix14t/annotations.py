@@ -1,8 +1,9 @@
 """Annotations of PHOENIX-2014T: German weather forecasts in German Sign Language."""
 
+import functools
 import pathlib
 
-from data_builders.corpus import plain_table, released_pickles
+from data_builders.corpus import places, plain_table, released_pickles
 from data_builders.corpus.clips import Clip
 from data_builders.corpus.findings import Collector, Findings
 from sign_jax.data import splits as split_names
@@ -14,21 +15,25 @@ PUBLISHED = dict.fromkeys(
   PROTOCOLS, {"train": (7096, 7096), "validation": (519, 519), "test": (642, 642)}
 )
 LANGUAGE = "de"
+PLACES = places.of("ph", "PHOENIX-2014-T", ("RTM_Keypoints", "RTMpose"))
+ANNOTATIONS = {"cico": ("cico", "data_ph")}  # folders of the pickles, by protocol
 FPS = 25.0
 MANUAL = "annotations/manual/PHOENIX-2014-T.{}.corpus.csv"
 FRAMES = "features/fullFrame-210x260px/{}/{}"
-CICO = "cico"
 _COLUMNS = ("name", "speaker", "orth", "translation")
 
 
-def read(manual_dir, protocol=None, findings=None):
+def read(manual_dir, protocol=None, findings=None, splits=split_names.SPLITS):
   """Reads the annotations.
 
   Args:
     manual_dir: the folder `PHOENIX-2014-T` of the release.
-    protocol: one of `PROTOCOLS`, None for the first. "cico": CiCo's pickles, machine translations
-      into English beside the German sentences; "official": the release alone.
+    protocol: one of `PROTOCOLS`, None for the first. "cico": CiCo's pickles in `cico/` or, as its
+      repository has them, `data_ph/`, machine translations into English beside the German
+      sentences; "official": the release alone.
     findings: `Findings`; None stops at the first damage.
+    splits: names of the splits to read; the files of others are not opened, but for train.pkl,
+      which says which part of dev.pkl is the validation split.
 
   Returns:
     {split: [`Clip`]}; `sentence` is German, `glosses` and `signer` come from the release.
@@ -37,12 +42,13 @@ def read(manual_dir, protocol=None, findings=None):
     UserError: a file is missing or damaged.
   """
   root, findings = pathlib.Path(manual_dir), findings or Findings()
-  return {"cico": _read_cico, "official": _read_official}[protocol or PROTOCOLS[0]](root, findings)
+  read_protocol = {"cico": _read_cico, "official": _read_official}[protocol or PROTOCOLS[0]]
+  return read_protocol(root, findings, splits)
 
 
-def _read_official(root, findings):
-  collector = Collector(findings)
-  for split in split_names.SPLITS:
+def _read_official(root, findings, splits):
+  collector = Collector(findings, splits)
+  for split in splits:
     path = root / MANUAL.format(_name(split))
     for line, row in plain_table.read(path, "|", _COLUMNS):
       where = f"{path}, line {line}"
@@ -65,15 +71,16 @@ def _official(row, split):
   )
 
 
-def _read_cico(root, findings):
-  collector, train = Collector(findings), set()
-  for split in split_names.SPLITS:
-    official = _official_rows(root, split)
-    entries = released_pickles.entries(released_pickles.find(root / CICO, split))
+def _read_cico(root, findings, splits):
+  folder, collector = places.first(root, ANNOTATIONS["cico"]), Collector(findings, splits)
+  read_pickle = functools.cache(
+    lambda split: released_pickles.entries(released_pickles.find(folder, split))
+  )
+  for split in splits:
+    official, entries = _official_rows(root, split), read_pickle(split)
     names = {key for key, _, _ in entries}
-    if split == "train":
-      train = names
-    if split == "validation" and train & names:
+    train = {key for key, _, _ in read_pickle("train")} if split == "validation" else set()
+    if train & names:
       # The released dev.pkl holds train + dev: who validates on it, validates on the training data.
       entries = [entry for entry in entries if entry[0] not in train]
       findings.notes.append(
@@ -83,9 +90,9 @@ def _read_cico(root, findings):
     for name, where, video in entries:
       with collector.entry(split, name):
         collector.add(split, _cico(name, where, video, split, official), where)
-  splits = collector.result()
-  released_pickles.note_untranslated(splits, findings)
-  return splits
+  read_now = collector.result()
+  released_pickles.note_untranslated(read_now, findings)
+  return read_now
 
 
 def _official_rows(root, split):

@@ -36,11 +36,12 @@ class Builder(corpus_builder.CorpusBuilder):
   The folder given as --manual_dir is PHOENIX-2014-T of the release v3, with
   - annotations/manual/PHOENIX-2014-T.{train,dev,test}.corpus.csv; the protocol official needs them,
     the other takes glosses and signers from them;
-  - for the protocol cico: cico/{train,dev,test}.pkl, the PHOENIX annotations that CiCo and UPRet
-    release;
+  - for the protocol cico: cico/{train,dev,test}.pkl (or data_ph/, as in CiCo's repository), the
+    PHOENIX annotations that CiCo and UPRet release;
   - features/fullFrame-210x260px/{train,dev,test}/NAME/*.png, to extract features or for the config
     video;
-  - features/agnostic/ and, with a second encoder, features/aware/: [train|dev|test]/NAME.pkl as
-    CiCo releases them, NAME.npz of `python -m sign_jax.extract`, or NAME.npy;
+  - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
+    have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo releases them, NAME.npz of
+    `python -m sign_jax.extract`, or NAME.npy;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   """

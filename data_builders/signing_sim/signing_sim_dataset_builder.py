@@ -54,7 +54,7 @@ class Builder(schema.RetrievalBuilder):
 
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
-    return {split: self._generate_examples(split) for split in corpus.SPLITS}
+    return {split: self._generate_examples(split) for split in self.wanted}
 
   def _generate_examples(self, split):
     settings = self.builder_config.settings

@@ -35,34 +35,44 @@ def sentence_ids(clips):
   return {name: f"sentence_{number:05d}" for name, number in found.items()}
 
 
-def by_split(clips):
-  """{split: clips} as the table says; without a column `split`, all clips in all three splits.
+def by_split(clips, wanted=split_names.SPLITS):
+  """{split: clips} as the table says; without a column `split`, all clips in all splits.
+
+  Args:
+    clips: rows of the table.
+    wanted: names of the splits to give.
 
   Raises:
     UserError: a split without rows.
   """
   if not clips[0].split:
-    return dict.fromkeys(split_names.SPLITS, clips)
-  splits = {split: [clip for clip in clips if clip.split == split] for split in split_names.SPLITS}
+    return dict.fromkeys(wanted, clips)
+  splits = {split: [clip for clip in clips if clip.split == split] for split in wanted}
   if empty := _empty(splits):
     raise UserError(
       f"the column split has no rows for {empty}, and training needs all three splits: add rows, "
-      "leave out the column, or build video_folder/hash_split"
+      "leave out the column, build video_folder/hash_split, or name the splits that are there with "
+      "--splits"
     )
   return splits
 
 
 def count_leaks(splits):
-  """How many sentences of validation and test are sentences of train too."""
-  train = {clean(clip.sentence) for clip in splits["train"]}
-  others = (clean(clip.sentence) for split in split_names.SPLITS[1:] for clip in splits[split])
+  """How many sentences of validation and test are sentences of train too, where all are there."""
+  train = {clean(clip.sentence) for clip in splits.get("train", ())}
+  others = (
+    clean(clip.sentence) for split in split_names.SPLITS[1:] for clip in splits.get(split, ())
+  )
   return len(train.intersection(others))
 
 
-def by_hash(clips):
+def by_hash(clips, wanted=split_names.SPLITS):
   """{split: clips}, about 80, 10 and 10 % of the sentences, whatever the table says.
 
   A sentence is in one split only, and stays there when other rows come or go.
+
+  Args:
+    clips, wanted: as in `by_split`.
 
   Raises:
     UserError: too few sentences to fill the three splits.
@@ -77,7 +87,7 @@ def by_hash(clips):
       f"{len(clips)} rows are too few for hash_split (nothing is left for {empty}), add rows, or "
       "write a column split"
     )
-  return splits
+  return {split: splits[split] for split in wanted}
 
 
 def _empty(splits):

@@ -9,7 +9,7 @@ from sign_jax.errors import UserError
 class Stream(contents.Stream):
   """The features of one encoder for all clips of a table; `paths` is {clip's name: its file}."""
 
-  def __init__(self, name, root, clips):
+  def __init__(self, name, root, clips, dtype):
     """Checks that every clip, a `clip_table.Row`, has features.
 
     Raises:
@@ -22,7 +22,7 @@ class Stream(contents.Stream):
         f"{root} has no features for {named(missing)}, extract them with "
         f"`python -m sign_jax.extract` or remove the rows{f' ({others})' if others else ''}"
       )
-    super().__init__(name, root, {None: clips})
+    super().__init__(name, root, {None: clips}, dtype)
 
   def find(self, clip, split):
     # Not in folders of splits: "train/a" is the name of another clip than "a".

@@ -15,6 +15,7 @@ from data_builders.corpus import contents, left_out
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
 from data_builders.writing import schema
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 
@@ -37,6 +38,7 @@ LEAKS = (
 class Builder(schema.RetrievalBuilder):
   """Reads a table and the features that `sign_jax.extract` has made; nothing is downloaded."""
 
+  CHOOSES_DTYPE = True
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First version."}
   DEFAULT_BUILDER_CONFIG_NAME = "default"
@@ -95,6 +97,7 @@ class Builder(schema.RetrievalBuilder):
       for name, path in stream.paths.items():
         facts = path.stat()
         state.update(f"{stream.name} {name} {facts.st_size} {facts.st_mtime_ns}".encode())
+    state.update(self.dtype_digest())
     return state.hexdigest()
 
   @functools.cached_property
@@ -114,6 +117,8 @@ class Builder(schema.RetrievalBuilder):
 
   def _left_out(self):
     """Sentences on the files that are in the folders of features and not read."""
+    if self.wanted != SPLITS:  # those of other splits are no surprise
+      return
     for stream in self._streams:
       if note := left_out.note(stream.root, stream.paths.values()):
         yield note
@@ -121,19 +126,21 @@ class Builder(schema.RetrievalBuilder):
   @functools.cached_property
   def _splits(self):
     is_hashed = self.builder_config.name == "hash_split"
-    return (captions.by_hash if is_hashed else captions.by_split)(self._table.rows)
+    return (captions.by_hash if is_hashed else captions.by_split)(self._table.rows, self.wanted)
 
   @functools.cached_property
   def _streams(self):
+    members = {clip.name for clips in self._splits.values() for clip in clips}
+    rows = [clip for clip in self._table.rows if clip.name in members]  # in the table's order
     return [
-      Stream(name, self._folder / folder, self._table.rows)
+      Stream(name, self._folder / folder, rows, self.feature_dtype)
       for name, folder in FOLDERS.items()
       if name == "agnostic" or (self._folder / folder).is_dir()
     ]
 
   @functools.cached_property
   def _warnings(self):
-    if self._splits["train"] is self._splits["test"]:
+    if not self._table.rows[0].split and self.builder_config.name != "hash_split":
       return [SAME_ROWS]
     count = captions.count_leaks(self._splits)
     return [LEAKS.format(count=count)] if count else []

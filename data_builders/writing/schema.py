@@ -8,7 +8,12 @@ from tqdm import tqdm
 
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.corpus.findings import Findings
+from data_builders.writing.dtypes import FEATURE_DTYPES
+from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
+
+ORDER = "order"  # the key of the metadata that says in which order the records lie
+_KEYS = 2**128  # of TFDS's examples
 
 
 def rows(dim, dtype=np.float16):
@@ -59,6 +64,19 @@ def not_empty(examples, split, findings):
     raise UserError(f"every video of the split {split} is damaged, the first: {reason}")
 
 
+def order_keys(count):
+  """Keys of `count` examples that keep them in their order, and memory small.
+
+  TFDS sorts by key. It first divides the examples among a thousand files by key, from 0 to 2^128,
+  and reads one file at a time: keys near 0 would all be in one.
+  """
+  return range(0, _KEYS, -(-_KEYS // max(count, 1)))
+
+
+def _order(is_kept):
+  return {ORDER: "annotations"} if is_kept else {}
+
+
 class LocalInfo(tfds.core.DatasetInfo):
   """`DatasetInfo` that never looks for a published copy of the data set on the network."""
 
@@ -75,20 +93,31 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   Attributes:
     CAN_SKIP: whether damaged videos can be left out.
     READS_POSES: whether it has configs with poses from the user's files.
+    CHOOSES_DTYPE: whether it stores features of the user's, in a dtype that can be chosen.
+    IN_ORDER: whether the records lie in the order in which the examples are generated, which has to
+      be that of the annotations; else TFDS shuffles them. See `order_keys`.
     COMPRESSED: whether its records are, see `array_records`.
     manual_dir: folder with the user's files, or None; set before `_info` runs, so that a width
       can be read from the files.
     findings: `Findings` of the build.
     poses: `scaling.Stated`: what the user says of the poses.
+    wanted: names of the splits that are built, in the order of `SPLITS`.
+    feature_dtype: numpy dtype of the stored features, where it can be chosen.
     counts: {content: Counter} of what its examples show; noted in the metadata's content.
   """
 
   CAN_SKIP = False
   READS_POSES = False
+  CHOOSES_DTYPE = False
+  IN_ORDER = False
   COMPRESSED = False
 
-  def __init__(self, *, manual_dir=None, on_error="stop", poses=UNSTATED, **kwargs):
+  def __init__(
+    self, *, manual_dir=None, on_error="stop", poses=UNSTATED, splits=None,
+    feature_dtype=FEATURE_DTYPES[0], **kwargs,
+  ):  # fmt: skip
     self.manual_dir, self.poses = manual_dir, poses
+    self.wanted, self.feature_dtype = splits or SPLITS, np.dtype(feature_dtype)
     self.counts = collections.defaultdict(collections.Counter)
     self.findings = Findings(on_error)
     super().__init__(**{**kwargs, "file_format": "array_record"})
@@ -107,10 +136,16 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       builder=self,
       description=description,
       features=retrieval_features(streams, **extra),
-      metadata=tfds.core.MetadataDict(metadata or {}),
+      metadata=tfds.core.MetadataDict({**(metadata or {}), **_order(self.IN_ORDER)}),
+      disable_shuffling=self.IN_ORDER,
       citation=citation,
       homepage=homepage,
     )
+
+  def dtype_digest(self):
+    """What the dtype of features adds to `source_digest`: nothing for the default, as ever."""
+    is_default = self.feature_dtype == FEATURE_DTYPES[0]
+    return b"" if is_default else f" {self.feature_dtype}".encode()
 
   def note_counts(self):
     """Adds `counts` to the metadata of the data set that was built."""

@@ -29,7 +29,8 @@ def evaluate(
   Args:
     source: what `sign_jax.load` gives or takes; or a whole configuration, whose `init` names a file
       of weights.
-    split: "validation" or "test"; both by default. The other one need not be there.
+    split: "validation" or "test", the other one need not be there; by default those of both that
+      are there.
     config: {dotted name: value}, settings that are otherwise, such as {"data.data_dir": DIR}.
     options: further arguments of `sign_jax.load`.
 
@@ -41,7 +42,7 @@ def evaluate(
   """
   if split is not None and split not in _SPLITS:
     raise UserError(f"split={split!r} is not one of {', '.join(_SPLITS)}")
-  splits = (split,) if split else _SPLITS
+  splits = (split,) if split else None
   config = loading.changes_of(config)
   if isinstance(source, ml_collections.ConfigDict):
     _check_whole(source)
@@ -51,6 +52,7 @@ def evaluate(
   changed = settings.with_changes(run.config, {**_here(run.config), **config}, "config")
   made = task.make(changed)
   evaluator = Evaluator(made, changed)
+  splits = splits or evaluator.splits
   results = _facts(run) | report.measured(made, changed, splits)
   if run.record.get("fingerprint") not in (None, made.fingerprint):
     results["trained_on"] = run.record["fingerprint"]
@@ -75,6 +77,7 @@ def _of_config(config, splits):
   facts = weights.facts(config)
   made = task.make(config)
   evaluator = Evaluator(made, config)
+  splits = splits or evaluator.splits
   results = facts | report.measured(made, config, splits)
   return results | _numbers(evaluator, evaluator.loaded(), splits)
 

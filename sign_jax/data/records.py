@@ -98,7 +98,7 @@ class SplitSource:
     if name not in splits:
       raise UserError(
         f"data set {self.label!r} has no split {self.split!r}{did_you_mean(self.split, splits)}: "
-        f"it has {', '.join(sorted(splits))}"
+        f"it has {', '.join(sorted(splits))}; data_builders.build without --splits builds all"
       )
     try:
       splits[self.split]  # parses it
@@ -129,6 +129,11 @@ def open_split(name, split, data_dir=None):
     UserError: not built, half built, damaged, no such split.
   """
   return SplitSource(folders.find(name, data_dir), split)
+
+
+def split_names(name, data_dir=None):
+  """Names of the splits of a built data set, sorted; arguments and errors as in `open_split`."""
+  return sorted(description.read(folders.find(name, data_dir)).splits)
 
 
 def fingerprint(name, data_dir=None):

@@ -5,15 +5,16 @@ import numpy as np
 from sign_jax.data import index, pose, posed
 from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.posed import POSE
-from sign_jax.data.records import fingerprint, open_split
+from sign_jax.data.records import fingerprint, open_split, split_names
 from sign_jax.data.sampling import sample_indices
 from sign_jax.data.tokenizer import clean, tokenize
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.errors import UserError, did_you_mean, printable
 
-__all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split"]
+__all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split", "split_names"]
 
 STREAMS = ("agnostic", "aware")
 _NAMES = ("video_id", "sentence_id")
+_LONGEST_NOTE = 200  # characters of a note that is shown
 _NO_CAPTIONS = (*_NAMES, "signer")
 
 
@@ -23,6 +24,8 @@ class RetrievalSplit:
   Attributes:
     label: NAME[/CONFIG]:VERSION of the data set.
     protocol: whose list of videos a corpus follows, None where the data set does not say.
+    origin: where the split comes from, "" for one that is as it was released.
+    in_order: whether its videos are in the order of a corpus's annotations.
     streams: tuple of the names of the feature streams that are read.
     dims, dtypes: {stream: D}, {stream: numpy dtype as stored}.
     poses: `pose.Settings`, or None where no poses are read.
@@ -54,7 +57,9 @@ class RetrievalSplit:
         with streams of different lengths; poses that `pose.prepare` refuses.
     """
     self._source = open_split(name, split, data_dir)
-    self.label, self.protocol = self._source.label, self._source.metadata.get("protocol")
+    metadata = self._source.metadata
+    self.label, self.protocol = self._source.label, metadata.get("protocol")
+    self.origin, self.in_order = _origin(metadata, split), metadata.get("order") == "annotations"
     self.streams = _chosen_streams(self._source, streams)
     specs = {stream: self._source.feature_specs[stream] for stream in self.streams}
     self.dims = {stream: spec.shape[1] for stream, spec in specs.items()}
@@ -208,6 +213,13 @@ class RetrievalSplit:
         f"the feature streams of video {video_id!r} of {self._source.label!r} differ in length: "
         + ", ".join(f"{s} {length}" for s, length in zip(self.streams, lengths, strict=True))
       )
+
+
+def _origin(metadata, split):
+  """What the builder has noted of where a split comes from, "" where nothing."""
+  noted = metadata.get("origins")
+  origin = noted.get(split.partition("[")[0]) if isinstance(noted, dict) else ""
+  return printable(origin, _LONGEST_NOTE) if isinstance(origin, str) else ""
 
 
 def _stride(source, stream):

@@ -13,6 +13,16 @@ def split_of(name):
   return _SPLIT_OF.get(name)
 
 
+def parse_list(text):
+  """The splits that a list names, such as "test" or "train,dev", in the order of `SPLITS`.
+
+  Raises:
+    UserError: an unknown name.
+  """
+  named = {parse(name.strip(), f"--splits {text}") for name in text.split(",")}
+  return tuple(split for split in SPLITS if split in named)
+
+
 def parse(name, where):
   """The split that a row of a table names.
 

@@ -6,6 +6,7 @@ import jax
 import ml_collections
 
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 from sign_jax.run import bounds, checks, settings, trained
 from sign_jax.systems import registry
 from sign_jax.weights import convert, readers
@@ -46,6 +47,30 @@ def load(path, system=None, dataset=None, changes=None):
   if system:
     raise faults[system]
   raise UserError(_not_one(path, state, found, faults))
+
+
+def sized(config, given):
+  """A configuration with the sizes of the model in its file `init.model`, as far as shapes tell.
+
+  Args:
+    config: ml_collections.ConfigDict.
+    given: dotted names of the settings that stay as they are.
+
+  Raises:
+    UserError: the file cannot be read.
+  """
+  card, path = registry.get(config.model.name), config.init.get("model")
+  if not path or card.sizes is None:
+    return config
+  state = readers.read(existing_file(path, "--config.init.model", "pass a file of weights"))
+  try:
+    sizes = card.sizes(_shapes(state))
+  except _NO_MODEL:
+    return config  # what is missing is told when the weights are merged
+  told = {key: x for key, x in sizes.items() if x is not None and key not in given}
+  changed = settings.with_changes(config, told, path)
+  bounds.check(changed, path)
+  return changed
 
 
 def _not_one(path, state, found, faults):

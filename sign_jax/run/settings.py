@@ -176,18 +176,18 @@ def for_evaluation(config, workdir, argv):
   used = {**defaults, **trained}
   if is_same:
     _check_kinds(used, now, workdir)
-  given = sorted(_given(argv) & now.keys())
-  differing = [key for key in given if not _is_same(key, now[key], used.get(key))]
+  named = sorted(given(argv) & now.keys())
+  differing = [key for key in named if not _is_same(key, now[key], used.get(key))]
   wrong = [f"{key}={used.get(key)}" for key in differing if key not in (*free, "ties")]
   if wrong:
     raise UserError(
         f"{workdir} was trained with {', '.join(wrong)}: evaluate it without these flags"
     )
   changed = tuple(f"{key}={now[key]}" for key in differing if key not in free)
-  return nested(used | {key: now[key] for key in given}), changed
+  return nested(used | {key: now[key] for key in named}), changed
 
 
-def _given(argv):
+def given(argv):
   """Names of the settings that a command line sets."""
   flags = (argument.lstrip("-") for argument in argv[1:])
   return {

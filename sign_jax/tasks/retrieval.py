@@ -66,7 +66,7 @@ class Retrieval:
       UserError: on settings that do not go together.
     """
     self._config, self._data, self._system = config, config.data, system
-    self._splits = splits or {}
+    self._splits, self._given = dict(splits or {}), tuple(splits or ())
     self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
     self._augment = retrieval_data.augmentation(config.data)
     # One stream alone need not be read together with the other.
@@ -84,11 +84,27 @@ class Retrieval:
   @functools.cached_property
   def inputs(self) -> Inputs:
     """What the model is built for: the fields of a batch; see `protocols.Inputs`."""
-    # All splits have features of one width. A data set of which only "test" is there will do.
-    split = next(iter(self._splits.values()), None) or self.split("test")
+    # All splits have features of one width.
+    split = next(iter(self._splits.values()), None) or self.split(self.measured_splits[-1])
     return retrieval_data.inputs(
         self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses
     )
+
+  @functools.cached_property
+  def measured_splits(self) -> tuple[str, ...]:
+    """Those of "validation" and "test" that there are.
+
+    Raises:
+      UserError: there is neither.
+    """
+    there = self._given or source.split_names(self._data.name, self._data.data_dir or None)
+    found = tuple(name for name in SPLITS[1:] if name in there)
+    if not found:
+      raise UserError(
+          f"data set {self._data.name!r} has no split to measure, neither validation nor test: "
+          f"build it with --splits {','.join(SPLITS)}"
+      )
+    return found
 
   @staticmethod
   def inputs_of(
@@ -182,7 +198,8 @@ class Retrieval:
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Batches of `data.pipeline.train_batches` from that step on."""
-    for name in SPLITS:  # a split that is missing must not be noticed after hours of training
+    # A split that is missing must not be noticed after hours of training.
+    for name in dict.fromkeys((*SPLITS[:2], *self.measured_splits)):
       self.split(name)
     return pipeline.train_batches(
         self.split("train"),
@@ -333,6 +350,8 @@ class Retrieval:
     for split in splits:
       facts[f"{split}/sentences"] = self.split(split).num_sentences
       facts[f"{split}/videos"] = self.split(split).num_videos
+      if origin := getattr(self.split(split), "origin", ""):
+        facts[f"{split}/origin"] = origin
     return facts
 
   def similarity(
@@ -365,6 +384,7 @@ class Retrieval:
     """
     scores = self.similarity(variables, split, place)
     data = self.split(split)
+    self._warn_of_order(data, split)
     if not np.isfinite(scores).all():
       raise UserError(
           f"the similarities of the {split} split are not finite, "
@@ -374,6 +394,15 @@ class Retrieval:
       )
     numbers = metrics.retrieval_metrics(scores, data.sentence_of_video, ties=self._config.ties)
     return numbers | ({"left_out": len(data.left_out)} if self._poses else {})
+
+  def _warn_of_order(self, data, split):
+    """Of a corpus that an earlier version built, where a number depends on its order."""
+    if self._config.ties == "released" and getattr(data, "protocol", None) and not data.in_order:
+      tqdm.write(
+          f"warning: the videos of {split} are not in the order of the annotations, so ties do not "
+          "count quite as in the released program: delete the data set and build it again",
+          sys.stderr,
+      )
 
   def table(self, results: dict[str, float], split: str) -> str:
     """The two directions as a text table."""

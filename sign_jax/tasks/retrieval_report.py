@@ -15,9 +15,11 @@ def table(results: dict[str, float], title: str, data: Any, split: str) -> str:
   Args:
     results: {"SPLIT/t2v/R@1": percent, ...}.
     title: of the table.
-    data: `data.source.RetrievalSplit`, whose sizes are told.
+    data: `data.source.RetrievalSplit`, whose origin and sizes are told.
     split: its name.
   """
+  if origin := getattr(data, "origin", ""):
+    title += f" ({origin})"
   title += f": {data.num_sentences} sentences, {data.num_videos} videos"
   if left_out := getattr(data, "left_out", {}):
     title += f" ({len(left_out)} without usable hands are left out)"

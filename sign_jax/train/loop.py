@@ -198,7 +198,8 @@ def _evaluate_best(
   named = record["best_step"] if record else None
   best = checkpoints.restore_best(named, *_to_evaluate(trainer))
   checkpoints.mend_best(best)
-  results = {"best_step": best.record["step"]} | report.measured(trainer.task, trainer.config)
+  measured = report.measured(trainer.task, trainer.config, trainer.splits)
+  results = {"best_step": best.record["step"]} | measured
   earlier = (record or best.record).get("lost_best")
   if best.lost is not None or earlier:
     results["lost_best_step"] = earlier["step"] if earlier else best.lost
@@ -212,9 +213,9 @@ def _evaluate_best(
 
 
 def _measure(evaluator: Evaluator, variables: Variables) -> dict[str, float]:
-  """Evaluates both splits and prints a table of each; {"split/name": number}."""
+  """Evaluates the splits that there are and prints a table of each; {"split/name": number}."""
   results = {}
-  for split in ("validation", "test"):
+  for split in evaluator.splits:
     numbers = evaluator.evaluate(variables, split)
     results.update(numbers)
     if distributed.is_first():
@@ -235,7 +236,7 @@ def evaluate_weights(
     the results, as they were written.
   """
   evaluator = Evaluator(task, config)
-  results = facts | report.measured(task, config)
+  results = facts | report.measured(task, config, evaluator.splits)
   results |= _measure(evaluator, evaluator.loaded())
   distributed.on_first(lambda: report.write_json(workdir / report.RESULTS, results))
   return results
@@ -259,7 +260,7 @@ def evaluate(
   Raises:
     UserError: when no checkpoint can be read.
   """
-  trainer = Trainer(task, config)
+  trainer = Trainer(task, config, steps=config.steps or 1)  # none is taken
   with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
     results = _evaluate_best(trainer, checkpoints)
   if "trained_on" in results:

@@ -37,10 +37,13 @@ class Rule(NamedTuple):
   settle: Callable[[PyTree], PyTree]
 
 
-def rule_of(task: Task, config: ConfigDict) -> Rule:
-  """The `Rule` of a configuration's `optim` section for a task."""
+def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:
+  """The `Rule` of a configuration's `optim` section for a task.
+
+  `steps`: updates of the whole run, by default `total_steps`.
+  """
   kinds = getattr(task, "parameter_kinds", NO_KINDS)
-  optimizer, schedule = optim.from_config(config.optim, total_steps(task, config), kinds)
+  optimizer, schedule = optim.from_config(config.optim, steps or total_steps(task, config), kinds)
   return Rule(optimizer, schedule, optim.settling(config.optim, kinds))
 
 
@@ -106,6 +109,11 @@ class Evaluator:
     sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
     self.place = functools.partial(sharding.place_batch, self.mesh)
 
+  @property
+  def splits(self) -> tuple[str, ...]:
+    """The splits that there are to evaluate."""
+    return getattr(self.task, "measured_splits", ("validation", "test"))
+
   def loaded(self) -> Variables:
     """Variables on the mesh: fresh ones, with the weights of the files that the task loads."""
     fresh = functools.partial(self.task.init, jax.random.key(self.config.seed))
@@ -126,11 +134,14 @@ class Trainer(Evaluator):
   """A task on a mesh: jitted step, where the state lives, evaluation."""
 
   def __init__(
-      self, task: Task, config: ConfigDict, devices: Sequence[jax.Device] | None = None
+      self, task: Task, config: ConfigDict, devices: Sequence[jax.Device] | None = None,
+      steps: int | None = None,
   ) -> None:
+    """`steps`: updates of the whole run, by default `total_steps`, which opens what is trained on.
+    """
     super().__init__(task, config, devices)
     sharding.check_batch(task.batch_size, self.mesh)
-    self._rule = rule_of(task, config)
+    self._rule = rule_of(task, config, steps)
     self._create = functools.partial(create_state, task, self._rule.optimizer, config.seed)
     shapes = jax.eval_shape(self._create)
     shardings = sharding.tree_shardings(shapes, self.mesh)

@@ -88,6 +88,27 @@ def archive(path, data, entries=None, compression=zipfile.ZIP_STORED):
   return path
 
 
+_STORAGES = {"float16": "torch.HalfStorage", "float32": "torch.FloatStorage",
+             "int64": "torch.LongStorage"}
+
+
+def save(path, state):
+  """Writes a state dict as `torch.save` does; {name: array}. Returns `path`."""
+  arrays = {name: np.ascontiguousarray(value) for name, value in state.items()}
+  tensors = {
+    name: _tensor(str(key), array) for key, (name, array) in enumerate(arrays.items())
+  }
+  entries = {f"a/data/{key}": array.tobytes() for key, array in enumerate(arrays.values())}
+  return archive(path, dumps(tensors), entries)
+
+
+def _tensor(key, array):
+  shape = array.shape
+  strides = tuple(int(np.prod(shape[axis + 1 :])) for axis in range(len(shape)))
+  storage = Object.storage(key, _STORAGES[array.dtype.name], array.size)
+  return _Call("torch._utils._rebuild_tensor_v2", (storage, 0, shape, strides, False, {}))
+
+
 def old_file(path, data):
   """A file as PyTorch made it before version 1.6, with the same storage as `archive`."""
   parts = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
