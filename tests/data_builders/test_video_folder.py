@@ -36,8 +36,8 @@ def manual_dir(tmp_path, lines, header="video,sentence,split", folders=("feature
   return tmp_path
 
 
-def prepare(folder, config=None):
-  builder, _ = build.prepare("video_folder", config, folder / "tfds", folder)
+def prepare(folder, config=None, **options):
+  builder, _ = build.prepare("video_folder", config, folder / "tfds", folder, **options)
   return builder
 
 
@@ -242,8 +242,13 @@ def test_a_split_without_rows_is_named(tmp_path, missing):
   splits = [split for split in ("train", "validation", "test") if split != missing]
   lines = [f"{split}.mp4,{split},{split}" for split in splits]
   folder = manual_dir(tmp_path, lines)
-  with pytest.raises(UserError, match=f"no rows for {missing}, .*video_folder/hash_split$"):
+  with pytest.raises(UserError, match=f"no rows for {missing}, .*video_folder/hash_split, or name"):
     prepare(folder)
+  assert [*prepare(folder, splits=tuple(splits)).info.splits] == splits
+  (folder / f"features/{splits[0]}.npz").unlink()  # the other one's features are enough for it
+  builder = prepare(folder, splits=(splits[1],), feature_dtype="float32")
+  (example,) = examples(builder, splits[1]).values()
+  np.testing.assert_array_equal(example["agnostic"], feature(f"{splits[1]}.mp4"))
 
 
 def test_hash_split_does_not_tell_spellings_apart(tmp_path):
