@@ -7,7 +7,7 @@ import numpy as np
 
 from data_builders.attachments import locate
 from sign_jax.data import feature_files
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.files import existing_file
 from sign_jax.untrusted import npz, safe_pickle
 
@@ -62,7 +62,7 @@ class FeatureFolder:
 def _array(content, path):
   if isinstance(content, dict):
     if KEY not in content:
-      found = ", ".join(str(key)[:40] for key in list(content)[:5]) or "nothing"
+      found = ", ".join(shown(str(key)) for key in list(content)[:5]) or "nothing"
       raise UserError(f"{path} has no {KEY!r}, only {found}, {_REMEDY}")
     content = content[KEY]
   if not isinstance(content, np.ndarray):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from sign_jax import errors
 from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError
 from sign_jax.untrusted.csv_table import LONGEST_NAME
@@ -9,7 +10,6 @@ from sign_jax.untrusted.csv_table import LONGEST_NAME
 LONGEST_TEXT = 10_000  # characters; a sentence of a real corpus has some hundred
 MAX_FRAMES = 2**31 - 1  # what a data set's records hold
 LAST_SECOND = 1e6  # eleven days; at any frame rate, its frame is below MAX_FRAMES
-_SHOWN = 60  # characters of a name in a message
 
 
 class Clip(NamedTuple):
@@ -40,9 +40,8 @@ class Clip(NamedTuple):
 
 
 def shown(name):
-  """A name for a message: quoted, escaped and short, whatever it is."""
-  text = repr(name[: _SHOWN + 1] if isinstance(name, str) else type(name).__name__)
-  return f"{text[:_SHOWN]}...'" if len(text) > _SHOWN + 2 else text
+  """A name for a message; the type of what is none, as a damaged file may hold anything there."""
+  return errors.shown(name if isinstance(name, str) else type(name).__name__)
 
 
 def check(clip, where):

@@ -11,6 +11,7 @@ from launch.benchmarks import _measure
 from sign_jax.data import pipeline
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
+from sign_jax.errors import first_line
 from sign_jax.run import task
 from sign_jax.train.step import Trainer
 
@@ -127,5 +128,5 @@ def _compiled_step(config, batch):
     step = torch_step(config, batch, torch.compile)
     step()
   except Exception as error:  # whatever a compiler that is missing or broken raises
-    return None, f"{type(error).__name__}: {str(error).strip().splitlines()[0][:60]}"
+    return None, f"{type(error).__name__}: {first_line(error)}"
   return step, None

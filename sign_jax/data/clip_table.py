@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from sign_jax.data import splits as split_names
 from sign_jax.data.tokenizer import clean
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import csv_table
-from sign_jax.untrusted.csv_table import shown
 from sign_jax.video import containers
 
 COLUMNS = ("video", "name", "start", "end", "sentence", "split", "signer")

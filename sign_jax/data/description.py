@@ -15,7 +15,7 @@ from tensorflow_datasets.core.naming import DEFAULT_FILENAME_TEMPLATE, ShardedFi
 
 from sign_jax.data import feature_classes
 from sign_jax.data import folder as folders
-from sign_jax.errors import UserError, first_line, sentences
+from sign_jax.errors import UserError, first_line, sentences, shown
 from sign_jax.untrusted import budget
 
 _FORMAT = "array_record"
@@ -148,7 +148,7 @@ def _splits(info, folder):
   # Bars and messages show the whole label.
   if not _NAME.fullmatch(info["name"]) or not _label(info).isprintable():
     raise UserError(
-      f"{folder / folders.INFO_FILE} calls the data set {_label(info)[:80]!r}, which is no name"
+      f"{folder / folders.INFO_FILE} calls the data set {shown(_label(info))}, which is no name"
     )
   if info.get("fileFormat") != _FORMAT:
     raise UserError(
@@ -165,10 +165,10 @@ def _split(split, template):
   name, pattern = split["name"], split.get("filepathTemplate")
   info_path = template.data_dir / folders.INFO_FILE
   if not _SPLIT.fullmatch(name):
-    raise UserError(f"{info_path} calls a split {name[:80]!r}, which is no name")
+    raise UserError(f"{info_path} calls a split {shown(name)}, which is no name")
   if pattern not in (None, "", DEFAULT_FILENAME_TEMPLATE):
     raise UserError(
-      f"{info_path} looks for the files of {name} under names of its own ({pattern[:80]!r}), which "
+      f"{info_path} looks for the files of {name} under names of its own ({shown(pattern)}), which "
       f"are not read: they must be called {DEFAULT_FILENAME_TEMPLATE} and lie beside it"
     )
   lengths = [int(length) for length in split.get("shardLengths", [])]

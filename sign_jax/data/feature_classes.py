@@ -10,11 +10,11 @@ from google.protobuf import json_format
 from tensorflow_datasets.core import features as tfds_features
 from tensorflow_datasets.core.proto import feature_pb2
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import budget
 
 _MAX_NESTING = 20  # of features in features
-_MAX_SHOWN = 120  # characters of what a file says, in a message
+_LONGEST = 120  # characters of a class's name in a message
 
 _NUMBERS = tuple(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))
 _TYPES = {"", "bool", "string", "float16", "float32", "float64", *_NUMBERS}
@@ -106,7 +106,7 @@ def _from_old_content(known, content, depth):
     return known(num_classes=content["num_classes"])
   if known not in _PLAIN:
     raise UserError(
-      f"describes a {known.__name__} by {_shown(sorted(content))} in an old spelling, which is "
+      f"describes a {known.__name__} by {shown(sorted(content))} in an old spelling, which is "
       "not read: build it anew with a newer TFDS"
     )
   _check_type(content.get("dtype", ""))
@@ -118,8 +118,8 @@ def _class(name):
     raise ValueError("a feature names no class")
   if name not in _BY_NAME:
     raise UserError(
-      f"names the class {_shown(name)}, which is none of the features of TFDS that are read, "
-      "so its code is not run: use a data set without it, or build this one anew"
+      f"names the class {shown(name, _LONGEST)}, which is none of the features of TFDS that are "
+      "read, so its code is not run: use a data set without it, or build this one anew"
     )
   return _BY_NAME[name]
 
@@ -127,13 +127,9 @@ def _class(name):
 def _check_type(name):
   if name not in _TYPES:
     known = ", ".join(sorted(_TYPES - {""}))
-    raise UserError(f"names the type {_shown(name)}, which is not read: use one of {known}")
+    raise UserError(f"names the type {shown(name)}, which is not read: use one of {known}")
 
 
 def _check_depth(depth):
   if depth > _MAX_NESTING:
     raise ValueError(f"features are nested more than {_MAX_NESTING} times")
-
-
-def _shown(value):
-  return repr(value)[:_MAX_SHOWN]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import csv_table
 
 COLUMNS = ("video", "start", "end", "label", "score", "gloss")
@@ -86,7 +86,7 @@ def _label(row, where):
 def _class(text, where):
   number = int(text) if _WHOLE.fullmatch(text) else MAX_LABEL
   if number >= MAX_LABEL:
-    raise UserError(f"{where}: the label {csv_table.shown(text)} is no class, they count from 0")
+    raise UserError(f"{where}: the label {shown(text)} is no class, they count from 0")
   return number
 
 
@@ -96,5 +96,5 @@ def _score(text, where):
   except ValueError:
     score = math.nan
   if not math.isfinite(score):
-    raise UserError(f"{where}: the score {csv_table.shown(text)} is no number, correct it")
+    raise UserError(f"{where}: the score {shown(text)} is no number, correct it")
   return score

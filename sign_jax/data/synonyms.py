@@ -3,7 +3,7 @@
 import io
 import pathlib
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.files import existing_file
 from sign_jax.untrusted import budget as budgets
 
@@ -37,7 +37,7 @@ def read(path=None):
     group = tuple(dict.fromkeys(filter(None, words)))
     if len(group) == 1:
       raise UserError(
-        f"line {number} of {path} has only the word {group[0][:50]!r}: write a group of synonyms, "
+        f"line {number} of {path} has only the word {shown(group[0])}: write a group of synonyms, "
         "separated by commas"
       )
     for word in group:

@@ -17,7 +17,7 @@ _ENDING_SECONDS = 60.0  # for what still runs when the program is over, such as 
 _AGAIN_SECONDS = 0.05
 # Signs of another direction of writing and the like are shown by number; these two join letters.
 _ESCAPED, _JOINERS = ("Cc", "Cf", "Cs", "Zl", "Zp"), "\u200c\u200d"
-_LONGEST, _LONGEST_REASON = 2000, 200
+_LONGEST, _LONGEST_REASON, _LONGEST_VALUE = 2000, 200, 80
 _LOGGERS = ("absl", "asyncio")
 _told = threading.Event()
 
@@ -61,6 +61,17 @@ def printable(text, longest=_LONGEST):
     if unicodedata.category(char) in _ESCAPED and char not in _JOINERS else char
     for char in text
   )  # fmt: skip
+
+
+def shown(value, longest=_LONGEST_VALUE):
+  """A value from a file, a flag or a call as a message says it: quoted, escaped and cut.
+
+  Not for objects of untrusted pickles, which may hold each other without end.
+  """
+  if not isinstance(value, str):
+    return printable(repr(value), longest)
+  more = f"... ({len(value)} characters)" if len(value) > longest else ""
+  return f"{value[:longest]!r}{more}"
 
 
 def first_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ Such files are checked before anything of the sizes that they claim is allocated
 
 import math
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.run import settings
 
 _LARGEST = 2**16  # of a number in the sections below; the largest published width is 1024
@@ -35,7 +35,7 @@ def check(config, where):
     most = _CLASSES if key == "model.num_classes" else _LARGEST
     numbers = [x for x in values if isinstance(x, int | float)]
     if len(values) > _LONGEST or not all(abs(x) <= most for x in numbers):
-      raise UserError(f"{where}: no model has {key}={str(value)[:80]}, get the file anew")
+      raise UserError(f"{where}: no model has {key}={shown(value)}, get the file anew")
 
 
 def check_inputs(inputs, where):
@@ -45,7 +45,7 @@ def check_inputs(inputs, where):
       check_inputs(value, where)
   elif not (_is_count(inputs, _CLASSES) or _is_field(inputs)):
     raise UserError(
-        f"{where}: no model reads inputs of the form {str(inputs)[:80]}, get the file anew"
+        f"{where}: no model reads inputs of the form {shown(inputs)}, get the file anew"
     )
 
 

@@ -1,6 +1,6 @@
 """A configuration, checked in one place before anything is read or built from it."""
 
-from sign_jax.errors import UserError, did_you_mean, printable
+from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.modules.clip import CONTEXT
 from sign_jax.run import config_paths, settings
 from sign_jax.systems import base, registry
@@ -27,7 +27,6 @@ LIMITS = base.Limits(
     ),
     below_one=("optim.b1", "optim.b2"),
 )
-_LONGEST_SHOWN = 80
 SHORTEST_TEXT = 3  # start, a word, end
 
 
@@ -44,7 +43,7 @@ def check(config):
     UserError: on the first setting that cannot work.
   """
   if config.task not in TASKS:
-    raise UserError(f"task={_shown(config.task)} is not one of {', '.join(TASKS)}")
+    raise UserError(f"task={shown(config.task)} is not one of {', '.join(TASKS)}")
   system = registry.get(config.model.name)
   if system.task != config.task:
     raise UserError(f"task={config.task} is not what {system.name} is for: use {system.task}")
@@ -93,15 +92,11 @@ def _check_numbers(values, limits):
         raise UserError(f"{key}={value} {fault}")
 
 
-def _shown(value):
-  return printable(repr(value), _LONGEST_SHOWN)
-
-
 def _check_choice(key, value, choices):
   if value not in choices:
     raise UserError(
-        f"{key}={_shown(value)} is not one of {', '.join(choices)}"
-        + did_you_mean(str(value)[:_LONGEST_SHOWN], choices)
+        f"{key}={shown(value)} is not one of {', '.join(choices)}"
+        + did_you_mean(str(value)[:80], choices)
     )
 
 

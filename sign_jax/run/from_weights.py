@@ -5,7 +5,7 @@ import functools
 import jax
 import ml_collections
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.files import existing_file
 from sign_jax.run import bounds, checks, settings, trained
 from sign_jax.systems import registry
@@ -176,7 +176,7 @@ def _check_sizes(card, config, shapes, path):
   for key, value in sizes.items():
     # Heads are not in a file; a switch may be set and without use.
     if type(value) is int and not key.endswith(".heads") and told.get(key, value) != value:
-      raise UserError(f"{path} holds a model of {key}={value}, and not of {str(told[key])[:80]}")
+      raise UserError(f"{path} holds a model of {key}={value}, and not of {shown(told[key])}")
 
 
 def target_of(card, config, inputs):

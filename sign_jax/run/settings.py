@@ -9,7 +9,7 @@ import sys
 
 import ml_collections
 
-from sign_jax.errors import UserError, did_you_mean, printable
+from sign_jax.errors import UserError, did_you_mean, printable, shown
 from sign_jax.run import config_paths
 from sign_jax.systems import registry
 from sign_jax.train import checkpoint
@@ -236,13 +236,13 @@ def with_changes(config, changes, where):
   for key, value in tuples(dict(changes)).items():
     if key not in known:
       raise UserError(
-          f"{where}: there is no setting {str(key)[:80]!r}{did_you_mean(str(key)[:80], known)}"
+          f"{where}: there is no setting {shown(key)}{did_you_mean(str(key)[:80], known)}"
       )
     try:
       changed.update_from_flattened_dict({key: value})
     except (TypeError, ValueError, AttributeError, KeyError) as error:
       raise UserError(
-          f"{where}: {key}={str(value)[:80]!r} is of another kind than {known[key]!r}"
+          f"{where}: {key}={shown(value)} is of another kind than {known[key]!r}"
       ) from error
   return changed
 

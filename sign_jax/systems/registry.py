@@ -11,7 +11,7 @@ import importlib
 import importlib.metadata
 import sys
 
-from sign_jax.errors import UserError, did_you_mean, printable
+from sign_jax.errors import UserError, did_you_mean, printable, shown
 from sign_jax.systems.base import System
 
 # Modules with the card as SYSTEM.
@@ -61,7 +61,7 @@ def get(name: str) -> System:
   found = _entry_points()
   if name not in found:
     raise UserError(
-        f"there is no system {printable(repr(name), 80)}{did_you_mean(str(name)[:80], names())}: "
+        f"there is no system {shown(name)}{did_you_mean(str(name)[:80], names())}: "
         f"known are {', '.join(names())}; one of your own must be registered first"
     )
   try:

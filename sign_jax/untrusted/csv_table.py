@@ -6,7 +6,7 @@ import io
 import pathlib
 import re
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.files import existing_file, replacing
 from sign_jax.untrusted import budget as budgets
 
@@ -20,7 +20,6 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how a file of Excel's "Unicode text" beg
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CURLED = "\u201c\u201d\u201e\u201f\u00ab\u00bb"  # quotation marks of texts, not of CSV files
 _SIMILAR = 0.8  # how alike two names of columns are of which one is a slip of the pen
-_SHOWN = 40  # characters of a value in a message
 
 
 def read(path, required, known=()):
@@ -161,11 +160,6 @@ def check_inside(name, where):
     raise UserError(f"{where}: {shown(name)} holds characters that are not seen, remove them")
   if max(len(part.encode(errors="replace")) for part in parts) > LONGEST_NAME:
     raise UserError(f"{where}: {shown(name)} is longer than {LONGEST_NAME} bytes, shorten the name")
-
-
-def shown(text):
-  """A text of a table for a message: quoted, escaped and short."""
-  return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def _records(path, text):

@@ -1,6 +1,6 @@
 """The sentences about files of weights that cannot be read."""
 
-from sign_jax.errors import UserError, first_line
+from sign_jax.errors import UserError, first_line, printable
 
 SAVE = "torch.save(model.state_dict(), 'weights.pt')"
 _NAMED = 20  # entries in a message
@@ -38,7 +38,7 @@ def no_arrays(path, found):
 
 
 def _shown(text):
-  return str(getattr(text, "name", text))[:80]
+  return printable(getattr(text, "name", text), 80)
 
 
 def _reason(error):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import safetensors
 
-from sign_jax.errors import UserError, sentences
+from sign_jax.errors import UserError, sentences, shown
 from sign_jax.untrusted import budget as budgets
 from sign_jax.weights import faults
 
@@ -59,7 +59,7 @@ def _header(path):
   entries.pop("__metadata__", None)
   for name, entry in entries.items():
     if not 0 <= len(entry["shape"]) <= MAX_AXES:
-      raise ValueError(f"{name[:80]!r} has {len(entry['shape'])} axes")
+      raise ValueError(f"{shown(name)} has {len(entry['shape'])} axes")
   return entries, 8 + length
 
 

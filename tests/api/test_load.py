@@ -220,8 +220,8 @@ HOSTILE = {
     "no length": (("settings", "data", "text_length"), None, "data.text_length=None"),
     "no alpha": (("settings", "data", "alpha"), None, "data.alpha=None: give it a value"),
     "no optimiser": (("settings", "optim", "name"), None, "optim.name=None"),
-    "long name": (("model_type",), "x" * 900_000, "^.{,300}900002 characters.{,300}$"),
-    "long task": (("settings", "task"), "x" * 900_000, "^.{,300}900002 characters.{,300}$"),
+    "long name": (("model_type",), "x" * 900_000, "^.{,300}900000 characters.{,300}$"),
+    "long task": (("settings", "task"), "x" * 900_000, "^.{,300}900000 characters.{,300}$"),
 }
 
 

@@ -97,7 +97,7 @@ def test_extracted_files_say_more(tmp_path):
 CONTENTS = {
   "no array": ({"feature": FEATURE.tolist()}, "holds a list and no array"),
   "nothing": (None, "holds a NoneType and no array"),
-  "another key": ({"features": FEATURE}, "has no 'feature', only features"),
+  "another key": ({"features": FEATURE}, "has no 'feature', only 'features'"),
   "an empty dict": ({}, "has no 'feature', only nothing"),
   "one window": (FEATURE[0], r"shape \(4,\)"),
   "a batch": (FEATURE[None], r"shape \(1, 3, 4\)"),

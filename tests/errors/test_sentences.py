@@ -129,6 +129,19 @@ def test_long_texts_are_cut():
   assert len(printable("\x00" * 10**6)) < 10_000
 
 
+@pytest.mark.parametrize(("value", "said"), [
+    ("a 'b'\n", '"a \'b\'\\n"'),
+    ("\x1b[2J\u202e", r"'\x1b[2J\u202e'"),
+    ("x" * 80, repr("x" * 80)),
+    ("x" * 81, repr("x" * 80) + "... (81 characters)"),
+    (None, "None"),
+    ([1, "\x1b"], r"[1, '\x1b']"),
+    ([0] * 1000, repr([0] * 1000)[:80] + "... (3000 characters)"),
+])
+def test_values_are_quoted_escaped_and_cut(value, said):
+  assert errors.shown(value) == said
+
+
 PRINTING = """
 from sign_jax.errors import UserError, one_sentence
 with one_sentence():
