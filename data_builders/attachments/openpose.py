@@ -3,6 +3,9 @@
 Each person has BODY_25, 70 points of the face and 21 of each hand, as lists of x, y, confidence.
 Its hands are COCO-WholeBody's, and so are the first 68 points of its face; the other two are the
 pupils. BODY_25's neck and middle of the hips are not in COCO-WholeBody.
+
+pose-format 0.15 reads such folders too, but puts the hands in the place of a face that was not
+estimated, and reads a frame that is missing as one without people.
 """
 
 import re

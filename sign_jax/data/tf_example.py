@@ -3,6 +3,8 @@
 Protocol buffers are nested runs of (tag, length, content). An Example is
 `Example{1: Features{1: entry{1: name, 2: Feature{1: BytesList{1: value}}}}}`; lists of numbers are
 Feature's fields 2 and 3. https://protobuf.dev/programming-guides/encoding
+
+The library protobuf reads the same, but copies every value, also those that nobody asked for.
 """
 
 _MOST_FIELDS = 10_000  # of one message; data sets have tens of features
