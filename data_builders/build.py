@@ -11,13 +11,13 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from data_builders.attachments import scaling
-from data_builders.attachments.poses import described
+from data_builders.attachments.poses import described, described_size
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.corpus.findings import ON_ERROR
 from data_builders.loading import find, load_builder, names
 from data_builders.writing import array_records, buckets, exchange, schema, skipped
 from data_builders.writing.dtypes import FEATURE_DTYPES
-from sign_jax.data import description, digest
+from sign_jax.data import description, digest, posed
 from sign_jax.data import splits as split_names
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
@@ -223,8 +223,14 @@ def _said_of_splits(builder):
 
 def _said_of_poses(metadata):
   noted = (metadata or {}).get("pose")
-  counts = noted.get("counts") if isinstance(noted, dict) else None
-  return described(counts) if isinstance(counts, dict) else ()
+  if not isinstance(noted, dict):
+    return []
+  counts = noted.get("counts")
+  said = [*described_size(noted), *(described(counts) if isinstance(counts, dict) else ())]
+  if any(isinstance(x, dict) and posed.ROWS in x for x in metadata.values()):
+    said.append("the features have a row for each window that is kept of the poses, as SEDS "
+                "releases them")
+  return said
 
 
 def _said_of_videos(metadata):

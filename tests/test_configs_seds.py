@@ -14,7 +14,10 @@ from sign_jax.systems import base
 from sign_jax.systems.seds.card import SYSTEM
 from tests import fakes, program
 
-PUBLISHED = {"how2sign": (1280, 720), "phoenix14t": (210, 260), "csl_daily": (512, 512)}
+# Of the pictures of the released poses; px of the rule on forearms near their bottom.
+PUBLISHED = {
+    "how2sign": ((256, 256), 50), "phoenix14t": ((210, 260), 0), "csl_daily": ((512, 512), 50),
+}  # fmt: skip
 
 
 def switches(config):
@@ -40,7 +43,8 @@ def test_published_settings(dataset, monkeypatch):
   assert (config.batch_size, config.epochs, config.steps) == (128, 200, 0)
   rates = (config.optim.lr, config.optim.groups.pose.lr, config.optim.groups.fusion.lr)
   assert rates == (1e-5, 1e-4, 1e-4)
-  assert config.data.image_size == PUBLISHED[dataset]
+  assert (config.data.image_size, config.data.bottom_margin) == PUBLISHED[dataset]
+  assert config.data.hand_boxes == "released"
   assert (config.data.video_length, config.data.max_frames) == (64, pose.MAX_FRAMES)
   assert (config.data.text_length, config.data.combine) == (32, "agnostic")
   assert switches(config) == SYSTEM.variants["released"] and config.model.beta == 0.4
@@ -98,6 +102,8 @@ def test_the_tables_are_those_of_the_text():
 
 @pytest.mark.parametrize(("override", "words"), [
     ("data.image_size=(0, 720)", "data.image_size=.* no size"),
+    ("data.hand_boxes=exakt", "data.hand_boxes='exakt' is not one of exact, released.*'exact'"),
+    ("data.bottom_margin=-1", "data.bottom_margin=-1 must not be negative"),
     ("data.max_frames=8", "data.max_frames=8 must be at least 16"),
     ("model.fusion.heads=7", "model.embed_dim=512 must be even and divide among .*heads=7"),
     ("model.fusion.keys=(5, 0)", "model.fusion.keys"),
@@ -107,6 +113,11 @@ def test_the_tables_are_those_of_the_text():
 def test_numbers_that_cannot_work(override, words, monkeypatch):
   with pytest.raises(UserError, match=words):
     parse(monkeypatch, override)
+
+
+def test_poses_of_the_simulator_are_read_as_before(monkeypatch):
+  data = parse(monkeypatch, dataset="signing_sim").data
+  assert (data.bottom_margin, data.hand_boxes, data.image_size) == (50, "exact", (256, 256))
 
 
 def test_a_data_set_without_poses_has_no_setting():

@@ -41,12 +41,13 @@ class PoseFolder:
     """The file or folder of a clip, or None; `split` is one of `splits.SPLITS`."""
     return locate.find(self.root, clip, split, tuple(_READERS))
 
-  def scaling(self, places, stated):
+  def scaling(self, places, stated, released=None):
     """What the coordinates of a set are, found from clips at equal distances in it.
 
     Args:
       places: the files or folders of all its clips, which `find` has found.
       stated: `scaling.Stated`.
+      released: (width, height) of the corpus's released poses, see `scaling.find`.
 
     Returns:
       `scaling.Scaling` for `read`.
@@ -59,7 +60,7 @@ class PoseFolder:
       with contextlib.suppress(UserError, OSError):  # whoever builds from it will hear
         pose = _read(pathlib.Path(path))
         samples.append((path, pose.keypoints[:: len(pose.keypoints) // 100 + 1], pose.size))
-    return scaling.find(samples, stated)
+    return scaling.find(samples, stated, released)
 
   @staticmethod
   def read(path, scale=None):
@@ -88,6 +89,16 @@ class PoseFolder:
     if scale:
       scale.check_inside(keypoints, path)
     return pose._replace(keypoints=keypoints)
+
+
+def described_size(noted):
+  """Sentences on the size of a set's pictures, of its `noted` metadata, see `contents.Poses`."""
+  size = noted.get("image_size")
+  if noted.get("assumed") and isinstance(size, list) and len(size) == 2:
+    yield (
+      "no file says of what pictures its poses are: they are taken as {} x {}, those of the "
+      "corpus's released poses; state another size with --pose_size".format(*size)
+    )
 
 
 def described(counts):

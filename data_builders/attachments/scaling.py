@@ -7,6 +7,7 @@ import numpy as np
 
 from data_builders.attachments import stated_size
 from sign_jax.data import pose
+from sign_jax.data.hand_boxes import VISIBLE
 from sign_jax.errors import UserError
 
 SAMPLE = 20  # clips that are read to see what a set's coordinates are
@@ -76,10 +77,11 @@ class Scaling:
   Attributes:
     size: (width, height) of the set's pictures; None where nobody states it.
     span: (low, high) of coordinates that are no pixels, see `Stated`; None for pixels.
+    assumed: whether nobody states the size, and it is that of released poses.
   """
 
-  def __init__(self, size=None, span=None, example=None):
-    self.size, self.span, self._example = size, span, example
+  def __init__(self, size=None, span=None, example=None, assumed=False):
+    self.size, self.span, self._example, self.assumed = size, span, example, assumed
 
   def place(self, keypoints, size, path):
     """Keypoints (frames, 133, 3) of one clip in pixels of the set's pictures.
@@ -114,33 +116,35 @@ class Scaling:
       keypoints[..., :2] = keypoints[..., :2] * np.float32(factor) + np.float32(bars)
     return keypoints
 
-
   def check_inside(self, keypoints, path):
     """Checks a clip that `place` has given; raises UserError where most lies outside of it."""
     if self.size is None:
       return
     outside, sure = _outside(keypoints, self.size)
     if outside > MOST_OUTSIDE * sure:
+      source = "are those of released poses" if self.assumed else "the file or --pose_size states"
       raise UserError(
         f"{path} holds keypoints of which {outside / sure:.0%} lie outside of its pictures, which "
-        "the file or --pose_size states: {} x {} in this data set; correct the size or the "
+        f"{source}: " "{} x {} in this data set; correct the size, --pose_size, or the "
         "keypoints".format(*self.size)
       )
 
 
-def find(samples, stated):
+def find(samples, stated, released=None):
   """What a set's coordinates are, found from some of its clips.
 
   Args:
     samples: [(path, keypoints (frames, 133, 3), (width, height) or None)].
     stated: `Stated`.
+    released: (width, height) of the pictures that released poses of this corpus come from: of what
+      is in pixels, where neither a file nor `stated` says another size.
 
   Returns:
     `Scaling`.
 
   Raises:
     UserError: pixels in some clips and none in others; none, and it is not stated how large the
-      pictures are, or it is not clear what they are.
+      pictures are, or it is not clear what they are; pixels of no such pictures as are `released`.
   """
   size = stated.size or next((own for *_, own in samples if own), None)
   if stated.span and not size:
@@ -154,6 +158,9 @@ def find(samples, stated):
       f"{first_in_pixels} holds coordinates {_extent(pixels[first_in_pixels])}, which seem to be "
       "pixels: leave --pose_range out"
     )
+  if not first and not size and released:
+    _check_released(pixels, released)
+    return Scaling(released, None, first_in_pixels, assumed=True)
   if not first:
     return Scaling(size, stated.span, first_in_pixels)
   span = stated.span or _span(units)
@@ -166,13 +173,34 @@ def find(samples, stated):
   return Scaling(size, span, first)
 
 
+def _check_released(pixels, size):
+  """Raises UserError where {path: points} can be of no pictures of that size."""
+  if not pixels:
+    return
+  points = np.concatenate([*pixels.values()])
+  outside = 1 - float(((points >= 0) & (points <= size)).all(1).mean())
+  beyond = 1 - float(((points >= 0) & (points <= np.array(size) / 2)).all(1).mean())
+  said = "of {} x {}, as released poses of this corpus".format(*size)
+  remedy = "state the size of their pictures to data_builders.build, --pose_size WIDTHxHEIGHT"
+  if outside > pose.MOST_OUTSIDE:
+    raise UserError(
+      f"{next(iter(pixels))} and others hold poses that are not of pictures {said}, {outside:.0%} "
+      f"of the sure keypoints lie outside: {remedy}"
+    )
+  if beyond < pose.FEWEST_BEYOND:
+    raise UserError(
+      f"{next(iter(pixels))} and others hold poses that are hardly of pictures {said}, nearly all "
+      f"lie in the upper left quarter: {remedy}"
+    )
+
+
 def _kinds(samples):
   """({path: points} of clips in pixels, and of those in parts of something)."""
   found = {True: {}, False: {}, None: {}}
   for path, keypoints, _ in samples:
     points = _sure_points(keypoints)
     found[pose.in_units(points)][path] = points
-  for least in (pose.KEEP, pose.VISIBLE, 0.0):
+  for least in (pose.KEEP, VISIBLE, 0.0):
     if found[True] or found[False] or not samples:
       break
     # No clip says it alone: all of them together, and then what is hardly seen.

@@ -7,7 +7,8 @@ from tqdm import tqdm
 from data_builders.attachments import poses
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.corpus import contents, corpora, left_out, places
+from data_builders.corpus import contents, corpora, left_out, places, pose_windows
+from sign_jax.data import released_poses
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
@@ -23,16 +24,21 @@ def check(report, splits, stated=UNSTATED):
   kinds = _open(report, splits, stated)
   if not kinds:
     return
+  windows = pose_windows.of(kinds, released_poses.CORPORA.get(report.name))
+  if windows:
+    windows.find(splits)
   tallies = {kind.name: _Tally() for kind in kinds}
   unfit = collections.defaultdict(list)
   total = sum(map(len, splits.values()))
   with tqdm(total=total, desc=f"{report.name} files", unit="video", mininterval=0.5) as bar:
     for split, clips in splits.items():
       for clip in clips:
-        _check_clip(clip, split, kinds, tallies, unfit)
+        _check_clip(clip, split, kinds, windows, tallies, unfit)
         bar.update()
   for kind in kinds:
     tallies[kind.name].tell(report, kind.name, splits)
+    for line in poses.described_size(kind.metadata().get(contents.Poses.name, {})):
+      report.add(NOTE, line)
     is_whole = tuple(splits) == SPLITS  # else files of other splits are no surprise
     if is_whole and kind.root and (note := left_out.note(kind.root, tallies[kind.name].used)):
       report.add(NOTE, note)
@@ -42,6 +48,7 @@ def check(report, splits, stated=UNSTATED):
 
 def _open(report, splits, stated):
   """The kinds of files that are there, see `contents`."""
+  released = released_poses.CORPORA.get(report.name)
   root, kinds = user_path(report.manual_dir), []
   for name, folder in places.find(root, corpora.annotations(report.name).PLACES).items():
     if not folder.is_dir():
@@ -50,7 +57,7 @@ def _open(report, splits, stated):
     try:
       is_pose = name == contents.Poses.name
       kinds.append(
-        contents.Poses(folder, splits, stated) if is_pose
+        contents.Poses(folder, splits, stated, released) if is_pose
         else contents.Stream(name, folder, splits)
       )
     except UserError as error:
@@ -63,8 +70,9 @@ def _open(report, splits, stated):
   return kinds
 
 
-def _check_clip(clip, split, kinds, tallies, unfit):
-  fields, extents = {}, {}
+def _check_clip(clip, split, kinds, windows, tallies, unfit):
+  fields, extents, paths = {}, {}, {}
+  by_window = windows is not None and windows.by_window
   for kind in kinds:
     try:
       path = kind.find(clip, split)
@@ -73,18 +81,19 @@ def _check_clip(clip, split, kinds, tallies, unfit):
         continue
       tallies[kind.name].used.append(path)
       read, extents[kind.name] = kind.read(clip, path)
+      paths[kind.name] = path
     except (UserError, OSError) as error:  # a disk may fail, or a permission, for a single file
       tallies[kind.name].unreadable[split].append(Item(clip.video_id, str(error)))
       continue
     tallies[kind.name].found[split] += 1
     tallies[kind.name].counts.update(extents[kind.name].counts)
     fields |= read
-    if kind.name in contents.STREAMS:
+    if kind.name in contents.STREAMS and not by_window:
       stride = kind.metadata()[kind.name]["stride"] or RELEASED_STRIDE
       _check_windows(clip, kind.name, len(read[kind.name]), stride, extents, unfit)
     elif path.is_dir() and kind.name == contents.Videos.name:
       _check_pictures(clip, extents[kind.name].num_frames, unfit)
-  _check_lengths(clip, fields, extents, unfit)
+  _check_lengths(clip, paths, fields, extents, windows, unfit)
 
 
 def _check_windows(clip, name, count, stride, extents, unfit):
@@ -103,17 +112,23 @@ def _check_pictures(clip, count, unfit):
     unfit[WARNING, text].append(Item(clip.video_id, reason))
 
 
-def _check_lengths(clip, fields, extents, unfit):
+def _check_lengths(clip, paths, fields, extents, windows, unfit):
   counts = {name: len(fields[name]) for name in contents.STREAMS if name in fields}
   if len(set(counts.values())) > 1:
     reason = ", ".join(f"{name} {count}" for name, count in counts.items())
     unfit[ERROR, "the streams have different numbers of windows"].append(
       Item(clip.video_id, reason)
     )
+  both = windows is not None and windows.needs <= fields.keys()
   try:
-    contents.check_same_video(extents, clip)
+    if both:
+      windows.check(clip, paths, fields, extents)
+    else:
+      contents.check_same_video(extents, clip)
   except UserError as error:
     unfit[ERROR, "the files cannot be of the same video"].append(Item(clip.video_id, str(error)))
+    return
+  if both and windows.by_window:
     return
   pose = extents.get(contents.Poses.name)
   rgb = next((extents[name] for name in contents.STREAMS if name in extents), None)

@@ -11,14 +11,15 @@ import tensorflow_datasets as tfds
 
 from data_builders.attachments import locate
 from data_builders.attachments.poses import MAX_FRAMES
-from data_builders.corpus import contents, left_out, places
+from data_builders.corpus import contents, left_out, places, pose_windows
 from data_builders.corpus.findings import named
 from data_builders.writing import schema
+from sign_jax.data import released_poses
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 
-_POSE_RULE = 2  # of reading poses: a change of it needs another one, so that sets are built again
+_POSE_RULE = 3  # of reading poses: a change of it needs another one, so that sets are built again
 
 @dataclasses.dataclass(kw_only=True)
 class CorpusConfig(tfds.core.BuilderConfig):
@@ -79,6 +80,10 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
       print(f"note: {printable(note)}", file=sys.stderr)
     if self.findings.on_error == "stop":
       self._check_none_missing()
+    if self._pose_windows:
+      self._pose_windows.find(self._splits)
+      for name, noted in self._pose_windows.metadata().items():
+        self.info.metadata[name] |= noted
     return {
       split: schema.not_empty(self._generate_examples(split), split, self.findings)
       for split in self._splits
@@ -98,7 +103,10 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     if missing := _missing(paths):
       raise UserError(f"{clip.video_id} has no file of {' and '.join(missing)}")
     fields, extents = contents.read_all(self._contents, clip, paths, clip.video_id)
-    contents.check_same_video(extents, clip)
+    if self._pose_windows:
+      self._pose_windows.check(clip, paths, fields, extents)
+    else:
+      contents.check_same_video(extents, clip)
     for name, extent in extents.items():
       self.counts[name].update(extent.counts)
     return {
@@ -169,8 +177,13 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     folders = places.find(self._folder, self.ANNOTATIONS.PLACES)
     return contents.open_all(
       self.builder_config.content, self._folder, folders, self._splits, self.poses,
-      self.feature_dtype,
+      self.feature_dtype, released_poses.CORPORA.get(self.name),
     )
+
+  @functools.cached_property
+  def _pose_windows(self):
+    """`PoseWindows` of a data set with features and poses, else None."""
+    return pose_windows.of(self._contents, released_poses.CORPORA.get(self.name))
 
   @functools.cached_property
   def _files(self):

@@ -112,8 +112,13 @@ class Poses:
 
   name = "pose"
 
-  def __init__(self, root, splits, stated=UNSTATED):
+  def __init__(self, root, splits, stated=UNSTATED, released=None):
     """Some files decide what all coordinates are.
+
+    Args:
+      root, splits: the folder, and {split: [`Clip`]}.
+      stated: `scaling.Stated`.
+      released: `released_poses.Released` of the corpus, or None.
 
     Raises:
       UserError: see `scaling.find`.
@@ -125,13 +130,19 @@ class Poses:
       for clip in clips:
         with contextlib.suppress(UserError):  # two files of a clip: whoever reads it will hear
           places += filter(None, [self.find(clip, split)])
-    self._scale = self._folder.scaling(places, stated)
+    self._scale = self._folder.scaling(places, stated, released and released.image_size)
 
   def features(self):
     return {"pose": schema.rows((JOINTS, 3), np.float32)}
 
   def metadata(self):
-    return {"pose": {"image_size": list(self._scale.size or ())}}
+    assumed = {"assumed": True} if self._scale.assumed else {}
+    return {"pose": {"image_size": list(self._scale.size or ()), **assumed}}
+
+  @property
+  def image_size(self):
+    """(width, height) of the pictures, None where nobody states it."""
+    return self._scale.size
 
   def find(self, clip, split):
     return self._folder.find(clip, split)
@@ -219,7 +230,7 @@ def _pictures(path, fps):
   return Extent(count, fps)
 
 
-def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16):
+def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16, released=None):
   """The contents of a kind of `CONTENTS`, as far as there are files.
 
   Args:
@@ -229,6 +240,7 @@ def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16):
     splits: {split: [`Clip`]}.
     stated: `scaling.Stated` of the poses.
     dtype: of the stored features.
+    released: `released_poses.Released` of the corpus, or None.
 
   Raises:
     UserError: a folder is missing, or holds nothing that can be read; something is stated of poses,
@@ -239,7 +251,7 @@ def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16):
   if content == "video":
     return [Videos(root)]
   streams = _open_streams(folders, splits, dtype) if "features" in content else []
-  return streams + (_open_poses(folders, splits, stated) if "pose" in content else [])
+  return streams + (_open_poses(folders, splits, stated, released) if "pose" in content else [])
 
 
 def _open_streams(folders, splits, dtype):
@@ -252,9 +264,9 @@ def _open_streams(folders, splits, dtype):
   return [Stream(name, folder, splits, dtype) for name, folder in found.items()]
 
 
-def _open_poses(folders, splits, stated):
+def _open_poses(folders, splits, stated, released):
   folder = existing_folder(folders["pose"], remedy="put the poses there")
-  return [Poses(folder, splits, stated)]
+  return [Poses(folder, splits, stated, released)]
 
 
 def read_all(contents, clip, paths, called):

@@ -14,7 +14,7 @@ from sign_jax.data import pose, specs
 from sign_jax.data.tokenizer import clean, tokenize
 from sign_jax.errors import UserError
 from sign_jax.run import trained
-from sign_jax.tasks import finite
+from sign_jax.tasks import finite, retrieval_data
 
 _TILES = (8, 64)  # videos and sentences that are compared at once
 
@@ -72,7 +72,7 @@ class RetrievalModel(model.Model):
   def encode_videos(
       self, videos: Any, *, lengths: Iterable[int] | None = None,
       poses: Sequence[np.ndarray] | None = None, image_size: tuple[int, int] | None = None,
-      stride: int = 0,
+      stride: int = 0, by_window: bool = False,
   ) -> EncodedVideos:
     """Sign features of any number of videos -> their tokens.
 
@@ -88,6 +88,8 @@ class RetrievalModel(model.Model):
       image_size: width and height in pixels of the pictures that the poses come from; by default
         as in the settings of the run.
       stride: frames from one row of the features to the next, where there are poses; 0: unknown.
+      by_window: whether the features have a row for each window that is kept of the poses instead,
+        as those that SEDS releases.
 
     Returns:
       `EncodedVideos`, in the order of the videos.
@@ -103,7 +105,7 @@ class RetrievalModel(model.Model):
       rows = [
           api_videos.rows(
               found[i], f"video {i}", self.config.data, width,
-              poses[i] if settings else None, settings, stride,
+              poses[i] if settings else None, settings, stride, by_window,
           )
           for i in range(start, stop)
       ]
@@ -217,7 +219,7 @@ class RetrievalModel(model.Model):
     size = tuple(image_size or data.image_size)
     if not any(size):
       raise UserError("pass image_size=, width and height of the pictures of the poses, in pixels")
-    return pose.Settings(size, data.video_length, data.max_frames)
+    return retrieval_data.settings_of(data)._replace(image_size=size)
 
 
 def _check_form(encoded, form):

@@ -7,7 +7,7 @@ import ml_collections
 import numpy as np
 from jaxtyping import Float
 
-from sign_jax.data import assemble, pose
+from sign_jax.data import assemble, pose, posed
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError, first_line, printable
 
@@ -76,6 +76,7 @@ def _counts(lengths):
 def rows(
     video: Any, where: str, data: ml_collections.ConfigDict, width: int,
     keypoints: Any = None, pose_settings: pose.Settings | None = None, stride: int = 0,
+    by_window: bool = False,
 ) -> dict[str, Any]:
   """The windows of one video that the model reads.
 
@@ -87,6 +88,7 @@ def rows(
     keypoints: (F, 133, 3) of a system that reads poses, else None.
     pose_settings: `pose.Settings` then.
     stride: frames from one window of the features to the next, 0 where unknown.
+    by_window: whether they have instead a row for each window that is kept of the poses.
 
   Returns:
     {"video": (L, D) float32, zeros after the last window, "video_valid": (L,) bool}, and "pose"
@@ -97,15 +99,17 @@ def rows(
   """
   streams = _streams(video, where, data.combine)
   count = len(next(iter(streams.values())))
-  found, posed = {}, None
+  found = {}
   if pose_settings is None:
     kept = sample_indices(count, data.video_length)
   else:
-    size, windows, frames = pose_settings[:3]
     keypoints = array_of(keypoints, f"the poses of {where}")
-    posed = pose.prepare(keypoints, size, where, windows, frames)
-    kept = pose.feature_rows(posed, len(keypoints), count, stride)
-    found["pose"] = pose.pad(posed, frames)
+    prepared = posed.prepare(keypoints, pose_settings, where)
+    kept = (
+        pose.window_rows(prepared, count, where) if by_window
+        else pose.feature_rows(prepared, len(keypoints), count, stride)
+    )
+    found["pose"] = pose.pad(prepared, pose_settings.max_frames)
   streams = {name: array[kept] for name, array in streams.items()}
   combined = _combined(streams, data)
   if combined.shape[1] != width:

@@ -7,28 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sign_jax.data import hand_boxes
+from sign_jax.data.hand_boxes import ARMS, BOTTOM, HANDS
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError
 from sign_jax.video import frames as video_frames
 
-# COCO-WholeBody's keypoints; left before right.
-KEYPOINTS = 133
-HANDS = np.stack([np.arange(91, 112), np.arange(112, 133)])
-ARMS = np.array([[5, 7, 9], [6, 8, 10]])  # shoulder, elbow, wrist
+KEYPOINTS = 133  # of COCO-WholeBody
 BODY = np.array([0, *ARMS[0], *ARMS[1]])  # the nose first
-
-RULE = 2  # number of `hand_boxes`: a change of it needs another one, because results are noted
 SIZE = 256  # of the square that hands and body are scaled to
 MAX_FRAMES = 300
 WINDOW = video_frames.WINDOW
-FEWEST_VISIBLE, VISIBLE = 10, 0.1  # keypoints that a hand needs, and their confidence
-ARM_CONFIDENCE = 0.5
-BOTTOM = 50  # px; a forearm that ends so close to the bottom has its hand outside
-BEYOND, FOREARM, UPPER_ARM = 0.33, 1.1, 0.9
-BOX = 2.2  # side of a hand's box, of the hand's own size
 LARGEST = 1e6  # px
 KEEP = 0.4  # confidence of a keypoint that is not set to 0
 CORNER = 4  # px: nobody is seen in so small a corner of a picture
+MOST_OUTSIDE = 0.2  # share of sure keypoints; hands do leave the picture
+FEWEST_BEYOND = 0.01  # share of them beyond the upper left quarter: people stand in the middle
 FEW_POINTS = 20  # sure keypoints that are too few to say what their coordinates are
 
 
@@ -67,6 +61,8 @@ class Settings(NamedTuple):
     no_hands: what becomes of a data set with videos that show no usable hand: "skip" leaves the
       videos out, "stop" is an error.
     max_batch_windows: that a batch may have without padding; 0: any number.
+    bottom: px, see `hand_boxes.find`; 0 is no rule.
+    hand_boxes: one of `hand_boxes.RULES`.
   """
 
   image_size: tuple
@@ -74,16 +70,20 @@ class Settings(NamedTuple):
   max_frames: int = MAX_FRAMES
   no_hands: str = "skip"
   max_batch_windows: int = 0
+  bottom: int = BOTTOM
+  hand_boxes: str = "exact"
 
 
-def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
+def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES, bottom=BOTTOM,
+            rule="exact"):
   """The poses of one video.
 
   Args:
     keypoints: (F, 133, 3): x and y in pixels, and confidence, of COCO-WholeBody's keypoints.
     image_size: (width, height) in pixels.
     name: of the file or video, for errors.
-    windows, max_frames: see `Settings`.
+    windows, max_frames, bottom: see `Settings`.
+    rule: its `hand_boxes`.
 
   Raises:
     NoHands: no frame has a usable hand.
@@ -93,8 +93,8 @@ def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
   size = np.asarray(image_size, np.float64)
   frames = np.arange(0, len(keypoints), -(-len(keypoints) // max_frames))
   keypoints = _finite(keypoints[frames], name)
-  corner, side, usable = hand_boxes(keypoints, size)
-  kept = np.flatnonzero(usable.any(1))
+  boxes = hand_boxes.find(keypoints, size, bottom, rule)
+  kept = np.flatnonzero(boxes.usable.any(1))
   if not len(kept):
     raise NoHands(
       f"{name} shows no usable hand in any of {len(frames)} frames, leave this video out or "
@@ -103,7 +103,7 @@ def prepare(keypoints, image_size, name, windows=64, max_frames=MAX_FRAMES):
   count = max(len(kept) - WINDOW + 1, 1)
   kept = np.pad(kept, (0, max(WINDOW - len(kept), 0)), mode="edge")
   keypoints, frames = keypoints[kept], frames[kept]
-  left, right = _in_boxes(keypoints, corner[kept], side[kept], usable[kept])
+  left, right = _in_boxes(keypoints, hand_boxes.Boxes(*(x[kept] for x in boxes)))
   starts = sample_indices(count, windows)
   return Pose(
     left=left,
@@ -170,56 +170,12 @@ def in_units(points):
   return bool((np.abs(points) <= CORNER).all(1).mean() >= 0.9)
 
 
-def hand_boxes(keypoints, size):
-  """A square about every hand.
-
-  Args:
-    keypoints: (F, 133, 3) float.
-    size: (2,) float, width and height of the image.
-
-  Returns:
-    corner: (F, 2, 2) float64, x and y of the upper left one; [:, 0] is of the left hand.
-    side: (F, 2) float64, at least 1.
-    usable: (F, 2) bool; the others' boxes are of no meaning.
-  """
-  corner, side, seen = _boxes_about_hands(keypoints[:, HANDS], size)
-  arm_corner, arm_side, found = _boxes_from_arms(keypoints[:, ARMS], size)
-  return (
-    np.where(seen[..., None], corner, arm_corner),
-    np.maximum(np.where(seen, side, arm_side), 1.0),
-    seen | found,
-  )
-
-
-def _boxes_about_hands(hands, size):
-  """hands: (F, 2, 21, 3) -> corner (F, 2, 2), side and seen (F, 2)."""
-  visible = hands[..., 2] > VISIBLE
-  seen = visible.sum(-1) >= FEWEST_VISIBLE
-  points = hands[..., :2]
-  low = points.min(-2, where=visible[..., None], initial=np.inf)
-  high = points.max(-2, where=visible[..., None], initial=-np.inf)
-  low, high = (np.where(seen[..., None], x, 0.0) for x in (low, high))
-  side = np.round(BOX * (high - low).max(-1))
-  corner = (low + high) / 2 - side[..., None] / 2
-  return np.clip(corner, 0.0, np.maximum(size - side[..., None], 0.0)), side, seen
-
-
-def _boxes_from_arms(arms, size):
-  """arms: (F, 2, 3, 3) -> corner (F, 2, 2), side and found (F, 2)."""
-  shoulder, elbow, wrist = np.moveaxis(arms[..., :2], -2, 0)
-  found = (arms[..., 2] > ARM_CONFIDENCE).all(-1) & (size[1] - wrist[..., 1] >= BOTTOM)
-  lengths = [np.linalg.norm(wrist - elbow, axis=-1), np.linalg.norm(elbow - shoulder, axis=-1)]
-  side = FOREARM * np.maximum(lengths[0], UPPER_ARM * lengths[1])
-  centre = wrist + BEYOND * (wrist - elbow)
-  return centre - side[..., None] / 2, side, found
-
-
-def _in_boxes(keypoints, corner, side, usable):
+def _in_boxes(keypoints, boxes):
   """Both hands, (F, 21, 2) float32 each, left first."""
   hands = keypoints[:, HANDS]
-  points = (hands[..., :2] - corner[:, :, None]) * (SIZE / side)[..., None, None]
+  points = (hands[..., :2] - boxes.corner[:, :, None]) * (SIZE / boxes.sides)[:, :, None]
   points[:, 0, :, 0] = SIZE - points[:, 0, :, 0]
-  sure = (hands[..., 2] >= KEEP) & usable[..., None]
+  sure = (hands[..., 2] >= KEEP) & boxes.usable[..., None]
   points = np.where(sure[..., None], points, 0.0).astype(np.float32)
   return points[:, 0], points[:, 1]
 
@@ -251,6 +207,29 @@ def feature_rows(posed, num_frames, count, stride=0):
     begins, last = begins * (count - 1) * stride / last, (count - 1) * stride
   rows = np.minimum(np.arange(count) * stride, last)
   return np.abs(rows - begins[:, None]).argmin(1)
+
+
+def window_rows(posed, count, name):
+  """Which sign features go with the windows of a pose, where there is one for each.
+
+  Args:
+    posed: `Pose`.
+    count: rows of the video's features.
+    name: of the video, for errors.
+
+  Returns:
+    (count,) int64.
+
+  Raises:
+    UserError: there are more or fewer windows.
+  """
+  windows = int((posed.clips_start >= 0).sum())
+  if windows != count:
+    raise UserError(
+      f"{name} has {count} rows of features, and {windows} windows of its poses are kept, which "
+      "must be as many: take both from one release"
+    )
+  return np.arange(count)
 
 
 def pad(pose, frames=MAX_FRAMES):

@@ -4,11 +4,10 @@ import numpy as np
 from tqdm import tqdm
 
 from sign_jax.data import pose
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 
 POSE = "pose"  # the field of the keypoints, and what is noted of them
-_MOST_OUTSIDE = 0.2  # share of sure keypoints; hands do leave the picture
-_FEWEST_BEYOND = 0.01  # share of them beyond the upper left quarter: people stand in the middle
+ROWS = "pose_windows"  # noted of a stream that has a row for each window that is kept of the poses
 
 
 def image_size(source, wanted):
@@ -40,8 +39,46 @@ def image_size(source, wanted):
 def prepare(keypoints, settings, name):
   """`pose.prepare` by a `pose.Settings`."""
   return pose.prepare(
-    keypoints, settings.image_size, name, settings.windows, settings.max_frames
+    keypoints, settings.image_size, name, settings.windows, settings.max_frames, settings.bottom,
+    settings.hand_boxes,
   )
+
+
+def that_keep_windows(settings):
+  """{name of a setting: value}, the ones that decide which windows of a video are kept.
+
+  Args:
+    settings: `pose.Settings`.
+  """
+  return {
+    "data.video_length": settings.windows, "data.max_frames": settings.max_frames,
+    "data.bottom_margin": settings.bottom,
+  }  # fmt: skip
+
+
+def has_row_for_each_window(source, streams, settings):
+  """Whether row i of the features is of window i; else they are looked up by time.
+
+  Args:
+    source: `records.SplitSource`.
+    streams: names of its feature streams.
+    settings: `pose.Settings`.
+
+  Raises:
+    UserError: it is so, and these settings keep other windows.
+  """
+  noted = [source.metadata.get(stream) for stream in streams]
+  noted = [x[ROWS] for x in noted if isinstance(x, dict) and ROWS in x]
+  wanted = that_keep_windows(settings)
+  for found in noted:
+    found = {key: found.get(key) for key in wanted} if isinstance(found, dict) else {}
+    if found != wanted:
+      said = ", ".join(f"{key}={shown(value, 20)}" for key, value in found.items())
+      raise UserError(
+        f"the features of {source.label!r} have a row for each of the windows that are kept with "
+        f"{said or 'settings that it does not tell'}: set these, or extract features at stride 1"
+      )
+  return bool(noted)
 
 
 def without_hands(source, settings):
@@ -85,12 +122,13 @@ def _check_places(source, size, outside, beyond, in_units):
       "pixels: build the data set again, with --pose_size the size of their pictures"
     )
   count, sure = outside
-  if count > _MOST_OUTSIDE * sure:
+  if count > pose.MOST_OUTSIDE * sure:
     raise UserError(
       f"{count / sure:.0%} of the sure keypoints of {what} lie outside of pictures of "
       "{} x {}: set --config.data.image_size".format(*size)
     )
-  if sure >= pose.FEW_POINTS and beyond[0] < _FEWEST_BEYOND * sure and not _stated_size(source):
+  is_small = sure >= pose.FEW_POINTS and beyond[0] < pose.FEWEST_BEYOND * sure
+  if is_small and (_is_assumed(source) or not _stated_size(source)):
     raise UserError(
       f"nearly all sure keypoints of {what} lie in the upper left quarter of pictures of "
       "{} x {}: set --config.data.image_size, or state that size to data_builders.build, "
@@ -105,6 +143,12 @@ def _stated_size(source):
   size = noted.get("image_size") if isinstance(noted, dict) else None
   is_size = isinstance(size, list) and len(size) == 2 and all(type(x) is int for x in size)
   return tuple(size) if is_size and min(size) > 0 else None
+
+
+def _is_assumed(source):
+  """Whether nobody has stated that size, and the builder has taken that of released poses."""
+  noted = source.metadata.get(POSE)
+  return isinstance(noted, dict) and bool(noted.get("assumed"))
 
 
 def _check_poses(source):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sign_jax.data import index, pose, posed
+from sign_jax.data import hand_boxes, index, pose, posed
 from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.posed import POSE
 from sign_jax.data.records import fingerprint, open_split, split_names
@@ -74,6 +74,7 @@ class RetrievalSplit:
     self._records = np.arange(len(self._source))  # of the videos
     if poses:
       self.poses = poses._replace(image_size=posed.image_size(self._source, poses.image_size))
+      self._has_rows = posed.has_row_for_each_window(self._source, self.streams, self.poses)
       self._leave_out(columns["video_id"])
       columns = {name: [column[i] for i in self._records] for name, column in columns.items()}
     self._known_good = np.zeros(len(self._records), bool)
@@ -92,7 +93,11 @@ class RetrievalSplit:
       UserError: there are none but these, or any, with `poses.no_hands` "stop".
     """
     settings = self.poses
-    name = "hands-{}-{}x{}-{}".format(pose.RULE, *settings.image_size, settings.max_frames)
+    name = "hands-{}-{}x{}-{}".format(
+      hand_boxes.NUMBER, *settings.image_size, settings.max_frames
+    )
+    if settings.bottom != hand_boxes.BOTTOM:  # which it always was before
+      name += f"-{settings.bottom}"
     reasons = index.reasons(self._source, name, lambda: posed.without_hands(self._source, settings))
     self._records = np.flatnonzero([not reason for reason in reasons])
     self.left_out = {name: why for name, why in zip(video_ids, reasons, strict=True) if why}
@@ -180,7 +185,11 @@ class RetrievalSplit:
     except pose.NoHands as error:
       raise UserError(f"{error}: it was noted as usable, delete hands-*.json in "
                       f"{self._source.folder}") from error
-    rows = pose.feature_rows(found, len(keypoints), self.windows[video], self._stride)
+    count = self.windows[video]
+    rows = (
+      pose.window_rows(found, count, f"video {self.video_ids[video]!r} of {self._source.label!r}")
+      if self._has_rows else pose.feature_rows(found, len(keypoints), count, self._stride)
+    )
     return {**found._asdict(), **{stream: whole[stream][rows] for stream in self.streams}}
 
   def _read(self, video):

@@ -9,6 +9,7 @@ import sys
 
 import ml_collections
 
+from sign_jax.data.hand_boxes import BOTTOM
 from sign_jax.errors import UserError, did_you_mean, printable, shown
 from sign_jax.run import config_paths
 from sign_jax.systems import registry
@@ -27,6 +28,7 @@ FREE_KEYS = (
 EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
     "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
+    "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact",
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"

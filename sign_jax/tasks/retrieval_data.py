@@ -3,7 +3,7 @@
 import jax
 import ml_collections
 
-from sign_jax.data import pose, synonyms
+from sign_jax.data import hand_boxes, pose, synonyms
 from sign_jax.data.augment import Augmentation
 from sign_jax.errors import UserError
 from sign_jax.protocols import Inputs, System
@@ -30,8 +30,16 @@ def pose_settings(config: ml_collections.ConfigDict, system: System) -> pose.Set
   most = config.model.get("pose", {}).get("max_windows", 0)
   if most and jax.device_count() > 1:
     raise UserError("model.pose.max_windows is for one device alone: set it to 0")
+  return settings_of(data)._replace(no_hands=data.no_hands, max_batch_windows=most)
+
+
+def settings_of(data: ml_collections.ConfigDict) -> pose.Settings:
+  """What the section says of how a video's poses are read."""
+  # Runs made before these two were settings lack them.
+  bottom = data.get("bottom_margin", hand_boxes.BOTTOM)
+  rule = data.get("hand_boxes", "exact")
   return pose.Settings(
-      tuple(data.image_size), data.video_length, data.max_frames, data.no_hands, most
+      tuple(data.image_size), data.video_length, data.max_frames, bottom=bottom, hand_boxes=rule
   )
 
 

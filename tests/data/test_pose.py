@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
 
-from sign_jax.data import pose
+from sign_jax.data import hand_boxes, pose
 from sign_jax.errors import UserError
 from sign_jax.video import frames as video_frames
 
 WIDTH, HEIGHT = 640, 480
-SIZE = np.float64([WIDTH, HEIGHT])
-LEFT, RIGHT = pose.HANDS
+LEFT, RIGHT = hand_boxes.HANDS
 GRID = np.stack([np.arange(21) % 5 * 10, np.arange(21) // 5 * 5], -1)  # 40 wide, 20 high
 
 
@@ -59,79 +58,6 @@ def test_the_body_is_scaled_by_the_image():
   expected = [(320, 100), (380, 150), (420, 250), (410, 210), (260, 150), (220, 250), (220, 210)]
   expected = np.array(expected) * (256 / 640, 256 / 480)
   np.testing.assert_allclose(prepare(keypoints).body[7], expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-  ("corner", "expected"),
-  [((0, 200), (0, 166)), ((600, 200), (552, 166)), ((200, 0), (176, 0)), ((200, 460), (176, 392))],
-)
-def test_a_box_is_moved_inside_the_image(corner, expected):
-  found, side, usable = pose.hand_boxes(person(1, right=corner), SIZE)
-  np.testing.assert_array_equal(found[0, 1], expected)
-  assert side[0, 1] == 88 and usable.all()
-
-
-def test_a_box_larger_than_the_image_begins_at_its_corner():
-  keypoints = person(1)
-  keypoints[:, RIGHT, :2] = GRID * (15, 20)
-  corner, side, _ = pose.hand_boxes(keypoints, SIZE)
-  np.testing.assert_array_equal(corner[0, 1], (0, 0))
-  assert side[0, 1] == 1320
-
-
-def test_only_visible_keypoints_make_the_box():
-  keypoints = person(1)
-  keypoints[0, RIGHT[20], :2] = (620, 20)
-  before = pose.hand_boxes(keypoints, SIZE)[1][0, 1]
-  hide(keypoints, 0, RIGHT[20:], pose.VISIBLE)  # above, not at
-  assert before > 800 and pose.hand_boxes(keypoints, SIZE)[1][0, 1] == 88
-
-
-def test_a_hand_in_one_point_has_a_box_of_a_pixel():
-  keypoints = person(16)
-  keypoints[:, RIGHT, :2] = (200, 200)
-  assert pose.hand_boxes(keypoints, SIZE)[1][0, 1] == 1
-  assert np.isfinite(prepare(keypoints).right).all()
-
-
-@pytest.mark.parametrize(("visible", "side"), [(10, 88), (9, 1.1 * 0.9 * np.hypot(40, 100))])
-def test_ten_keypoints_make_a_hand_and_nine_its_forearm(visible, side):
-  """With nine, the upper arm's 107.7 px count more than the forearm's 40."""
-  keypoints = hide(person(1), 0, RIGHT[visible:])
-  corner, sides, usable = pose.hand_boxes(keypoints, SIZE)
-  assert usable[0, 1]
-  np.testing.assert_allclose(sides[0, 1], side)
-  if visible == 9:  # the wrist (220, 210) and a third of (0, -40) beyond
-    np.testing.assert_allclose(corner[0, 1] + side / 2, (220, 210 - 0.33 * 40))
-
-
-def test_a_long_forearm_makes_the_box():
-  keypoints = hide(person(1), 0, RIGHT)
-  keypoints[0, 10, :2] = (20, 250)
-  corner, side, _ = pose.hand_boxes(keypoints, SIZE)
-  np.testing.assert_allclose(side[0, 1], 1.1 * 200)
-  # About (-46, 250): it is not moved inside.
-  np.testing.assert_allclose(corner[0, 1], (-46 - 110, 250 - 110))
-
-
-@pytest.mark.parametrize("joint", [6, 8, 10])
-def test_a_forearm_needs_all_its_joints(joint):
-  keypoints = hide(person(1), 0, RIGHT)
-  assert pose.hand_boxes(hide(keypoints, 0, [joint], 0.51), SIZE)[2][0, 1]
-  assert not pose.hand_boxes(hide(keypoints, 0, [joint], 0.5), SIZE)[2][0, 1]
-
-
-@pytest.mark.parametrize(("y", "usable"), [(430, True), (430.5, False), (500, False)])
-def test_a_forearm_that_ends_at_the_bottom_has_no_hand(y, usable):
-  keypoints = hide(person(1), 0, RIGHT)
-  keypoints[0, 10, 1] = y
-  assert pose.hand_boxes(keypoints, SIZE)[2][0, 1] == usable
-
-
-def test_the_bottom_does_not_matter_to_a_visible_hand():
-  keypoints = person(1)
-  keypoints[0, 10, 1] = 479
-  assert pose.hand_boxes(keypoints, SIZE)[2].all()
 
 
 def test_unsure_keypoints_are_zero_in_both_hands():

@@ -5,12 +5,12 @@ import pickle
 import numpy as np
 import pytest
 
-from sign_jax.data import description, digest, pipeline, source
+from sign_jax.data import description, digest, pipeline, posed, source
 from sign_jax.data.pose import Settings, prepare
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError
 from tests.data import tiny
-from tests.data.test_pose import HEIGHT, LEFT, WIDTH, hide, person
+from tests.data.test_pose import HEIGHT, LEFT, RIGHT, WIDTH, hide, person
 
 SETTINGS = Settings((WIDTH, HEIGHT), windows=8, max_frames=64)
 FRAMES = {"plain": 30, "short": 3, "one hand": 40, "long": 5000, "gaps": 50, "nobody": 20}
@@ -80,6 +80,28 @@ def test_notes_of_other_settings_are_not_read(data_dir, split):
     assert list(found.left_out) == ["video_5"]
   notes = [path.name for path in (data_dir / "tiny/1.0.0").glob("hands-*-train.json")]
   assert len(notes) == len(set(notes)) >= 3
+
+
+def test_notes_of_another_rule_are_not_read(data_dir, split):
+  """Without the rule at the bottom, other frames can be used."""
+  source.RetrievalSplit("tiny", "train", data_dir, poses=SETTINGS._replace(bottom=0))
+  folder = data_dir / "tiny/1.0.0"
+  assert (folder / f"hands-2-{WIDTH}x{HEIGHT}-64-0-train.json").exists()
+  assert (folder / f"hands-2-{WIDTH}x{HEIGHT}-64-train.json").exists()  # as they always were
+  assert split.left_out
+
+
+def test_settings_of_poses_are_used():
+  keypoints = person(right=(200.3, 200))
+  hide(keypoints, np.arange(20), LEFT)
+  keypoints[:, 9, 1] = HEIGHT - 10
+  hide(keypoints, [3], RIGHT)
+  hide(keypoints, [3], [10])
+  for rule, corner in (("exact", 176.3), ("released", 176)):
+    found = posed.prepare(keypoints, SETTINGS._replace(hand_boxes=rule), "a")
+    np.testing.assert_allclose(found.right[0, 0, 0], (200.3 - corner) * 256 / 88, rtol=1e-5)
+    assert 3 not in found.frames
+  assert 3 in posed.prepare(keypoints, SETTINGS._replace(bottom=0), "a").frames
 
 
 def test_pictures_of_another_size_are_refused(data_dir):

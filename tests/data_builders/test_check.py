@@ -8,7 +8,7 @@ import pytest
 
 from data_builders import check
 from data_builders.checks.report import Item
-from sign_jax.data import feature_files
+from sign_jax.data import feature_files, released_poses
 from tests.data_builders import trees
 from tests.data_builders.checked import CORPORA, errors, found, items
 from tests.videos import truncate
@@ -21,7 +21,7 @@ def feature_path(root, name, split="train"):
 @pytest.mark.parametrize("name", CORPORA)
 def test_a_whole_corpus_has_no_errors(tmp_path, capsys, name):
   names = CORPORA[name](tmp_path, with_videos=True)
-  trees.write_poses(tmp_path, names)
+  trees.write_poses(tmp_path, names, released_poses.CORPORA[name].image_size)
   trees.write_features(tmp_path, names, "aware")
   for protocol in ("cico", None):
     options = ["--protocol", protocol] if protocol else []

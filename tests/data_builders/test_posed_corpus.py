@@ -100,19 +100,60 @@ def test_all_clips_are_counted(units, tmp_path):
   assert notes["pose"]["counts"]["clips"] == 24
 
 
-def test_pixels_of_no_stated_size(tmp_path, capsys):
+def test_pixels_of_no_stated_size_are_of_the_released_pictures(tmp_path, capsys):
   names = trees.how2sign(tmp_path)
   trees.write_poses(tmp_path, names)
-  run("--data_dir", tmp_path / "tfds", "--manual_dir", tmp_path)
-  assert "people" not in capsys.readouterr().out
-  settings = pose.Settings((0, 0), 8, 64)
-  with pytest.raises(UserError, match="does not state the size .*set --config.data.image_size"):
-    RetrievalSplit(NAME, "test", tmp_path / "tfds", poses=settings)
-  given = settings._replace(image_size=(1280, 1280))
-  assert RetrievalSplit(NAME, "test", tmp_path / "tfds", poses=given).poses == given
-  with pytest.raises(UserError, match="in the upper left quarter of pictures of 2700 x 2700"):
-    too_large = settings._replace(image_size=(2700, 2700))
-    RetrievalSplit(NAME, "test", tmp_path / "tfds", poses=too_large)
+  for _ in range(2):  # built, and already built
+    run("--data_dir", tmp_path / "tfds", "--manual_dir", tmp_path)
+    said = capsys.readouterr().out
+    assert "taken as 256 x 256, those of the corpus's released poses; state another" in said
+    assert "people" not in said
+  for size in ((0, 0), (256, 256)):
+    settings = pose.Settings(size, 8, 64)
+    split = RetrievalSplit(NAME, "test", tmp_path / "tfds", poses=settings)
+    assert split.poses == settings._replace(image_size=(256, 256))
+  with pytest.raises(UserError, match="pictures of 256 x 256, and data.image_size is 1280 x 720"):
+    RetrievalSplit(NAME, "test", tmp_path / "tfds", poses=pose.Settings(SIZE, 8, 64))
+
+
+@pytest.fixture
+def whole_pictures(tmp_path):
+  """A corpus with poses in pixels of one's own whole pictures, which the files do not tell."""
+  for members in trees.how2sign(tmp_path).values():
+    for name in members:
+      content = {"keypoints": in_units(name) * [*SIZE, 1]}
+      trees.dump(tmp_path / "pose" / f"{name}.pkl", content)
+  return tmp_path
+
+
+def test_poses_of_whole_pictures_are_not_taken_for_released_ones(whole_pictures, capsys):
+  where = ("--data_dir", whole_pictures / "tfds", "--manual_dir", whole_pictures)
+  with pytest.raises(SystemExit):
+    run(*where)
+  said = capsys.readouterr().err
+  assert "not of pictures of 256 x 256" in said and "--pose_size WIDTHxHEIGHT" in said
+  assert f"{whole_pictures}/pose/" in said
+  found = check.check("how2sign", whole_pictures)
+  errors = [finding.text for finding in found.findings if finding.level == "error"]
+  assert any("not of pictures of 256 x 256" in text for text in errors)
+  run(*where, "--pose_size", "1280x720")
+  assert "released" not in capsys.readouterr().out
+  assert RetrievalSplit(NAME, "test", whole_pictures / "tfds", poses=pose.Settings((0, 0), 8, 64))
+  with pytest.raises(UserError, match="pictures of 1280 x 720, and data.image_size is 256 x 256"):
+    RetrievalSplit(NAME, "test", whole_pictures / "tfds", poses=pose.Settings((256, 256), 8, 64))
+
+
+def test_poses_of_small_pictures_are_not_taken_for_large_ones(tmp_path):
+  """CSL-Daily's pictures are 512 x 512, and somebody's poses of 240 x 240."""
+  for members in trees.csl_daily(tmp_path).values():
+    for name in members:
+      content = {"keypoints": in_units(name) * [240, 240, 1]}
+      trees.dump(tmp_path / "pose" / f"{name}.pkl", content)
+  name = "csl_daily/features_pose"
+  with pytest.raises(UserError, match="hardly of pictures of 512 x 512.*upper left quarter"):
+    build.prepare(name, None, tmp_path / "tfds", tmp_path)
+  stated = scaling.Stated((240, 240))
+  assert build.prepare(name, None, tmp_path / "tfds", tmp_path, poses=stated)[1]
 
 
 def test_nothing_is_stated_of_poses_where_there_are_none(units, tmp_path):

@@ -24,10 +24,10 @@ def feature(name, windows=None, dim=DIM):
   return rng.standard_normal((windows or 3 + number(name) % 4, dim)).astype(np.float32)
 
 
-def pose(name, frames):
-  """The pose of a clip: (frames, 133, 3) float32, as wide as How2Sign's videos."""
+def pose(name, frames, size=(256, 256)):
+  """The pose of a clip: (frames, 133, 3) float32, all over pictures of that width and height."""
   rng = np.random.default_rng(number(name))
-  return (rng.uniform(0, 1, (frames, 133, 3)) * [1280, 1280, 1]).astype(np.float32)
+  return (rng.uniform(0, 1, (frames, 133, 3)) * [*size, 1]).astype(np.float32)
 
 
 def num_frames(name):
@@ -57,12 +57,12 @@ def write_features(root, names, folder="agnostic", sign=1):
       dump(root / "features" / folder / SPLITS[split] / f"{name}.pkl", content)
 
 
-def write_poses(root, names):
-  """Writes the pickles that SEDS releases."""
+def write_poses(root, names, size=(256, 256)):
+  """Writes the pickles that SEDS releases, for How2Sign of pictures of this size."""
   for split, members in names.items():
     for name in members:
       images = [f"images{index:04d}.png" for index in range(num_frames(name))]
-      content = {"keypoints": pose(name, len(images)), "img_list": images}
+      content = {"keypoints": pose(name, len(images), size), "img_list": images}
       dump(root / "pose" / SPLITS[split] / f"{name}.pkl", content)
 
 

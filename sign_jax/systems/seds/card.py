@@ -2,8 +2,9 @@
 
 import functools
 
+from sign_jax.data import hand_boxes
 from sign_jax.data.pose import WINDOW
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.ops.sampling import SAMPLINGS
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
@@ -25,6 +26,12 @@ def _make(model, inputs):
 def _check(values):
   """Raises UserError where settings cannot work or do not go together."""
   _check_pictures(values["data.image_size"])
+  boxes = values.get("data.hand_boxes", "exact")
+  if boxes not in hand_boxes.RULES:
+    raise UserError(
+        f"data.hand_boxes={shown(boxes)} is not one of {', '.join(hand_boxes.RULES)}"
+        + did_you_mean(boxes, hand_boxes.RULES)
+    )
   frames = values["data.max_frames"]
   if frames < WINDOW:
     raise UserError(f"data.max_frames={frames} must be at least {WINDOW}, the frames of a window")
@@ -80,7 +87,7 @@ SYSTEM = System(
         positive=("model.pose.width", "model.fusion.heads"),
         not_negative=(
             "optim.groups.pose.lr", "optim.groups.fusion.lr", "model.pose.max_windows",
-            "model.alpha", "model.beta",
+            "model.alpha", "model.beta", "data.bottom_margin",
         ),
         probabilities=("model.pose.dropout", "model.pose.head_dropout", "model.fusion.dropout"),
     ),

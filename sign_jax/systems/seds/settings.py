@@ -3,17 +3,25 @@
 import ml_collections
 from ml_collections.config_dict import placeholder
 
+from sign_jax.data import released_poses
+from sign_jax.data.hand_boxes import BOTTOM
 from sign_jax.systems.retrieval_settings import retrieval_config
 
-# Beside those of all retrieval systems. Sizes are those of the pictures that the poses were
-# estimated on.
+
+def _published(name):
+  """Of a corpus as it is released."""
+  poses = released_poses.CORPORA[name]
+  return {
+      "data.name": f"{name}/features_pose", "data.image_size": poses.image_size,
+      "data.bottom_margin": poses.bottom, "data.hand_boxes": "released",
+  }
+
+
+# Beside those of all retrieval systems.
 WITH_POSES = {
-    "how2sign": {
-        "data.name": "how2sign/features_pose", "data.image_size": (1280, 720),
-        "data.cache_gib": 8.0,  # its poses and features
-    },
-    "phoenix14t": {"data.name": "phoenix14t/features_pose", "data.image_size": (210, 260)},
-    "csl_daily": {"data.name": "csl_daily/features_pose", "data.image_size": (512, 512)},
+    "how2sign": {**_published("how2sign"), "data.cache_gib": 8.0},  # its poses and features
+    "phoenix14t": _published("phoenix14t"),
+    "csl_daily": _published("csl_daily"),
     "signing_sim": {
         "data.image_size": (256, 256), "data.max_frames": 60, "data.video_length": 16,
         "model.pose.width": 8, "model.pose.dropout": 0.0, "model.fusion.heads": 4,
@@ -52,7 +60,10 @@ def _change_sections(config):
   }
   config["data"] |= {
       "combine": "agnostic",  # features of the encoder that is not fine-tuned, as in the paper
-      "image_size": (0, 0),  # width and height in pixels; (0, 0): as the data set states
+      # Of the pictures that the poses come from, in pixels; (0, 0): as the data set states.
+      "image_size": (0, 0),
+      "bottom_margin": BOTTOM,  # px of a picture, where a wrist has its hand outside; 0: nowhere
+      "hand_boxes": "exact",  # or "released": rounded to pixels and cut off at the edges
       "max_frames": 300,  # of a video, by striding
       "no_hands": "skip",  # videos that show no usable hand; or "stop"
   }
