@@ -38,7 +38,7 @@ def export(workdir, out):
   run = trained.load(workdir)
   if not run.system.names:
     raise UserError(f"{workdir} is a run of {run.system.name}, which has no released names")
-  writers.write(out, run.state)
+  writers.write(out, run.saved_state)
   return len(run.state), run.record["step"]
 
 

@@ -11,6 +11,7 @@ from sign_jax import export
 from sign_jax.errors import UserError
 from sign_jax.run import task as run_task
 from sign_jax.systems import registry
+from sign_jax.train import optim
 from sign_jax.train.checkpoint import Checkpoints
 from sign_jax.weights import readers
 from tests import fakes, program
@@ -35,6 +36,8 @@ def make_run(workdir, task, config, seed):
   rng = np.random.default_rng(seed)
   shapes = jax.eval_shape(task.init, jax.random.key(0))
   variables = jax.tree.map(lambda x: rng.standard_normal(x.shape, np.float32), shapes)
+  settle = optim.settling(config.optim, task.parameter_kinds)
+  variables = jax.tree.map(np.asarray, variables | {"params": settle(variables["params"])})
   with contextlib.closing(Checkpoints(workdir / "checkpoints")) as checkpoints:
     checkpoints.ensure_best(7, jax.tree.map(jax.numpy.asarray, variables), {"best_step": 7})
   (workdir / "config.json").write_text(json.dumps(json.loads(config.to_json())))
@@ -69,6 +72,27 @@ def test_out_and_in_again_is_bit_identical(run, tmp_path, suffix, capsys):
   first, second = readers.read(out), readers.read(tmp_path / f"second{suffix}")
   assert first.keys() == second.keys()
   assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_was_trained_in_float16_is_written_in_it_and_comes_back(system, suffix, tmp_path):
+  if suffix == ".pt":
+    pytest.importorskip("torch")
+  task, config = make_task(system)
+  config.optim.precision = "released_float16"
+  variables = make_run(tmp_path / "run", task, config, seed=1)
+  export.export(tmp_path / "run", tmp_path / f"a{suffix}")
+  dtypes = {name: x.dtype for name, x in readers.read(tmp_path / f"a{suffix}").items()}
+  narrow = r"clip(_rgb)?\.(visual\.)?(transformer\.resblocks\.0\.(attn|mlp)\..+|text_projection)"
+  narrow = re.compile(rf"{narrow}|clip(_rgb)?\.visual\.(conv1\.weight|proj)")
+  assert {name for name, dtype in dtypes.items() if dtype == np.float16} == {
+      name for name in dtypes if narrow.fullmatch(name)
+  }
+  assert set(dtypes.values()) == {np.dtype(np.float16), np.dtype(np.float32)}
+  loaded = make_task(system, model=str(tmp_path / f"a{suffix}"))[0].load(variables)
+  jax.tree.map(np.testing.assert_array_equal, loaded, variables)
+  assert all(x.dtype == np.float32 for x in jax.tree.leaves(loaded))
 
 
 def test_names_and_shapes_are_the_released_ones(run, tmp_path):

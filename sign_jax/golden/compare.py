@@ -4,14 +4,20 @@ The module that a system's card names as `golden` has
 
     quantities(system, facts, weights, make_task) -> {name: array}
 
-and perhaps TOLERANCES and ZERO of its own, which come before those below.
+and perhaps TOLERANCES and ZERO of its own, which come before those below. Or, where a case's files
+are of another form, it has
+
+    check(system, stem, make_task, rtol) -> [Row]
+
+which does all that `check` below does.
 """
 
+import contextlib
 import importlib
 import pathlib
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,11 +80,15 @@ class Row(NamedTuple):
     return self.verdict.startswith("ok")
 
 
-def read_case(stem: str | pathlib.Path) -> tuple[Facts, Quantities]:
+def read_case(stem: str | pathlib.Path, part: str = "params") -> tuple[Facts, Quantities]:
   """(facts, {name: array}) of STEM.json and STEM.npz.
 
+  Args:
+    stem: path without extension.
+    part: what the facts must hold.
+
   Raises:
-    UserError: a file is missing or unreadable.
+    UserError: a file is missing or unreadable, or of something else.
   """
   remedy = "pass the path of a case without .json and .npz"
   text, numbers = (existing_file(f"{stem}.{end}", remedy=remedy) for end in ("json", "npz"))
@@ -86,8 +96,8 @@ def read_case(stem: str | pathlib.Path) -> tuple[Facts, Quantities]:
     facts, arrays = budget.read_json(text), npz.read(numbers)
   except (OSError, ValueError) as error:
     raise UserError(f"{stem}.json and {stem}.npz cannot both be read: {error}") from error
-  if not isinstance(facts, dict) or "params" not in facts:
-    raise UserError(f"{stem}.json is no golden case: it has no list `params`")
+  if not isinstance(facts, dict) or part not in facts:
+    raise UserError(f"{stem}.json is no golden case: it has no entry `{part}`")
   return facts, arrays
 
 
@@ -132,6 +142,18 @@ def compare(name: str, got: Any, expected: Any, rules: Rules = RULES) -> Row:
   return Row(name, error.max(), relative, tolerance, "ok" if fine else "DISAGREES")
 
 
+@contextlib.contextmanager
+def weights_file(state: Mapping[str, Any]) -> Iterator[pathlib.Path]:
+  """Yields a file of a state dict {released name: array}, which messages then do not name."""
+  with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder, "weights.safetensors")
+    safetensors.numpy.save_file({name: np.asarray(x) for name, x in state.items()}, path)
+    try:
+      yield path
+    except UserError as error:
+      raise UserError(str(error).replace(str(path), "the case's weights")) from error
+
+
 def quantities(system: System, facts: Facts, make_task: MakeTask) -> Quantities:
   """{name: array}, everything that a case can hold, its fingerprint among them.
 
@@ -146,14 +168,9 @@ def quantities(system: System, facts: Facts, make_task: MakeTask) -> Quantities:
     KeyError: facts that its cases have are missing.
   """
   state = seeded.state_dict(facts)
-  with tempfile.TemporaryDirectory() as folder:
-    weights = pathlib.Path(folder, "weights.safetensors")
-    safetensors.numpy.save_file({name: np.asarray(x) for name, x in state.items()}, weights)
-    module = importlib.import_module(system.golden)
-    try:
-      found = module.quantities(system, facts, weights, make_task)
-    except UserError as error:
-      raise UserError(str(error).replace(str(weights), "the case's weights")) from error
+  module = importlib.import_module(system.golden)
+  with weights_file(state) as weights:
+    found = module.quantities(system, facts, weights, make_task)
   found = {name: np.asarray(value) for name, value in found.items()}
   return {**found, "fingerprint": seeded.fingerprint(state)}
 
@@ -189,6 +206,9 @@ def check(
   """
   if not system.golden:
     raise UserError(f"{system.name} has no golden case: its card names no module `golden`")
+  own_check = getattr(importlib.import_module(system.golden), "check", None)
+  if own_check:
+    return own_check(system, stem, make_task, rtol)
   facts, arrays = read_case(stem)
   try:
     got = quantities(system, facts, make_task)

@@ -1,9 +1,12 @@
 """CLIP's two towers, with a token for every clip and every word (CiCo, UPRet).
 
 Both keep all tokens: the released systems project every position, not only the class token.
+In float16 they compute as the released programs do, and their tokens are float32 arrays of float16
+numbers: all that follows is float32.
 """
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float, Int
@@ -15,6 +18,16 @@ from sign_jax.ops import linear
 VOCABULARY = 49408
 HEAD_WIDTH = 64  # channels of a head of attention
 CONTEXT = 77  # positions that CLIP's checkpoints hold; only the first N_t are read
+
+
+def _project(
+  x: Float[ArrayLike, "B N C"], projection: Float[ArrayLike, "C D"]
+) -> Float[Array, "B N D"]:
+  tokens = linear.product(x, projection.astype(x.dtype))
+  if tokens.dtype != jnp.float16:
+    return tokens
+  # Without the barrier a compiler may leave the rounding out.
+  return jax.lax.optimization_barrier(tokens).astype(jnp.float32)
 
 
 class VideoTower(nn.Module):
@@ -66,7 +79,7 @@ class VideoTower(nn.Module):
     x = blocks(x, mask)
     x = layer_norm("ln_post", self.dtype)(x)
     projection = self.param("proj", normal, (self.width, self.embed_dim))
-    return linear.product(x, projection.astype(x.dtype)), mask
+    return _project(x, projection), mask
 
 
 class TextTower(nn.Module):
@@ -94,14 +107,16 @@ class TextTower(nn.Module):
       mask: (B, N_t) bool: positions up to the end token, whose id is the largest.
     """
     length = ids.shape[1]
+    # Float16 has no place for a table's gradient, a sum over many tokens.
+    table_dtype = jnp.float32 if self.dtype == jnp.float16 else self.dtype
     embed = nn.Embed(
-        VOCABULARY, self.width, dtype=self.dtype, name="token_embedding",
+        VOCABULARY, self.width, dtype=table_dtype, name="token_embedding",
         embedding_init=nn.initializers.normal(0.02),
     )
     positions = self.param(
         "positional_embedding", nn.initializers.normal(0.01), (CONTEXT, self.width)
     )
-    x = embed(ids) + positions[None, :length].astype(self.dtype)
+    x = embed(ids).astype(self.dtype) + positions[None, :length].astype(self.dtype)
     blocks = Transformer(
         self.layers, self.heads, self.dtype, self.attention, self.remat, name="transformer"
     )
@@ -111,4 +126,4 @@ class TextTower(nn.Module):
         "text_projection", nn.initializers.normal(self.width**-0.5), (self.width, self.embed_dim)
     )
     mask = jnp.arange(length)[None] <= jnp.argmax(ids, axis=-1)[:, None]
-    return linear.product(x, projection.astype(x.dtype)), mask
+    return _project(x, projection), mask

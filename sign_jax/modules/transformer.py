@@ -4,6 +4,8 @@ Submodules carry CLIP's own names (`attn.in_proj`, `mlp.c_fc`, ...), so weights 
 table.
 """
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Bool, Float
 
 from sign_jax.modules.linear import Dense
+from sign_jax.ops import linear
 
 LAYER_NORM_EPS = 1e-5
 
@@ -39,19 +42,34 @@ def attend(
     q, k, v: (B, N, H, C) float, C = D / H.
     mask: (B, N) bool keys that may be attended to, or None.
     causal: whether a query sees no later key.
-    implementation: "xla", or "cudnn", which computes in bfloat16 or float16 on NVIDIA GPUs.
+    implementation: "xla"; "cudnn", which computes in bfloat16 or float16 on NVIDIA GPUs; or
+      "rounded", where each result is of q's dtype, as in PyTorch before its fused kernels.
 
   Returns:
     (B, N, H, C).
   """
   length = q.shape[1]
+  if implementation == "rounded":
+    return _attend_rounded(q, k, v, mask, causal)
   if implementation == "cudnn" and mask is not None:
     q, k, v, mask = pad_to_even(q, k, v, mask)
   mask = None if mask is None else mask[:, None, None, :]
-  out = jax.nn.dot_product_attention(
-      q, k, v, mask=mask, is_causal=causal, implementation=implementation
+  attention = functools.partial(
+      jax.nn.dot_product_attention, mask=mask, is_causal=causal, implementation=implementation
   )
-  return out[:, :length]
+  return linear.rounding_once(attention, q, k, v)[:, :length]
+
+
+def _attend_rounded(q, k, v, mask, causal):
+  """`attend` with scaled queries, scores, weights and contexts in q's dtype."""
+  product = lambda form, *arrays: linear.rounding_once(functools.partial(jnp.einsum, form), *arrays)
+  scores = product("bnhc,bmhc->bhnm", q * q.shape[-1] ** -0.5, k)
+  seen = jnp.ones(scores.shape[-2:], bool)
+  seen = (jnp.tril(seen) if causal else seen)[None, None]
+  seen = seen if mask is None else seen & mask[:, None, None, :]
+  scores = jnp.where(seen, scores, jnp.finfo(scores.dtype).min)
+  weights = jax.nn.softmax(scores.astype(jnp.float32), axis=-1).astype(q.dtype)
+  return product("bhnm,bmhc->bnhc", weights, v)
 
 
 def pad_to_even(

@@ -1,15 +1,31 @@
 """Product of tokens and a matrix of weights, with gradients that need no transposed copies."""
 
+from collections.abc import Callable
+
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 
+def rounding_once(
+    function: Callable[..., Float[Array, "..."]], *arrays: Float[ArrayLike, "..."]
+) -> Float[Array, "..."]:
+  """function(*arrays), whose sums are float32 where the arrays are float16.
+
+  GPUs sum so by themselves; programs for CPUs would round after each summand.
+  """
+  if arrays[0].dtype != jnp.float16 or jax.default_backend() != "cpu":
+    return function(*arrays)
+  return function(*(x.astype(jnp.float32) for x in arrays)).astype(jnp.float16)
+
+
 def _contract(
     x: Float[ArrayLike, "..."], y: Float[ArrayLike, "..."], axis_x: int, axis_y: int
 ) -> Float[Array, "..."]:
-  return lax.dot_general(x, y, (((axis_x,), (axis_y,)), ((), ())))
+  contract = lambda x, y: lax.dot_general(x, y, (((axis_x,), (axis_y,)), ((), ())))
+  return rounding_once(contract, x, y)
 
 
 @jax.custom_vjp

@@ -42,7 +42,7 @@ def write(folder, run, labels=None, license="", data_license=""):
     folder.mkdir(parents=True, exist_ok=True)
     # First, so that a folder left half written can be written again.
     report.write_json(folder / SETTINGS, content)
-    writers.write(folder / WEIGHTS, run.state)
+    writers.write(folder / WEIGHTS, run.saved_state)
     card = hub_card.text(run, content, license, data_license)
     (folder / CARD).write_text(card, encoding="utf-8")
   except OSError as error:

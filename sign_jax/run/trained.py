@@ -8,13 +8,14 @@ from typing import Any
 import flax
 import jax
 import ml_collections
+import numpy as np
 import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError
 from sign_jax.run import checks, settings
 from sign_jax.systems import registry
-from sign_jax.train import checkpoint
+from sign_jax.train import checkpoint, optim, released_float16
 from sign_jax.weights import convert
 
 # Of a system without released names: paths in our variables, with dots.
@@ -59,6 +60,17 @@ class Trained:
   def state(self):
     """The variables as a PyTorch state dict, {released name: numpy array}."""
     return convert.export(self.variables, self.system.names or OWN_NAMES)
+
+  @property
+  def saved_state(self):
+    """`state` in the dtypes in which the released code saves it: float16 what was trained so."""
+    if optim.precision(self.config.optim) == "float32":
+      return self.state
+    params = self.variables["params"]
+    narrow = lambda x, yes: np.asarray(x, np.float16) if yes else x
+    is_float16 = released_float16.mask(params, self.system.parameter_kinds)
+    params = jax.tree.map(narrow, params, is_float16)
+    return self.replace(variables={**self.variables, "params": params}).state
 
 
 def load(workdir):

@@ -20,7 +20,7 @@ FLOAT16 = (
 # Of every system with CLIP's towers.
 CHOICES = {
     "token_pooling": ("softmax", "max"),
-    "dtype": DTYPES,
+    "dtype": (*DTYPES, "float16"),  # of the towers alone, as released
     "attention": ("xla", "cudnn"),
 }
 
@@ -32,26 +32,36 @@ def compute_dtype(name: str) -> jnp.dtype:
   return jnp.dtype(name)
 
 
-def towers(model: ml_collections.ConfigDict, inputs: Inputs) -> dict[str, Any]:
+def towers(
+    model: ml_collections.ConfigDict, inputs: Inputs, float16_attention: str = "rounded"
+) -> dict[str, Any]:
   """The arguments of `systems.cico.model.CiCo` that every system with CLIP's towers has.
 
   Args:
     model: section of a configuration, every switch of which is decided.
     inputs: `protocols.Inputs`; the video's length counts.
+    float16_attention: what stands for "xla" where the towers are float16, see
+      `modules.transformer.attend`.
 
   Raises:
-    UserError: where cuDNN cannot compute the attention.
+    UserError: what this machine cannot compute.
   """
   length = inputs["video_valid"][0][0]
   # Runs made before these two were settings lack them.
   attention, remat = model.get("attention", "xla"), bool(model.get("remat", False))
-  blocks = {"attention": attention, "remat": remat}
   dtype, backend = compute_dtype(model.dtype), jax.default_backend()
+  if dtype == jnp.float16 and backend not in ("cpu", "gpu"):
+    raise UserError(
+        f"model.dtype=float16 is for GPUs, and this is {backend}: use --config.model.dtype=auto"
+    )
   if attention == "cudnn" and (dtype != jnp.bfloat16 or backend != "gpu"):
     raise UserError(
         f"model.attention=cudnn needs bfloat16 on an NVIDIA GPU, and this is {dtype.name} on "
         f"{backend}: use --config.model.attention=xla"
     )
+  if dtype == jnp.float16 and attention == "xla":
+    attention = float16_attention
+  blocks = {"attention": attention, "remat": remat}
   return {
       "video": {**model.video, **blocks, "length": length},
       "text": {**model.text, **blocks},

@@ -7,6 +7,7 @@ configuration for example, or by an entry point of its distribution in the group
     mine = "mine.card:SYSTEM"
 """
 
+import dataclasses
 import importlib
 import importlib.metadata
 import sys
@@ -20,6 +21,10 @@ _OWN = {
     "i3d": "sign_jax.systems.i3d.card",
     "seds": "sign_jax.systems.seds.card",
     "upret": "sign_jax.systems.upret.card",
+}
+# Golden cases that are not a system's own: the system that computes them, and their module.
+_CASES = {
+    "released_float16": ("upret", "sign_jax.systems.upret.released_float16_case"),
 }
 _GROUP = "sign_jax.systems"
 _registered = {}
@@ -71,6 +76,23 @@ def get(name: str) -> System:
   if not isinstance(system, System) or system.name != name:
     raise _broken(found[name], "it is no System of that name")
   return system
+
+
+def cases() -> list[str]:
+  """Names that `case` knows: those of all systems, and of cases that stand for themselves."""
+  return sorted({*names(), *_CASES})
+
+
+def case(name: str) -> System:
+  """The card that a golden case of that name is compared with, see `System.golden`.
+
+  Raises:
+    UserError: as `get`.
+  """
+  if name in _CASES:
+    system, module = _CASES[name]
+    return dataclasses.replace(get(system), golden=module)
+  return get(name)
 
 
 def available() -> list[System]:

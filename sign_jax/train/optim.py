@@ -155,10 +155,47 @@ def sgd(
   )
 
 
+Rates = Sequence[tuple[str, float]]  # (regular expression, rate)
+
+
+def _of_path(pairs: Rates, default: float, path: tuple) -> float:
+  """The number beside the first expression that is found in a path ("visual/conv1/kernel")."""
+  name = "/".join(str(key.key) for key in path)
+  return next((value for pattern, value in pairs if re.search(pattern, name)), default)
+
+
+def rates_of(params: PyTree, rates: Rates, default: float) -> PyTree[float]:
+  """The rate of every parameter: that of the first expression found in its path, or `default`."""
+  return jax.tree_util.tree_map_with_path(
+      lambda path, _: _of_path(rates, default, path), params
+  )
+
+
 def _released_adam(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   return released_adam(
       schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps,
       weight_decay=optim.weight_decay, clip_norm=optim.clip_norm, decay_norms=optim.decay_norms,
+  )
+
+
+def released_float16_adam(
+    optim: ConfigDict, schedule: optax.Schedule, rates: Rates, kinds: ParameterKinds,
+    joint: bool = True,
+) -> optax.GradientTransformation:
+  """`released_adam` in the released programs' arithmetic, see `released_float16.adam`.
+
+  Args:
+    optim: the section.
+    schedule: step (from 0) -> share of the rates.
+    rates: of parameters by their paths; all others have `optim.lr`.
+    kinds: which parameters are float16.
+    joint: whether all gradients are clipped together before each is by itself.
+  """
+  return released_float16.adam(
+      schedule, functools.partial(rates_of, rates=rates, default=optim.lr), kinds,
+      decays=functools.partial(decay_mask, norms=optim.decay_norms), b1=optim.b1, b2=optim.b2,
+      eps=optim.eps, weight_decay=optim.weight_decay, clip_norm=optim.clip_norm,
+      clip_eps=CLIP_EPS, joint=joint,
   )
 
 
@@ -181,22 +218,6 @@ KEYS = {
     "adam": ("b1", "b2", "eps"),
     "sgd": ("momentum", "weight_decay", "clip_norm"),
 }
-
-
-Rates = Sequence[tuple[str, float]]  # (regular expression, rate)
-
-
-def _of_path(pairs: Rates, default: float, path: tuple) -> float:
-  """The number beside the first expression that is found in a path ("visual/conv1/kernel")."""
-  name = "/".join(str(key.key) for key in path)
-  return next((value for pattern, value in pairs if re.search(pattern, name)), default)
-
-
-def rates_of(params: PyTree, rates: Rates, default: float) -> PyTree[float]:
-  """The rate of every parameter: that of the first expression found in its path, or `default`."""
-  return jax.tree_util.tree_map_with_path(
-      lambda path, _: _of_path(rates, default, path), params
-  )
 
 
 def scale_by_rates(rates: Rates, default: float) -> optax.GradientTransformation:
@@ -309,18 +330,9 @@ def _steps(optim, scheduled, kinds):
   """The optimiser on gradients as they are; `scheduled` makes the schedule of a rate."""
   rates, make = _rates(optim), OPTIMIZERS[optim.name]
   if precision(optim) == "released_float16":
-    return _released_float16(optim, scheduled(1.0), rates, kinds)
+    return released_float16_adam(optim, scheduled(1.0), rates, kinds)
   if not rates:
     return make(optim, scheduled(optim.lr))
   # The rate comes last in all of them.
   steps = make(optim, scheduled(1.0))
   return optax.chain(steps, scale_by_rates(rates, optim.lr))
-
-
-def _released_float16(optim, schedule, rates, kinds):
-  return released_float16.adam(
-      schedule, functools.partial(rates_of, rates=rates, default=optim.lr), kinds,
-      decays=functools.partial(decay_mask, norms=optim.decay_norms), b1=optim.b1, b2=optim.b2,
-      eps=optim.eps, weight_decay=optim.weight_decay, clip_norm=optim.clip_norm,
-      clip_eps=CLIP_EPS,
-  )

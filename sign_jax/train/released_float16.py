@@ -26,8 +26,6 @@ LARGEST = 65504.0
 _BITS, _SMALLEST = 10, -24  # of the fraction; the exponent of the least number above 0
 _FRACTION, _BIAS = 23, 127  # of float32
 
-Round = Callable[[ArrayLike], Array]  # `half`, or what leaves a number as it is
-
 
 def half(x: Float[ArrayLike, "*shape"]) -> Float32[Array, "*shape"]:
   """The nearest float16 number as float32: ties to even, subnormals kept, infinite beyond 65504.
@@ -44,24 +42,24 @@ def half(x: Float[ArrayLike, "*shape"]) -> Float32[Array, "*shape"]:
   return jnp.where(jnp.abs(rounded) > LARGEST, jnp.copysign(jnp.inf, rounded), rounded)
 
 
-def exact(x: Float[ArrayLike, "*shape"]) -> Float32[Array, "*shape"]:
-  """The number itself: what stands in place of `half` for float32 parameters."""
+def _exact(x):
   return jnp.asarray(x, jnp.float32)
 
 
-def roundings(tree: PyTree, kinds: ParameterKinds) -> PyTree[Round]:
-  """`half` or `exact` for every parameter, by its path ("visual/proj")."""
+def mask(tree: PyTree, kinds: ParameterKinds) -> PyTree[bool]:
+  """Which parameters are float16, by their paths ("visual/proj")."""
 
-  def choose(path, _):
+  def is_float16(path, _):
     name = "/".join(str(key.key) for key in path)
-    return half if any(re.search(pattern, name) for pattern in kinds.float16) else exact
+    return any(re.search(pattern, name) for pattern in kinds.float16)
 
-  return jax.tree_util.tree_map_with_path(choose, tree)
+  return jax.tree_util.tree_map_with_path(is_float16, tree)
 
 
 def _map(function, kinds, tree, *rest):
-  """`function(h, leaf, ...)` of all leaves, h is the `Round` of each."""
-  return jax.tree.map(function, roundings(tree, kinds), tree, *rest)
+  """`function(h, leaf, ...)` of all leaves; h rounds those of float16 parameters."""
+  of_leaf = lambda yes, *leaves: function(half if yes else _exact, *leaves)
+  return jax.tree.map(of_leaf, mask(tree, kinds), tree, *rest)
 
 
 def settle(params: PyTree[ArrayLike], kinds: ParameterKinds) -> PyTree[Array]:

@@ -88,6 +88,25 @@ def merge(target, state, table, ignore=(), keep=()):
   return traverse_util.unflatten_dict({path: merged[path] for path in leaves}, sep="/")
 
 
+def rename(state, table, ignore=()):
+  """A PyTorch state dict as nested Flax variables, whatever the model.
+
+  Args:
+    state: {PyTorch name: array}.
+    table: sequence of `Rule`; entries that none of them names are left out.
+    ignore: regular expressions of PyTorch names that are left out, too.
+
+  Returns:
+    nested dict of numpy arrays.
+  """
+  found = {}
+  for name, value in state.items():
+    path, layout = _translate(name, table, to_flax=True)
+    if path is not None and not _any_match(ignore, name):
+      found[path] = np.array(layout.to_flax(np.asarray(value)), order="C")
+  return traverse_util.unflatten_dict(found, sep="/")
+
+
 def export(variables, table):
   """The inverse of `merge`.
 

@@ -48,7 +48,8 @@ class CiCo(nn.Module):
     max_elements: bound on a tile of the late interaction; 0 suits shapes and device, see
       `ops.late_interaction`.
     objective: "four_terms" (released) or "joint" (UPRet, eq. 24 to 26): the loss.
-    dtype: of the matrix products; parameters are float32, softmaxes and scores too.
+    dtype: of the matrix products; parameters are float32, softmaxes and scores too. float16 is of
+      the towers alone.
   """
 
   video: Mapping[str, Any]
@@ -68,6 +69,11 @@ class CiCo(nn.Module):
     self.logit_scale = self.param(
         "logit_scale", nn.initializers.constant(INITIAL_LOGIT_SCALE), ()
     )
+
+  @property
+  def later_dtype(self) -> DTypeLike:
+    """Of matrix products outside of the towers."""
+    return jnp.float32 if self.dtype == jnp.float16 else self.dtype
 
   def video_weights(
       self, features: Float[ArrayLike, "B N D"], mask: Bool[ArrayLike, "B N"]

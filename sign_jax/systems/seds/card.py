@@ -17,9 +17,11 @@ from sign_jax.weights import initial
 
 def _make(model, inputs):
   pose = {**model.pose, "max_windows": model.pose.max_windows or None}
+  # The released program runs on a PyTorch whose attention is float32 inside.
+  towers = options.towers(model, inputs, float16_attention="xla")
   return SEDS(
-      **options.towers(model, inputs), pose=pose, fusion=dict(model.fusion), streams=model.streams,
-      alpha=model.alpha, beta=model.beta,
+      **towers, pose=pose, fusion=dict(model.fusion), streams=model.streams, alpha=model.alpha,
+      beta=model.beta,
   )
 
 

@@ -46,8 +46,8 @@ class SEDS(CiCo):
     self.visual = VideoTower(**self.video, **common, attend_class=True)
     self.visual_rgb = VideoTower(**self.video, **common, attend_class=True)
     self.textual = TextTower(**self.text, **common)
-    self.pose_encoder = PoseEncoder(**self.pose, dtype=self.dtype)
-    self.fuse = build_fusion(**self.fusion, dtype=self.dtype)
+    self.pose_encoder = PoseEncoder(**self.pose, dtype=self.later_dtype)
+    self.fuse = build_fusion(**self.fusion, dtype=self.later_dtype)
     self.logit_scale = self.param(
         "logit_scale", nn.initializers.constant(INITIAL_LOGIT_SCALE), ()
     )

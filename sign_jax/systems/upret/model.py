@@ -48,8 +48,8 @@ class UPRet(CiCo):
 
   def setup(self) -> None:
     super().setup()
-    self.video_weight_fc = TokenWeight(self.dtype)
-    self.text_weight_fc = TokenWeight(self.dtype)
+    self.video_weight_fc = TokenWeight(self.later_dtype)
+    self.text_weight_fc = TokenWeight(self.later_dtype)
     self.samples_matter = bool(self.ot["weight"]) or self.distribution["refine"]
     if self.samples_matter and self.distribution["modelling"]:
       # A module without use would be decayed, which the released optimiser does not do.
@@ -65,7 +65,7 @@ class UPRet(CiCo):
         split=self.distribution["split"],
         score_scale=self.distribution["score_scale"],
         dropout=self.distribution["dropout"],
-        dtype=self.dtype,
+        dtype=self.later_dtype,
     )
 
   def video_weights(

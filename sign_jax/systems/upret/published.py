@@ -1,7 +1,8 @@
 """The tables and figures of UPRet's paper.
 
-Two tables are no paper's: the switches between paper and released code, and those of what the
-released code does around a step (docs/fidelity.md), one at a time.
+Three tables are no paper's: the switches between paper and released code, and those of what the
+released code does around a step (docs/fidelity.md), one at a time; and the arithmetic of training
+with its rate (docs/precision.md).
 """
 
 from sign_jax.systems.published_rows import NARROW, SECONDS, WIDE, Row, Table, switch
@@ -22,6 +23,16 @@ def _points(key, values):
       Row(str(v), "upret", {key: v}, (59.1 if v == chosen else None,)) for v in values
   )
 
+
+def _arithmetic(label, precision, lr, gpus=1):
+  """A row of the table on arithmetic and rates; on several GPUs towers get a part of gradients."""
+  overrides = {"optim.precision": precision, "optim.lr": lr}
+  overrides |= {"optim.released_gpus": gpus} if gpus > 1 else {}
+  return Row(label, "upret", overrides, (None, None))
+
+
+# Rates of the simulator's small towers, by validation with seed 0.
+TUNED = {"float32": 1e-3, "released_float16": 1e-5}
 
 TABLES = {
     "upret/table1": _main_table(
@@ -122,6 +133,16 @@ TABLES = {
             switch("upret", "ours"),
             Row("initial values", "upret", {"init.fresh": "released"}, (None, None)),
             Row("agnostic twice", "upret", {"data.train_second": "agnostic"}, (None, None)),
+        ),
+    ),
+    "upret/precision": Table(
+        "The arithmetic of training and its rate", "", ("t2v/R@1", "v2t/R@1"),
+        (
+            _arithmetic("float32, 1e-5", "float32", 1e-5),
+            _arithmetic("float32, tuned", "float32", TUNED["float32"]),
+            _arithmetic("released float16, 1e-5", "released_float16", 1e-5),
+            _arithmetic("released float16, tuned", "released_float16", TUNED["released_float16"]),
+            _arithmetic("released float16, 1e-5, of 4 GPUs", "released_float16", 1e-5, gpus=4),
         ),
     ),
 }
