@@ -1,14 +1,17 @@
 """Lists a corpus's clips for the extraction of features.
 
-  python -m data_builders.list_clips NAME --manual_dir DIR --out clips.csv [--split S]
+  python -m data_builders.list_clips NAME --manual_dir DIR --out clips.csv [--split S] [--boxes]
   python -m sign_jax.extract --videos DIR --csv clips.csv --out DIR/features/agnostic ...
+
+With --boxes, the clips are those that have a person's box in the files that CiCo releases, and the
+extraction reads the part of the pictures in that box.
 """
 
 import argparse
 import math
 import sys
 
-from data_builders.corpus import corpora
+from data_builders.corpus import boxes, corpora
 from data_builders.corpus.findings import ON_ERROR, Findings, named
 from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
@@ -16,11 +19,12 @@ from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument
 
 
-def rows(splits):
+def rows(splits, found=None):
   """The table's rows.
 
   Args:
     splits: {split: [`Clip`]}.
+    found: {video_id: `Box`}, None for whole pictures.
 
   Returns:
     [`clip_table.Row`]: `video` is a file or a folder of pictures relative to the manual_dir, `name`
@@ -36,7 +40,12 @@ def rows(splits):
       f"nothing says when {len(unknown)} clips begin and end: {named(unknown)}; "
       "put the table with their times into the manual_dir, or leave them out with --on_error skip"
     )
-  return [_row(clip, split) for split, members in splits.items() for clip in members]
+  found = found or {}
+  return [
+    _row(clip, split, found.get(clip.video_id))
+    for split, members in splits.items()
+    for clip in members
+  ]
 
 
 def main(argv=None):
@@ -49,7 +58,8 @@ def main(argv=None):
       splits = {args.split: splits[args.split]}
     if args.on_error == "skip":
       splits = {name: _with_times(name, members, findings) for name, members in splits.items()}
-    table = rows(splits)
+    splits, found = _with_boxes(args, splits, findings)
+    table = rows(splits, found)
     clip_table.write(args.out, table)
     clip_table.read(args.out)  # what is written here is read by others
   for note in findings.notes:
@@ -64,6 +74,28 @@ def _with_times(split, members, findings):
   return [clip for clip in members if clip.video]
 
 
+def _with_boxes(args, splits, findings):
+  """The clips that have a box, as the released lists hold no others, and {video_id: `Box`}."""
+  if args.boxes is None:
+    if there := boxes.beside(args.manual_dir):
+      findings.notes.append(
+        f"{named([str(path) for path in there])}: boxes of persons, which the released features "
+        "were made with, are not used; pass --boxes to use them"
+      )
+    return splits, None
+  found = boxes.of_clips(splits, args.manual_dir, args.boxes, findings)
+  without = [x.video_id for members in splits.values() for x in members if x.video_id not in found]
+  damaged = {skip.name for skip in findings.skips}
+  if without := [name for name in without if name not in damaged]:
+    findings.notes.append(
+      f"{len(without)} clips have no box and are left out, as in the released lists: "
+      f"{named(without)}"
+    )
+  return {
+    split: [clip for clip in members if clip.video_id in found] for split, members in splits.items()
+  }, found
+
+
 def _parse(argv):
   parser = argparse.ArgumentParser(
     prog="python -m data_builders.list_clips",
@@ -73,6 +105,9 @@ def _parse(argv):
   parser.add_argument("--manual_dir", required=True, type=path_argument,
                       help="folder with the corpus's files")  # fmt: skip
   parser.add_argument("--out", required=True, type=path_argument, help="the CSV file to write")
+  parser.add_argument("--boxes", nargs="*", type=path_argument, metavar="FILE",
+                      help="list the clips with a person's box in these files, by default in "
+                      "bounding_box_coco_*.pkl of the manual_dir")  # fmt: skip
   parser.add_argument("--split", choices=split_names.SPLITS, help="default: all")
   parser.add_argument("--protocol", help="whose list of clips; default: the corpus's first")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",
@@ -80,7 +115,7 @@ def _parse(argv):
   return parser.parse_args(argv)
 
 
-def _row(clip, split):
+def _row(clip, split, box):
   return clip_table.Row(
     line=0,
     video=clip.video,
@@ -90,6 +125,7 @@ def _row(clip, split):
     sentence=" ".join(clip.text.split()),
     split=split,
     signer=clip.signer,
+    box=box,
   )
 
 

@@ -26,6 +26,14 @@ from sign_jax.run import compile_cache, host_memory
 from sign_jax.video import frames
 
 
+class Settings(NamedTuple):
+  """What all files of a folder share."""
+
+  weights: str  # fingerprint
+  stride: int
+  preparation: str
+
+
 class Summary(NamedTuple):
   """What became of the clips."""
 
@@ -48,7 +56,7 @@ def main(argv=None):
     source = encoder_weights.find(args)
     summary = extract(
       jobs, args.out, lambda: source.encoder(args.batch_size), source.fingerprint, args.stride,
-      args.overwrite,
+      args.overwrite, args.preparation,
     )  # fmt: skip
   _print(summary, len(found.clips) - len(jobs))
   clips.tell(found, summary.notes)
@@ -56,7 +64,9 @@ def main(argv=None):
     sys.exit(1)
 
 
-def extract(jobs, out, load, weights, stride, overwrite=False):
+def extract(
+  jobs, out, load, weights, stride, overwrite=False, preparation=frames.EXACT
+):
   """Extracts the features of clips and writes one file each.
 
   Args:
@@ -66,16 +76,18 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
     weights: fingerprint of the encoder's weights.
     stride: frames from one window to the next.
     overwrite: do also what is there already.
+    preparation: name of the encoder's, for the files.
 
   Returns:
     `Summary`; a video that cannot be read is in `failed` and does not stop the others. A result of
     another part of a video than the clip is now is made anew.
 
   Raises:
-    UserError: an output exists that was made with other weights or another stride.
+    UserError: an output exists that was made with other weights, another stride or preparation.
   """
   paths = {job: feature_files.path_of(out, job.name) for job in jobs}
-  there = set() if overwrite else _complete(paths, weights, stride)
+  settings = Settings(weights, stride, preparation)
+  there = set() if overwrite else _complete(paths, settings)
   todo = [job for job in jobs if job not in there]
   summary = Summary([], [job.name for job in jobs if job in there], {}, {})
   if not todo:
@@ -87,7 +99,7 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
         continue
       name = result.job.name
       try:
-        _write(paths[result.job], result, stride, weights)
+        _write(paths[result.job], result, settings)
         summary.done.append(name)
         if result.notes:
           summary.notes[name] = result.notes
@@ -97,12 +109,12 @@ def extract(jobs, out, load, weights, stride, overwrite=False):
   return summary
 
 
-def _write(path, result, stride, weights):
+def _write(path, result, settings):
   if result.error:
     raise result.error
   fps = frames.probe(result.job.path).fps
   content = FeatureFile(
-    result.outputs, len(result.seconds), fps, stride, weights, result.job.part
+    result.outputs, len(result.seconds), fps, part=result.job.part, **settings._asdict()
   )
   feature_files.write(path, content)
 
@@ -118,26 +130,27 @@ def _parse(argv):
   return parser.parse_args(argv)
 
 
-def _complete(paths, weights, stride):
+def _complete(paths, settings):
   """The clips of {clip: path} whose results are there."""
   found = {job: path for job, path in paths.items() if path.exists()}
   bar = tqdm(found.items(), "looking at what is there", unit="video", mininterval=1, leave=False)
-  return {job for job, path in bar if _is_complete(path, job, weights, stride)}
+  return {job for job, path in bar if _is_complete(path, job, settings)}
 
 
-def _is_complete(path, job, weights, stride):
+def _is_complete(path, job, settings):
   try:
     content = feature_files.read(path)
   except UserError:  # cut short by a crash: do it again
     return False
-  if (content.weights, content.stride) != (weights, stride):
+  if Settings(content.weights, content.stride, content.preparation) != settings:
     raise UserError(
       f"{path} was made with other settings (weights {content.weights[:20]}, stride "
-      f"{content.stride}), use another --out or pass --overwrite"
+      f"{content.stride}, preparation {content.preparation[:20]}), use another --out or pass "
+      "--overwrite"
     )
   if content.part not in ("", job.part):  # the table has other times for it now
     return False
-  return len(content.feature) == frames.num_windows(content.num_frames, stride)
+  return len(content.feature) == frames.num_windows(content.num_frames, settings.stride)
 
 
 def _print(summary, elsewhere):

@@ -45,6 +45,8 @@ def main(argv=None):
       "weights": source.fingerprint, "stride": args.stride, "threshold": args.threshold,
       "near": args.near, "apart": args.apart, "extend": args.extend,
     }  # fmt: skip
+    if args.preparation != frames.EXACT:  # progress of earlier versions does not say
+      settings["preparation"] = args.preparation
     progress = Progress(args.out, settings, args.shard)
     load = lambda: source.encoder(args.batch_size, best_class)
     label(shards.take(jobs, args.shard), load, settings, progress)
@@ -188,7 +190,7 @@ def _timed(segment, seconds):
 def _labels(job, entry, glosses):
   for start, end, label, score in entry["segments"]:
     gloss = glosses[label] if label < len(glosses) else ""
-    yield Label(job.video, start, end, label, score, gloss)
+    yield Label(job.video, start, end, label, score, gloss, job.box)
 
 
 def _read_glosses(path):

@@ -8,11 +8,11 @@ import pytest
 
 from sign_jax import errors, extract
 from sign_jax.data import feature_files, shards
-from sign_jax.encoder import clips
+from sign_jax.encoder import clips, preparation
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
-from sign_jax.video import containers
+from sign_jax.video import containers, released
 from sign_jax.video import frames as video_frames
 from tests.videos import picture_folder, render, truncate
 
@@ -129,6 +129,41 @@ def test_other_settings_need_another_folder_or_overwrite(folder, encoder):
     extract.extract(jobs, folder / "out", lambda: encoder, "random:1", 8)
   assert len(run(folder, encoder, stride=4, overwrite=True).done) == 3
   assert read(folder, "b").stride == 4
+
+
+def test_the_preparation_is_noted_and_needs_another_folder(folder, encoder):
+  prepared = encoder._replace(prepared=preparation.RELEASED, encode=lambda x: x.mean((1, 2, 3)))
+  run(folder, prepared, preparation="released")
+  assert read(folder, "b").preparation == "released"
+  assert len(run(folder, prepared, preparation="released").skipped) == 3
+  with pytest.raises(UserError, match=r"stride 8, preparation released\), use another --out"):
+    run(folder, encoder)
+
+
+def test_the_command_prepares_frames_as_released(folder, capsys):
+  model, variables = encoder_windows.random(seed=0)
+  table = table_of(folder, "b.mp4,x,0.2,0.6")
+  options = [*OPTIONS, "--csv", str(table), "--preparation", "released", "--size", "32"]
+  command(folder, *options)
+  content = read(folder, "x")
+  assert (content.num_frames, content.preparation) == (15 - 5 + 1, "released")
+  frames = [x for _, x in released.whole_frames(folder / "videos/b.mp4", 0.2, 0.6, 32)]
+  window = np.stack([*frames, *frames[-1:] * 5])[None]
+  network = jax.jit(model.apply)(variables, released.sampled(window, 32) / 255 - 0.5)
+  np.testing.assert_allclose(content.feature, network["embedding"], rtol=1e-3, atol=1e-5)
+
+
+def test_a_clip_in_a_box(folder, encoder):
+  header = "video,name,box_left,box_top,box_width,box_height"
+  table = table_of(folder, "b.mp4,x,8,0,32,48", "b.mp4,y,,,,", "b.mp4,z,60,0,60,48", columns=header)
+  jobs = clips.find(folder / "videos", table).clips
+  work = lambda jobs: extract.extract(jobs, folder / "out", lambda: encoder, WEIGHTS, 8)
+  summary = work(jobs)
+  assert summary.done == ["x", "y"] and "hold 6 % of the clip's box" in summary.failed["z"]
+  assert np.abs(read(folder, "x").feature - read(folder, "y").feature).max() > 1e-3
+  assert work(jobs[:2]).skipped == ["x", "y"]
+  moved = jobs[0]._replace(box=jobs[0].box._replace(left=9))
+  assert work([moved, jobs[1]]).done == ["x"]
 
 
 def test_a_broken_video_fails_and_the_others_go_on(folder, encoder):

@@ -11,6 +11,7 @@ from sign_jax.encoder import clips, segments
 from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
 from sign_jax.video import frames as video_frames
+from sign_jax.video.boxes import Box
 from tests.data_builders import trees
 from tests.videos import picture_folder, render, truncate
 
@@ -232,6 +233,23 @@ def test_the_command_writes_a_table_that_training_reads(folder, monkeypatch, cap
   ]  # fmt: skip
   splits = label_table.read(folder / "labels.csv")
   assert sum(map(len, splits.values())) == 3 and not splits["test"]
+
+
+def test_labels_keep_the_box_of_their_clip(folder, monkeypatch):
+  header = "video,split,box_left,box_top,box_width,box_height"
+  (folder / "clips.csv").write_text(f"{header}\none,train,8,0,30,40\ntwo,train,,,,\n")
+  command(folder, monkeypatch)
+  labels = [x for members in label_table.read(folder / "labels.csv").values() for x in members]
+  assert sorted((x.video, x.box) for x in labels)[:2] == [("one", Box(8, 0, 30, 40))] * 2
+  assert sorted((x.video, x.box) for x in labels)[2:] == [("two", None)]
+
+
+def test_another_preparation_is_refused(folder, monkeypatch, capsys):
+  command(folder, monkeypatch)
+  with pytest.raises(SystemExit):
+    command(folder, monkeypatch, "--preparation", "released")
+  assert "'preparation': 'released'" not in (error := capsys.readouterr().err)
+  assert "was made with other settings" in error
 
 
 def test_the_last_shard_writes_the_table(folder, monkeypatch, capsys):

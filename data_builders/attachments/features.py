@@ -25,6 +25,7 @@ class Features(NamedTuple):
   stride: int  # frames from one window to the next, 0 where the file does not say
   weights: str  # fingerprint of the sign encoder's weights, "" where the file does not say
   part: str = ""  # which part of which video, see `clip_table.part_of`; "" where it does not say
+  preparation: str = ""  # of the pictures, see `encoder.preparation`; "" where it does not say
 
 
 class FeatureFolder:

@@ -65,8 +65,8 @@ class Stream:
     return {self.name: schema.rows(self._origin[0], self._dtype)}
 
   def metadata(self):
-    _, stride, weights = self._origin
-    return {self.name: {"weights": weights, "stride": stride}}
+    _, stride, weights, preparation = self._origin
+    return {self.name: {"weights": weights, "stride": stride, "preparation": preparation}}
 
   def find(self, clip, split):
     return self._folder.find(clip, split)
@@ -82,14 +82,19 @@ class Stream:
     """Checks that a clip's `features.Features` fit the others; `where` is what the error names.
 
     Raises:
-      UserError: another width, stride or weights.
+      UserError: another width, stride, preparation or other weights.
     """
     del clip
-    if _origin(content) != self._origin:
+    origin = _origin(content)
+    if origin == self._origin:
+      return
+    if not _can_stand_together(origin, self._origin):
       raise UserError(
-        f"{where} was made with another width, stride or weights than {self._path}, extract all "
-        "videos with the same ones"
+        f"{where} was made with another width, stride or weights, or prepared otherwise, than "
+        f"{self._path}, extract all videos with the same ones (beside downloaded features, with "
+        "--preparation released and stride 1)"
       )
+    self._origin = max(origin, self._origin)  # what one says of itself holds for the later ones
 
   def _first(self, splits):
     reason = "no video has one"
@@ -316,4 +321,10 @@ def check_same_video(extents, clip):
 
 
 def _origin(content):
-  return content.feature.shape[1], content.stride, content.weights
+  return content.feature.shape[1], content.stride, content.weights, content.preparation
+
+
+def _can_stand_together(one, other):
+  """Whether one says nothing of itself, as files that others release, and one is made as those."""
+  unsaid, said = sorted((one, other))
+  return unsaid == (said[0], 0, "", "") and said[1] == 1 and said[3] == videos.RELEASED

@@ -40,6 +40,8 @@ class Builder(corpus_builder.CorpusBuilder):
   - how2sign_realigned_{train,val,test}.csv from https://how2sign.github.io ("English translation
     (manually re-aligned)"), here or where the site's download script puts them; the protocol csv
     needs them, the others take times and further names from them;
+  - cico/bounding_box_coco_{train,test}.pkl, the boxes of persons that CiCo releases, for
+    `list_clips --boxes`;
   - raw_videos/VIDEO_NAME.mp4, the frontal raw videos, to extract features or for the config video
     (video_level/{train,val,test}/rgb_front/raw_videos/ as the download script makes it is read
     too). The clips on the site are cut at other, speech-aligned times;

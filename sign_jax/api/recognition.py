@@ -38,6 +38,7 @@ class _Job(NamedTuple):
   path: pathlib.Path
   start: float = 0.0
   end: float = math.inf
+  box: None = None
 
 
 class RecognitionModel(model.Model):

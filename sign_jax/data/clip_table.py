@@ -14,14 +14,16 @@ from sign_jax.data import splits as split_names
 from sign_jax.data.tokenizer import clean
 from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import csv_table
-from sign_jax.video import containers
+from sign_jax.video import boxes, containers
 
 COLUMNS = ("video", "name", "start", "end", "sentence", "split", "signer")
+BOX = ("box_left", "box_top", "box_width", "box_height")  # written where a row has a box
 LAST_SECOND = 1e6  # eleven days
 LONGEST_TEXT = 10_000  # characters; a sentence has some hundred
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d+)?)", re.ASCII)
 _COMMA = re.compile(r"\d+,\d+", re.ASCII)
+_PIXELS = re.compile(r"\d{1,5}", re.ASCII)
 
 
 class Row(NamedTuple):
@@ -35,11 +37,12 @@ class Row(NamedTuple):
   sentence: str = ""  # with single spaces
   split: str = ""  # one of `splits.SPLITS`, "" where the table does not say
   signer: str = ""
+  box: boxes.Box | None = None  # of the person; None for whole pictures
 
   @property
   def part(self):
     """Which part of which video, as `part_of` writes it."""
-    return part_of(self.video, self.start, self.end)
+    return part_of(self.video, self.start, self.end, self.box)
 
 
 class Table(NamedTuple):
@@ -53,7 +56,7 @@ def read(path, needs=("video",)):
   """Reads a table of clips.
 
   Args:
-    path: CSV file with the columns `needs` and any others of `COLUMNS`.
+    path: CSV file with the columns `needs` and any others of `COLUMNS` and `BOX`.
     needs: the columns that must be there.
 
   Returns:
@@ -61,10 +64,10 @@ def read(path, needs=("video",)):
 
   Raises:
     UserError: names the line: as `csv_table.read`; a path that leaves its folder, times that are
-      no seconds or not in order, a sentence without text, an unknown split, a split in some rows
-      only, two clips of one name.
+      no seconds or not in order, no box, a sentence without text, an unknown split, a split in
+      some rows only, two clips of one name.
   """
-  table = csv_table.read(path, needs, COLUMNS)
+  table = csv_table.read(path, needs, (*COLUMNS, *BOX))
   rows = [_row(values, line, f"{path}, line {line}") for line, values in table]
   _check_names(path, rows)
   _check_splits(path, rows)
@@ -76,7 +79,20 @@ def write(path, rows):
   lines = [
     (x.video, x.name, *_times_as_text(x), x.sentence, x.split, x.signer) for x in rows
   ]
-  csv_table.write(path, COLUMNS, lines)
+  write_boxed(path, COLUMNS, lines, [x.box for x in rows])
+
+
+def write_boxed(path, columns, lines, found):
+  """Writes a table as `csv_table.write` does, with the columns `BOX` where some line has a box.
+
+  Args:
+    path, columns, lines: as there.
+    found: [`boxes.Box` or None], one for each line.
+  """
+  if any(found):
+    columns = (*columns, *BOX)
+    lines = [(*x, *(own or [""] * len(BOX))) for x, own in zip(lines, found, strict=True)]
+  csv_table.write(path, columns, lines)
 
 
 def name_of(video, start=0.0, end=math.inf):
@@ -98,9 +114,9 @@ def stem_of(video):
   return str(path.with_suffix("") if path.suffix.lower() in containers.EXTENSIONS else path)
 
 
-def part_of(video, start, end):
+def part_of(video, start, end, box=None):
   """Which part of which video, as a text that results keep to know whether they still fit."""
-  return f"{video} {start!r} {end!r}"
+  return f"{video} {start!r} {end!r}{f' box {box}' if box else ''}"
 
 
 def times(values, where):
@@ -123,9 +139,38 @@ def times(values, where):
   return start, end
 
 
+def box(values, where):
+  """The box of a row.
+
+  Args:
+    values: {column: text}; those of `BOX` may all be missing or empty.
+    where: what the error names: a file and a line.
+
+  Returns:
+    `boxes.Box`, or None where the row has none.
+
+  Raises:
+    UserError: some of the four numbers are missing, or are no whole pixels; an empty box.
+  """
+  texts = [values.get(column, "") for column in BOX]
+  if not any(texts):
+    return None
+  wrong = [(c, x) for c, x in zip(BOX, texts, strict=True) if not _PIXELS.fullmatch(x)]
+  if wrong:
+    column, text = wrong[0]
+    raise UserError(
+      f"{where}: {column} is {shown(text)}, write whole pixels into all of {', '.join(BOX)}, or "
+      "leave all of them empty"
+    )
+  found = boxes.Box(*map(int, texts))
+  if reason := boxes.fault(found):
+    raise UserError(f"{where}: the clip's box ({found}) {reason}, correct it")
+  return found
+
+
 def _row(values, line, where):
   for column, value in values.items():
-    if column in COLUMNS and column != "sentence" and not value.isprintable():
+    if column in (*COLUMNS, *BOX) and column != "sentence" and not value.isprintable():
       raise UserError(f"{where}: {column} is {shown(value)}, write it in one line of plain text")
   video = values["video"].rstrip("/") or values["video"]  # "clip/" is a folder of pictures
   csv_table.check_inside(video, where)
@@ -142,6 +187,7 @@ def _row(values, line, where):
     _sentence(values["sentence"], video, where) if "sentence" in values else "",
     split_names.parse(values["split"], where) if values.get("split") else "",
     values.get("signer", ""),
+    box(values, where),
   )
 
 
@@ -209,10 +255,11 @@ def _check_splits(path, rows):
 
 
 def _notes(table):
-  unused = [column for column in (table[0][1] if table else ()) if column not in COLUMNS]
+  known = (*COLUMNS, *BOX)
+  unused = [column for column in (table[0][1] if table else ()) if column not in known]
   if unused:
     names = ", ".join(shown(column) for column in unused[:10])
-    yield f"nothing reads the columns {names}; those that are read are {', '.join(COLUMNS)}"
+    yield f"nothing reads the columns {names}; those that are read are {', '.join(known)}"
   broken = [line for line, values in table if len(values.get("sentence", "").splitlines()) > 1]
   if broken:
     yield (

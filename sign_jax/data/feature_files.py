@@ -9,6 +9,7 @@ import numpy as np
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, replacing
 from sign_jax.untrusted import npz
+from sign_jax.video import frames
 
 MAX_BYTES = 2 << 30  # about six hours of video, at 25 windows a second
 MAX_FRAMES = np.iinfo(np.int32).max  # what a data set's records hold
@@ -24,6 +25,7 @@ class FeatureFile(NamedTuple):
   stride: int  # frames from one window to the next
   weights: str  # fingerprint of the sign encoder's weights
   part: str = ""  # which part of which video, see `clips.Clip`; "" where the file does not say
+  preparation: str = frames.EXACT  # see `encoder.preparation`; files of earlier versions have none
 
 
 def path_of(folder, name):
@@ -52,8 +54,8 @@ def read(path):
   """
   path = existing_file(path, remedy="make it with `python -m sign_jax.extract`")
   entries = npz.read(
-    path, FeatureFile._fields[:5], optional=("part",), kind="feature file", remedy=_REMEDY,
-    max_bytes=MAX_BYTES,
+    path, FeatureFile._fields[:5], optional=("part", "preparation"), kind="feature file",
+    remedy=_REMEDY, max_bytes=MAX_BYTES,
   )  # fmt: skip
   try:
     content = FeatureFile(
@@ -63,6 +65,7 @@ def read(path):
       stride=int(entries["stride"]),
       weights=str(entries["weights"]),
       part=str(entries.get("part", "")),
+      preparation=str(entries.get("preparation", frames.EXACT)),
     )
   except (TypeError, ValueError, OverflowError) as error:
     raise UserError(f"{path} is no complete feature file ({error}), {_REMEDY}") from error

@@ -9,10 +9,12 @@ from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import csv_table
+from sign_jax.video import boxes
 
 COLUMNS = ("video", "start", "end", "label", "score", "gloss")
 VALIDATION_SHARE = 10  # percent of the videos, where the table has no column split
 MAX_SECONDS = 30.0  # of a segment, all of whose frames are held at once; a sign takes one or two
+_KNOWN = (*COLUMNS, *clip_table.BOX, "split")
 _WHOLE = re.compile(r"\d{1,7}", re.ASCII)
 MAX_LABEL = 2**20  # a classifier of more classes would not fit anywhere
 
@@ -26,13 +28,15 @@ class Label(NamedTuple):
   label: int  # class, from 0
   score: float = 1.0  # probability that the labelling encoder gave it
   gloss: str = ""  # the class's name, where known
+  box: boxes.Box | None = None  # of the person; None for whole pictures
 
 
 def read(path):
   """Reads a table of labels.
 
   Args:
-    path: CSV file with the columns video, start, end, label, perhaps score, gloss and split.
+    path: CSV file with the columns video, start, end, label, perhaps score, gloss, split
+      and those of `clip_table.BOX`.
 
   Returns:
     {split: [`Label`]} for all of `splits.SPLITS`, in the order of the table. Without a column
@@ -40,11 +44,11 @@ def read(path):
     test.
 
   Raises:
-    UserError: names the line: no such file, missing columns, no rows, wrong numbers, or a
-      segment of more than `MAX_SECONDS`.
+    UserError: names the line: no such file, missing columns, no rows, wrong numbers or boxes, or
+      a segment of more than `MAX_SECONDS`.
   """
   splits = {split: [] for split in split_names.SPLITS}
-  for line, row in csv_table.read(path, COLUMNS[:4], (*COLUMNS, "split")):
+  for line, row in csv_table.read(path, COLUMNS[:4], _KNOWN):
     where = f"{path}, line {line}"
     csv_table.check_inside(row["video"], where)
     splits[_split(row, where)].append(_label(row, where))
@@ -58,7 +62,7 @@ def write(path, labels):
   rows = [
     (x.video, f"{x.start:.6f}", f"{x.end:.6f}", x.label, f"{x.score:.6f}", x.gloss) for x in labels
   ]
-  csv_table.write(path, COLUMNS, rows)
+  clip_table.write_boxed(path, COLUMNS, rows, [x.box for x in labels])
 
 
 def _split(row, where):
@@ -79,7 +83,7 @@ def _label(row, where):
     )
   return Label(
     row["video"], start, end, _class(row["label"], where), _score(row.get("score"), where),
-    row.get("gloss", ""),
+    row.get("gloss", ""), clip_table.box(row, where),
   )  # fmt: skip
 
 

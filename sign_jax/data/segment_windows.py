@@ -77,7 +77,7 @@ class Segments:
   def _decode(self, label):
     size = (video_frames.resize_of(self.crop),) * 2
     path = self._folder / label.video
-    frames = list(video_frames.read_frames(path, size, label.start, label.end))
+    frames = list(video_frames.read_frames(path, size, label.start, label.end, label.box))
     frames += frames[-1:] * (video_frames.WINDOW - len(frames))
     return np.stack(frames)
 

@@ -9,7 +9,7 @@ from sign_jax import errors
 from sign_jax.data import clip_table
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder
-from sign_jax.video import frames, pictures
+from sign_jax.video import boxes, frames, pictures
 from sign_jax.video import tree as video_tree
 
 _TOLD = 20  # notes on single clips that are printed
@@ -24,11 +24,12 @@ class Clip(NamedTuple):
   start: float = 0.0  # seconds
   end: float = math.inf
   split: str = ""  # one of `splits.SPLITS`, "" where nothing says
+  box: boxes.Box | None = None  # of the person; None for whole pictures
 
   @property
   def part(self):
     """Which part of which video, as `clip_table.part_of` writes it."""
-    return clip_table.part_of(self.video, self.start, self.end)
+    return clip_table.part_of(self.video, self.start, self.end, self.box)
 
 
 class Found(NamedTuple):
@@ -102,7 +103,7 @@ def _listed(videos, csv):
   if not table.rows:
     raise UserError(f"{csv} has no rows, write one for each video")
   clips = [
-    Clip(row.name, row.video, videos / row.video, row.start, row.end, row.split)
+    Clip(row.name, row.video, videos / row.video, row.start, row.end, row.split, row.box)
     for row in table.rows
   ]
   return Found(clips, [*table.notes, *_unlisted(videos, csv, clips)])

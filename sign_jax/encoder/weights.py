@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sign_jax.encoder import windows
+from sign_jax.encoder import preparation, windows
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, path_argument, sha256
 from sign_jax.run import trained
@@ -20,10 +20,11 @@ class Source(NamedTuple):
   fingerprint: str  # of the weights, and of the frames' size where it is not the usual one
   load: Callable  # () -> (`i3d.I3D`, its variables)
   crop: int  # height and width of its frames
+  prepared: preparation.Preparation = preparation.EXACT
 
   def encoder(self, batch_size, read=windows.embedding):
     """The `windows.Encoder`."""
-    return windows.make_encoder(*self.load(), batch_size, self.crop, read)
+    return windows.make_encoder(*self.load(), batch_size, self.crop, read, self.prepared)
 
 
 def add_arguments(parser):
@@ -40,6 +41,8 @@ def add_arguments(parser):
   add("--seed", type=int, default=0, help="seed of the random weights")
   add("--size", type=positive, help=f"of the frames; {frames.CROP}, or the run's own, by default")
   add("--stride", type=positive, default=1, help="frames from one window to the next")
+  add("--preparation", choices=sorted(preparation.ALL), default=preparation.EXACT.name,
+      help="of clips and pictures: ours, or as the released features were made")  # fmt: skip
   add("--batch_size", type=positive, default=8, help="windows that the encoder reads at once")
 
 
@@ -57,6 +60,10 @@ def find(args):
   Raises:
     UserError: none or several are named, or there is nothing of that name.
   """
+  return _found(args)._replace(prepared=preparation.ALL[args.preparation])
+
+
+def _found(args):
   if args.random_weights and args.weights:
     raise UserError("pass --weights or --random_weights, not both")
   if args.random_weights:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from sign_jax.encoder import preparation
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
 from sign_jax.train import prefetch
@@ -22,11 +23,12 @@ _MOST_BYTES = 256 << 20  # of decoded frames that wait, all threads together
 class Encoder(NamedTuple):
   """A sign encoder, ready to run."""
 
-  # (n, 16, crop, crop, 3) uint8, n <= batch_size -> tree of arrays, the first n rows of which
-  # count; does not wait for the devices
+  # (n, 16, side, side, 3) uint8 as `prepared` reads it, n <= batch_size -> tree of arrays, the
+  # first n rows of which count; does not wait for the devices
   encode: object
   batch_size: int
   crop: int = frames.CROP  # height and width of its frames
+  prepared: preparation.Preparation = preparation.EXACT
 
 
 class Result(NamedTuple):
@@ -44,7 +46,9 @@ def embedding(out):
   return out["embedding"]
 
 
-def make_encoder(model, variables, batch_size, crop=frames.CROP, read=embedding):
+def make_encoder(
+  model, variables, batch_size, crop=frames.CROP, read=embedding, prepared=preparation.EXACT
+):
   """Compiles an I3D for a fixed number of windows, split over this process's devices.
 
   Args:
@@ -53,6 +57,7 @@ def make_encoder(model, variables, batch_size, crop=frames.CROP, read=embedding)
     batch_size: windows at once, rounded up to a multiple of the devices.
     crop: height and width of the frames.
     read: function of the model's outputs, traced by JAX, that gives the encoder's.
+    prepared: `preparation.Preparation` of the frames.
 
   Returns:
     `Encoder`.
@@ -65,20 +70,21 @@ def make_encoder(model, variables, batch_size, crop=frames.CROP, read=embedding)
 
   @jax.jit
   def apply(variables, windows):
-    return read(model.apply(variables, frames.normalize(windows)))
+    return read(model.apply(variables, prepared.finish(windows, crop)))
 
   def encode(windows):
     padding = [(0, batch_size - len(windows))] + [(0, 0)] * 4
     return apply(variables, jax.device_put(np.pad(windows, padding), split))
 
-  return Encoder(encode, batch_size, crop)
+  return Encoder(encode, batch_size, crop, prepared)
 
 
 def encode_videos(jobs, encoder, stride):
   """Reads the windows of many videos; a batch may hold those of several.
 
   Args:
-    jobs: sequence of objects with `path`, `start` and `end`, as `frames.timed_frames` takes them.
+    jobs: sequence of objects with `path`, `start`, `end` and `box`, as `frames.timed_frames` takes
+      them.
     encoder: `Encoder`.
     stride: frames from one window to the next.
 
@@ -160,7 +166,7 @@ def _batches(jobs, stride, encoder):
   # Yields (windows of a batch or None, [(job, first row, row behind its last, seconds, error,
   # notes)] of the videos that end in it); rows count from the first one of the oldest of these.
   pending, ends, row = [], [], 0
-  with contextlib.closing(_decoded(jobs, encoder.crop)) as videos:
+  with contextlib.closing(_decoded(jobs, encoder)) as videos:
     for job, notes, decoded in videos:
       first, seconds, error = row, [], None
       try:
@@ -180,14 +186,15 @@ def _batches(jobs, stride, encoder):
     yield np.stack(pending) if pending else None, ends
 
 
-def _decoded(jobs, crop):
-  # Yields (job, its notes, `frames.cropped_frames` of it), decoded ahead by threads.
+def _decoded(jobs, encoder):
+  # Yields (job, its notes, the frames that its `Preparation` reads), decoded ahead by threads.
   jobs = [(job, {}) for job in jobs]
+  read, side = encoder.prepared.read, encoder.prepared.side(encoder.crop)
   readers = (
-    functools.partial(frames.cropped_frames, job.path, job.start, job.end, crop, notes)
+    functools.partial(read, job.path, job.start, job.end, encoder.crop, notes, job.box)
     for job, notes in jobs
   )
-  most = max(frames.WINDOW, _MOST_BYTES // _THREADS // (crop * crop * 3))
+  most = max(frames.WINDOW, _MOST_BYTES // _THREADS // (side * side * 3))
   with contextlib.closing(ahead.ahead(readers, _THREADS, most)) as videos:
     for (job, notes), decoded in zip(jobs, videos, strict=True):
       yield job, notes, decoded

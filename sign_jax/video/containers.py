@@ -221,6 +221,11 @@ def resized(frame, size):
   return frame.to_ndarray()
 
 
+def resized_rgb(picture, size):
+  """`resized` of a (H, W, 3) uint8 picture, by the scaler of videos; `size` None keeps it."""
+  return resized(av.VideoFrame.from_ndarray(picture, format="rgb24"), size) if size else picture
+
+
 def to_rgb(frame, size):
   """`resized`, turned upright where the frame says how."""
   turns = round(frame.rotation / 90) % 4

@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from sign_jax.video import containers, ends, pictures, seeking
+from sign_jax.video import boxes, containers, ends, pictures, seeking
 from sign_jax.video.containers import VideoError, VideoInfo
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
 EXTENSIONS = containers.EXTENSIONS
 WINDOW = ends.WINDOW  # frames in a window
 RESIZE, CROP = 256, 224  # the sign encoder's frames: resized, then cropped in the centre
+EXACT, RELEASED = "exact", "released"  # names of ways to prepare frames, see `released`
 MEAN = 0.5  # subtracted from RGB in [0, 1]
 # Kinds of notes on a clip: what it says of so many clips.
 NOTES = {
@@ -41,7 +42,7 @@ def probe(path):
   return containers.probe(path)
 
 
-def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None):
+def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None, box=None):
   """Reads a video, one frame in memory at a time; turns it upright where it says how.
 
   Args:
@@ -50,16 +51,20 @@ def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None):
     start, end: seconds; frames with start <= seconds < end are read. See `pictures.FPS` for
       folders. Files are not decoded from their beginning where they allow to jump.
     notes: dict that receives {kind: sentence} of what is unusual and no damage, see `NOTES`.
+    box: `boxes.Box` that the pictures are cut to before they are resized; None keeps all of them.
 
   Yields:
     (seconds, (H, W, 3) uint8 RGB).
 
   Raises:
     VideoError: nothing there, no video, too large, empty, truncated or damaged, too little of
-      the clip. Damage is reported after the last good frame: a reader must not keep anything before
-      the end is reached.
+      the clip, a box that does not fit. Damage is reported after the last good frame: a reader must
+      not keep anything before the end is reached.
   """
-  if pathlib.Path(path).is_dir():
+  if box:
+    for seconds, frame in timed_frames(path, None, start, end, notes):
+      yield seconds, containers.resized_rgb(boxes.cut(frame, box, path), size)
+  elif pathlib.Path(path).is_dir():
     yield from pictures.clip(path, start, end, size, notes)
   elif start <= 0 and math.isinf(end):
     yield from containers.frames(path, size)
@@ -67,9 +72,9 @@ def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None):
     yield from seeking.clip(path, start, end, size, notes)
 
 
-def read_frames(path, size=None, start=0.0, end=math.inf):
+def read_frames(path, size=None, start=0.0, end=math.inf, box=None):
   """The frames of `timed_frames` without their times."""
-  return (frame for _, frame in timed_frames(path, size, start, end))
+  return (frame for _, frame in timed_frames(path, size, start, end, box=box))
 
 
 def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP, notes=None):
@@ -90,9 +95,9 @@ def read_windows(path, stride=1, start=0.0, end=math.inf, crop=CROP, notes=None)
   yield from windows(cropped_frames(path, start, end, crop, notes), stride)
 
 
-def cropped_frames(path, start=0.0, end=math.inf, crop=CROP, notes=None):
+def cropped_frames(path, start=0.0, end=math.inf, crop=CROP, notes=None, box=None):
   """`timed_frames` of (crop, crop, 3), as the sign encoder reads them; see `read_windows`."""
-  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end, notes):
+  for second, frame in timed_frames(path, (resize_of(crop),) * 2, start, end, notes, box):
     # A copy: what is cropped away need not wait in memory.
     yield second, np.ascontiguousarray(center_crop(frame, crop))
 

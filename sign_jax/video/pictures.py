@@ -7,7 +7,6 @@ import pathlib
 import re
 from typing import NamedTuple
 
-import av
 import numpy as np
 from PIL import Image
 
@@ -181,7 +180,7 @@ def _read(path, size):
       f"{path} is no picture or a damaged one ({first_line(error)}), get it anew"
     ) from error
   # The scaler of videos: a corpus's pictures and a video made of them give the same.
-  return containers.resized(av.VideoFrame.from_ndarray(rgb, format="rgb24"), size) if size else rgb
+  return containers.resized_rgb(rgb, size)
 
 
 def _check_size(path, image):

@@ -6,6 +6,7 @@ import pytest
 
 from sign_jax.data import clip_table
 from sign_jax.errors import UserError
+from sign_jax.video.boxes import Box
 
 
 def table(tmp_path, *lines, needs=("video",)):
@@ -50,6 +51,38 @@ def test_all_columns_are_read(tmp_path):
 def test_several_clips_of_one_video_have_names_of_their_own(tmp_path):
   rows = table(tmp_path, "video,start,end", "a.mp4,0,3", "a.mp4,3,7", "a.mp4,7,", "a.mp4,,").rows
   assert [row.name for row in rows] == ["a_0-3", "a_3-7", "a_7-end", "a"]
+
+
+BOXED = ",".join(["video", *clip_table.BOX])
+
+
+def test_boxes_of_persons(tmp_path):
+  rows = table(tmp_path, BOXED, "a.mp4,0,64,600,721", "b.mp4,,,,").rows
+  assert [row.box for row in rows] == [Box(0, 64, 600, 721), None]
+  assert rows[0].part == "a.mp4 0.0 inf box 600 x 721 at 0,64"
+  assert rows[1].part == "b.mp4 0.0 inf"  # as before there were boxes
+  rows = [row._replace(sentence="One") for row in rows]
+  clip_table.write(tmp_path / "again.csv", rows)
+  again = clip_table.read(tmp_path / "again.csv", (*clip_table.COLUMNS[:4], *clip_table.BOX))
+  assert [row[1:] for row in again.rows] == [row[1:] for row in rows] and not again.notes
+  clip_table.write(tmp_path / "again.csv", rows[1:])
+  assert (tmp_path / "again.csv").read_text().splitlines()[0] == ",".join(clip_table.COLUMNS)
+
+
+@pytest.mark.parametrize(
+  ("row", "words"),
+  [
+    ("a.mp4,1,2,3,", "box_height is '', write whole pixels into all of box_left, box_top,"),
+    ("a.mp4,-1,2,3,4", "box_left is '-1'"),
+    ("a.mp4,1,2.5,3,4", "box_top is '2.5'"),
+    ("a.mp4,1,2,nan,4", "box_width is 'nan'"),
+    ("a.mp4,1,2,3,123456", "box_height is '123456'"),
+    ("a.mp4,1,2,0,4", r"the clip's box \(0 x 4 at 1,2\) is empty, correct it"),
+  ],
+)
+def test_a_wrong_box_is_named(tmp_path, row, words):
+  with pytest.raises(UserError, match=f"clips.csv, line 3: {words}"):
+    table(tmp_path, BOXED, "b.mp4,,,,", row)
 
 
 def test_old_tables_are_read(tmp_path):

@@ -23,6 +23,16 @@ def test_comes_back_as_it_was_written(tmp_path):
   assert [file.name for file in path.parent.iterdir()] == ["a.npz"]
 
 
+def test_files_of_earlier_versions_have_the_only_preparation_of_then(tmp_path):
+  path = tmp_path / "a.npz"
+  feature_files.write(path, content(preparation="released"))
+  assert feature_files.read(path).preparation == "released"
+  entries = content()._asdict()
+  del entries["preparation"]
+  np.savez(path, **entries)
+  assert feature_files.read(path).preparation == "exact"
+
+
 def test_path_of_keeps_dots_in_names(tmp_path):
   assert feature_files.path_of(tmp_path, "x/a-1.5-2") == tmp_path / "x" / "a-1.5-2.npz"
 

@@ -1,6 +1,7 @@
 """`python -m data_builders.list_clips`: the table that the extraction of features reads."""
 
 import csv
+import re
 
 import pytest
 
@@ -9,6 +10,7 @@ from data_builders.attachments.features import FeatureFolder
 from data_builders.corpus.clips import Clip
 from sign_jax.data import clip_table
 from tests.data_builders import trees
+from tests.data_builders.damage import Hostile
 
 
 def table(tmp_path, name, *more):
@@ -81,6 +83,124 @@ def test_clips_without_times_are_named_or_left_out(tmp_path, capsys):
   assert not (tmp_path / "out").exists()
   assert len(table(tmp_path, "how2sign", "--on_error", "skip")) == 16
   assert "8 clips left out, first: nothing says when it begins" in capsys.readouterr().out
+
+
+def write_boxes(path, names, **changes):
+  """A file as CiCo releases it; {name of a clip: its box}."""
+  content = {}
+  for number, name in enumerate(names):
+    box = {"x1": 10 + number, "x2": 610, "y1": 64, "y2": 720, "w": 600, "h": 721}
+    content[f"{name}.mp4"] = {**box, **changes.get(name, {})}
+  return trees.dump(path, content)
+
+
+COLUMNS = ("box_left", "box_top", "box_width", "box_height")
+
+
+@pytest.mark.parametrize("place", ["cico/{}", "{}"])
+@pytest.mark.parametrize("protocol", ["cico", "seds", "csv"])
+def test_clips_have_the_released_boxes(tmp_path, place, protocol):
+  names = trees.how2sign(tmp_path)
+  boxed = [*names["train"], *names["validation"]]
+  write_boxes(tmp_path / place.format("bounding_box_coco_train.pkl"), boxed)
+  write_boxes(tmp_path / place.format("bounding_box_coco_test.pkl"), names["test"])
+  rows = table(tmp_path, "how2sign", "--boxes", "--protocol", protocol)
+  named = lambda split: {trees.cico_name(x): x["SENTENCE_NAME"] for x in trees.how2sign_rows(split)}
+  for split, members in (("train", boxed), ("validation", boxed), ("test", names["test"])):
+    for name, sentence_name in named(split).items():
+      called = name if protocol == "cico" else sentence_name
+      (row,) = (x for x in rows if x["name"] == f"{trees.SPLITS[split]}/{called}")
+      assert [int(row[x]) for x in COLUMNS] == [10 + members.index(name), 64, 600, 721]
+  assert len(rows) == 24 and tuple(rows[0]) == (*clip_table.COLUMNS, *COLUMNS)
+
+
+def test_clips_without_a_box_are_left_out_and_counted(tmp_path, capsys):
+  names = trees.how2sign(tmp_path)
+  everything = [name for members in names.values() for name in members]
+  path = write_boxes(tmp_path / "elsewhere.pkl", everything[2:])
+  rows = table(tmp_path, "how2sign", "--boxes", str(path))
+  assert {row["name"].rpartition("/")[2] for row in rows} == set(everything[2:])
+  captured = capsys.readouterr()
+  assert captured.err == (
+    "note: 2 clips have no box and are left out, as in the released lists: "
+    f"{everything[0]}, {everything[1]}\n"
+  )
+  assert "22 clips of 6 videos" in captured.out
+
+
+def test_boxes_that_are_not_used_are_told(tmp_path, capsys):
+  names = trees.how2sign(tmp_path)
+  write_boxes(tmp_path / "cico/bounding_box_coco_test.pkl", names["test"])
+  rows = table(tmp_path, "how2sign")
+  assert len(rows) == 24 and "box_left" not in rows[0]
+  error = capsys.readouterr().err
+  assert error.count("\n") == 1 and "cico/bounding_box_coco_test.pkl: boxes of persons" in error
+
+
+WRONG = {
+  "negative": ({"x1": -3}, r"the box \(600 x 721 at -3,64\) begins outside the picture"),
+  "empty": ({"w": 0}, r"the box \(0 x 721 at 17,64\) is empty"),
+  "no whole number": ({"h": 7.5}, "has no whole numbers x1, y1, w, h"),
+  "a truth value": ({"h": True}, "has no whole numbers"),
+  "text": ({"y1": "64"}, "has no whole numbers"),
+  "huge": ({"x1": 10**30}, "has no whole numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_box_is_named_or_left_out(tmp_path, capsys, kind):
+  changes, words = WRONG[kind]
+  names = trees.how2sign(tmp_path)
+  everything = [name for members in names.values() for name in members]
+  bad = everything[7]
+  path = write_boxes(tmp_path / "cico/bounding_box_coco_all.pkl", everything, **{bad: changes})
+  with pytest.raises(SystemExit):
+    table(tmp_path, "how2sign", "--boxes")
+  error = capsys.readouterr().err
+  assert error.startswith(f"error: {path}, '{bad}.mp4'") and error.count("\n") == 1
+  assert re.search(words, error)
+  rows = table(tmp_path, "how2sign", "--boxes", "--on_error", "skip")
+  assert len(rows) == 23 and bad not in {row["name"].rpartition("/")[2] for row in rows}
+  captured = capsys.readouterr()
+  assert "1 clips left out, first: " in captured.out and not captured.err
+
+
+@pytest.mark.parametrize(
+  ("content", "words"),
+  [
+    ({"x.mp4": Hostile()}, "asks for .*system, which no file of boxes needs"),
+    ([1, 2], "holds no dict of boxes"),
+    ({"x.mp4": {"x1": 1, "y1": 1, "w": 9, "h": 9}}, "no clip has a box that can be used in"),
+  ],
+)
+def test_files_that_hold_no_boxes_are_refused(tmp_path, capsys, content, words):
+  trees.how2sign(tmp_path)
+  path = trees.dump(tmp_path / "cico/bounding_box_coco_test.pkl", content)
+  with pytest.raises(SystemExit):
+    table(tmp_path, "how2sign", "--boxes")
+  error = capsys.readouterr().err
+  assert re.search(words, error) and str(path) in error and error.count("\n") == 1
+
+
+def test_two_boxes_of_one_clip_are_refused(tmp_path, capsys):
+  names = trees.how2sign(tmp_path)
+  write_boxes(tmp_path / "cico/bounding_box_coco_a.pkl", names["test"])
+  write_boxes(tmp_path / "cico/bounding_box_coco_b.pkl", names["test"])
+  assert len(table(tmp_path, "how2sign", "--boxes")) == 8  # the same ones
+  write_boxes(tmp_path / "cico/bounding_box_coco_b.pkl", names["test"][1:])
+  with pytest.raises(SystemExit):
+    table(tmp_path, "how2sign", "--boxes")
+  assert "have different boxes of" in capsys.readouterr().err
+  with pytest.raises(SystemExit):
+    table(tmp_path, "how2sign", "--boxes", str(tmp_path / "none.pkl"))
+  assert "there is no file" in capsys.readouterr().err
+
+
+def test_without_files_of_boxes_the_places_are_named(tmp_path, capsys):
+  trees.how2sign(tmp_path)
+  with pytest.raises(SystemExit):
+    table(tmp_path, "how2sign", "--boxes")
+  assert f"no bounding_box_coco_*.pkl in {tmp_path} or {tmp_path}/cico" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def test_clips_without_features_are_named(tmp_path):
     ({"feature": feature("x", dim=DIM + 1)}, "another width, stride or weights"),
     ({"stride": 2}, "another width, stride or weights"),
     ({"weights": "other"}, "another width, stride or weights"),
+    ({"preparation": "released"}, "another width, stride or weights, or prepared otherwise"),
   ],
 )
 def test_features_of_another_encoder_are_named(tmp_path, changes, words):
@@ -158,6 +159,27 @@ def test_features_of_another_encoder_are_named(tmp_path, changes, words):
   with pytest.raises(UserError, match=words) as error:
     prepare(folder)
   assert "d.npz" in str(error.value)
+
+
+def test_features_of_others_stand_beside_ours_that_are_prepared_as_released(tmp_path):
+  folder = manual_dir(tmp_path, ROWS)
+  ours = {"preparation": "released"}
+
+  def put(**changes):
+    for name in ("a.mp4", "sub/b.avi", "c-1.5.mkv", "d.mp4"):
+      write_features(folder / "features", name, **{**ours, **changes.get(name[0], {})})
+    for name in ("c-1.5", "a"):  # downloaded
+      path = folder / f"features/{name}.npz"
+      np.save(path.with_suffix(".npy"), feature_files.read(path).feature)
+      path.unlink()
+
+  put()
+  builder = prepare(folder)
+  assert sum(split.num_examples for split in builder.info.splits.values()) == 4
+  for changes in ({"stride": 2}, {"preparation": "exact"}, {"weights": "other"}):
+    put(d=changes)
+    with pytest.raises(UserError, match=r"d\.npz.* or prepared otherwise.* --preparation released"):
+      prepare(folder)
 
 
 def test_streams_of_different_length_are_named(tmp_path):

@@ -20,6 +20,7 @@ from sign_jax.systems.i3d import released_names as table
 from sign_jax.train import optim
 from sign_jax.untrusted import csv_table
 from sign_jax.video import frames
+from sign_jax.video.boxes import Box
 from sign_jax.weights import convert, readers, writers
 from tests import program
 from tests.videos import picture_folder
@@ -128,6 +129,14 @@ def test_evaluation_reads_the_middle_of_each_segment_once(folder):
   assert starts == [6, 20, 12, 12]
   frame = list(frames.read_frames(folder / "a", (RESIZED, RESIZED)))[6]
   np.testing.assert_array_equal(found[0]["video"][0, 0], frames.center_crop(frame, CROP))
+
+
+def test_segments_are_cut_to_their_box(tmp_path):
+  pictures = np.random.default_rng(0).integers(0, 256, (20, 40, 40, 3), dtype=np.uint8)
+  picture_folder(tmp_path / "a", pictures)
+  label = segment("a", 2, 19)._replace(box=Box(4, 2, 32, 32))
+  found = Segments(tmp_path, [label], CROP).frames(0)
+  np.testing.assert_array_equal(found, pictures[2:, 2:34, 4:36])
 
 
 def test_augmentation_stays_in_its_ranges():
