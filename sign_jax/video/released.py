@@ -16,9 +16,10 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from sign_jax.video import frames, pictures
+from sign_jax.video import ends, frames, pictures
 from sign_jax.video.containers import VideoError
 
+LEAST = 3  # frames of a clip; the released programs leave shorter ones out
 _ROOM = 0.25  # of a frame's time: files round the times of their frames
 
 
@@ -37,16 +38,21 @@ def whole_frames(path, start=0.0, end=math.inf, crop=frames.CROP, notes=None, bo
     VideoError: as `frames.timed_frames`; a clip of a video that does not say its frame rate.
   """
   size = (frames.resize_of(crop),) * 2
-  start, end = times(path, start, end)
+  start, end = times(path, start, end, notes)
   for second, frame in frames.timed_frames(path, None, start, end, notes, box):
     yield second, np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.BICUBIC))
 
 
-def times(path, start, end):
+def times(path, start, end, notes=None):
   """The times between which lie the frames that the released programs read of a clip.
 
   They count frames: from floor(start * fps) to ceil(end * fps), both ends included, as far as the
-  video has them.
+  video has them, however much of the clip that is.
+
+  Args:
+    path: of the video.
+    start, end: seconds; `end` may be infinite.
+    notes: dict that receives {`ends.CUT`: sentence} where the clip is cut to the video's end.
 
   Returns:
     (start, end): seconds between two frames; 0 and infinity stay.
@@ -56,15 +62,22 @@ def times(path, start, end):
   """
   if start <= 0 and math.isinf(end):
     return start, end
-  fps = pictures.FPS if pathlib.Path(path).is_dir() else frames.probe(path).fps
+  info = frames.probe(path)
+  fps = pictures.FPS if pathlib.Path(path).is_dir() else info.fps
   if not fps:
     raise VideoError(f"{path} does not say its frames per second, get it anew")
   first, last = frame_range(start, end, fps)
+  if first + LEAST <= info.num_frames < last < math.inf:
+    last = info.num_frames
+    if notes is not None:
+      notes[ends.CUT] = (
+        f"{path} has {info.num_frames} frames, the clip from {start} to {end} is cut to them"
+      )
   return max(first - _ROOM, 0.0) / fps, (last + _ROOM) / fps
 
 
 def frame_range(start, end, fps):
-  """First and last frame of a clip in the released lists, both included; see `times`."""
+  """(first, last) frame of a clip, both included, `last` perhaps infinite; see `times`."""
   return math.floor(start * fps), end if math.isinf(end) else math.ceil(end * fps)
 
 

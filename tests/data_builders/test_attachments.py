@@ -77,7 +77,7 @@ def test_names_that_are_too_long_with_an_ending_are_of_no_file(tmp_path):
 def test_released_pickles_are_read(tmp_path, wrap, dtype, protocol):
   path = pickled(tmp_path / "clip.pkl", wrap(np.asfortranarray(FEATURE.astype(dtype))), protocol)
   actual = FeatureFolder(tmp_path).read(path)
-  assert actual[1:] == (0, 0.0, 0, "", "")
+  assert actual[1:] == (0, 0.0, 0, "", "", "")
   assert actual.feature.dtype == np.float32 and actual.feature.flags.c_contiguous
   np.testing.assert_array_equal(actual.feature, FEATURE.astype(dtype).astype(np.float32))
 
@@ -90,7 +90,7 @@ def test_a_packed_pickle_is_read(tmp_path):
 
 def test_extracted_files_say_more(tmp_path):
   actual = FeatureFolder.read(extracted(tmp_path / "clip.npz", stride=2))
-  assert isinstance(actual, Features) and actual[1:] == (18, 25.0, 2, "random:0", "")
+  assert isinstance(actual, Features) and actual[1:] == (18, 25.0, 2, "random:0", "", "exact")
   np.testing.assert_array_equal(actual.feature, FEATURE)
 
 
@@ -145,7 +145,7 @@ def test_plain_arrays_are_read(tmp_path, dtype):
   content = FeatureFolder.read(path)
   assert path == tmp_path / "clip-1.5.npy" and content.feature.dtype == np.float32
   np.testing.assert_array_equal(content.feature, FEATURE.astype(dtype).astype(np.float32))
-  assert content[1:] == (0, 0.0, 0, "", "")
+  assert content[1:] == (0, 0.0, 0, "", "", "")
 
 
 def claim(path, shape):

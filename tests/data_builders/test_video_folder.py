@@ -70,7 +70,8 @@ def test_a_second_folder_is_the_aware_stream(tmp_path):
   builder = prepare(folder)
   for example in builder.as_data_source("validation"):
     np.testing.assert_array_equal(example["aware"], -example["agnostic"])
-  assert builder.info.metadata["aware"] == {"weights": "other", "stride": 1}
+  noted = {"weights": "other", "stride": 1, "preparation": "exact"}
+  assert builder.info.metadata["aware"] == noted
 
 
 def test_without_a_column_split_all_rows_are_everywhere_and_it_says_so(tmp_path, capsys):

@@ -79,9 +79,15 @@ def test_a_clip_has_a_frame_more_at_either_end(tmp_path, start, end, first, last
 
 
 def test_a_clip_that_reaches_behind_the_end_is_cut_and_noted(tmp_path):
-  notes = {}
-  assert shown(render(tmp_path / "a.mp4", 33), 0.2, 1.5, notes)[-1] == 32
-  assert "is cut to it" in notes["cut"]
+  path = render(tmp_path / "a.mp4", 33)
+  for start, end in ((0.2, 1.5), (1.0, 2.6)):  # of the second, less than half is there
+    notes = {}
+    assert shown(path, start, end, notes) == list(range(round(25 * start), 33))
+    assert notes == {"cut": f"{path} has 33 frames, the clip from {start} to {end} is cut to them"}
+  with pytest.raises(VideoError, match="which leaves 2 frames of the clip"):
+    shown(path, 31 / 25, 2.6)  # the released lists hold no clip of two frames
+  with pytest.raises(VideoError, match="no frame from .* it ends at 1.32 seconds"):
+    shown(path, 2.0, 2.6)
 
 
 def test_a_video_without_a_frame_rate_is_refused(tmp_path, monkeypatch):
