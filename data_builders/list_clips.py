@@ -53,9 +53,8 @@ def main(argv=None):
   args = _parse(argv)
   with one_sentence():
     findings = Findings(args.on_error)
-    splits = corpora.read(args.name, args.manual_dir, args.protocol, findings)
-    if args.split:
-      splits = {args.split: splits[args.split]}
+    wanted = (args.split,) if args.split else split_names.SPLITS
+    splits = corpora.read(args.name, args.manual_dir, args.protocol, findings, wanted)
     if args.on_error == "skip":
       splits = {name: _with_times(name, members, findings) for name, members in splits.items()}
     splits, found = _with_boxes(args, splits, findings)

@@ -44,6 +44,15 @@ def test_one_split_and_another_protocol(tmp_path):
   assert {row["name"] for row in rows} == names
 
 
+def test_one_split_needs_no_files_of_the_others(tmp_path):
+  names = trees.how2sign(tmp_path)
+  write_boxes(tmp_path / "cico/bounding_box_coco_test.pkl", names["test"])
+  for name in ("train", "dev"):
+    (tmp_path / f"cico/{name}.pkl").unlink()
+  rows = table(tmp_path, "how2sign", "--split", "test", "--boxes")
+  assert {row["name"] for row in rows} == {f"test/{name}" for name in names["test"]}
+
+
 @pytest.mark.parametrize(
   ("corpus", "folder"),
   [("phoenix14t", "features/fullFrame-210x260px/{}"), ("csl_daily", "sentence/frames_512x512")],
