@@ -75,14 +75,15 @@ def _with_times(split, members, findings):
 
 def _with_boxes(args, splits, findings):
   """The clips that have a box, as the released lists hold no others, and {video_id: `Box`}."""
+  there = boxes.beside(args.manual_dir, args.name)
   if args.boxes is None:
-    if there := boxes.beside(args.manual_dir):
+    if there:
       findings.notes.append(
         f"{named([str(path) for path in there])}: boxes of persons, which the released features "
         "were made with, are not used; pass --boxes to use them"
       )
     return splits, None
-  found = boxes.of_clips(splits, args.manual_dir, args.boxes, findings)
+  found = boxes.of_clips(splits, args.boxes or there, findings)
   without = [x.video_id for members in splits.values() for x in members if x.video_id not in found]
   damaged = {skip.name for skip in findings.skips}
   if without := [name for name in without if name not in damaged]:
@@ -106,7 +107,7 @@ def _parse(argv):
   parser.add_argument("--out", required=True, type=path_argument, help="the CSV file to write")
   parser.add_argument("--boxes", nargs="*", type=path_argument, metavar="FILE",
                       help="list the clips with a person's box in these files, by default in "
-                      "bounding_box_coco_*.pkl of the manual_dir")  # fmt: skip
+                      "bounding_box_coco_*.pkl beside the annotations")  # fmt: skip
   parser.add_argument("--split", choices=split_names.SPLITS, help="default: all")
   parser.add_argument("--protocol", help="whose list of clips; default: the corpus's first")
   parser.add_argument("--on_error", choices=ON_ERROR, default="stop",

@@ -3,30 +3,30 @@
 import numbers
 import pathlib
 
-from data_builders.corpus import clips
+from data_builders.corpus import clips, corpora
 from sign_jax.errors import UserError
 from sign_jax.untrusted import safe_pickle
 from sign_jax.video.boxes import Box, fault
 
-_PLACES = (".", "cico")  # in the manual_dir
 _NAMES = "bounding_box_coco_*.pkl"
 _ENDING = ".mp4"  # of the clips' names in the files
 _KEYS = ("x1", "y1", "w", "h")  # x2 and y2, which do not always agree with these, are not used
 _MOST = 99_999  # pixels
 
 
-def beside(root):
-  """The released files that lie in a manual_dir beside the annotations, sorted."""
-  return sorted(path for place in _PLACES for path in (pathlib.Path(root) / place).glob(_NAMES))
+def beside(root, corpus):
+  """The released files in a manual_dir and in the folders of a corpus's annotations, sorted."""
+  places = corpora.annotations(corpus).ANNOTATIONS.values()
+  folders = {"", *(folder for folders in places for folder in folders)}
+  return sorted(path for folder in folders for path in (pathlib.Path(root) / folder).glob(_NAMES))
 
 
-def of_clips(splits, root, paths, findings):
+def of_clips(splits, paths, findings):
   """The boxes of clips.
 
   Args:
     splits: {split: [`Clip`]}.
-    root: the manual_dir.
-    paths: files of boxes; where there are none, those `beside` the annotations.
+    paths: files of boxes.
     findings: `Findings`; clips with an impossible box are damaged.
 
   Returns:
@@ -36,10 +36,9 @@ def of_clips(splits, root, paths, findings):
     UserError: no file; one that is damaged, hostile or something else; two boxes of one clip; an
       impossible box; no clip with a box.
   """
-  paths = paths or beside(root)
   if not paths:
     raise UserError(
-      f"there is no {_NAMES} in {root} or {pathlib.Path(root) / _PLACES[-1]}: put the released "
+      f"there is no {_NAMES} in the manual_dir or beside the annotations in it: put the released "
       "ones there, or name files after --boxes"
     )
   entries, found = _read_all(paths), {}
