@@ -32,7 +32,7 @@ def _check(values):
   if boxes not in hand_boxes.RULES:
     raise UserError(
         f"data.hand_boxes={shown(boxes)} is not one of {', '.join(hand_boxes.RULES)}"
-        + did_you_mean(boxes, hand_boxes.RULES)
+        + did_you_mean(str(boxes), hand_boxes.RULES)
     )
   frames = values["data.max_frames"]
   if frames < WINDOW:
