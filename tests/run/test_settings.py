@@ -19,3 +19,13 @@ def test_a_run_without_a_setting_was_trained_as_all_were_then():
 def test_what_was_so_before_is_a_setting_of_a_system(key):
   found = [settings.flat(registry.get(name).config(None).to_dict()) for name in registry.names()]
   assert any(key in values for values in found)
+
+
+def test_fine_tuning_that_was_begun_earlier_goes_on_with_our_settings():
+  of = lambda name: settings.flat(registry.get("i3d").config(name).to_dict())
+  before = {key: value for key, value in of("video_folder").items() if key not in settings.EARLIER}
+  before["title"] = "sign encoder on how2sign"
+  assert settings.differing(before, of("video_folder")) == []
+  assert settings.differing(before, of("how2sign")) == [
+      "batch_size", "data.augment_per", "data.flip", "epochs", "optim.clip_norm", "optim.schedule"
+  ]
