@@ -43,7 +43,8 @@ class Tokenizer:
     symbols = [byte_symbols[byte] for byte in _byte_order()]
     symbols += [symbol + _WORD_END for symbol in symbols]
     symbols += [first + second for first, second in merges]
-    self._byte_symbols = byte_symbols
+    self._byte_symbols, self._symbols = byte_symbols, symbols
+    self._bytes = {symbol: byte for byte, symbol in byte_symbols.items()}
     self._id = {symbol: index for index, symbol in enumerate(symbols)}
     self._rank = {pair: rank for rank, pair in enumerate(merges)}
     self._word_ids = functools.lru_cache(maxsize=1 << 16)(self._merge_word)
@@ -51,6 +52,19 @@ class Tokenizer:
   def encode(self, text):
     """Token ids of `text`, without start, end or padding: a list of int in [0, 49408)."""
     return [token for word in _WORD.findall(clean(text)) for token in self._word_ids(word)]
+
+  def decode(self, ids):
+    """The text of token ids, lower case, a blank behind every word; start, end and 0 are left out.
+
+    Args:
+      ids: ints in [0, 49408).
+
+    Returns:
+      str. Ids of parts of words that no text has in this order give a text with other ids.
+    """
+    symbols = [self._symbols[int(x)] for x in ids if x not in (0, START, END)]
+    written = "".join(symbols).replace(_WORD_END, " ")
+    return bytes(self._bytes.get(c, ord(" ")) for c in written).decode("utf-8", "replace")
 
   def __call__(self, text, length=32):
     """Ids that the text tower reads.
@@ -98,6 +112,11 @@ def get():
 def encode(text):
   """`Tokenizer.encode` of the shared instance."""
   return get().encode(text)
+
+
+def decode(ids):
+  """`Tokenizer.decode` of the shared instance."""
+  return get().decode(ids)
 
 
 def tokenize(text, length=32):

@@ -22,7 +22,7 @@ _SHARES = 250, 750  # of a video's frames that begin a window, per mille
 _NOISE = np.float32(5.5)
 _START, _END = 49406, 49407  # of CLIP's token ids
 # Weights are drawn wider or narrower than elsewhere, so that tokens can be told apart.
-_GAINS = {"clip.token_embedding.weight": 12.0, "resblocks": 0.5}
+GAINS = {"clip.token_embedding.weight": 12.0, "resblocks": 0.5}
 
 
 class Inputs(NamedTuple):
@@ -52,14 +52,7 @@ def state_dict(params: list, seed_prefix: str = "") -> dict[str, np.ndarray]:
     params: [(released name, shape)], of the system's other golden case.
     seed_prefix: stands before the names where numbers are drawn.
   """
-  return {
-      name: seeded.parameter(name, tuple(shape), _gain(name), seed_prefix)
-      for name, shape in params
-  }
-
-
-def _gain(name):
-  return next((gain for part, gain in _GAINS.items() if part in name), 1.0)
+  return seeded.state_dict({"params": params, "gain": GAINS, "seed_prefix": seed_prefix})
 
 
 def num_windows(name: str, num_frames: int) -> int:
@@ -71,6 +64,9 @@ def num_windows(name: str, num_frames: int) -> int:
 class Features:
   """Makes the features of videos under a model's weights.
 
+  Attributes:
+    dim: D of a feature.
+
   Args:
     state: {released name: array} of UPRet or CiCo, see `state_dict`.
   """
@@ -81,6 +77,7 @@ class Features:
     self._embedding = wide("clip.token_embedding.weight")
     self._text, self._video = wide("clip.text_projection"), wide("clip.visual.proj")
     self._first = first.reshape(len(first), -1)  # (width, D)
+    self.dim = self._first.shape[1]
     self._base = functools.cache(self._make_base)
 
   def __call__(

@@ -50,11 +50,21 @@ def parameter(name, shape, gain=1.0, prefix=""):
 
 
 def state_dict(facts):
-  """{PyTorch name: array} of a case's `params`, with its `gain` and `seed_prefix`."""
+  """{PyTorch name: array} of a case's `params`, with its `gain` and `seed_prefix`.
+
+  `gain` is a number, or {part of names: number} where only some parameters have one.
+  """
   gain, prefix = facts.get("gain", 1.0), facts.get("seed_prefix", "")
   return {
-      name: parameter(name, tuple(shape), gain, prefix) for name, shape in facts["params"]
+      name: parameter(name, tuple(shape), _gain_of(name, gain), prefix)
+      for name, shape in facts["params"]
   }
+
+
+def _gain_of(name, gain):
+  if not isinstance(gain, dict):
+    return gain
+  return next((value for part, value in gain.items() if part in name), 1.0)
 
 
 def fingerprint(state):

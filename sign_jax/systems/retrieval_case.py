@@ -15,7 +15,7 @@ from sign_jax.systems.base import System
 from sign_jax.tasks.retrieval import Retrieval
 from sign_jax.weights import convert
 
-DATASET = "how2sign"  # whose published configuration the cases follow
+DATASET = "how2sign"  # whose published configuration the cases follow that name none
 _PRECISIONS = ("model.dtype", "optim.precision")  # cases were measured in float32
 _OPTIONAL = {"lr": "optim.lr", "t_total": "steps"}  # facts of cases that train several steps
 
@@ -31,7 +31,7 @@ def settings(system: System, facts: Facts, overrides: dict[str, Any]) -> ConfigD
   Returns:
     ml_collections.ConfigDict.
   """
-  config = system.config(DATASET)
+  config = system.config(facts.get("dataset", DATASET))
   flat = [f"{section}.{key}" for section in ("model", "optim") for key in config[section]]
   config.update_from_flattened_dict({
       **_sizes(system, facts),

@@ -75,3 +75,15 @@ def test_a_missing_vocabulary_says_what_to_install(monkeypatch):
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
   with pytest.raises(UserError, match="openai-clip"):
     tokenizer.Tokenizer()
+
+
+def test_ids_are_decoded_to_a_text_with_these_ids():
+  inputs = np.load(GOLDEN.parent / "e2e/phoenix14t_inputs.npz")
+  for ids in inputs["ids"]:
+    np.testing.assert_array_equal(tokenizer.tokenize(tokenizer.decode(ids)), ids)
+  assert tokenizer.decode([49406, 320, 1929, 49407, 0]) == "a dog "
+
+
+def test_texts_of_any_language_are_decoded():
+  for text in ("grüße, 今年 🙂", "it's 3°"):
+    assert tokenizer.encode(tokenizer.decode(tokenizer.encode(text))) == tokenizer.encode(text)

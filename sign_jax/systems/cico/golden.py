@@ -4,6 +4,7 @@ import pathlib
 
 from sign_jax.golden import retrieval_inputs, steps
 from sign_jax.golden.compare import Facts, MakeTask, Quantities
+from sign_jax.systems import pipeline_case
 from sign_jax.systems import retrieval_case as case
 from sign_jax.systems.base import System
 
@@ -16,6 +17,8 @@ def quantities(
   Returns:
     {name: array}; entries of the .json's dicts are named `grad_norms/PARAMETER` and so on.
   """
+  if "pipeline" in facts:
+    return pipeline_case.quantities(system, facts, weights, make_task, case.settings)
   config = case.settings(system, facts, {"init.model": str(weights)})
   task = case.task_of(config, make_task)
   batch = retrieval_inputs.batch(facts.get("seed_prefix", ""), facts["batch"])

@@ -6,11 +6,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from sign_jax.golden import retrieval_inputs, steps
 from sign_jax.golden.compare import Facts, MakeTask, Quantities
 from sign_jax.protocols import Batch
+from sign_jax.systems import pipeline_case
 from sign_jax.systems import retrieval_case as case
 from sign_jax.systems.base import System
 from sign_jax.train.state import TrainState
@@ -45,6 +47,8 @@ def quantities(
     system: System, facts: Facts, weights: pathlib.Path, make_task: MakeTask
 ) -> Quantities:
   """Everything that a case of UPRet can hold; see `systems.cico.golden`."""
+  if "pipeline" in facts:
+    return pipeline_case.quantities(system, facts, weights, make_task, settings, no_noise)
   config = settings(system, facts, {"init.model": str(weights)})
   task = case.task_of(config, make_task)
   taken, batch_of = steps.Steps(task, config), _batches(facts, config)
@@ -64,6 +68,11 @@ def quantities(
       **{f"grad/{name}": x for name, x in gradients.items()},
       **trajectory(system, facts, taken, first, batch_of),
   }
+
+
+def no_noise(size: int, dim: int) -> dict[str, np.ndarray]:
+  """Noise of `size` pairs with which all samples are the mean; D = `dim` channels."""
+  return jax.tree.map(np.zeros_like, retrieval_inputs.noise("", size, dim))
 
 
 def _batches(facts, config):

@@ -128,7 +128,9 @@ def training(
     taken = steps.Steps(case.task_of(config, make_task), config)
     now = first = taken.first()
   found = {"losses": [], "gradient_norm_before_clipping": [], "log_logit_scale": []}
-  for batch in twenty_steps.batches(files, recorded, arrays, state, facts["batches"]):
+  for batch in twenty_steps.batches(
+      config, files, recorded, arrays, state, facts["batches"]
+  ):
     now, step = taken.take(now, batch)
     found["losses"].append(step.loss)
     found["gradient_norm_before_clipping"].append(optim.global_norm(step.gradients))

@@ -5,20 +5,19 @@ STEM_inputs.npz with what the features are made from, see `golden.rebuilt_featur
 """
 
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from sign_jax.data import assemble, sampling
-from sign_jax.golden import rebuilt_features, retrieval_inputs, steps
+from sign_jax.golden import rebuilt_features
 from sign_jax.golden.compare import Facts, Quantities
 from sign_jax.protocols import Batch
+from sign_jax.systems import pipeline_case
 from sign_jax.systems.base import System
 from sign_jax.systems.upret import golden
 
-ALPHA = 0.8
 BATCH = 16
 
 
@@ -38,33 +37,21 @@ def settings(
 
 
 def batches(
-    stem: str | pathlib.Path, facts: Facts, arrays: Quantities, state: Mapping[str, np.ndarray],
-    order: Iterable[int],
+    config: ConfigDict, stem: str | pathlib.Path, facts: Facts, arrays: Quantities,
+    state: Mapping[str, np.ndarray], order: Sequence[int],
 ) -> Iterator[Batch]:
   """Training batches in an order, with noise 0 for the model.
 
   Args:
+    config: of `settings`.
     stem: of the files.
     facts, arrays: what the first two hold.
     state: {released name: array}, see `rebuilt_features.state_dict`.
     order: numbers of batches.
   """
   inputs = rebuilt_features.read_inputs(f"{stem}_inputs.npz")
-  inputs = {name: (name, *rest) for name, *rest in zip(*inputs, strict=True)}
-  features = rebuilt_features.Features(state)
-  dim = state["clip.visual.proj"].shape[1]
-  silence = {k: np.zeros_like(x) for k, x in retrieval_inputs.noise(size=BATCH, dim=dim).items()}
-  for number in order:
-    videos = [_video(features(*inputs[name])) for name in facts["videos"][number]]
-    video, valid = (np.stack(x) for x in zip(*videos, strict=True))
-    texts = {name: arrays[name][number].astype(np.int32) for name in ("text", "text_aug")}
-    yield {"video": video, "video_valid": valid, **texts, steps.NOISE: silence}
-
-
-def _video(streams):
-  """(L_v, D) float32 and (L_v,) bool of a video's features."""
-  length = retrieval_inputs.VIDEO_LENGTH
-  rows = assemble.combine(streams, "sum", ALPHA)
-  rows = rows[sampling.sample_indices(len(rows), length)]
-  missing = length - len(rows)
-  return np.pad(rows, ((0, missing), (0, 0))), np.arange(length) < len(rows)
+  split = pipeline_case.RebuiltSplit(inputs, rebuilt_features.Features(state))
+  videos = [facts["videos"][number] for number in order]
+  return pipeline_case.batches(
+      split, config, videos, arrays["text_aug"][list(order)], golden.no_noise
+  )
