@@ -13,7 +13,7 @@ import sys
 import jax
 
 from launch import benchmarks
-from launch.reproduce import as_text
+from launch.reproductions.output import as_text
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import existing_folder, path_argument
 from sign_jax.run import compile_cache, host_memory

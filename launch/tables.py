@@ -5,7 +5,9 @@ import importlib
 from sign_jax.systems import registry
 from sign_jax.systems.published_rows import SECONDS, Row, Table
 
-__all__ = ["SECONDS", "TABLES", "Row", "Table"]
+__all__ = ["LEFT_OUT", "SECONDS", "TABLES", "Row", "Table"]
+
+LEFT_OUT = "left_out"  # in results: see `tasks.retrieval.Retrieval.evaluate`
 
 
 def _all():

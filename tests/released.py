@@ -19,10 +19,13 @@ def small_config(system="upret", **changes):
   return config
 
 
-def write(path, system="upret", seed=0):
-  """Writes the weights of a model of `small_config`, in float16 as released matrices are."""
-  config, rng = small_config(system), np.random.default_rng(seed)
-  shapes = jax.eval_shape(run_task.make(config, fakes.splits(dims=DIMS)).init, jax.random.key(0))
+def write(path, system="upret", seed=0, dims=DIMS, **changes):
+  """Writes the weights of a model of `small_config`, in float16 as released matrices are.
+
+  `dims`: channels of the streams; `changes` as for `small_config`.
+  """
+  config, rng = small_config(system, **changes), np.random.default_rng(seed)
+  shapes = jax.eval_shape(run_task.make(config, fakes.splits(dims=dims)).init, jax.random.key(0))
   draw = lambda x: rng.standard_normal(x.shape, np.float32).astype(np.float16)
   writers.write(path, convert.export(jax.tree.map(draw, shapes), registry.get(system).names))
   return path

@@ -84,7 +84,7 @@ def test_the_folder_of_compiled_programs(home, monkeypatch):
 
 
 # That compute nothing themselves: they start other programs.
-STARTERS = {"local", "reproduce", "scaling_study", "sign_encoder_study"}
+STARTERS = {"local", "scaling_study", "sign_encoder_study"}
 
 
 def programs():

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 NARROW = ("t2v/R@1", "t2v/R@5", "t2v/R@10", "t2v/MnR")
 WIDE = tuple(f"{d}/{c}" for d in ("t2v", "v2t") for c in ("R@1", "R@5", "R@10", "MedR", "MnR"))
+RANKS = tuple(x for x in WIDE if not x.endswith("MnR"))
 SECONDS = "seconds per step"
 
 

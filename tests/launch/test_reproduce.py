@@ -7,6 +7,7 @@ import pytest
 
 import configs.upret
 from launch import reproduce
+from launch.reproductions import rows, runs
 from launch.tables import TABLES
 from sign_jax.errors import UserError
 from sign_jax.systems import registry
@@ -16,11 +17,11 @@ def fake_runs(table, root, seeds=(0, 1)):
   """Results of every row and seed: numbers that tell row and seed."""
   for index, row in enumerate(table.rows):
     for seed in seeds:
-      folder = root / "signing_sim" / reproduce.folder_name(row) / f"seed{seed}"
+      folder = root / "signing_sim" / rows.folder_name(row) / f"seed{seed}"
       folder.mkdir(parents=True, exist_ok=True)
       results = {f"test/{column}": 10.0 * index + seed for column in table.columns}
       (folder / "results.json").write_text(json.dumps(results))
-      config = reproduce.configuration(row, "signing_sim", seed, ["--config.batch_size=100"])
+      config = rows.configuration(row, "signing_sim", seed, ["--config.batch_size=100"])
       (folder / "config.json").write_text(config.to_json())
       speeds = [{"step": s, "loss": 1.0, "pairs_per_second": 50.0 * s} for s in (1, 2, 3)]
       (folder / "metrics.jsonl").write_text("\n".join(map(json.dumps, speeds)))
@@ -54,7 +55,7 @@ def test_a_table_without_published_numbers_has_only_ours(tmp_path, capsys):
 def test_a_table_on_fewer_videos_says_so(tmp_path, capsys):
   table = TABLES["seds/table6"]
   fake_runs(table, tmp_path)
-  path = tmp_path / "signing_sim" / reproduce.folder_name(table.rows[-1]) / "seed1/results.json"
+  path = tmp_path / "signing_sim" / rows.folder_name(table.rows[-1]) / "seed1/results.json"
   path.write_text(json.dumps({**json.loads(path.read_text()), "test/left_out": 3}))
   collect("seds/table6", tmp_path)
   out = capsys.readouterr().out
@@ -100,16 +101,16 @@ def test_other_settings_are_told_where_only_the_results_are_left(tmp_path, capsy
 
 
 def measured_on(tmp_path, monkeypatch, noted, today):
-  """`reproduce.measure` of runs whose results are of the data sets `noted` in turn."""
+  """`runs.measure` of runs whose results are of the data sets `noted` in turn."""
   table = TABLES["upret/figure3b"]
   fake_runs(table, tmp_path, seeds=(0,))
   for index, path in enumerate(sorted(tmp_path.rglob("results.json"))):
     fingerprint = noted[index % len(noted)]
     results = json.loads(path.read_text()) | ({"fingerprint": fingerprint} if fingerprint else {})
     path.write_text(json.dumps(results))
-  monkeypatch.setattr(reproduce.notes, "data_fingerprint", lambda *_: today)
+  monkeypatch.setattr(runs.notes, "data_fingerprint", lambda *_: today)
   root, extra = tmp_path / "signing_sim", ["--config.batch_size=100"]
-  return reproduce.measure(table, "signing_sim", [0], root, extra, train=False)
+  return runs.measure(table, "signing_sim", [0], root, extra, train=False)
 
 
 @pytest.mark.parametrize("today", ["a", None])
@@ -144,8 +145,8 @@ def test_a_run_with_other_settings_is_not_collected(tmp_path, capsys):
   table = TABLES["upret/figure3b"]
   fake_runs(table, tmp_path, seeds=(0,))
   for row in table.rows:
-    workdir = tmp_path / "signing_sim" / reproduce.folder_name(row) / "seed0"
-    config = registry.get(row.system).config( "signing_sim")
+    workdir = tmp_path / "signing_sim" / rows.folder_name(row) / "seed0"
+    config = registry.get(row.system).config("signing_sim")
     config.update_from_flattened_dict({**row.overrides, "steps": 7, "log_every": 3})
     (workdir / "config.json").write_text(config.to_json())
     (workdir / "checkpoints" / "last" / "7").mkdir(parents=True)
@@ -169,7 +170,7 @@ def test_rows_are_overrides_that_the_configuration_has(name):
   table = TABLES[name]
   for row in table.rows:
     assert len(row.published) == len(table.columns)
-    config = registry.get(row.system).config( table.dataset)
+    config = registry.get(row.system).config(table.dataset)
     config.update_from_flattened_dict(row.overrides)
 
 

@@ -53,4 +53,5 @@ SYSTEM = System(
     feature_width=released_names.feature_width,
     training_warning=rate_without_its_arithmetic,
     golden="sign_jax.systems.cico.golden",
+    published="sign_jax.systems.cico.published",
 )

@@ -1,0 +1,1 @@
+"""Tables of papers: rows, the runs and the checkpoints that fill them, and how they are printed."""

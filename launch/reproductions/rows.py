@@ -1,0 +1,63 @@
+"""What a row of a table is to the programs: settings, and names of folders and files."""
+
+import ast
+import importlib
+
+from sign_jax.errors import UserError
+
+_PREFIX = "--config."
+
+
+def folder_name(row):
+  """Of a row's runs: its system and overrides, so that tables share what they have in common."""
+  overrides = (f"{key.removeprefix('model.')}={value}" for key, value in row.overrides.items())
+  return ",".join([row.system, *overrides])
+
+
+def arguments(row, dataset, seed, extra):
+  """The flags that configure one row with one seed."""
+  overrides = [f"{_PREFIX}{key}={value}" for key, value in {**row.overrides, "seed": seed}.items()]
+  return [f"--config=configs/{row.system}.py:{dataset}", *overrides, *extra]
+
+
+def settings_of(extra):
+  """{dotted name: value} of arguments for all rows, each --config.KEY=VALUE."""
+  pairs = (argument.removeprefix(_PREFIX).partition("=") for argument in extra)
+  return {key: _value(text) for key, _, text in pairs}
+
+
+def configuration(row, dataset, seed, extra):
+  """The configuration that `arguments` describes.
+
+  Raises:
+    UserError: `extra` has what no configuration takes.
+  """
+  config = importlib.import_module(f"configs.{row.system}").get_config(dataset)
+  config.update_from_flattened_dict({**row.overrides, "seed": seed})
+  for argument in extra:
+    try:
+      config.update_from_flattened_dict(settings_of([argument]))
+    except (AttributeError, KeyError, TypeError) as error:
+      raise UserError(f"{argument} does not fit configs/{row.system}.py") from error
+  return config
+
+
+def check_extra(table, extra):
+  """Raises UserError where an argument for all rows changes what makes a row."""
+  wrong = [argument for argument in extra if not argument.startswith(_PREFIX)]
+  if wrong:
+    raise UserError(f"{wrong[0]!r} is not an argument: overrides are {_PREFIX}KEY=VALUE")
+  if any(argument.startswith(f"{_PREFIX}seed") for argument in extra):
+    raise UserError(f"the seeds of a table are --seeds, not {_PREFIX}seed")
+  keys = settings_of(extra).keys()
+  for row in table.rows:
+    if own := sorted(keys & row.overrides.keys()):
+      raise UserError(f"the row {row.label!r} sets {own[0]} itself: leave {_PREFIX}{own[0]} out")
+
+
+def _value(text):
+  """What a flag's text stands for: true, false, a number, or the text itself."""
+  try:
+    return ast.literal_eval(text.title() if text in ("true", "false") else text)
+  except (ValueError, SyntaxError):
+    return text
