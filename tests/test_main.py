@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from data_builders import build
 from sign_jax.run import settings
 from sign_jax.run import task as run_task
 from sign_jax.run import workdir as workdir_room
@@ -133,6 +134,20 @@ def test_numbers_of_other_data_or_ties_are_not_the_results_of_the_run(copy, monk
   assert (copy / "results.json").read_bytes() == before
   others = {path.name for path in copy.glob("results-*.json")}
   assert others == {"results-ties=released.json", "results-data=of_other.json"}
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_a_run_is_evaluated_on_the_splits_that_there_are(
+    split, copy, tmp_path, monkeypatch, capsys
+):
+  before = json.loads((copy / "results.json").read_text())
+  build.prepare("signing_sim/tiny", data_dir=tmp_path / "part", splits=(split,))
+  found = evaluate(monkeypatch, copy, f"--config.data.data_dir={tmp_path / 'part'}")
+  for name, value in found.items():
+    if name.startswith(f"{split}/"):
+      assert value == before[name]
+  assert {name.split("/")[0] for name in found if "/" in name} == {split}
+  assert capsys.readouterr().out.count("text to video") == 1
 
 
 DAMAGE = {

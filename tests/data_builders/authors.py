@@ -1,8 +1,10 @@
-"""Folders as the authors of CiCo and UPRet give them, with small models that fit them.
+"""Folders as the authors of CiCo, UPRet and SEDS give them, with small models that fit them.
 
 Nothing is renamed: annotations lie in `data_h2` and the like, without a `dev.pkl` but PHOENIX's;
 features in `sign_features/h2s_domain_agnostic/{train,test}/NAME.pkl`, a dict with `name` and
 `feature` for each clip; checkpoints are `pytorch_model.bin`, whose towers' matrices are float16.
+SEDS has features in `How2Sign/I3D_features/{train,test}/NAME.pkl`, a row for each window that is
+kept of the poses, and these in `How2Sign/RTMpose/Pose_all_24rates/NAME.pkl`, of 256 x 256 pixels.
 """
 
 import json
@@ -10,10 +12,16 @@ import pathlib
 import pickle
 import shutil
 
+import jax
 import numpy as np
 
+from sign_jax.data import pose
 from sign_jax.data.tokenizer import tokenize
 from sign_jax.golden import rebuilt_features
+from sign_jax.run import task as run_task
+from sign_jax.systems import registry
+from sign_jax.weights import convert
+from tests import fakes
 from tests.data_builders import trees
 from tests.weights import checkpoints
 
@@ -46,8 +54,8 @@ def write_checkpoint(folder, state):
 
 
 def _is_half(name):
-  in_block = name.startswith("clip.") and any(part in name for part in _HALF)
-  return in_block or name in _HALF_WHOLE
+  in_block = name.startswith(("clip.", "clip_rgb.")) and any(part in name for part in _HALF)
+  return in_block or name.replace("clip_rgb.", "clip.") in _HALF_WHOLE
 
 
 def unpack(root, corpus, state, sentences=12):
@@ -71,6 +79,56 @@ def unpack(root, corpus, state, sentences=12):
         place = root / f"sign_features/{short}_domain_{stream}/{path.stem}/{name}.pkl"
         trees.dump(place, {"name": name, "feature": feature})
   return found
+
+
+SIZE = 256  # px, of the pictures that the poses are of
+FRAMES = (40, 150, 320, 12)  # of clips in turn: few, more than 64 windows, more than 300 frames
+# Heads of 64 channels, and eight of eight in the fusion: no file says how many there are.
+SMALL_SEDS = {
+  "model.embed_dim": 64, "model.video.width": 64, "model.video.heads": 1, "model.video.layers": 1,
+  "model.text.width": 64, "model.text.heads": 1, "model.text.layers": 1, "model.pose.width": 4,
+}  # fmt: skip
+
+
+def seds_state_dict():
+  """{released name: float32 array} of a small SEDS with drawn weights."""
+  config = registry.get("seds").config("how2sign")
+  config.update_from_flattened_dict(SMALL_SEDS)
+  splits = fakes.splits(pose.Settings((SIZE, SIZE)), dims={"agnostic": 1024})
+  shapes = jax.eval_shape(run_task.make(config, splits).init, jax.random.key(0))
+  rng = np.random.default_rng(0)
+  draw = lambda x: np.abs(0.1 * rng.standard_normal(x.shape)).astype(np.float32)
+  state = convert.export(jax.tree.map(draw, shapes), registry.get("seds").names)
+  signed = lambda x: x * rng.choice(np.float32([-1, 1]), x.shape)
+  return {name: signed(x) if x.ndim > 1 else x for name, x in state.items()}
+
+
+def unpack_seds(root, sentences=8):
+  """Writes what SEDS's drive has of How2Sign; {split: {name: (features, keypoints)}}."""
+  found = {}
+  for split in ("train", "test"):
+    rows = trees.how2sign_rows(split, sentences)
+    trees.how2sign_pickle(root, split, rows, "seds")
+    names = [row["SENTENCE_NAME"] for row in rows]
+    found[split] = {name: _seds_clip(root, split, place, name) for place, name in enumerate(names)}
+  (root / "seds").rename(root / "data_h2")
+  return found
+
+
+def _seds_clip(root, split, place, name):
+  rng, frames = np.random.default_rng(place), FRAMES[place % len(FRAMES)]
+  keypoints = rng.uniform(20, 200, (133, 3)) + rng.uniform(-3, 3, (frames, 133, 3))
+  keypoints[..., 2] = 0.9
+  keypoints = keypoints.astype(np.float32)
+  kept = (pose.prepare(keypoints, (SIZE, SIZE), name).clips_start >= 0).sum()
+  feature = trees.feature(name, int(kept), 1024)
+  images = [f"{i:05d}.jpg" for i in range(frames)]
+  folder = root / "How2Sign"
+  trees.dump(folder / f"I3D_features/{split}/{name}.pkl", {"name": name, "feature": feature})
+  trees.dump(
+    folder / f"RTMpose/Pose_all_24rates/{name}.pkl", {"keypoints": keypoints, "img_list": images}
+  )
+  return feature, keypoints
 
 
 def videos(path):

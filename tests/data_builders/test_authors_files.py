@@ -17,10 +17,11 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 @pytest.mark.parametrize(("system", "corpus"), [("cico", "how2sign"), ("upret", "phoenix14t")])
 def test_two_commands_give_the_numbers_of_released_weights(system, corpus, tmp_path, monkeypatch):
   root, state = tmp_path / "CLCL", authors.state_dict(system)
-  features = authors.unpack(root, corpus, state)["test"]
+  clips = authors.unpack(root, corpus, state)["test"]
   weights = authors.write_checkpoint(root / "chpt", state)
-  results = evaluated(system, corpus, root, weights, tmp_path, monkeypatch)
+  results = evaluated(system, corpus, corpus, root, weights, tmp_path, monkeypatch)
   path = root / authors.FOLDERS[corpus][0] / "test.pkl"
+  features = [clips[video["video_name"]] for video in authors.videos(path)]
   expected = counted_as_released(system, corpus, weights, path, features)
   found = {name.removeprefix("test/"): results[f"test/{name}"] for name in expected}
   assert found == pytest.approx(expected)
@@ -28,29 +29,44 @@ def test_two_commands_give_the_numbers_of_released_weights(system, corpus, tmp_p
   assert not any(name.startswith("validation/") for name in results)
 
 
-def evaluated(system, corpus, root, weights, tmp_path, monkeypatch):
+def test_two_commands_read_the_drive_of_seds(tmp_path, monkeypatch):
+  root, name = tmp_path / "SEDS", "how2sign/features_pose_seds"
+  clips = authors.unpack_seds(root)["test"]
+  weights = authors.write_checkpoint(root / "ckpts", authors.seds_state_dict())
+  results = evaluated("seds", "how2sign", name, root, weights, tmp_path, monkeypatch)
+  assert results["protocol"] == "seds" and results["test/left_out"] == 0
+  path = root / "data_h2/test.pkl"
+  features, poses = zip(*(clips[x["new_video_name"]] for x in authors.videos(path)), strict=True)
+  expected = counted_as_released(
+    "seds", "how2sign", weights, path, features, poses=poses, by_window=True
+  )
+  found = {name.removeprefix("test/"): results[f"test/{name}"] for name in expected}
+  assert found == pytest.approx(expected) and len(poses) == 16
+
+
+def evaluated(system, corpus, name, root, weights, tmp_path, monkeypatch):
   """The two commands; no flag says how large the model is."""
   build.main([
-    corpus, "--manual_dir", str(root), "--data_dir", str(tmp_path / "tfds"), "--splits", "test",
+    name, "--manual_dir", str(root), "--data_dir", str(tmp_path / "tfds"), "--splits", "test",
     "--feature_dtype", "float32",
   ])  # fmt: skip
   program.call(
     monkeypatch, f"--config=configs/{system}.py:{corpus}", f"--workdir={tmp_path / 'run'}",
     "--mode=evaluate", f"--config.init.model={weights}", "--config.ties=released",
     f"--config.data.data_dir={tmp_path / 'tfds'}", "--config.eval_batch_size=8",
+    f"--config.data.name={name}",
   )  # fmt: skip
   return json.loads((tmp_path / "run/results.json").read_text())
 
 
-def counted_as_released(system, corpus, weights, path, features):
+def counted_as_released(system, corpus, weights, path, features, **options):
   """Metrics of the raw features, in the order of the annotations, by another way than the data set.
   """
   model = sign_jax.load(weights, system=system, dataset=corpus)
   videos, numbers = authors.videos(path), authors.sentence_numbers(path)
   first = np.unique(numbers, return_index=True)[1]
-  scores = model.similarity(
-    [features[video["video_name"]] for video in videos], [videos[i]["text"] for i in first]
-  )
+  encoded = model.encode_videos(features, **options)
+  scores = model.similarity(encoded, [videos[i]["text"] for i in first])
   return metrics.retrieval_metrics(scores, numbers, ties="released")
 
 
