@@ -103,8 +103,8 @@ def seds_state_dict():
   return {name: signed(x) if x.ndim > 1 else x for name, x in state.items()}
 
 
-def unpack_seds(root, sentences=8):
-  """Writes what SEDS's drive has of How2Sign; {split: {name: (features, keypoints)}}."""
+def unpack_seds(root, sentences=4):
+  """Writes what SEDS's drive has of How2Sign; {split: {name: features}}."""
   found = {}
   for split in ("train", "test"):
     rows = trees.how2sign_rows(split, sentences)
@@ -128,7 +128,7 @@ def _seds_clip(root, split, place, name):
   trees.dump(
     folder / f"RTMpose/Pose_all_24rates/{name}.pkl", {"keypoints": keypoints, "img_list": images}
   )
-  return feature, keypoints
+  return feature
 
 
 def videos(path):

@@ -8,6 +8,7 @@ import pytest
 import sign_jax
 from data_builders import build
 from sign_jax.metrics import retrieval as metrics
+from sign_jax.tasks.retrieval import Retrieval
 from tests import program
 from tests.data_builders import authors
 
@@ -33,15 +34,30 @@ def test_two_commands_read_the_drive_of_seds(tmp_path, monkeypatch):
   root, name = tmp_path / "SEDS", "how2sign/features_pose_seds"
   clips = authors.unpack_seds(root)["test"]
   weights = authors.write_checkpoint(root / "ckpts", authors.seds_state_dict())
+  seen = watched(monkeypatch)
   results = evaluated("seds", "how2sign", name, root, weights, tmp_path, monkeypatch)
   assert results["protocol"] == "seds" and results["test/left_out"] == 0
-  path = root / "data_h2/test.pkl"
-  features, poses = zip(*(clips[x["new_video_name"]] for x in authors.videos(path)), strict=True)
-  expected = counted_as_released(
-    "seds", "how2sign", weights, path, features, poses=poses, by_window=True
-  )
-  found = {name.removeprefix("test/"): results[f"test/{name}"] for name in expected}
-  assert found == pytest.approx(expected) and len(poses) == 16
+  ((split, scores),) = seen
+  names = [video["new_video_name"] for video in authors.videos(root / "data_h2/test.pkl")]
+  assert split.video_ids == names and split.poses.image_size == (authors.SIZE, authors.SIZE)
+  for number, rows in enumerate(split.stored_features(range(len(names)), 64)):
+    np.testing.assert_array_equal(rows["agnostic"], clips[names[number]])
+  numbers = authors.sentence_numbers(root / "data_h2/test.pkl")
+  expected = metrics.retrieval_metrics(scores, numbers, ties="released")
+  assert {name: results[f"test/{name}"] for name in expected} == expected
+
+
+def watched(monkeypatch):
+  """A list that gets every split that is measured, with its similarities."""
+  seen, similarity = [], Retrieval.similarity
+
+  def measured(task, variables, split, place):
+    scores = similarity(task, variables, split, place)
+    seen.append((task.split(split), scores))
+    return scores
+
+  monkeypatch.setattr(Retrieval, "similarity", measured)
+  return seen
 
 
 def evaluated(system, corpus, name, root, weights, tmp_path, monkeypatch):
@@ -59,14 +75,13 @@ def evaluated(system, corpus, name, root, weights, tmp_path, monkeypatch):
   return json.loads((tmp_path / "run/results.json").read_text())
 
 
-def counted_as_released(system, corpus, weights, path, features, **options):
+def counted_as_released(system, corpus, weights, path, features):
   """Metrics of the raw features, in the order of the annotations, by another way than the data set.
   """
   model = sign_jax.load(weights, system=system, dataset=corpus)
   videos, numbers = authors.videos(path), authors.sentence_numbers(path)
   first = np.unique(numbers, return_index=True)[1]
-  encoded = model.encode_videos(features, **options)
-  scores = model.similarity(encoded, [videos[i]["text"] for i in first])
+  scores = model.similarity(features, [videos[i]["text"] for i in first])
   return metrics.retrieval_metrics(scores, numbers, ties="released")
 
 
