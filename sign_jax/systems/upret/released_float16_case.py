@@ -2,7 +2,7 @@
 
 STEM.json has three parts: `optimiser` (five updates, equal bit by bit), `forward` (loss, features,
 gradients with float16 towers, of the parameters of upret_tiny.json) and `twenty_steps` (losses of a
-training, of the batches of e2e/upret_20_steps). These two files lie beside STEM or in tests/golden.
+training, of the batches of e2e/upret_20_steps). These files lie beside STEM, or in tests/golden.
 """
 
 import pathlib
@@ -118,8 +118,9 @@ def training(
     judge: Judge, system: System, stem: Any, facts: Facts, make_task: MakeTask
 ) -> Iterator[Row]:
   """Twenty steps: losses, norms of gradients, changes, moments that have become 0."""
-  files = _beside(stem, "e2e/upret_20_steps.json").with_suffix("")
-  recorded, arrays = compare.read_case(files, "videos")
+  of_steps = _beside(stem, "e2e/upret_20_steps.json").with_suffix("")
+  recorded, arrays = compare.read_case(of_steps, "videos")
+  inputs = _beside(stem, "e2e/upret_20_steps_inputs.npz")
   params = _params(stem)
   state = rebuilt_features.state_dict(params)
   with compare.weights_file(state) as weights:
@@ -128,9 +129,7 @@ def training(
     taken = steps.Steps(case.task_of(config, make_task), config)
     now = first = taken.first()
   found = {"losses": [], "gradient_norm_before_clipping": [], "log_logit_scale": []}
-  for batch in twenty_steps.batches(
-      config, files, recorded, arrays, state, facts["batches"]
-  ):
+  for batch in twenty_steps.batches(config, inputs, recorded, arrays, state, facts["batches"]):
     now, step = taken.take(now, batch)
     found["losses"].append(step.loss)
     found["gradient_norm_before_clipping"].append(optim.global_norm(step.gradients))

@@ -1,7 +1,7 @@
 """Twenty training steps of the released UPRet on features that carry their sentences.
 
-Files: STEM.json with the `videos` of each batch, STEM.npz with the token ids of both views, and
-STEM_inputs.npz with what the features are made from, see `golden.rebuilt_features`.
+`systems.pipeline_case` compares them as they were measured in float32; here they are batches and a
+configuration for other arithmetic.
 """
 
 import pathlib
@@ -37,20 +37,20 @@ def settings(
 
 
 def batches(
-    config: ConfigDict, stem: str | pathlib.Path, facts: Facts, arrays: Quantities,
+    config: ConfigDict, inputs: pathlib.Path, facts: Facts, arrays: Quantities,
     state: Mapping[str, np.ndarray], order: Sequence[int],
 ) -> Iterator[Batch]:
   """Training batches in an order, with noise 0 for the model.
 
   Args:
     config: of `settings`.
-    stem: of the files.
-    facts, arrays: what the first two hold.
+    inputs: file with what the features are made from, see `golden.rebuilt_features`.
+    facts, arrays: the case, with the `videos` of each batch and token ids of the augmented texts.
     state: {released name: array}, see `rebuilt_features.state_dict`.
     order: numbers of batches.
   """
-  inputs = rebuilt_features.read_inputs(f"{stem}_inputs.npz")
-  split = pipeline_case.RebuiltSplit(inputs, rebuilt_features.Features(state))
+  features = rebuilt_features.Features(state)
+  split = pipeline_case.RebuiltSplit(rebuilt_features.read_inputs(inputs), features)
   videos = [facts["videos"][number] for number in order]
   return pipeline_case.batches(
       split, config, videos, arrays["text_aug"][list(order)], golden.no_noise
