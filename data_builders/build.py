@@ -212,7 +212,8 @@ def _report(builder, built):
 def _said_of_splits(builder):
   # What the records were built with; the builder's own metadata is of what it would build.
   noted = description.read_metadata(builder.data_dir)
-  for split, origin in noted.get("origins", {}).items():
+  origins = noted.get("origins")
+  for split, origin in origins.items() if isinstance(origins, dict) else ():
     yield f"{split}: {origin}"
   if builder.IN_ORDER and schema.ORDER not in noted:
     yield (

@@ -1,5 +1,6 @@
 """Persons' boxes as CiCo releases them: bounding_box_coco_{train,test}.pkl."""
 
+import collections
 import numbers
 import pathlib
 
@@ -27,7 +28,7 @@ def of_clips(splits, paths, findings):
   Args:
     splits: {split: [`Clip`]}.
     paths: files of boxes.
-    findings: `Findings`; clips with an impossible box are damaged.
+    findings: `Findings`; clips with an impossible box, or two different ones, are damaged.
 
   Returns:
     {video_id: `Box`} of the clips that have one.
@@ -47,7 +48,7 @@ def of_clips(splits, paths, findings):
       name = next((name + _ENDING for name in clip.names if name + _ENDING in entries), None)
       if name:
         with findings.guard(split, clip.video_id):
-          found[clip.video_id] = _box(*entries[name], name)
+          found[clip.video_id] = _only_box(entries[name], name)
   if not found:
     raise UserError(
       f"no clip has a box that can be used in {', '.join(map(str, paths))}: get the boxes of this "
@@ -57,17 +58,23 @@ def of_clips(splits, paths, findings):
 
 
 def _read_all(paths):
-  """{name of a clip: (its box as in the file, the file)}."""
-  entries = {}
+  """{name of a clip: [(its box as in the file, the file)]}."""
+  entries = collections.defaultdict(list)
   for path in paths:
     content = safe_pickle.read(path, kind="file of boxes")
     if not isinstance(content, dict):
       raise UserError(f"{path} holds no dict of boxes, get the released file")
     for name, value in content.items():
-      other, first = entries.setdefault(name, (value, path))
-      if first != path and other != value:
-        raise UserError(f"{path} and {first} have different boxes of {clips.shown(name)}, use one")
+      entries[name].append((value, path))
   return entries
+
+
+def _only_box(entries, name):
+  found = {_box(value, path, name): path for value, path in entries}
+  if len(found) > 1:
+    first, other, *_ = found.values()
+    raise UserError(f"{first} and {other} have different boxes of {clips.shown(name)}, use one")
+  return next(iter(found))
 
 
 def _box(value, path, name):

@@ -62,7 +62,6 @@ class Findings:
     # An id from a damaged file can be anything; a name that is one stays as it is.
     self.skips.append(Skip(split, name if _is_plain(name) else clips.shown(name), reason))
 
-
   def forget(self, splits):
     """Takes back what was noted of splits that are read for the sake of others."""
     self.skips = [skip for skip in self.skips if skip.split not in splits]

@@ -52,6 +52,8 @@ def load(path, system=None, dataset=None, changes=None):
 def sized(config, given):
   """A configuration with the sizes of the model in its file `init.model`, as far as shapes tell.
 
+  Heads, which are in no file, stay as they are where their tower is as wide as the file's.
+
   Args:
     config: ml_collections.ConfigDict.
     given: dotted names of the settings that stay as they are.
@@ -67,10 +69,21 @@ def sized(config, given):
     sizes = card.sizes(_shapes(state))
   except _NO_MODEL:
     return config  # what is missing is told when the weights are merged
-  told = {key: x for key, x in sizes.items() if x is not None and key not in given}
+  now = settings.flat(config.to_dict())
+  told = {
+      key: x for key, x in sizes.items()
+      if x is not None and key not in given and not _are_own_heads(key, now, sizes)
+  }
   changed = settings.with_changes(config, told, path)
   bounds.check(changed, path)
   return changed
+
+
+def _are_own_heads(key, now, sizes):
+  """Whether a setting is the heads of a tower that already has the width of the file's."""
+  tower, _, name = key.rpartition(".")
+  width = f"{tower}.width"
+  return name == "heads" and width in sizes and now.get(width) == sizes[width]
 
 
 def _not_one(path, state, found, faults):

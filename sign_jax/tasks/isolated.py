@@ -106,8 +106,11 @@ class Recognition(Task):
 
   @functools.cached_property
   def fingerprint(self) -> str:
-    """Of the labels."""
-    facts = json.dumps(self._labels, sort_keys=True)
+    """Of the labels; without boxes it is what it was before there were any."""
+    rows = {
+        split: [x if x.box else x[:-1] for x in members] for split, members in self._labels.items()
+    }
+    facts = json.dumps(rows, sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
 
   @property

@@ -3,6 +3,7 @@
 import csv
 import re
 
+import numpy as np
 import pytest
 
 from data_builders import list_clips
@@ -200,9 +201,21 @@ def test_two_boxes_of_one_clip_are_refused(tmp_path, capsys):
   with pytest.raises(SystemExit):
     table(tmp_path, "how2sign", "--boxes")
   assert "have different boxes of" in capsys.readouterr().err
+  assert len(table(tmp_path, "how2sign", "--boxes", "--on_error", "skip")) == 1  # has one box
   with pytest.raises(SystemExit):
     table(tmp_path, "how2sign", "--boxes", str(tmp_path / "none.pkl"))
   assert "there is no file" in capsys.readouterr().err
+
+
+def test_strange_boxes_in_two_files_are_one_sentence(tmp_path, capsys):
+  names = trees.how2sign(tmp_path)
+  for end in "ab":  # arrays, which are neither equal nor not
+    path = tmp_path / f"cico/bounding_box_coco_{end}.pkl"
+    write_boxes(path, names["test"], **{names["test"][0]: {"x1": np.arange(3)}})
+  with pytest.raises(SystemExit):
+    table(tmp_path, "how2sign", "--boxes")
+  error = capsys.readouterr().err
+  assert "has no whole numbers x1, y1, w, h" in error and error.count("\n") == 1
 
 
 def test_without_files_of_boxes_the_places_are_named(tmp_path, capsys):

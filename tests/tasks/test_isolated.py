@@ -1,5 +1,6 @@
 """Recognition: labelled segments to batches, the task, and runs of the program."""
 
+import hashlib
 import json
 
 import jax
@@ -272,6 +273,17 @@ def weights(tmp_path_factory):
 def fresh(task):
   shapes = jax.eval_shape(task.init, jax.random.key(0))
   return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+
+
+def test_labels_without_boxes_are_the_data_that_they_were_before_there_were_any(folder):
+  """So that runs of earlier versions go on."""
+  rows = [["a", 0.0, 0.78, 0, 1.0, ""], ["b", 0.18, 0.98, 1, 1.0, ""]]
+  splits = {"test": [], "train": rows, "validation": []}
+  earlier = hashlib.sha256(json.dumps(splits, sort_keys=True).encode()).hexdigest()
+  labels = {split: [Label(*row) for row in members] for split, members in splits.items()}
+  assert run_task.make(make_config(folder), labels).fingerprint == earlier
+  labels["train"][0] = labels["train"][0]._replace(box=Box(4, 2, 32, 32))
+  assert run_task.make(make_config(folder), labels).fingerprint != earlier
 
 
 def test_init_is_hes(folder):
