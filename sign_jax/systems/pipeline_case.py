@@ -49,7 +49,7 @@ class RebuiltSplit(RetrievalSplit):
     self._token_ids = {inputs.ids.shape[1]: inputs.ids.astype(np.int32)}
 
   def stored_features(
-      self, video_indices: Iterable[int], length: int
+      self, video_indices: Iterable[Any], length: int
   ) -> Iterator[dict[str, np.ndarray]]:
     """As of the base class."""
     for video in video_indices:
