@@ -122,6 +122,7 @@ def upret_config(batch_size, changes=()):
   config.update_from_flattened_dict({
     "batch_size": batch_size, "eval_batch_size": batch_size, "steps": 1000,
     "data.combine": "agnostic",
+    "optim.precision": "float32",  # as PyTorch's step, and as in all earlier measurements
   })
   for change in changes:
     key, _, value = change.partition("=")

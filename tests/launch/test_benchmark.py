@@ -7,7 +7,7 @@ import types
 import pytest
 
 from launch import benchmark, benchmarks
-from launch.benchmarks import input_pipeline, similarity, transport
+from launch.benchmarks import _measure, input_pipeline, similarity, transport
 from sign_jax.errors import UserError
 
 
@@ -161,3 +161,9 @@ def test_a_module_in_the_folder_is_a_benchmark(monkeypatch, capsys):
   monkeypatch.setattr(benchmarks, "names", lambda: ["input_pipeline", "new"])
   benchmark.main(["new", "--size=12"])
   assert capsys.readouterr().out.splitlines()[1].split() == ["size", "1.2e+07"]
+
+
+def test_the_step_is_float32_as_pytorchs_unless_it_is_asked_for():
+  assert _measure.upret_config(8).optim.precision == "float32"
+  changed = _measure.upret_config(8, ["optim.precision='released_float16'"])
+  assert changed.optim.precision == "released_float16"
