@@ -10,6 +10,7 @@ LONGEST = """
 test_devices launch/test_local systems/seds/test_program test_parity_seds test_placements
 encoder/test_windows_on_devices test_configs test_resume test_full_disk tasks/test_isolated
 test_adding_a_system train/test_nonfinite test_parity test_extract launch/test_benchmark
+golden/test_pipelines_from_files golden/test_pipelines
 """.split()
 
 
