@@ -7,7 +7,7 @@ from tqdm import tqdm
 from launch.reproductions import rows
 from launch.tables import LEFT_OUT
 from sign_jax.api import evaluation
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, sentences
 from sign_jax.files import existing_folder
 from sign_jax.run import config_paths, from_weights, settings
 from sign_jax.train import report
@@ -45,14 +45,22 @@ def measure(table, dataset, folder, root, extra):
       key = path, rows.folder_name(row)
       if key not in known:
         known[key] = evaluate(row, path, dataset, changes)
-    except UserError as error:
-      missing[row.label] = str(error)
+    except Exception as error:  # what one row meets, such as too little memory, is not the others'
+      missing[row.label] = _reason(error)
       continue
     _write(root / rows.folder_name(row), known[key])
     numbers = {c: [known[key][f"test/{c}"]] for c in table.columns if f"test/{c}" in known[key]}
     found[row.label] = numbers | {LEFT_OUT: [known[key].get(f"test/{LEFT_OUT}", 0)]}
     facts[_said(known[key])] = None
   return found, missing, list(facts)
+
+
+def _reason(error):
+  """Why a row is not filled; raises a mistake of ours anew."""
+  told = (str(error),) if isinstance(error, UserError) else sentences.of(error)
+  if told is None:
+    raise error
+  return told[0]
 
 
 def evaluate(row, path, dataset, changes):

@@ -1,5 +1,6 @@
 """A table from the checkpoints in a folder: it fills what it can and names what it lacks."""
 
+import errno
 import json
 import re
 
@@ -10,6 +11,7 @@ from launch import reproduce
 from launch.reproductions import checkpoints
 from launch.tables import TABLES
 from sign_jax.errors import UserError
+from sign_jax.systems.published_rows import WIDE
 from sign_jax.train import report
 from tests import program, released
 from tests.data_builders import trees
@@ -126,6 +128,32 @@ def test_a_data_set_that_is_not_built_is_told(without_upret, corpus, tmp_path, c
          "--config.data.name=how2sign/features_seds")  # fmt: skip
   assert stop.value.code == 1
   assert "data set 'how2sign/features_seds' is not built in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [
+  OSError(errno.EIO, "Input/output error", "upret.bin"), ZeroDivisionError("ours"),
+])  # fmt: skip
+def test_what_one_row_meets_is_not_the_others(tmp_path, monkeypatch, capsys, error):
+  results = dict.fromkeys((f"test/{column}" for column in WIDE), 50.0) | {
+    "data": "how2sign:1.0.0", "test/sentences": 4, "test/videos": 8, "ties": "expected"
+  }
+
+  def evaluate(row, *_):
+    if row.system == "upret":
+      raise error
+    return results
+
+  monkeypatch.setattr(checkpoints, "evaluate", evaluate)
+  for name in ("cico.bin", "upret.bin"):
+    (tmp_path / name).touch()
+  if isinstance(error, ZeroDivisionError):  # a mistake of ours is shown as one
+    with pytest.raises(ZeroDivisionError):
+      fill("upret/table1", tmp_path, tmp_path, tmp_path / "runs")
+    return
+  fill("upret/table1", tmp_path, tmp_path, tmp_path / "runs")
+  out = capsys.readouterr().out
+  assert row_of(out, "CiCo")[1] == "50.0" and "how2sign:1.0.0, test: 4 sentences" in out
+  assert re.search("not filled: UPRet: .*upret.bin", out)
 
 
 @pytest.mark.parametrize(("more", "words"), [
