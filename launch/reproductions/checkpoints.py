@@ -94,7 +94,8 @@ def find(folder, dataset, row):
     UserError: there is none, or there are several.
   """
   names = dict.fromkeys(filter(None, map(_plain, (row.label, rows.folder_name(row)))))
-  places = {folder / dataset: names, folder: [*names, *_with_dataset(names, dataset)]}
+  inside = [path for path in _listed(folder) if path.is_dir() and _plain(path.name) == dataset]
+  places = {**dict.fromkeys(inside, names), folder: [*names, *_with_dataset(names, dataset)]}
   for place, wanted in places.items():
     for name in wanted:
       fitting = [path for path in _listed(place) if _plain(_ENDING.sub("", path.name)) == name]
@@ -123,7 +124,7 @@ def _listed(folder):
 
 
 def _with_dataset(names, dataset):
-  return [x for name in names for x in (f"{name}_{_plain(dataset)}", f"{_plain(dataset)}_{name}")]
+  return [x for name in names for x in (f"{name}_{dataset}", f"{dataset}_{name}")]
 
 
 def _plain(name):

@@ -170,7 +170,7 @@ def test_mistakes_are_one_sentence(tmp_path, capsys, more, words):
 
 
 @pytest.mark.parametrize("name", [
-  "how2sign/upret.bin", "how2sign/UPRet.pt", "how2sign/upret/pytorch_model.bin", "UPRet.pth.tar",
+  "how2sign/upret.bin", "How2Sign/UPRet.pt", "how2sign/upret/pytorch_model.bin", "UPRet.pth.tar",
   "upret/pytorch_model.bin.12", "how2sign-upret.npz", "upret_how2sign/model.safetensors",
   "how2sign/dm_rs_ot/last.pth",
 ])  # fmt: skip
