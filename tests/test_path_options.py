@@ -15,7 +15,7 @@ from tests import program
 # Options whose values are words and no paths.
 WORDS = {
   "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size",
-  "--pose_range", "--license", "--data_license",
+  "--pose_range", "--splits", "--license", "--data_license",
 }
 ADD = ("add_argument", "add")
 SOURCES = [
