@@ -92,10 +92,10 @@ def _complete(folder, load, splits):
   return _as_it_would_be(folder, load, splits)
 
 
-def _as_it_would_be(folder, load, splits):
+def _as_it_would_be(folder, load, splits, **changes):
   """The builder of these splits if `folder` holds what it would build now, or None."""
   try:
-    builder = load(splits=splits)
+    builder = load(splits=splits, **changes)
     count = skipped.count_skipped(folder)
     complete = is_complete(builder)
   except (UserError, OSError):
@@ -149,7 +149,7 @@ def prepare(
   """Builds a data set unless it is complete.
 
   Takes the arguments of `load_builder`. Another build of the same data set, of other splits or in
-  another dtype, is replaced.
+  another dtype, is replaced, but not by a part of it in another dtype.
 
   Returns:
     The builder (its `data_dir` is the folder of the records), and whether it was built now.
@@ -157,7 +157,7 @@ def prepare(
   Raises:
     UserError: what the builder raises.
   """
-  def load(data_dir=data_dir, splits=splits):
+  def load(data_dir=data_dir, splits=splits, feature_dtype=feature_dtype):
     return load_builder(
       name, config, data_dir, manual_dir, on_error, poses, splits, feature_dtype
     )
@@ -170,7 +170,27 @@ def prepare(
       exchange.remove_remains(folder)
     if builder := _complete(folder, load, splits):  # another process has built it meanwhile
       return builder, False
+    _check_keeps_more(folder, load, splits, feature_dtype)
     return _build_anew(folder, load, manual_dir), True
+
+
+def _check_keeps_more(folder, load, splits, dtype):
+  """Raises UserError where a part of a data set would take the place of the whole in another dtype.
+
+  Runs were trained on the whole, and could not go on.
+  """
+  if not splits or not _is_whole(folder) or not set(splits) < set(there := _splits_in(folder)):
+    return
+  for other in FEATURE_DTYPES:
+    with contextlib.suppress(UserError):  # what is there is not as it would be built now
+      if other != dtype and _as_it_would_be(folder, load, there, feature_dtype=other):
+        break
+  else:
+    return
+  raise UserError(
+    f"{folder} holds {', '.join(there)} in {other}: build all of them in {dtype}, without "
+    "--splits, or build in another place with --data_dir"
+  )
 
 
 def _build_anew(folder, load, manual_dir):

@@ -116,9 +116,10 @@ class Group:
 
 
 def _prefix(stream, index):
-  for line in stream:
-    sys.stderr.buffer.write(b"[%d] " % index + line)
-    sys.stderr.flush()
+  with stream:
+    for line in stream:
+      sys.stderr.buffer.write(b"[%d] " % index + line)
+      sys.stderr.flush()
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ NUMBERS = [
 
 FACTS = (
     "data", "fingerprint", "protocol", "caption", "ties", "combine", "streams", "alpha",
-    "train_second", "versions",
+    "versions",
 )
 
 
@@ -105,7 +105,6 @@ def test_results_say_what_they_were_measured_on(finished):
   assert numbers["data"].startswith("signing_sim/tiny:") and len(numbers["fingerprint"]) == 64
   assert numbers["ties"] == "expected" and numbers["caption"] == "text"
   assert (numbers["streams"], numbers["alpha"]) == ("agnostic, aware", 0.8)
-  assert numbers["train_second"] == "aware"
   assert (numbers["test/sentences"], numbers["test/videos"]) == (8, 11)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.corpus import corpora, places, released_pickles
+from data_builders.corpus import corpora, released_pickles
 from data_builders.corpus.findings import Findings
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
@@ -56,7 +56,8 @@ def check_leaks(report, folders):
   `folders` are names of folders, one of which may hold {train,dev,test}.pkl, for each protocol.
   """
   root = user_path(report.manual_dir)
-  for folder in dict.fromkeys(places.first(root, several) for several in folders.values()):
+  found = [released_pickles.folder_of(root, several) for several in folders.values()]
+  for folder in dict.fromkeys(found):
     paths = _paths(folder)
     names = {split: _names(path) for split, path in paths.items()}
     for split in SPLITS[1:]:

@@ -29,10 +29,15 @@ def of(cico, seds, poses):
   }
 
 
-def first(root, folders):
-  """The first of some folders that is there, else the first; pathlib.Path."""
+def first(root, folders, is_one=pathlib.Path.is_dir):
+  """The first of some folders that is there, else the first; pathlib.Path.
+
+  Args:
+    root, folders: a folder, and folders relative to it.
+    is_one: function of a path, whether it is such a folder.
+  """
   paths = [pathlib.Path(root) / folder for folder in folders]
-  return next((path for path in paths if path.is_dir()), paths[0])
+  return next((path for path in paths if is_one(path)), paths[0])
 
 
 def find(root, places):

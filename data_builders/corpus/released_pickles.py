@@ -3,11 +3,21 @@
 import numbers
 import pathlib
 
-from data_builders.corpus import clips
+from data_builders.corpus import clips, places
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
 from sign_jax.untrusted import safe_pickle
+
+
+def folder_of(root, folders):
+  """The first of some folders, relative to `root`, that holds the pickle of a split.
+
+  Without any, the first that is there: there may be other files in one of them.
+  """
+  holds = lambda folder: any(is_there(folder, split) for split in split_names.SPLITS)
+  found = places.first(root, folders, holds)
+  return found if holds(found) else places.first(root, folders)
 
 
 def find(folder, split):

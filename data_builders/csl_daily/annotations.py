@@ -150,7 +150,7 @@ def _lengths(root):
 
 
 def _read_cico(root, findings, splits):
-  folder, frames = places.first(root, ANNOTATIONS["cico"]), _frames(root)
+  folder, frames = released_pickles.folder_of(root, ANNOTATIONS["cico"]), _frames(root)
   to_read = released_pickles.to_read(folder, splits)
   collector = Collector(findings, to_read)
   info = _info(root, findings) if (root / INFO).is_file() else {}

@@ -71,7 +71,7 @@ def _read_tables(root, findings, find_video, splits):
 
 
 def _read_pickles(root, protocol, findings, find_video, splits):
-  folder = places.first(root, ANNOTATIONS[protocol])
+  folder = released_pickles.folder_of(root, ANNOTATIONS[protocol])
   to_read = released_pickles.to_read(folder, splits)
   collector = Collector(findings, to_read)
   is_seds = protocol == "seds"

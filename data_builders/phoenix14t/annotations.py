@@ -72,7 +72,8 @@ def _official(row, split):
 
 
 def _read_cico(root, findings, splits):
-  folder, collector = places.first(root, ANNOTATIONS["cico"]), Collector(findings, splits)
+  folder = released_pickles.folder_of(root, ANNOTATIONS["cico"])
+  collector = Collector(findings, splits)
   read_pickle = functools.cache(
     lambda split: released_pickles.entries(released_pickles.find(folder, split))
   )

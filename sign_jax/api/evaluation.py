@@ -9,7 +9,7 @@ import ml_collections
 
 from sign_jax.api import loading, model
 from sign_jax.errors import UserError
-from sign_jax.run import hub, settings, task, weights
+from sign_jax.run import from_weights, hub, settings, task, weights
 from sign_jax.systems import registry
 from sign_jax.train import report
 from sign_jax.train.step import Evaluator
@@ -46,7 +46,7 @@ def evaluate(
   config = loading.changes_of(config)
   if isinstance(source, ml_collections.ConfigDict):
     _check_whole(source)
-    return _of_config(settings.with_changes(source, config, "config"), splits)
+    return _of_config(settings.with_changes(source, config, "config"), config, splits)
   found = source if isinstance(source, model.Model) else loading.load(source, **options)
   run = found.trained
   changed = settings.with_changes(run.config, {**_here(run.config), **config}, "config")
@@ -71,9 +71,10 @@ def _check_whole(config):
     raise UserError(f"the configuration lacks {', '.join(missing)}: {_WHOLE}")
 
 
-def _of_config(config, splits):
+def _of_config(config, given, splits):
   if not weights.named(config):
     raise UserError("the configuration names no weights: set init.model to a file of them")
+  config = from_weights.sized(config, given)
   facts = weights.facts(config)
   made = task.make(config)
   evaluator = Evaluator(made, config)

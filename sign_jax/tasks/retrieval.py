@@ -345,7 +345,6 @@ class Retrieval:
         "streams": ", ".join(used),
         # The weight of the agnostic stream, where two are added.
         "alpha": data.alpha if len(used) > 1 and data.combine != "cat" else None,
-        "train_second": self._train_second if len(used) > 1 else None,
     }
     for split in splits:
       facts[f"{split}/sentences"] = self.split(split).num_sentences

@@ -136,6 +136,27 @@ def test_features_are_stored_in_the_dtype_that_is_asked_for(root, tmp_path):
   assert not np.array_equal(features["float16"], features["float32"])
 
 
+def test_a_part_in_another_dtype_does_not_replace_the_whole(root, tmp_path):
+  prepare = lambda *splits, dtype: build.prepare(
+    "csl_daily", None, tmp_path / "tfds", root / "csl_daily", splits=splits or None,
+    feature_dtype=dtype,
+  )
+  prepare(dtype="float16")
+  with pytest.raises(UserError, match="holds train, validation, test in float16: build all of"):
+    prepare("test", dtype="float32")
+  assert prepare("test", dtype="float16")[1] is False  # it is still there
+  assert prepare(dtype="float32")[1] is True
+
+
+def test_other_files_in_the_first_folder_do_not_hide_annotations(tmp_path):
+  trees.phoenix14t(tmp_path)
+  pickles = tmp_path / "data_ph"
+  (tmp_path / "cico").rename(pickles)
+  (tmp_path / "cico").mkdir()
+  (tmp_path / "cico/boxes.pkl").touch()
+  assert corpora.read("phoenix14t", tmp_path)["test"]
+
+
 def test_the_simulator_has_no_other_dtype_and_some_splits(tmp_path):
   with pytest.raises(UserError, match="signing_sim are made in float16, leave --feature_dtype out"):
     build.prepare("signing_sim/tiny", data_dir=tmp_path, feature_dtype="float32")

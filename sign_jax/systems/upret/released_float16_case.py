@@ -27,7 +27,8 @@ from sign_jax.weights import convert
 FLOAT16 = {"optim.precision": "released_float16", "model.dtype": "float16"}
 PLACES = (pathlib.Path("tests/golden"),)  # beside the case's own folder
 # Relative to the largest entry. Other orders of float16 rounding move features and logits by
-# 1.4e-3, the loss by 4.5e-5, norms of gradients by 4.5e-3 (float16) and 1e-2 (float32).
+# 1.4e-3, the loss by 4.5e-5, norms of gradients by 4.5e-3 (float16) and 1e-2 (float32), as measured
+# on four of them; ours is one more, so twice as much is allowed.
 FEATURES, LOSS, JOINT_NORM, NORMS = 3e-3, 1e-4, 1e-3, {"float16": 1e-2, "float32": 2e-2}
 # Of the training, absolute: losses, the share of second moments that are 0, log scales; relative:
 # norms before clipping, changes.
