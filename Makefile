@@ -53,8 +53,7 @@ videos: $(VENV)/.installed
 	  --workdir $(VIDEOS_RUN) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds $(ARGS)
 
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
-	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder \
-	  $(TESTS)
+	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 quick: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile \

@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import optax
 import pytest
 from jax.sharding import AbstractMesh, AxisType
 from jax.sharding import PartitionSpec as P
@@ -16,12 +17,13 @@ def mesh(data=1, fsdp=1, tensor=1):
   return AbstractMesh((data, fsdp, tensor), sharding.AXES, axis_types=(AxisType.Auto,) * 3)
 
 
-@pytest.fixture(scope="module")
-def state():
+@pytest.fixture(scope="module", params=optim.PRECISIONS)
+def state(request):
   """Shapes of the training state of UPRet at full size."""
   config = upret.get_config("how2sign")
+  config.optim.precision = request.param
   task = run_task.make(config, fakes.splits(sentences=2, videos=2, windows=4))
-  optimizer, _ = optim.from_config(config.optim, 10)
+  optimizer, _ = optim.from_config(config.optim, 10, task.parameter_kinds)
   return jax.eval_shape(lambda: create_state(task, optimizer, 0))
 
 
@@ -68,7 +70,8 @@ def test_the_two_halves_of_a_layer_match(state):
 def test_moments_lie_where_their_parameters_lie(state):
   where = mesh(1, 2, 2)
   params = [spec for *_, spec in specs(state.params, where)]
-  adam = state.opt_state[2]
+  is_adam = lambda x: isinstance(x, optax.ScaleByAdamState)
+  (adam,) = filter(is_adam, jax.tree.leaves(state.opt_state, is_leaf=is_adam))
   for moment in (adam.mu, adam.nu):
     assert [spec for *_, spec in specs(moment, where)] == params
 
