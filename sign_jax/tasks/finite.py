@@ -12,7 +12,7 @@ def bad_weights(variables: Variables) -> str | None:
   """A sentence about the first weights that are not finite, or None."""
   for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
     if jnp.issubdtype(leaf.dtype, jnp.floating) and not bool(jnp.isfinite(leaf).all()):
-      name = "/".join(str(getattr(part, "key", part)) for part in path)
+      name = jax.tree_util.keystr(path, simple=True, separator="/")
       return (
           f"the weights {name} are not finite themselves, so training ruined them: lower "
           "--config.optim.lr, or look into the file that it began with"

@@ -213,8 +213,7 @@ def _finding(kind: str, name: str, array: ArrayLike, rows: int | None) -> Findin
 
 
 def _name(path: tuple) -> str:
-  parts = (getattr(part, "key", getattr(part, "name", getattr(part, "idx", part))) for part in path)
-  return "/".join(map(str, parts))
+  return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def write(path: pathlib.Path, state: TrainState, batch: Batch, config: ConfigDict) -> None:

@@ -160,7 +160,7 @@ Rates = Sequence[tuple[str, float]]  # (regular expression, rate)
 
 def _of_path(pairs: Rates, default: float, path: tuple) -> float:
   """The number beside the first expression that is found in a path ("visual/conv1/kernel")."""
-  name = "/".join(str(key.key) for key in path)
+  name = jax.tree_util.keystr(path, simple=True, separator="/")
   return next((value for pattern, value in pairs if re.search(pattern, name)), default)
 
 

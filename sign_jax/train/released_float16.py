@@ -50,7 +50,7 @@ def mask(tree: PyTree, kinds: ParameterKinds) -> PyTree[bool]:
   """Which parameters are float16, by their paths ("visual/proj")."""
 
   def is_float16(path, _):
-    name = "/".join(str(key.key) for key in path)
+    name = jax.tree_util.keystr(path, simple=True, separator="/")
     return any(re.search(pattern, name) for pattern in kinds.float16)
 
   return jax.tree_util.tree_map_with_path(is_float16, tree)

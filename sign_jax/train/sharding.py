@@ -95,7 +95,7 @@ def replicate(mesh: Mesh, tree: PyTree[ArrayLike]) -> PyTree[Array]:
 
 
 def _spec(path: tuple, shape: tuple[int, ...], mesh: Mesh | AbstractMesh, rules: Rules) -> P:
-  name = "/".join(str(getattr(k, "key", getattr(k, "name", k))) for k in path)
+  name = jax.tree_util.keystr(path, simple=True, separator="/")
   axes = next((axes for pattern, axes in rules if re.search(pattern, name)), ())
   fits = lambda axis, size: axis if axis and size % mesh.shape[axis] == 0 else None
   return P(*(fits(axis, size) for axis, size in zip(axes, shape, strict=False)))
