@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,11 +14,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, resident, source, specs, watchdog
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data import pipeline, source, specs
 from sign_jax.data.split_sizes import SplitSizes
-from sign_jax.data.splits import SPLITS
-from sign_jax.errors import UserError, printable
+from sign_jax.errors import UserError
 from sign_jax.metrics import retrieval as metrics
 from sign_jax.protocols import (
   Batch,
@@ -32,6 +30,7 @@ from sign_jax.protocols import (
 )
 from sign_jax.tasks import device_features, finite, retrieval_data
 from sign_jax.tasks import retrieval_report as report
+from sign_jax.tasks.retrieval_batches import RetrievalBatches
 from sign_jax.train import prefetch
 from sign_jax.weights import fresh, initial
 
@@ -39,7 +38,7 @@ NO_HANDS = ("skip", "stop")  # what becomes of data with videos that show no usa
 PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/speed.md
 
 
-class Retrieval:
+class Retrieval(RetrievalBatches):
   """A retrieval system as a `protocols.Task`."""
 
   selection = Selection("t2v/R@1")
@@ -65,14 +64,7 @@ class Retrieval:
     Raises:
       UserError: on settings that do not go together.
     """
-    self._config, self._data, self._system = config, config.data, system
-    self._splits, self._given = dict(splits or {}), tuple(splits or ())
-    self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
-    self._augment = retrieval_data.augmentation(config.data)
-    # One stream alone need not be read together with the other.
-    self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
-    self.batch_size = config.batch_size
-    self._poses = retrieval_data.pose_settings(config, system)
+    super().__init__(config, system, splits)
     warning = system.warning(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
@@ -80,31 +72,6 @@ class Retrieval:
     self._encode_text = jax.jit(self.encode_text)
     self._score = jax.jit(self.score)
     self._join = jax.jit(lambda parts: jax.tree.map(lambda *x: jnp.concatenate(x), *parts))
-
-  @functools.cached_property
-  def inputs(self) -> Inputs:
-    """What the model is built for: the fields of a batch; see `protocols.Inputs`."""
-    # All splits have features of one width.
-    split = next(iter(self._splits.values()), None) or self.split(self.measured_splits[-1])
-    return retrieval_data.inputs(
-        self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses
-    )
-
-  @functools.cached_property
-  def measured_splits(self) -> tuple[str, ...]:
-    """Those of "validation" and "test" that there are.
-
-    Raises:
-      UserError: there is neither.
-    """
-    there = self._given or source.split_names(self._data.name, self._data.data_dir or None)
-    found = tuple(name for name in SPLITS[1:] if name in there)
-    if not found:
-      raise UserError(
-          f"data set {self._data.name!r} has no split to measure, neither validation nor test: "
-          f"build it with --splits {','.join(SPLITS)}"
-      )
-    return found
 
   @staticmethod
   def inputs_of(
@@ -143,94 +110,6 @@ class Retrieval:
   def score(self, variables: Variables, video: Any, text: Any) -> Float32[Array, "A B"]:
     """Scores of what the two return for A videos and B texts: (A, B) float32."""
     return self._model.apply(variables, video, text, method="score")
-
-  @property
-  def _on_device(self):
-    return self._data.placement == "device"
-
-  def split(self, name: str) -> source.RetrievalSplit | SplitSizes:
-    """The RetrievalSplit of that name, opened once."""
-    if name not in self._splits:
-      on_disk = self._data.placement == "disk" or self._on_device and name == "train"
-      self._splits[name] = source.RetrievalSplit(
-          self._data.name, name, data_dir=self._data.data_dir or None, streams=self._streams,
-          caption=self._data.caption, cache=None if on_disk else self._cache, poses=self._poses,
-      )
-      left_out = self._splits[name].left_out
-      if left_out and not jax.process_index():
-        reason = next(iter(left_out.values()))
-        tqdm.write(
-            f"{name}: {len(left_out)} videos are left out, the first: {printable(reason)}",
-            sys.stderr,
-        )
-    return self._splits[name]
-
-  @property
-  def fingerprint(self) -> str:
-    """Of the data set on disk."""
-    return source.fingerprint(self._data.name, data_dir=self._data.data_dir or None)
-
-  @property
-  def steps_per_epoch(self) -> int:
-    """A training example is a sentence; an incomplete batch is dropped."""
-    steps = self.split("train").num_sentences // self.batch_size
-    if not steps:
-      raise UserError(
-          f"batch_size {self.batch_size} exceeds the {self.split('train').num_sentences} training "
-          "sentences: lower --config.batch_size"
-      )
-    return steps
-
-  def _shapes(self):
-    data = self._data
-    return {
-        "video_length": data.video_length,
-        "text_length": data.text_length,
-        "alpha": data.alpha,
-        "combine": data.combine,
-        "reader_timeout": data.get("reader_timeout", watchdog.SECONDS),
-    }
-
-  @property
-  def _train_second(self):
-    """See `assemble.combine`; evaluation reads "aware". Runs of earlier versions lack it."""
-    return self._data.get("train_second", "aware")
-
-  def train_batches(self, start_step: int) -> Iterator[Batch]:
-    """Batches of `data.pipeline.train_batches` from that step on."""
-    # A split that is missing must not be noticed after hours of training.
-    for name in dict.fromkeys((*SPLITS[:2], *self.measured_splits)):
-      self.split(name)
-    return pipeline.train_batches(
-        self.split("train"),
-        batch_size=self.batch_size,
-        seed=self._config.seed,
-        start_step=start_step,
-        augment=self._augment,
-        second=self._train_second,
-        resident=self._on_device,
-        num_workers=self._data.num_workers,
-        shard_index=jax.process_index(),
-        shard_count=jax.process_count(),
-        **self._shapes(),
-    )
-
-  def resident(self, place: Place) -> Batch:
-    """{"video_rows": all training videos} with `data.placement=device`, else {}.
-
-    Raises:
-      UserError: when they do not fit.
-    """
-    if not self._on_device:
-      return {}
-    split, data = self.split("train"), self._data
-    nbytes = resident.nbytes(split, data.video_length, data.combine)
-    device_features.check_room(nbytes, "the training features")
-    return place({
-        "video_rows": resident.rows(
-            split, data.video_length, data.combine, data.alpha, self._train_second
-        )
-    })
 
   def _with_videos(self, batch):
     """A batch with `video` (B, L_v, D) float32 and `video_valid`, wherever the features lie."""
@@ -315,18 +194,6 @@ class Retrieval:
     )
     return self._loss_of(variables, out, step)
 
-  def name_examples(self, step: int, rows: list[int]) -> list[str]:
-    """Names of some rows of the global batch of a step, which counts from 1."""
-    split = self.split("train")
-    pairs = pipeline.train_examples(
-        split, batch_size=self.batch_size, seed=self._config.seed, step=step - 1
-    )
-    chosen = (pairs[row] for row in rows)
-    return [
-        f"video {split.video_ids[video]!r} with sentence {split.sentence_ids[sentence]!r}"
-        for video, sentence in chosen
-    ]
-
   def advice(self, finding: Any) -> str | None:
     """What the system knows about it, or else `finite.advice`."""
     return self._system.advice(finding, self._config.model) or finite.advice(finding)
@@ -334,24 +201,6 @@ class Retrieval:
   def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
     """As the system says, see `protocols.System`."""
     return self._system.constrain(params, step, self._config)
-
-  def facts(self, splits: Sequence[str] = ("validation", "test")) -> dict[str, Any]:
-    """Data set, protocol, sizes of the splits, ties, and the feature streams as they are used."""
-    data, first = self._data, self.split(splits[0])
-    used = assemble.used_streams(first.streams, data.combine)
-    facts = {
-        "data": getattr(first, "label", data.name), "protocol": getattr(first, "protocol", None),
-        "caption": data.caption, "ties": self._config.ties, "combine": data.combine,
-        "streams": ", ".join(used),
-        # The weight of the agnostic stream, where two are added.
-        "alpha": data.alpha if len(used) > 1 and data.combine != "cat" else None,
-    }
-    for split in splits:
-      facts[f"{split}/sentences"] = self.split(split).num_sentences
-      facts[f"{split}/videos"] = self.split(split).num_videos
-      if origin := getattr(self.split(split), "origin", ""):
-        facts[f"{split}/origin"] = origin
-    return facts
 
   def similarity(
       self, variables: Variables, split: str, place: Place
