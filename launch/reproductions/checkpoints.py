@@ -9,7 +9,7 @@ from launch.tables import LEFT_OUT
 from sign_jax.api import evaluation
 from sign_jax.errors import UserError, sentences
 from sign_jax.files import existing_folder
-from sign_jax.run import config_paths, from_weights, settings
+from sign_jax.run import config_paths, settings
 from sign_jax.train import report
 
 _ENDING = re.compile(r"\.(pt|pth|pth\.tar|bin|bin\.[^.]+|safetensors|npz)$", re.IGNORECASE)
@@ -76,8 +76,7 @@ def evaluate(row, path, dataset, changes):
     {name: value} as in results.json.
   """
   changes = {**row.overrides, **changes, "init.model": str(path)}
-  config = settings.with_changes(rows.configuration(row, dataset, 0, ()), changes, path)
-  return evaluation.evaluate(from_weights.sized(config, changes), "test")
+  return evaluation.evaluate(rows.configuration(row, dataset, 0, ()), "test", config=changes)
 
 
 def find(folder, dataset, row):
