@@ -57,8 +57,9 @@ class System(Protocol):
     names, ignore: `weights.convert.Rule`s between released and our parameters, and regular
       expressions of what released files hold beside those.
     init: function (module, inputs, PRNG key) -> fresh variables, or None for the module's own.
-    loss: function (outputs, labels, step) -> (loss, terms) of a system that recognises, or None for
-      the cross-entropy.
+    loss: function (outputs, labels, step) -> (loss, terms) of a system that recognises windows, or
+      None for the cross-entropy.
+    recognizer: `Recognizer` of a system that recognises, None for the one of windows.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
     parameter_kinds: `ParameterKinds`.
     fresh: {regular expression of paths: how the released code draws these}, see `weights.fresh`.
@@ -72,6 +73,7 @@ class System(Protocol):
   ignore: tuple
   init: Callable | None
   loss: Callable | None
+  recognizer: "Recognizer | None"
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
   fresh: Mapping[str, str]
@@ -87,6 +89,70 @@ class System(Protocol):
 
   def advice(self, finding: Any, model: ConfigDict) -> str | None:
     """What is known about a tensor that is not finite, a `train.nonfinite.Finding`."""
+
+
+class Recognizer(Protocol):
+  """How a system that recognises isolated signs is trained and judged; see `tasks.isolated`.
+
+  A card without one has `tasks.window_recognizer.WindowRecognizer`. `config` is the whole
+  configuration. Methods of batches are pure functions, called inside jit; they find host arrays of
+  the reader as arrays on the device.
+
+  Attributes:
+    reads: "windows", 16 frames of labelled segments of videos (`data.segment_windows`), or "signs",
+      whole clips of a built data set (`data.sign_clips`).
+  """
+
+  reads: str
+
+  def fields(self, config: ConfigDict) -> tuple[str, ...]:
+    """What a batch must hold beside labels: "video", "keypoints" or both."""
+
+  def resident(self, config: ConfigDict, facts: Mapping[str, Any]) -> Batch:
+    """Arrays that stay on the devices, keyword arguments of the model in training; {} for none.
+
+    Args:
+      config: the whole configuration.
+      facts: of the data set: "names", list of str or None, the classes'; "classes", their number;
+        "gloss_vectors", their vectors as nested lists, or None.
+    """
+
+  def inputs(self, config: ConfigDict, classes: int, resident: Batch) -> Inputs:
+    """What the model is built for; has "classes". `resident` is {} where weights alone are known,
+    and the `model` section then says what the arrays would have told."""
+
+  def train_inputs(
+    self, config: ConfigDict, batch: Batch, key: PRNGKeyArray
+  ) -> tuple[PyTree[Array], dict[str, Array]]:
+    """(what the model is called with, what `loss` compares its outputs with), augmented."""
+
+  def eval_inputs(self, config: ConfigDict, batch: Batch) -> PyTree[Array]:
+    """What the model is called with in evaluation."""
+
+  def loss(
+    self, config: ConfigDict, out: PyTree[Array], targets: dict[str, Array], resident: Batch,
+    progress: Float[Array, ""],
+  ) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """(loss, its terms by name).
+
+    Args:
+      config: the whole configuration.
+      out: what the model returns.
+      targets: of `train_inputs`.
+      resident: the arrays of `resident`.
+      progress: () float32 in [0, 1), the whole epochs done, as a share of all.
+    """
+
+  def scores(self, config: ConfigDict, out: PyTree[Array]) -> dict[str, Float[Array, "B classes"]]:
+    """Scores of all classes, logarithms of what is proportional to probabilities.
+
+    Under the name "" are those that select a checkpoint; others are told beside them.
+    """
+
+  def constrain(
+    self, params: PyTree, progress: Float[Array, ""], config: ConfigDict
+  ) -> PyTree:
+    """Parameters after an update, moved to where they may be."""
 
 
 class Task(Protocol):

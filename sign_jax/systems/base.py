@@ -13,7 +13,7 @@ import flax.linen as nn
 import ml_collections
 
 from sign_jax.errors import UserError, did_you_mean
-from sign_jax.protocols import Inputs, ParameterKinds
+from sign_jax.protocols import Inputs, ParameterKinds, Recognizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +67,11 @@ class System:
     feature_width: function {released name: shape} -> D, the channels of the sign features that a
       checkpoint of a retrieval system reads; None where files do not tell.
     classifier: of a system that recognises.
-    loss: of a system that recognises: function (outputs of the model, labels (B,) int32, step) ->
-      (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits". Models of
-      retrieval systems have a method `loss` themselves.
+    recognizer: of a system that recognises: `protocols.Recognizer`; None is that of windows of 16
+      frames.
+    loss: of a system that recognises windows: function (outputs of the model, labels (B,) int32,
+      step) -> (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits".
+      Models of retrieval systems have a method `loss` themselves.
     warning: function of the `model` section -> a sentence about settings that may fail, or None.
     training_warning: the same of the whole configuration, for a run that begins to train.
     advice: function (`train.nonfinite.Finding`, `model` section) -> what is known about a tensor
@@ -98,6 +100,7 @@ class System:
   sizes: Callable | None = None
   feature_width: Callable | None = None
   classifier: Classifier | None = None
+  recognizer: Recognizer | None = None
   loss: Callable | None = None
   parameter_kinds: ParameterKinds = ParameterKinds()
   warning: Callable = lambda model: None
