@@ -117,17 +117,24 @@ def example(video, settings):
   streams = {name: features.features(points, video.signer, name, settings.width, settings.stride,
                                      settings.seed, random(name)) for name in features.STREAMS}
   return {
+    **facts(video, len(points), spans),
+    "pose": observe.observe(points, random("pose")),
+    **streams,
+  }
+
+
+def facts(video, num_frames, spans):
+  """What a video's record says of it, whatever it shows it in; `spans` as from `simulate`."""
+  return {
     "video_id": video.video_id,
     "sentence_id": video.sentence.sentence_id,
     "text": video.sentence.text,
     "signer": video.signer.name,
-    "num_frames": len(points),
+    "num_frames": num_frames,
     "fps": np.float32(FPS),
     "glosses": " ".join(video.glosses),
     "gloss_spans": spans,
-    "pose": observe.observe(points, random("pose")),
     "domain": video.sentence.domain,
-    **streams,
   }
 
 

@@ -5,12 +5,12 @@ from PIL import Image, ImageDraw
 
 from data_builders.signing_sim import observe, skeleton
 
-_BACKGROUND, _TROUSERS = (205, 214, 222), (70, 70, 78)
-_SHIRT, _SLEEVE = (52, 84, 140), (70, 105, 165)
-_SKIN, _HAIR, _EYE, _LIP = (224, 178, 148), (80, 56, 40), (40, 40, 60), (170, 70, 80)
-_FINGERS = ((236, 150, 110), (240, 190, 150), (220, 165, 125), (245, 205, 170), (205, 150, 115))
-_ARMS = ((5, 7, 9), (6, 8, 10))  # left, right: shoulder, elbow, wrist
-_PALM = (0, 1, 5, 9, 13, 17)
+BACKGROUND, TROUSERS = (205, 214, 222), (70, 70, 78)
+SHIRT, SLEEVE = (52, 84, 140), (70, 105, 165)
+SKIN, HAIR, EYE, LIP = (224, 178, 148), (80, 56, 40), (40, 40, 60), (170, 70, 80)
+FINGERS = ((236, 150, 110), (240, 190, 150), (220, 165, 125), (245, 205, 170), (205, 150, 115))
+ARMS = ((5, 7, 9), (6, 8, 10))  # left, right: shoulder, elbow, wrist
+PALM = (0, 1, 5, 9, 13, 17)
 _SHADE = 0.72  # brightness of a capsule's rim
 _SUPERSAMPLE = 2
 
@@ -32,10 +32,10 @@ def _polygon(draw, points, colour):
 
 
 def _hand(draw, joints, unit):
-  _polygon(draw, joints[list(_PALM)], _SKIN)
-  for a, b in zip(_PALM, _PALM[1:] + _PALM[:1], strict=True):
-    _capsule(draw, joints[a], joints[b], 0.05 * unit, _SKIN)
-  for finger, colour in enumerate(_FINGERS):
+  _polygon(draw, joints[list(PALM)], SKIN)
+  for a, b in zip(PALM, PALM[1:] + PALM[:1], strict=True):
+    _capsule(draw, joints[a], joints[b], 0.05 * unit, SKIN)
+  for finger, colour in enumerate(FINGERS):
     chain = joints[1 + 4 * finger:5 + 4 * finger]
     for a, b in zip(chain[:-1], chain[1:], strict=True):
       _capsule(draw, a, b, 0.04 * unit, colour)
@@ -43,41 +43,41 @@ def _hand(draw, joints, unit):
 
 def _trunk(draw, body, unit):
   for hip, knee in ((11, 13), (12, 14)):
-    _capsule(draw, body[hip], body[knee], 0.17 * unit, _TROUSERS)
+    _capsule(draw, body[hip], body[knee], 0.17 * unit, TROUSERS)
   neck = (body[5] + body[6]) / 2
-  _capsule(draw, neck, neck + [0, -0.25 * unit], 0.14 * unit, _SKIN)
-  _polygon(draw, body[[5, 6, 12, 11]], _SHIRT)
+  _capsule(draw, neck, neck + [0, -0.25 * unit], 0.14 * unit, SKIN)
+  _polygon(draw, body[[5, 6, 12, 11]], SHIRT)
   for a, b in ((5, 6), (5, 11), (6, 12)):
-    _capsule(draw, body[a], body[b], 0.12 * unit, _SHIRT)
+    _capsule(draw, body[a], body[b], 0.12 * unit, SHIRT)
 
 
 def _head(draw, body, face, unit):
   centre = (body[3] + body[4]) / 2
   rx, ry = 0.31 * unit, 0.46 * unit
-  for lift, scale, colour in ((0.08 * unit, 1.05, _HAIR), (0.0, 1.0, _darker(_SKIN)),
-                              (0.0, 0.92, _SKIN)):
+  for lift, scale, colour in ((0.08 * unit, 1.05, HAIR), (0.0, 1.0, _darker(SKIN)),
+                              (0.0, 0.92, SKIN)):
     draw.ellipse([centre[0] - scale * rx, centre[1] - lift - scale * ry,
                   centre[0] + scale * rx, centre[1] - lift + scale * ry], fill=colour)
   for eye in (face[36:42], face[42:48]):
-    _polygon(draw, eye, _EYE)
+    _polygon(draw, eye, EYE)
   for brow in (face[17:22], face[22:27]):
-    draw.line([tuple(p) for p in brow], fill=_HAIR, width=max(1, round(0.04 * unit)))
-  draw.line([tuple(p) for p in face[27:31]], fill=_darker(_SKIN), width=max(1, round(0.03 * unit)))
-  _polygon(draw, face[48:60], _LIP)
+    draw.line([tuple(p) for p in brow], fill=HAIR, width=max(1, round(0.04 * unit)))
+  draw.line([tuple(p) for p in face[27:31]], fill=_darker(SKIN), width=max(1, round(0.03 * unit)))
+  _polygon(draw, face[48:60], LIP)
 
 
 def _frame(points, size):
   large = size * _SUPERSAMPLE
   points = points * (large / skeleton.CANVAS)
   unit = abs(points[5, 0] - points[6, 0])
-  image = Image.new("RGB", (large, large), _BACKGROUND)
+  image = Image.new("RGB", (large, large), BACKGROUND)
   draw = ImageDraw.Draw(image)
   _trunk(draw, points, unit)
   _head(draw, points, points[skeleton.FACE], unit)
   for (shoulder, elbow, wrist), hand in zip(
-      _ARMS, (skeleton.LEFT_HAND, skeleton.RIGHT_HAND), strict=True):
-    _capsule(draw, points[shoulder], points[elbow], 0.11 * unit, _SLEEVE)
-    _capsule(draw, points[elbow], points[wrist], 0.09 * unit, _SLEEVE)
+      ARMS, (skeleton.LEFT_HAND, skeleton.RIGHT_HAND), strict=True):
+    _capsule(draw, points[shoulder], points[elbow], 0.11 * unit, SLEEVE)
+    _capsule(draw, points[elbow], points[wrist], 0.09 * unit, SLEEVE)
     _hand(draw, points[hand], unit)
   return np.asarray(image.resize((size, size), Image.Resampling.BOX))
 

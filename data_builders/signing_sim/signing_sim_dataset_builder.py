@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.signing_sim import corpus, features, skeleton
+from data_builders.signing_sim import corpus, features, filmed, skeleton
 from data_builders.writing import schema
 from sign_jax.video.frames import WINDOW
 
@@ -16,15 +16,17 @@ grammar and signers are invented, and numbers measured on it say nothing about a
 Every video has English text, glosses with their first and last frame (inclusive), {corpus.FPS:g}
 FPS COCO-WholeBody poses (x and y in pixels of a {skeleton.CANVAS} x {skeleton.CANVAS} canvas,
 confidence; below 0.3 where a joint is dropped or outside) and two feature streams with one row per
-window of {WINDOW} frames.
+window of {WINDOW} frames. Configs named `frames` have {filmed.SIZE} x {filmed.SIZE} RGB pictures in
+place of the features, each video from a camera of its own; their poses are what that camera sees.
 """.strip()
 
 
 @dataclasses.dataclass(kw_only=True)
 class SigningSimConfig(tfds.core.BuilderConfig):
-  """A size of the corpus."""
+  """A size of the corpus; `filmed` ones have pictures, the others sign features."""
 
   settings: corpus.Settings
+  filmed: bool = False
 
 
 class Builder(schema.RetrievalBuilder):
@@ -38,14 +40,22 @@ class Builder(schema.RetrievalBuilder):
     SigningSimConfig(name="tiny", description="For tests.", settings=corpus.TINY),
     SigningSimConfig(name="small", description="The default.", settings=corpus.SMALL),
     SigningSimConfig(name="medium", description="For studies.", settings=corpus.MEDIUM),
+    SigningSimConfig(name="frames_tiny", description="Frames, for tests.", settings=filmed.TINY,
+                     filmed=True),
+    SigningSimConfig(name="frames", description="Frames, to learn isolated signs from.",
+                     settings=filmed.FRAMES, filmed=True),
+    SigningSimConfig(name="frames_study", description="Frames, for studies of many runs.",
+                     settings=filmed.STUDY, filmed=True),
   ]
 
   def _info(self):
-    settings = self.builder_config.settings
+    settings, is_filmed = self.builder_config.settings, self.builder_config.filmed
+    pictures = {"frames": schema.rows((filmed.SIZE, filmed.SIZE, 3), np.uint8)}
     return self.retrieval_info(
       _DESCRIPTION,
-      streams=dict.fromkeys(features.STREAMS, settings.width),
-      metadata=corpus.metadata(settings),
+      streams={} if is_filmed else dict.fromkeys(features.STREAMS, settings.width),
+      metadata=(filmed if is_filmed else corpus).metadata(settings),
+      **(pictures if is_filmed else {}),
       glosses=tfds.features.Text(),
       gloss_spans=schema.rows(2, np.int32),
       pose=schema.rows((skeleton.KEYPOINTS, 3)),
@@ -58,5 +68,6 @@ class Builder(schema.RetrievalBuilder):
 
   def _generate_examples(self, split):
     settings = self.builder_config.settings
+    example = (filmed if self.builder_config.filmed else corpus).example
     for video in self.progress(corpus.videos(settings)[split], split):
-      yield video.video_id, corpus.example(video, settings)
+      yield video.video_id, example(video, settings)

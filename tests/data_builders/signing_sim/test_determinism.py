@@ -4,17 +4,19 @@ import hashlib
 
 import numpy as np
 
-from data_builders.signing_sim import corpus
+from data_builders.signing_sim import corpus, filmed
 
-# A change of these examples needs a new VERSION of the builder, and then a new digest here.
+# A change of these examples needs a new VERSION of the builder, and then new digests here.
 _DIGEST = "3741e5053ae6eaeb05af467b0463d6cec3112b0e8d24c3a9f1da54d03e4f7212"
+_FILMED = "f8417340d13352398093109e9ed85966f449fc6f424dbf94d0c63e8ac08c1283"
+_FEW = 2  # videos of every split that are filmed
 
 
-def _digest(settings):
+def _digest(settings, example, count=None):
   digest = hashlib.sha256()
   for split in corpus.SPLITS:
-    for video in corpus.videos(settings)[split]:
-      for name, value in sorted(corpus.example(video, settings).items()):
+    for video in corpus.videos(settings)[split][:count]:
+      for name, value in sorted(example(video, settings).items()):
         if not isinstance(value, str):
           value = np.asarray(value)
           name = f"{name} {value.shape} {value.dtype.kind}"
@@ -24,4 +26,8 @@ def _digest(settings):
 
 
 def test_tiny_has_the_recorded_digest():
-  assert _digest(corpus.TINY) == _DIGEST
+  assert _digest(corpus.TINY, corpus.example) == _DIGEST
+
+
+def test_frames_tiny_has_the_recorded_digest():
+  assert _digest(filmed.TINY, filmed.example, _FEW) == _FILMED
