@@ -7,6 +7,7 @@ from data_builders.signing_sim import camera, corpus, film, filmed, lexicon, mea
 from data_builders.signing_sim.rng import Random
 from data_builders.signing_sim.signing_sim_dataset_builder import Builder
 
+
 @pytest.fixture(scope="module")
 def records():
   videos = corpus.videos(filmed.TINY)
