@@ -1,4 +1,4 @@
-"""What every retrieval data set of this library looks like on disk."""
+"""What the data sets of this library look like on disk."""
 
 import collections
 
@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from data_builders.attachments.layouts import JOINTS
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.corpus.findings import Findings
 from data_builders.writing.dtypes import FEATURE_DTYPES
@@ -14,6 +15,8 @@ from sign_jax.errors import UserError
 
 ORDER = "order"  # the key of the metadata that says in which order the records lie
 _KEYS = 2**128  # of TFDS's examples
+_SIGN_TEXTS = ("video_id", "gloss", "signer", "video")
+_SIGN_NUMBERS = ("label", "first_frame", "end_frame", "num_frames")
 
 
 def rows(dim, dtype=np.float16):
@@ -50,6 +53,30 @@ def retrieval_features(streams, **extra):
   })
 
 
+def sign_features(with_pose):
+  """The features shared by all data sets of isolated signs, a record for each clip of a sign.
+
+  Returns:
+    A `tfds.features.FeaturesDict` of `video_id`, `gloss` ("" where signs have no names), `signer`
+    and `video` (path of a file or a folder of pictures below the user's folder; Text), `label`
+    (int32, from 0), `first_frame` (int32, from 0), `end_frame` (int32, exclusive; 0: to the end),
+    `num_frames` (int32, of the clip), `fps` (float32, frames per second), `box` ((4,) float32,
+    left, top, right and bottom as shares of the picture; all 0: the whole picture); with poses,
+    `pose` ((num_frames, 133, 3) float32, x and y in pixels of the picture, confidence) and
+    `pose_size` ((2,) int32, the picture's width and height).
+  """
+  features = {
+    **{name: tfds.features.Text() for name in _SIGN_TEXTS},
+    **{name: tfds.features.Scalar(dtype=np.int32) for name in _SIGN_NUMBERS},
+    "fps": tfds.features.Scalar(dtype=np.float32),
+    "box": tfds.features.Tensor(shape=(4,), dtype=np.float32),
+  }
+  if with_pose:
+    features["pose"] = rows((JOINTS, 3), np.float32)
+    features["pose_size"] = tfds.features.Tensor(shape=(2,), dtype=np.int32)
+  return tfds.features.FeaturesDict(features)
+
+
 def not_empty(examples, split, findings):
   """`examples`, checked to be at least one.
 
@@ -84,11 +111,11 @@ class LocalInfo(tfds.core.DatasetInfo):
     """Does nothing."""
 
 
-class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class RecordBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   """Base of the builders: writes ArrayRecord, which is read back without TensorFlow.
 
-  A subclass is called `Builder`, sets `VERSION` (and `BUILDER_CONFIGS`), and defines `_info`
-  (usually with `retrieval_info`), `_split_generators` and `_generate_examples`.
+  A subclass is called `Builder`, sets `VERSION` (and `BUILDER_CONFIGS`), and defines `_info` (with
+  `info_of`), `_split_generators` and `_generate_examples`.
 
   Attributes:
     CAN_SKIP: whether damaged videos can be left out.
@@ -126,16 +153,15 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Changes when the user's files do, so that the data set is built again; "" without any."""
     return ""
 
-  def retrieval_info(self, description, streams, metadata=None, citation=None, homepage=None,
-                     **extra):
-    """`DatasetInfo` with `retrieval_features(streams, **extra)`.
+  def info_of(self, features, description, metadata=None, citation=None, homepage=None):
+    """`DatasetInfo` of a data set.
 
     `metadata` is a JSON-like dict that is stored beside the data as `info.metadata`.
     """
     return LocalInfo(
       builder=self,
       description=description,
-      features=retrieval_features(streams, **extra),
+      features=features,
       metadata=tfds.core.MetadataDict({**(metadata or {}), **_order(self.IN_ORDER)}),
       disable_shuffling=self.IN_ORDER,
       citation=citation,
@@ -157,3 +183,13 @@ class RetrievalBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   def progress(self, items, split, unit="video"):
     """`items` (a sequence), with a bar that names the data set and the split."""
     return tqdm(items, desc=f"{self.info.full_name} {split}", unit=unit, mininterval=0.5)
+
+
+class RetrievalBuilder(RecordBuilder, skip_registration=True):
+  """Base of the builders of videos with sentences."""
+
+  def retrieval_info(self, description, streams, metadata=None, citation=None, homepage=None,
+                     **extra):
+    """`info_of` with `retrieval_features(streams, **extra)`."""
+    features = retrieval_features(streams, **extra)
+    return self.info_of(features, description, metadata, citation, homepage)
