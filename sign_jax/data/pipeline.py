@@ -8,6 +8,7 @@ Every training batch is a function of (seed, step) alone: threads, worker proces
 restarts change nothing.
 """
 
+import dataclasses
 import os
 
 import grain
@@ -196,12 +197,15 @@ def _fake_text(rng, batch_size, length):
   return ids.astype(np.int32)
 
 
-def iterate(steps, num_workers, reader_timeout=watchdog.SECONDS):
+def iterate(steps, num_workers, reader_timeout=watchdog.SECONDS, ahead=8):
   """Iterator over a `grain.MapDataset`, read ahead by threads, and by processes where asked.
+
+  `ahead`: how many items wait to be asked for; fewer where each of them takes much memory.
 
   Its `next` raises `ReaderLost` when nothing comes in `reader_timeout` seconds, if these are not 0.
   """
-  batches = steps.to_iter_dataset(_READ_IN_WORKER if num_workers else _READ)
+  read = dataclasses.replace(_READ, prefetch_buffer_size=ahead)
+  batches = steps.to_iter_dataset(_READ_IN_WORKER if num_workers else read)
   if num_workers:
     _parse_no_flags()
     options = grain.MultiprocessingOptions(num_workers=num_workers)

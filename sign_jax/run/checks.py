@@ -12,14 +12,15 @@ TASKS = {"retrieval": retrieval.Retrieval, "recognition": isolated.Recognition}
 LIMITS = base.Limits(
     positive=(
         "batch_size", "eval_batch_size", "eval_every", "log_every", "mesh.fsdp", "mesh.tensor",
-        "data.video_length", "data.size", "model.embed_dim", "model.temperature",
+        "data.video_length", "data.size", "data.size_stored", "data.frames",
+        "model.embed_dim", "model.temperature",
         "model.video.width", "model.video.layers", "model.video.heads",
         "model.text.width", "model.text.layers", "model.text.heads",
         "optim.clip_norm", "optim.eps", "optim.released_gpus",
     ),
     not_negative=(
         "seed", "steps", "epochs", "data.num_workers", "data.reader_timeout", "data.cache_gib",
-        "optim.lr", "optim.warmup", "optim.weight_decay", "model.max_elements",
+        "data.margin", "optim.lr", "optim.warmup", "optim.weight_decay", "model.max_elements",
     ),
     probabilities=(
         "data.swap_probability", "data.synonym_probability", "data.deletion_probability",
@@ -95,8 +96,8 @@ def _check_numbers(values, limits):
 def _check_choice(key, value, choices):
   if value not in choices:
     raise UserError(
-        f"{key}={shown(value)} is not one of {', '.join(choices)}"
-        + did_you_mean(str(value)[:80], choices)
+        f"{key}={shown(value)} is not one of {', '.join(map(str, choices))}"
+        + did_you_mean(str(value)[:80], tuple(map(str, choices)))
     )
 
 

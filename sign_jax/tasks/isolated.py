@@ -1,89 +1,88 @@
-"""Recognition of isolated signs by an I3D; fine-tunes the sign encoder on labelled segments."""
+"""Recognition of isolated signs: windows of labelled segments, or clips of a data set."""
 
 import functools
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
-import optax
-from jax.experimental import multihost_utils
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, Num, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
-from sign_jax.data import label_table, segment_windows, specs, watchdog
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data import segment_windows, sign_batches, specs
 from sign_jax.errors import UserError
-from sign_jax.files import existing_file, existing_folder
 from sign_jax.metrics import classification
 from sign_jax.protocols import (
   Batch,
   Inputs,
   Outcome,
   Place,
+  Recognizer,
   Selection,
   System,
   Task,
   Variables,
 )
-from sign_jax.tasks import finite
-from sign_jax.train import prefetch
-from sign_jax.video import frames
+from sign_jax.tasks import (
+  finite,
+  isolated_scores,
+  isolated_signs,
+  isolated_windows,
+  window_recognizer,
+)
+from sign_jax.train.step import total_steps
 from sign_jax.weights import initial
 
-COLUMNS = (("top1", "top-1"), ("top5", "top-5"), ("class_top1", "top-1 per class"))
+READERS = {"windows": isolated_windows.WindowReader, "signs": isolated_signs.SignReader}
 
 
 class Recognition(Task):
-  """A system that classifies windows of 16 frames, as a `protocols.Task`."""
+  """A system that recognises isolated signs, as a `protocols.Task`.
+
+  What it reads is a reader's matter, see `READERS`; what its model makes of it the system's
+  `protocols.Recognizer`.
+  """
 
   selection = Selection("top1")
-  unit = "segments"
   CHOICES = {
       "init.classifier": initial.CLASSIFIERS, "data.augment_per": segment_windows.PER,
+      "data.crops": sign_batches.CROPS,
   }
 
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
-      labels: Mapping[str, Sequence[label_table.Label]] | None = None,
+      source: Mapping[str, Any] | None = None,
   ) -> None:
     """Reads the labels and the names of the weights.
 
     Args:
       config: the whole configuration, after `run.checks.check`.
-      system: `protocols.System` with a `classifier`.
-      labels: {split: [`label_table.Label`]} in place of the table's (tests).
+      system: `protocols.System`.
+      source: {split: what the reader reads} in place of the configuration's own (tests).
 
     Raises:
       UserError: no or wrong labels, weights that cannot be read, classes that do not fit.
     """
-    self._config, self._data = config, config.data
+    self._config, self._system = config, system
     self.batch_size = config.batch_size
-    self._labels = labels or label_table.read(
-        _given(self._data, "labels", "a labels.csv", existing_file)
-    )
-    _given(self._data, "videos", "the folder of the videos", existing_folder)
-    self._initial = initial.ClassifierFile(
-        config.init[system.name], f"--config.init.{system.name}", config.init.classifier, system
-    )
-    cache = FeatureCache(int(self._data.cache_gib * 2**30))
-    self._segments = {
-        split: segment_windows.Segments(self._data.videos, members, self._data.size, cache)
-        for split, members in self._labels.items()
-    }
-    self.inputs = _inputs(self._data.size, self._num_classes())
-    self._system, self._model = system, system.build(config.model, self.inputs)
-    self._logits = jax.jit(self.logits)
+    self._recognizer = recognizer_of(system)
+    self._fields = self._recognizer.fields(config)
+    self.reader = READERS[self._recognizer.reads](config, self._fields, source)
+    self.unit = self.reader.unit
+    self._initial = initial.of_recognizer(config.init, system)
+    classes = self._num_classes()
+    self._resident = self._recognizer.resident(config, {**self.reader.facts, "classes": classes})
+    self.inputs = self._recognizer.inputs(config, classes, self._resident)
+    self._model = system.build(config.model, self.inputs)
+    self._scores = jax.jit(self.scores)
 
-  def logits(
-      self, variables: Variables, video: Num[Array, "B 16 S S 3"]
-  ) -> Float[Array, "B classes"]:
-    """Scores of all classes of windows (B, 16, S, S, 3): (B, classes) float32; not compiled."""
-    return self._model.apply(variables, frames.normalize(video))["logits"]
+  def scores(
+      self, variables: Variables, batch: Batch
+  ) -> dict[str, Float[Array, "B classes"]]:
+    """Scores of all classes of a batch, see `protocols.Recognizer.scores`; not compiled."""
+    inputs = self._recognizer.eval_inputs(self._config, batch)
+    return self._recognizer.scores(self._config, self._model.apply(variables, inputs))
 
   @staticmethod
   def inputs_of(
@@ -92,57 +91,52 @@ class Recognition(Task):
     """As `tasks.retrieval.Retrieval.inputs_of`."""
     told = system.sizes(shapes) if system.sizes else {}
     classes = config.model.num_classes or told.get("model.num_classes")
-    return _inputs(config.data.size, classes) if classes else None
+    return recognizer_of(system).inputs(config, classes, {}) if classes else None
 
   def _num_classes(self):
-    used = 1 + max(x.label for members in self._labels.values() for x in members)
+    used = self.reader.classes
     classes = self._config.model.num_classes or self._initial.num_classes or used
     if used > classes:
       raise UserError(
-          f"{self._data.labels} has labels up to {used - 1}, and the model has only {classes} "
+          f"{self.reader.source} has labels up to {used - 1}, and the model has only {classes} "
           "classes: pass labels of the same classes, or --config.init.classifier=fresh"
       )
     return classes
 
-  @functools.cached_property
+  @property
+  def measured_splits(self) -> tuple[str, ...]:
+    """Those of "validation" and "test" that the reader has."""
+    return self.reader.measured_splits
+
+  @property
+  def class_names(self) -> list[str] | None:
+    """The classes' names, which a run notes; None where the data have none."""
+    return self.reader.names
+
+  @property
   def fingerprint(self) -> str:
-    """Of the labels; without boxes it is what it was before there were any."""
-    rows = {
-        split: [x if x.box else x[:-1] for x in members] for split, members in self._labels.items()
-    }
-    facts = json.dumps(rows, sort_keys=True)
-    return hashlib.sha256(facts.encode()).hexdigest()
+    """Of what the reader reads."""
+    return self.reader.fingerprint
 
   @property
   def steps_per_epoch(self) -> int:
-    """A training example is a segment; an incomplete batch is dropped."""
-    for split in ("train", "validation"):
-      if not self._labels[split]:
-        raise UserError(f"{self._data.labels} has no labels for {split}: add some")
-    steps = len(self._labels["train"]) // self.batch_size
-    if not steps:
+    """A training example is a segment or a clip; an incomplete batch is dropped."""
+    self.reader.check()
+    count = self.reader.size("train")
+    if not count // self.batch_size:
       raise UserError(
-          f"batch_size {self.batch_size} exceeds the {len(self._labels['train'])} training "
-          "segments: lower --config.batch_size"
+          f"batch_size {self.batch_size} exceeds the {count} training {self.unit}: lower "
+          "--config.batch_size"
       )
-    return steps
+    return count // self.batch_size
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
-    """Batches of `segment_windows.train_batches` from that step on."""
-    data = self._data
-    return segment_windows.train_batches(
-        self._segments["train"],
-        batch_size=self.batch_size,
-        seed=self._config.seed,
-        augment=segment_windows.Augmentation(
-            data.scale, data.jitter, data.flip, data.get("augment_per", "window")
-        ),
-        start_step=start_step,
-        num_workers=data.num_workers,
-        reader_timeout=data.get("reader_timeout", watchdog.SECONDS),
-        shard_index=jax.process_index(),
-        shard_count=jax.process_count(),
-    )
+    """The reader's batches from that step on."""
+    return self.reader.train_batches(start_step)
+
+  def resident(self, place: Place) -> Batch:
+    """The arrays of `protocols.Recognizer.resident` on the devices."""
+    return place(dict(self._resident)) if self._resident else {}
 
   def init(self, key: PRNGKeyArray) -> Variables:
     """Seeded random variables."""
@@ -153,13 +147,14 @@ class Recognition(Task):
     """The same of any module of a system."""
     if system.init:
       return system.init(model, inputs, key)
-    return model.init(key, frames.normalize(specs.zeros(inputs, 1)["video"]))
+    zeros = specs.zeros(inputs, 1)
+    return model.init(key, recognizer_of(system).eval_inputs(ml_collections.ConfigDict(), zeros))
 
   def load(self, variables: Variables) -> Variables:
-    """Fresh variables with the weights of `init.i3d` in them.
+    """Fresh variables with the weights of the section `init` in them.
 
     Raises:
-      UserError: when the file does not fit the model.
+      UserError: when a file does not fit the model.
     """
     return self._initial.load(variables)
 
@@ -167,85 +162,78 @@ class Recognition(Task):
       self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
   ) -> Outcome:
     """The system's loss; updates the running statistics of BatchNorm over the global batch."""
+    recognizer, config = self._recognizer, self._config
+    resident = {name: batch[name] for name in self._resident}
+    inputs, targets = recognizer.train_inputs(config, batch, jax.random.fold_in(key, 1))
     out, updates = self._model.apply(
-        variables, frames.normalize(batch["video"]), train=True, rngs={"dropout": key},
-        mutable=["batch_stats"],
+        variables, inputs, train=True, rngs={"dropout": key}, mutable=["batch_stats"], **resident
     )
-    loss, terms = (self._system.loss or _cross_entropy)(out, batch["label"], step)
+    if self._system.loss:
+      loss, terms = self._system.loss(out, batch["label"], step)
+    else:
+      loss, terms = recognizer.loss(config, out, targets, resident, self._progress(step))
     logged = {f"loss_{name}": term for name, term in terms.items()}
-    logged["top1"] = 100 * jnp.mean(out["logits"].argmax(-1) == batch["label"])
+    best = recognizer.scores(config, out)[""].argmax(-1)
+    logged["top1"] = 100 * jnp.mean(best == batch["label"])
     return loss, (logged, updates)
+
+  def _progress(self, updates) -> Float[Array, ""]:
+    """The whole epochs in so many updates, as a share of the run's."""
+    per_epoch, total = self._length
+    return jnp.float32(updates // per_epoch * per_epoch) / total
+
+  @functools.cached_property
+  def _length(self):
+    return self.steps_per_epoch, total_steps(self, self._config)
 
   def name_examples(self, step: int, rows: list[int]) -> list[str]:
     """Names of some rows of the global batch of a step, which counts from 1."""
-    chosen = segment_windows.train_examples(
-        self._segments["train"], batch_size=self.batch_size, seed=self._config.seed, step=step - 1
-    )
-    labels = (self._labels["train"][chosen[row]] for row in rows)
-    return [f"{label.video} from {label.start:g} s" for label in labels]
+    chosen = self.reader.train_examples(step - 1)
+    return [self.reader.name("train", chosen[row]) for row in rows]
 
   def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
-    """As the system says, see `protocols.System`."""
-    return self._system.constrain(params, step, self._config)
+    """As the system and its recognizer say, see `protocols`."""
+    params = self._system.constrain(params, step, self._config)
+    return self._recognizer.constrain(params, self._progress(step), self._config)
 
   def facts(self, splits: Sequence[str] = ("validation", "test")) -> dict[str, Any]:
-    """The label table, and how many segments each split has."""
-    sizes = {f"{split}/segments": len(self._labels[split]) for split in splits}
-    return {"data": str(self._data.labels), **sizes}
+    """What the reader says of the data."""
+    return self.reader.told(splits)
 
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
-    """{"top1": percent, ...}; see `metrics.classification`; {} for a split without labels.
+    """{"top1": percent, ...}; see `metrics.classification`; {} for an empty split.
 
     Raises:
-      UserError: when scores are not finite, or a video cannot be read.
+      UserError: when scores are not finite, or a clip cannot be read.
     """
-    if not self._labels[split]:
+    if not self.reader.size(split):
       return {}
-    scores, labels = [], []
-    batches = segment_windows.eval_batches(
-        self._segments[split], batch_size=self._config.eval_batch_size,
-        reader_timeout=self._data.get("reader_timeout", watchdog.SECONDS),
-        shard_index=jax.process_index(), shard_count=jax.process_count(),
-    )
-    found = (
-        {"scores": self._logits(variables, batch.pop("video")), **batch}
-        for batch in prefetch.to_devices(batches, place)
-    )
-    fetch = functools.partial(multihost_utils.process_allgather, tiled=True)
-    for rows in prefetch.from_devices(found, fetch):
-      scores.append(rows["scores"][rows["mask"]])
-      labels.append(rows["label"][rows["mask"]])
-    scores = np.concatenate(scores)
-    bad = np.flatnonzero(~np.isfinite(scores).all(1))
+    run = functools.partial(self._scores, variables)
+    batches = self.reader.eval_batches(split)
+    scores, labels = isolated_scores.collect(run, batches, self._fields, place)
+    scores, labels = isolated_scores.averaged(scores, labels, self.reader.crops)
+    self._check_finite(scores, split, variables)
+    numbers = {
+        (f"{name}/" if name else "") + key: value
+        for name, found in scores.items()
+        for key, value in classification.accuracies(found, labels).items()
+    }
+    return numbers | self.reader.further(split, scores[""], labels)
+
+  def _check_finite(self, scores, split, variables):
+    bad = isolated_scores.not_finite(scores)
     if len(bad):
-      label = self._labels[split][bad[0]]
       raise UserError(
-          f"the scores of {len(bad)} of the {len(scores)} segments of the {split} split are not "
-          f"finite, the first: {label.video} from {label.start:g} s: "
+          f"the scores of {len(bad)} of the {self.reader.size(split)} {self.unit} of the {split} "
+          f"split are not finite, the first: {self.reader.name(split, bad[0])}: "
           + (finite.bad_weights(variables) or "lower --config.optim.lr or look for bad weights")
       )
-    return classification.accuracies(scores, np.concatenate(labels))
 
   def table(self, results: dict[str, float], split: str) -> str:
-    """One line of accuracies."""
-    count = len(self._labels[split])
-    title = f"{self._data.labels}, {split}: {count} segments"
-    if not count:
-      return title
-    numbers = (f"{label} {results[f'{split}/{key}']:.1f}" for key, label in COLUMNS)
-    return f"{title}\n{', '.join(numbers)}"
+    """The accuracies as a text."""
+    return self.reader.table(results, split)
 
 
-def _cross_entropy(out, labels, step):
-  del step
-  return optax.softmax_cross_entropy_with_integer_labels(out["logits"], labels).mean(), {}
-
-
-def _inputs(crop: int, classes: int) -> Inputs:
-  return {"video": [[frames.WINDOW, crop, crop, 3], "uint8"], "classes": classes}
-
-
-def _given(data, key, what, existing):
-  if not data[key]:
-    raise UserError(f"--config.data.{key} is missing: pass {what}")
-  return existing(data[key], f"--config.data.{key}", f"pass {what}")
+def recognizer_of(system: System) -> Recognizer:
+  """That of a system's card, or the one of windows."""
+  return system.recognizer or window_recognizer.WindowRecognizer()

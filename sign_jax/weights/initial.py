@@ -72,6 +72,31 @@ def from_model(variables, path, system):
   return _merge(path, variables, readers.read(path), system.names, system.ignore)
 
 
+def of_recognizer(init, system):
+  """The weights that a system which recognises begins with; has `load` and `num_classes`.
+
+  Args:
+    init: the section `init`: a path under the system's own name and `classifier`, see
+      `ClassifierFile`, or what `load` reads.
+    system: `protocols.System`.
+  """
+  if system.name not in init:
+    return _Files(init, system)
+  return ClassifierFile(init[system.name], f"--config.init.{system.name}", init.classifier, system)
+
+
+class _Files:
+  """The weights of `load`."""
+
+  num_classes = 0  # the configuration's number counts
+
+  def __init__(self, init, system):
+    self._init, self._system = init, system
+
+  def load(self, variables):
+    return load(variables, self._init, self._system)
+
+
 class ClassifierFile:
   """The weights of a system that recognises, as a configuration names them; read at most once."""
 

@@ -37,7 +37,7 @@ def quantities(
   @jax.jit
   def run(variables, video):
     with steps.observed("__call__") as seen:
-      logits = task.logits(variables, video)
+      logits = task.scores(variables, {"video": video})[""]
     return logits, seen["__call__"]["embedding"]
 
   # PyTorch has channels first; the task normalises colours itself.

@@ -1,0 +1,279 @@
+"""Isolated signs in the records of built data sets.
+
+A record is a clip of a video file, or a signed sentence that stores small frames, poses and where
+its glosses lie: then each gloss is a clip, with some frames of the transitions around it.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from sign_jax.data import pose
+from sign_jax.errors import UserError, shown
+from sign_jax.video import boxes, containers, frames, pictures
+
+POSE, FRAMES = "pose", "frames"
+_OF_VIDEO = (
+  "video_id", "label", "signer", "video", "first_frame", "end_frame", "box", "num_frames",
+)  # fmt: skip
+_OF_SENTENCE = ("video_id", "signer", "glosses", "gloss_spans", "num_frames")
+LONGEST = 3000  # frames of a clip: a sign takes one to three seconds
+_MISSING = 2  # frames that may be missing at a clip's end, whose number a header may overstate
+
+
+class Clip(NamedTuple):
+  """One sign.
+
+  Attributes:
+    name: what messages call it.
+    record: its number in the split.
+    label: class, from 0.
+    signer: "" where it is not known.
+    first, count: its first frame in the video or in the sentence, and its number of frames.
+    to_end: whether it lasts to the end of its video.
+    video: path below the folder of the videos; "" where frames are stored.
+    box: (left, top, right, bottom) as shares of the picture; None for all of it.
+  """
+
+  name: str
+  record: int
+  label: int
+  signer: str
+  first: int
+  count: int
+  to_end: bool = False
+  video: str = ""
+  box: tuple[float, float, float, float] | None = None
+
+
+def clips_of(source, names):
+  """The clips of a split, in its order.
+
+  Args:
+    source: `records.SplitSource`.
+    names: list of str, the classes' names; None where they have none.
+
+  Returns:
+    function of (number of frames of the transition around a sign) -> list of `Clip`.
+
+  Raises:
+    UserError: the data set holds no isolated signs.
+  """
+  fields = set(source.feature_specs)
+  if fields >= set(_OF_VIDEO):
+    return lambda margin: list(_of_videos(source))
+  if fields >= set(_OF_SENTENCE) and names is not None:
+    return lambda margin: list(_of_sentences(source, names, margin))
+  raise UserError(
+    f"data set {source.label!r} holds no isolated signs: build one that does, such as wlasl, or a "
+    "config of signing_sim"
+  )
+
+
+def _of_videos(source):
+  for number, row in enumerate(source.read(range(len(source)), _OF_VIDEO)):
+    box = tuple(map(float, row["box"]))
+    count, first, end = (int(row[key]) for key in ("num_frames", "first_frame", "end_frame"))
+    name = f"clip {shown(row['video_id'])} of {source.label!r}"
+    if not 1 <= count <= LONGEST or first < 0 or end and end <= first:
+      raise UserError(
+        f"{name} has {count} frames from {first} to {end}, a sign has 1 to {LONGEST}: correct the "
+        "annotations and build the data set again"
+      )
+    yield Clip(
+      name, number, int(row["label"]), row["signer"], first, count, not end, row["video"],
+      box if any(box) else None,
+    )  # fmt: skip
+
+
+def _of_sentences(source, names, margin):
+  number_of = {name: number for number, name in enumerate(names)}
+  for number, row in enumerate(source.read(range(len(source)), _OF_SENTENCE)):
+    glosses, spans = row["glosses"].split(), row["gloss_spans"]
+    where = f"{shown(row['video_id'])} of {source.label!r}"
+    if len(glosses) != len(spans):
+      raise UserError(f"sentence {where} has {len(glosses)} glosses in {len(spans)} places: build "
+                      "the data set again")  # fmt: skip
+    for place, (gloss, span) in enumerate(zip(glosses, spans.tolist(), strict=True), 1):
+      if gloss not in number_of:
+        raise UserError(f"sentence {where} has the gloss {shown(gloss)}, which is none of the data "
+                        "set's classes: build it again")  # fmt: skip
+      first, stop = max(span[0] - margin, 0), min(span[1] + 1 + margin, int(row["num_frames"]))
+      yield Clip(f"sign {place} of sentence {where}", number, number_of[gloss], row["signer"],
+                 first, stop - first)  # fmt: skip
+
+
+class Reader:
+  """Frames and keypoints of clips; may be pickled and shared between threads."""
+
+  def __init__(self, source, fields, size, videos):
+    """Checks that the data set has what is to be read.
+
+    Args:
+      source: `records.SplitSource`.
+      fields: "video", "keypoints" or both.
+      size: S, height and width of the frames.
+      videos: folder of the videos, "" for frames that are stored.
+
+    Raises:
+      UserError: it has not, or there is no such folder.
+    """
+    self._source, self._size = source, size
+    specs, self._videos = source.feature_specs, pathlib.Path(videos or ".")
+    self._is_stored = FRAMES in specs
+    self._wanted = tuple(fields)
+    if "keypoints" in fields and POSE not in specs:
+      raise UserError(
+        f"data set {source.label!r} has no keypoints, which this model reads: use "
+        "--config.model.modalities=video, or build one of its configs with keypoints"
+      )
+    if "video" not in fields:
+      return
+    if not self._is_stored and "video" not in specs:
+      raise UserError(
+        f"data set {source.label!r} has no frames, which this model reads: use "
+        "--config.model.modalities=keypoint, or build one of its configs with frames"
+      )
+    if self._is_stored and specs[FRAMES].shape[1:3] != (size, size):
+      raise UserError(
+        f"data set {source.label!r} holds frames of {specs[FRAMES].shape[1:3]}: set "
+        f"--config.data.size_stored={specs[FRAMES].shape[1]}"
+      )
+    if not self._is_stored and not videos:
+      raise UserError(
+        "--config.data.videos is missing: pass the folder of the videos of "
+        f"{source.label!r}"
+      )
+
+  def read(self, clip, start, stop):
+    """Frames start <= i < stop of a clip.
+
+    Returns:
+      {"video": (n, S, S, 3) uint8 RGB, "keypoints": (n, 133, 3) float32}, those that are wanted; x
+      and y of the keypoints are shares of the picture, or of the box.
+
+    Raises:
+      UserError: names the clip and its file: a video that cannot be read, poses of another number
+        of frames.
+    """
+    stored = self._stored(clip)
+    found = {}
+    if "video" in self._wanted:
+      found["video"] = (
+        stored[FRAMES][clip.first + start : clip.first + stop] if self._is_stored
+        else video_frames(self._videos / clip.video, clip, start, stop, self._size)
+      )
+    if "keypoints" in self._wanted:
+      found["keypoints"] = self._keypoints(stored, clip)[start:stop]
+    return found
+
+  def _stored(self, clip):
+    fields = [FRAMES] * (self._is_stored and "video" in self._wanted)
+    if "keypoints" in self._wanted:
+      sized = "pose_size" in self._source.feature_specs
+      fields += [POSE, *(["pose_size"] if sized else [])]
+    if not fields:
+      return {}
+    (row,) = self._source.read([clip.record], fields)
+    return row
+
+  def _keypoints(self, stored, clip):
+    """(clip.count, 133, 3) float32 of a whole clip."""
+    keypoints = stored[POSE]
+    first = 0 if clip.video else clip.first
+    fits = len(keypoints) == clip.count if clip.video else len(keypoints) >= first + clip.count
+    if not fits or keypoints.shape[1:] != (pose.KEYPOINTS, 3):
+      raise UserError(
+        f"{clip.name}{_of(clip)} has {clip.count} frames and keypoints of shape {keypoints.shape}: "
+        "estimate them anew on these frames, and build the data set again"
+      )
+    size = stored["pose_size"] if "pose_size" in stored else self._stated_size()
+    keypoints = keypoints[first : first + clip.count].astype(np.float32)
+    return as_shares(keypoints, size, clip.box, f"{clip.name}{_of(clip)}")
+
+  def _stated_size(self):
+    noted = self._source.metadata.get(POSE)
+    size = noted.get("image_size") if isinstance(noted, dict) else None
+    return size or (0, 0)
+
+
+def as_shares(keypoints, size, box, name):
+  """Keypoints (T, 133, 3) in pixels -> x and y as shares of the picture, or of a box in it.
+
+  Args:
+    keypoints: float32; a new array is returned.
+    size: (width, height) of the pictures.
+    box: (left, top, right, bottom) as shares of the picture, or None.
+    name: for messages.
+
+  Raises:
+    UserError: there is no such size, or numbers are not finite.
+  """
+  size = np.asarray(size, np.float32)
+  if size.shape != (2,) or not (size > 0).all() or not np.isfinite(keypoints).all():
+    raise UserError(
+      f"{name} has keypoints that are not finite, or of pictures of unknown size: build the data "
+      "set again, with --pose_size"
+    )
+  left, top, right, bottom = box or (0.0, 0.0, 1.0, 1.0)
+  low, span = np.float32([left, top]), np.float32([right - left, bottom - top])
+  places = (keypoints[..., :2] / size - low) / span
+  return np.concatenate([places, keypoints[..., 2:]], axis=-1).astype(np.float32)
+
+
+def video_frames(path, clip, start, stop, size):
+  """Frames start <= i < stop of a clip of a video file or folder of pictures.
+
+  Args:
+    path: pathlib.Path.
+    clip: `Clip`.
+    start, stop: of its frames.
+    size: S.
+
+  Returns:
+    (stop - start, S, S, 3) uint8 RGB; the last frame again for the two at most that a header may
+    have promised in vain.
+
+  Raises:
+    UserError: names the clip and its video, which is missing, damaged, or ends too early.
+  """
+  try:
+    found = list(_decoded(path, clip, start, stop, size))
+  except frames.VideoError as error:
+    raise frames.VideoError(f"{clip.name} cannot be read: {error}") from error
+  found, wanted = found[: stop - start], stop - start
+  if not found or wanted - len(found) > _MISSING:
+    raise frames.VideoError(
+      f"{clip.name} cannot be read: {path} ends after {len(found)} of the {wanted} frames that are "
+      f"read from frame {clip.first + start} on, get it anew or build the data set again"
+    )
+  return np.stack(found + found[-1:] * (wanted - len(found)))
+
+
+def _decoded(path, clip, start, stop, size):
+  whole = (0.0, np.inf)
+  fps = frames.probe(path).fps or pictures.FPS
+  is_whole = clip.to_end and not clip.first and (start, stop) == (0, clip.count)
+  # Half a frame early, so that rounding moves no frame.
+  part = ((clip.first + n - 0.5) / fps for n in (start, stop))
+  begin, end = whole if is_whole else (max(seconds, 0.0) for seconds in part)
+  if clip.box is None:
+    yield from frames.read_frames(path, (size, size), begin, end)
+    return
+  for frame in frames.read_frames(path, None, begin, end):
+    box = _pixels(clip.box, frame)
+    yield containers.resized_rgb(boxes.cut(frame, box, path), (size, size))
+
+
+def _pixels(box, frame):
+  """`boxes.Box` of shares of a picture (H, W, 3); at least a pixel large, and inside."""
+  height, width = frame.shape[:2]
+  left, top = (int(np.clip(round(x * n), 0, n - 1)) for x, n in ((box[0], width), (box[1], height)))
+  right, bottom = (round(x * n) for x, n in ((box[2], width), (box[3], height)))
+  clipped = (max(min(x, n) - low, 1) for x, n, low in ((right, width, left), (bottom, height, top)))
+  return boxes.Box(left, top, *clipped)
+
+
+def _of(clip):
+  return f" ({shown(clip.video)})" if clip.video else ""
