@@ -9,7 +9,7 @@ of. Nothing has to be cut into chunks of frames.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, Float32
 
 from sign_jax.ops import crop
@@ -56,7 +56,7 @@ def heatmaps(
     *,
     canvas: int = CANVAS,
     sigma: float = SIGMA,
-    dtype: jnp.dtype = jnp.float32,
+    dtype: DTypeLike = jnp.float32,
 ) -> Float[Array, "B T {size} {size} K"]:
   """exp(-d^2 / (2 sigma^2)) of the distance to each joint, in [0, 1]; NLA-SLR, section 3.1.
 
