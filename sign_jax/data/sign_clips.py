@@ -105,7 +105,7 @@ def _facts(noted, label):
   if type(count) is not int or not 1 <= count <= _CLASSES or not named:
     raise UserError(
       f"data set {label!r} does not say which isolated signs it has: build one that does, such as "
-      "wlasl, or signing_sim/isolated"
+      "wlasl, or signing_sim/frames"
     )
   if glosses is not None and len(glosses) != count:
     raise UserError(f"data set {label!r} names {len(glosses)} of {count} classes: build it again")
