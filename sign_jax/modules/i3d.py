@@ -4,17 +4,16 @@ Source: Carreira and Zisserman, "Quo Vadis, Action Recognition?" (CVPR 2017). Mo
 names of the widespread PyTorch port (`Mixed_3b.b1a.conv3d`), so weights are renamed by a table.
 """
 
-import functools
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
+from sign_jax.modules import fresh
 from sign_jax.modules.batch_norm import BatchNorm
+from sign_jax.ops import pooling
 
 EMBEDDING = 1024
 EPSILON = 1e-3  # of BatchNorm
@@ -165,8 +164,6 @@ def init_shapes(model: I3D) -> dict[str, PyTree[jax.ShapeDtypeStruct]]:
 def init(model: I3D, key: PRNGKeyArray) -> dict[str, PyTree[Array]]:
   """Fresh variables of an `I3D`: He's kernels, scales and variances 1, the rest 0.
 
-  One draw for all kernels: those of `model.init`, one for each, compile for most of a minute.
-
   Args:
     model: `I3D`.
     key: PRNG key.
@@ -174,21 +171,7 @@ def init(model: I3D, key: PRNGKeyArray) -> dict[str, PyTree[Array]]:
   Returns:
     {"params": ..., "batch_stats": ...}.
   """
-  shapes = init_shapes(model)
-  sizes = [leaf.size for path, leaf in _kernels(shapes)]
-  normal = iter(jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1]))
-
-  def fill(path, leaf):
-    if path[-1].key != "kernel":
-      return jnp.full(leaf.shape, path[-1].key in ("scale", "var"), leaf.dtype)
-    return next(normal).reshape(leaf.shape) * np.sqrt(2 / np.prod(leaf.shape[:-1]))
-
-  return jax.tree_util.tree_map_with_path(fill, shapes)
-
-
-def _kernels(tree: PyTree) -> list[tuple[tuple, jax.ShapeDtypeStruct]]:
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  return [(path, leaf) for path, leaf in leaves if path[-1].key == "kernel"]
+  return fresh.draw(init_shapes(model), key)
 
 
 def conv3d(
@@ -241,33 +224,9 @@ def max_pool(
 
   The original pads with zeros; this pads with -inf, which is the same after a ReLU.
   """
-  if jax.default_backend() == "cpu":
-    return _max_pool_by_axes(x, window, strides)
-  return nn.max_pool(x, window, strides, padding="SAME")
-
-
-def _max_pool_by_axes(
-  x: Float[ArrayLike, "B T H W C"], window: tuple[int, int, int], strides: tuple[int, int, int]
-) -> Float[Array, "B _ _ _ C"]:
-  # One axis after the other, as maxima of shifted slices: XLA's gradient of a pool is slow on CPU,
-  # and makes up a third of a training step.
-  for axis, (size, stride) in enumerate(zip(window, strides, strict=True), 1):
-    length = x.shape[axis]
-    out = -(-length // stride)
-    span = (out - 1) * stride + 1
-    padding = max(span - 1 + size - length, 0)
-    config = [(0, 0, 0)] * x.ndim
-    config[axis] = (padding // 2, padding - padding // 2, 0)
-    padded = lax.pad(x, jnp.array(-jnp.inf, x.dtype), config)
-    slices = (lax.slice_in_dim(padded, k, k + span, stride, axis) for k in range(size))
-    x = functools.reduce(_larger, slices)
-  return x
-
-
-def _larger(x: Float[ArrayLike, "*shape"], y: Float[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:
-  # Not jnp.maximum, whose gradient looks for what equals the maximum: where a compiler computes
-  # the two anew and rounds them differently, it is lost.
-  return jnp.where(x >= y, x, y)
+  lengths = zip(x.shape[1:4], window, strides, strict=True)
+  totals = [max((-(-n // stride) - 1) * stride + size - n, 0) for n, size, stride in lengths]
+  return pooling.max_pool(x, window, strides, [(n // 2, n - n // 2) for n in totals])
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -19,6 +19,7 @@ from sign_jax.systems.base import System
 _OWN = {
     "cico": "sign_jax.systems.cico.card",
     "i3d": "sign_jax.systems.i3d.card",
+    "nla_slr": "sign_jax.systems.nla_slr.card",
     "seds": "sign_jax.systems.seds.card",
     "upret": "sign_jax.systems.upret.card",
 }
