@@ -204,6 +204,11 @@ def _adam(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransfor
   return optax.adam(schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps)
 
 
+def _adam_l2(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
+  """Adam as PyTorch's: decay is added to the gradients, of all parameters alike."""
+  return optax.chain(optax.add_decayed_weights(optim.weight_decay), _adam(optim, schedule))
+
+
 def _sgd(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   return sgd(
       schedule, momentum=optim.momentum, weight_decay=optim.weight_decay,
@@ -211,11 +216,14 @@ def _sgd(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransform
   )
 
 
-OPTIMIZERS = {"released_adam": _released_adam, "adam": _adam, "sgd": _sgd}
+OPTIMIZERS = {
+    "released_adam": _released_adam, "adam": _adam, "adam_l2": _adam_l2, "sgd": _sgd,
+}
 # Keys of the section that each reads beside `lr`, `schedule` and `warmup`.
 KEYS = {
     "released_adam": ("b1", "b2", "eps", "weight_decay", "clip_norm", "decay_norms"),
     "adam": ("b1", "b2", "eps"),
+    "adam_l2": ("b1", "b2", "eps", "weight_decay"),
     "sgd": ("momentum", "weight_decay", "clip_norm"),
 }
 

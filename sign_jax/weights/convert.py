@@ -9,6 +9,7 @@ A table is a sequence of `Rule(torch, flax, layout)`; the first rule that fits a
 piece of one part. Both sides of a rule hold the same fields, so that a table reads both ways.
 """
 
+import functools
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -34,6 +35,10 @@ LINEAR = Layout(np.transpose, np.transpose)
 # (out, in, *window) <-> (*window, in, out), for convolutions of any number of axes
 CONV = Layout(
   lambda x: np.moveaxis(x, (0, 1), (-1, -2)), lambda x: np.moveaxis(x, (-1, -2), (0, 1))
+)
+# (in, out, *window) <-> (*window, in, out), for transposed convolutions
+TRANSPOSED_CONV = Layout(
+  lambda x: np.moveaxis(x, (0, 1), (-2, -1)), lambda x: np.moveaxis(x, (-2, -1), (0, 1))
 )
 # (out, in, 1, 1) <-> (in, out): a 1x1 convolution that is a Dense layer here
 POINTWISE_2D = Layout(lambda x: x.reshape(x.shape[:2]).T, lambda x: x.T[:, :, None, None])
@@ -151,6 +156,7 @@ def _translate(name, table, to_flax):
   return None, None
 
 
+@functools.cache
 def _pattern(template):
   # "a.{path}.{n}" -> r"a\.(?P<path>.+)\.(?P<n>[^./]+)"
   pieces = re.split(r"\{(\w+)\}", template)
