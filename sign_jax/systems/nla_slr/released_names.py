@@ -56,7 +56,9 @@ def _connected(there, source, target, layout):
 
 
 _LAYERS = {
-    "gloss_output_layer": "fc1", "word_fused_gloss_output_layer": "fc2", "word_emb_mapper": "mapper",
+    "gloss_output_layer": "fc1",
+    "word_fused_gloss_output_layer": "fc2",
+    "word_emb_mapper": "mapper",
 }
 
 
