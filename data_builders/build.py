@@ -224,7 +224,7 @@ def _report(builder, built):
     skipped.describe(folder),
     *_said_of_splits(builder),
     *_said_of_poses(builder.info.metadata),
-    _said_of_videos(builder.info.metadata),
+    *_said_of_videos(builder.info.metadata),
   ]
   return "\n".join(printable(line) for line in lines if line)
 
@@ -257,8 +257,19 @@ def _said_of_poses(metadata):
 def _said_of_videos(metadata):
   noted = (metadata or {}).get("video")
   counts = noted.get("counts") if isinstance(noted, dict) else None
-  cut = counts.get("cut") if isinstance(counts, dict) else 0
-  return f"{cut} of {counts['clips']} {NOTES[CUT]}" if cut else ""
+  if isinstance(counts, dict):
+    if cut := counts.get("cut"):
+      yield f"{cut} of {counts['clips']} {NOTES[CUT]}"
+    if boxes := counts.get("unboxed"):
+      yield (
+        f"{boxes} of {counts['clips']} clips have boxes of other pictures than their video's: they "
+        "are read whole"
+      )
+  isolated = (metadata or {}).get("isolated")
+  missing = isolated.get("missing") if isinstance(isolated, dict) else None
+  if isinstance(missing, dict) and any(missing.values()):
+    splits = [f"{name} {count} of {isolated['listed'][name]}" for name, count in missing.items()]
+    yield f"listed videos that are missing: {', '.join(splits)}"
 
 
 def main(argv=None):

@@ -58,7 +58,7 @@ class PoseFolder:
     samples = []
     for path in places[:: -(-len(places) // scaling.SAMPLE) or 1]:
       with contextlib.suppress(UserError, OSError):  # whoever builds from it will hear
-        pose = _read(pathlib.Path(path))
+        pose = in_file(pathlib.Path(path))
         samples.append((path, pose.keypoints[:: len(pose.keypoints) // 100 + 1], pose.size))
     return scaling.find(samples, stated, released)
 
@@ -83,7 +83,7 @@ class PoseFolder:
         confidences; for `.pose`, the library is missing.
     """
     path = pathlib.Path(path)
-    pose = _read(path)
+    pose = in_file(path)
     alone = scale or scaling.find([(path, pose.keypoints, pose.size)], scaling.UNSTATED)
     keypoints = alone.place(pose.keypoints, pose.size, path)
     if scale:
@@ -121,12 +121,24 @@ def described(counts):
     )
 
 
-def _read(path):
-  """`Pose` of one person in the coordinates of the file."""
+def in_file(path):
+  """`Pose` of one person in the coordinates of a file or folder; errors as of `PoseFolder.read`."""
   reader = _READERS[""] if path.is_dir() else _READERS.get(path.suffix)
   if reader is None:
     raise UserError(f"{path} has no ending of a pose file, which are .pkl and .pose")
-  content = reader(path, MAX_FRAMES)
+  return of_content(reader(path, MAX_FRAMES), path)
+
+
+def of_content(content, path):
+  """`Pose` of one person in the coordinates of the file.
+
+  Args:
+    content: `pose_content.Content`.
+    path: what errors name.
+
+  Raises:
+    UserError: no frames, or too many; numbers that are no pixels, or no confidences.
+  """
   keypoints = content.people.keypoints
   frames = len(content.people.counts)
   if not 1 <= frames <= MAX_FRAMES:

@@ -9,15 +9,13 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.attachments import locate
-from data_builders.attachments.poses import MAX_FRAMES
 from data_builders.corpus import contents, left_out, places, pose_windows
 from data_builders.corpus.findings import named
+from data_builders.corpus.released import ReleasedBuilder, file_facts
 from data_builders.writing import schema
 from sign_jax.data import released_poses
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
-from sign_jax.files import existing_folder, user_path
 
 _POSE_RULE = 3  # of reading poses: a change of it needs another one, so that sets are built again
 
@@ -43,15 +41,10 @@ def configs(protocols):
   ]
 
 
-class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
-  """Base of the builders of corpora that users get from their owners; nothing is downloaded.
+class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=True):
+  """Base of the builders of corpora of sentences; `ANNOTATIONS` has `LANGUAGE` and `PLACES` too."""
 
-  Attributes:
-    ANNOTATIONS: module with `read`, `PROTOCOLS`, `LANGUAGE` and `PLACES`.
-    DESCRIPTION, CITATION, HOMEPAGE: of the corpus.
-  """
-
-  CAN_SKIP = READS_POSES = CHOOSES_DTYPE = IN_ORDER = True
+  CHOOSES_DTYPE = True
   DEFAULT_BUILDER_CONFIG_NAME = "features"
 
   def _info(self):
@@ -89,17 +82,8 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
       for split in self._splits
     }
 
-  def _generate_examples(self, split):
-    clips = self._splits[split]
-    # Skipped examples leave gaps between the keys, and the others where they are.
-    for key, clip in zip(schema.order_keys(len(clips)), self.progress(clips, split), strict=True):
-      example = None
-      with self.findings.guard(split, clip.video_id):
-        example = self._example(clip, self._files[clip.video_id])
-      if example is not None:
-        yield key, example
-
-  def _example(self, clip, paths):
+  def _example(self, clip):
+    paths = self._files[clip.video_id]
     if missing := _missing(paths):
       raise UserError(f"{clip.video_id} has no file of {' and '.join(missing)}")
     fields, extents = contents.read_all(self._contents, clip, paths, clip.video_id)
@@ -157,16 +141,6 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
     return state.hexdigest()
 
   @functools.cached_property
-  def _folder(self):
-    if self.manual_dir is None:
-      raise UserError(
-        f"{self.name} reads files that its owner gives you, pass --manual_dir their folder (see "
-        "docs/data.md)"
-      )
-    folder = user_path(self.manual_dir)
-    return existing_folder(folder, "--manual_dir", f"pass the folder of {self.name}")
-
-  @functools.cached_property
   def _splits(self):
     return self.ANNOTATIONS.read(
       self._folder, self.builder_config.protocol, self.findings, self.wanted
@@ -193,13 +167,6 @@ class CorpusBuilder(schema.RetrievalBuilder, skip_registration=True):
       for split, clips in self._splits.items()
       for clip in clips
     }
-
-
-def file_facts(path, deep):
-  """Size and time of a file or folder, and of the files in it where `deep`."""
-  names = locate.names(path, MAX_FRAMES) if deep and path.is_dir() else ()
-  inside = (path / name for name in names)
-  return [(x.name, x.stat().st_size, x.stat().st_mtime_ns) for x in (path, *inside)]
 
 
 def _missing(paths):

@@ -29,8 +29,13 @@ def annotations(name):
   return importlib.import_module(f"data_builders.{name}.annotations")
 
 
+def is_isolated(name):
+  """Whether a corpus is of isolated signs, with classes in place of sentences; errors as above."""
+  return hasattr(annotations(name), "SUBSETS")
+
+
 def read(name, manual_dir, protocol=None, findings=None, splits=split_names.SPLITS):
-  """{split: [`Clip`]} of a corpus; arguments as in the `read` of its annotations.
+  """{split: [`Clip`]} of a corpus, or [`SignClip`]; arguments as its annotations' `read` has them.
 
   Raises:
     UserError: no such corpus, protocol or folder, or files that are missing or damaged.

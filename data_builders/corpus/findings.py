@@ -96,17 +96,29 @@ class Collector:
       UserError: as `clips.check`; a video that is there already; a sentence with another text.
     """
     clips.check(clip, where)
-    if clip.video_id in self._places:
-      raise UserError(
-        f"{where} is listed a second time, first in {self._places[clip.video_id]}, remove one"
-      )
+    self._check_new(clip, where)
     text = self._texts.setdefault((split, clip.sentence_id), clip.text)
     if text != clip.text and clean(text) != clean(clip.text):
       raise UserError(
         f"{where} has another text than other videos of sentence {clip.sentence_id!r}, correct one"
       )
+    self.keep(split, clip, where)
+
+  def keep(self, split, clip, where):
+    """Adds a clip that is checked already.
+
+    Raises:
+      UserError: a video that is there already.
+    """
+    self._check_new(clip, where)
     self._places[clip.video_id] = where
     self.splits[split].append(clip)
+
+  def _check_new(self, clip, where):
+    if clip.video_id in self._places:
+      raise UserError(
+        f"{where} is listed a second time, first in {self._places[clip.video_id]}, remove one"
+      )
 
   def result(self):
     """`splits`.

@@ -71,7 +71,24 @@ def complete(splits, folder, wanted, share, findings):
     f"{folder} has no dev.pkl: {len(validation)} videos of {sentences} sentences of train are held "
     "out as the validation split, which is no published one"
   )
-  findings.origins["validation"] = ORIGIN
+  return assign(splits, (train, validation), wanted, ORIGIN, findings)
+
+
+def assign(splits, parts, wanted, origin, findings):
+  """The splits that are asked for, where validation is a part of train.
+
+  Args:
+    splits: {split: clips} as collected.
+    parts: clips of train that are left, and those of validation.
+    wanted: names of the splits that are asked for.
+    origin: what results say of the validation split.
+    findings: `Findings`; counts its entries anew.
+
+  Returns:
+    {split: clips} of `wanted`.
+  """
+  train, validation = parts
+  findings.origins["validation"] = origin
   findings.entries["train"] -= len(validation)
   findings.entries["validation"] = len(validation)
   found = {**splits, "train": train, "validation": validation}

@@ -4,6 +4,8 @@ from sign_jax.files import existing_file
 from sign_jax.untrusted import budget as budgets
 from sign_jax.untrusted import csv_table
 
+_REMEDY = "get it from the corpus's owner"
+
 
 def read(path, separator, required):
   """Reads a table; a quotation mark in it is a character like any other.
@@ -20,17 +22,31 @@ def read(path, separator, required):
   Raises:
     UserError: no such file; as `csv_table.decoded` and `csv_table.check_columns`.
   """
-  path = existing_file(path, remedy="get it from the corpus's owner")
-  # Not splitlines(), which also splits at characters that captions may hold.
-  lines = [line.removesuffix("\r") for line in csv_table.decoded(path, "get it anew").split("\n")]
-  columns = [column.strip() for column in lines[0].split(separator)]
+  first, *others = _lines(path)
+  columns = [column.strip() for column in first.split(separator)]
   csv_table.check_columns(f"{path}, line 1", columns, required, (), "get it anew", separator)
   rows, budget = [], budgets.Budget.of(path)
-  for number, line in enumerate(lines[1:], 2):
+  for number, line in enumerate(others, 2):
     if line.strip():
       csv_table.take_row(budget, len(columns), f"{path}, line {number}")
       rows.append((number, _row(columns, line.split(separator))))
   return rows
+
+
+def lines(path):
+  """[(line, text)] of a file without columns' names; empty lines are left out; errors as `read`."""
+  rows, budget = [], budgets.Budget.of(existing_file(path, remedy=_REMEDY))
+  for number, line in enumerate(_lines(path), 1):
+    if line.strip():
+      csv_table.take_row(budget, 1, f"{path}, line {number}")
+      rows.append((number, line))
+  return rows
+
+
+def _lines(path):
+  path = existing_file(path, remedy=_REMEDY)
+  # Not splitlines(), which also splits at characters that captions may hold.
+  return [line.removesuffix("\r") for line in csv_table.decoded(path, "get it anew").split("\n")]
 
 
 def _row(columns, values):

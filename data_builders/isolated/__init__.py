@@ -1,0 +1,1 @@
+"""What the builders of isolated signs share: clips, vocabularies, videos, keypoints."""
