@@ -120,6 +120,9 @@ class Reader:
       UserError: it has not, or there is no such folder.
     """
     self._source, self._size = source, size
+    noted = source.metadata.get(POSE)
+    self._pose_size = noted.get("image_size", (0, 0)) if isinstance(noted, dict) else (0, 0)
+    self._latest = None, None  # record and its content: the clips of a sentence share one
     specs, self._videos = source.feature_specs, pathlib.Path(videos or ".")
     self._is_stored = FRAMES in specs
     self._wanted = tuple(fields)
@@ -175,8 +178,14 @@ class Reader:
       fields += [POSE, *(["pose_size"] if sized else [])]
     if not fields:
       return {}
-    (row,) = self._source.read([clip.record], fields)
+    record, row = self._latest
+    if record != clip.record:
+      (row,) = self._source.read([clip.record], fields)
+      self._latest = clip.record, row
     return row
+
+  def __getstate__(self):
+    return {**self.__dict__, "_latest": (None, None)}
 
   def _keypoints(self, stored, clip):
     """(clip.count, 133, 3) float32 of a whole clip."""
@@ -188,14 +197,9 @@ class Reader:
         f"{clip.name}{_of(clip)} has {clip.count} frames and keypoints of shape {keypoints.shape}: "
         "estimate them anew on these frames, and build the data set again"
       )
-    size = stored["pose_size"] if "pose_size" in stored else self._stated_size()
+    size = stored.get("pose_size", self._pose_size)
     keypoints = keypoints[first : first + clip.count].astype(np.float32)
     return as_shares(keypoints, size, clip.box, f"{clip.name}{_of(clip)}")
-
-  def _stated_size(self):
-    noted = self._source.metadata.get(POSE)
-    size = noted.get("image_size") if isinstance(noted, dict) else None
-    return size or (0, 0)
 
 
 def as_shares(keypoints, size, box, name):
