@@ -42,7 +42,8 @@ def main(argv):
   made = task.make(config)
   with distributed.together(), workdir.claim(folder):
     if mode == "train":
-      distributed.on_first(lambda: workdir.begin(folder, config, made.inputs))
+      labels = getattr(made, "class_names", None)
+      distributed.on_first(lambda: workdir.begin(folder, config, made.inputs, labels))
       return loop.train(made, config, folder)
     if of_run:
       distributed.on_first(lambda: workdir.note_inputs(folder, made.inputs))

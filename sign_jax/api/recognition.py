@@ -7,31 +7,15 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
 
-from sign_jax.api import model, videos
+from sign_jax.api import recognized, videos
+from sign_jax.api.recognized import Recognized
 from sign_jax.encoder import windows
 from sign_jax.errors import UserError
 from sign_jax.files import user_path
 from sign_jax.run import trained
 
 _BATCH = 8  # windows at once
-
-
-class Recognized(NamedTuple):
-  """The most probable signs of each window, the best first.
-
-  Attributes:
-    labels: n lists of names; the number of the class where it has no name.
-    probabilities: (n, top) float32.
-    classes: (n, top) int64.
-    seconds: (n,) float64, when each window of a video begins; None for windows of frames.
-  """
-
-  labels: list[list[str]]
-  probabilities: Float[np.ndarray, "n top"]
-  classes: Int[np.ndarray, "n top"]
-  seconds: Float[np.ndarray, "n"] | None  # noqa: F821
 
 
 class _Job(NamedTuple):
@@ -41,8 +25,8 @@ class _Job(NamedTuple):
   box: None = None
 
 
-class RecognitionModel(model.Model):
-  """A model that recognises signs.
+class RecognitionModel(recognized.NamingModel):
+  """A model that recognises signs in windows of frames.
 
   Attributes:
     labels: names of the classes, None where they are not known.
@@ -52,14 +36,8 @@ class RecognitionModel(model.Model):
   does = "recognize signs in windows of frames or in a video"
 
   def __init__(self, found: trained.Trained, labels: list[str] | None = None) -> None:
-    super().__init__(found)
+    super().__init__(found, labels)
     (self._window, self.crop, *_), _ = found.inputs["video"]
-    self._classes = found.inputs["classes"]
-    is_list = hasattr(labels, "__len__") and not isinstance(labels, str)
-    count = len(labels) if is_list else type(labels).__name__
-    if labels is not None and count != self._classes:
-      raise UserError(f"labels must be {self._classes} names, one a class, not {count}")
-    self.labels = None if labels is None else list(map(str, labels))
     self._encoder = windows.make_encoder(
         found.model, found.variables, _BATCH, self.crop, lambda out: jax.nn.softmax(out["logits"])
     )
@@ -79,8 +57,7 @@ class RecognitionModel(model.Model):
     Raises:
       UserError: frames of another form, or a video that cannot be read.
     """
-    if type(top) is not int or top < 1 or type(stride) is not int or stride < 1:
-      raise UserError(f"top={top} and stride={stride} must be whole numbers above 0")
+    recognized.check_counts(top=top, stride=stride)
     if isinstance(video, str | os.PathLike):
       return self._of_file(user_path(video), top, stride)
     return self._named(self._of_windows(videos.array_of(video, "video")), top, None)
@@ -105,8 +82,3 @@ class RecognitionModel(model.Model):
       raise result.error
     starts = windows.frames.window_starts(len(result.seconds), stride)
     return self._named(result.outputs, top, np.asarray(result.seconds, np.float64)[starts])
-
-  def _named(self, probabilities, top, seconds):
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top].astype(np.int64)
-    named = [[str(i) if self.labels is None else self.labels[i] for i in row] for row in order]
-    return Recognized(named, np.take_along_axis(probabilities, order, 1), order, seconds)

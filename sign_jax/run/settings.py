@@ -32,7 +32,8 @@ EARLIER = {
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
-INPUTS = "inputs"  # in that file: what the model was built for, which is no setting
+# In that file, and no settings: what the model was built for, and the names of its classes.
+INPUTS, LABELS = "inputs", "labels"
 _MOST_BYTES = 2**20  # ours have a few thousand
 
 
@@ -136,17 +137,25 @@ def _read(path):
   content = budget.read_json(path, _MOST_BYTES)
   if not isinstance(content, dict):
     raise ValueError("it is no object")
-  content.pop(INPUTS, None)
-  return content
+  return {key: value for key, value in content.items() if key not in (INPUTS, LABELS)}
 
 
 def inputs_of_run(workdir):
   """What a run's model was built for (`protocols.Inputs`), or None where nothing says it."""
   record = checkpoint.newest_record(workdir / "checkpoints") or {}
-  if INPUTS in record:
-    return record[INPUTS]
+  return record[INPUTS] if INPUTS in record else _noted(workdir, INPUTS)
+
+
+def labels_of_run(workdir):
+  """The names of a run's classes, of a system that recognises; None where it has noted none."""
+  labels = _noted(workdir, LABELS)
+  is_list = isinstance(labels, list) and all(isinstance(name, str) for name in labels)
+  return labels if is_list else None
+
+
+def _noted(workdir, key):
   try:
-    return budget.read_json(workdir / FILE, _MOST_BYTES).get(INPUTS)
+    return budget.read_json(workdir / FILE, _MOST_BYTES).get(key)
   except (OSError, ValueError, AttributeError):
     return None
 

@@ -52,19 +52,20 @@ def _lock(workdir):
     yield
 
 
-def begin(workdir, config, inputs):
+def begin(workdir, config, inputs, labels=None):
   """Compares with an earlier start's configuration and writes this one's down.
 
   Args:
     workdir: pathlib.Path.
     config: ml_collections.ConfigDict.
     inputs: `protocols.Inputs` of the task.
+    labels: names of the classes, None where there are none.
 
   Raises:
     UserError: the run was started with other settings.
   """
   settings.check(config, workdir)
-  _write(workdir, json.loads(config.to_json()), inputs)
+  _write(workdir, json.loads(config.to_json()), inputs, labels)
 
 
 def note_inputs(workdir, inputs):
@@ -73,5 +74,6 @@ def note_inputs(workdir, inputs):
     _write(workdir, settings.of_run(workdir), inputs)
 
 
-def _write(workdir, config, inputs):
-  report.write_json(workdir / settings.FILE, {**config, settings.INPUTS: inputs})
+def _write(workdir, config, inputs, labels=None):
+  noted = {settings.INPUTS: inputs} | ({settings.LABELS: labels} if labels else {})
+  report.write_json(workdir / settings.FILE, {**config, **noted})
