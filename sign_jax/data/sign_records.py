@@ -5,6 +5,7 @@ its glosses lie: then each gloss is a clip, with some frames of the transitions 
 """
 
 import pathlib
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,8 @@ def clips_of(source, names):
     names: list of str, the classes' names; None where they have none.
 
   Returns:
-    function of (number of frames of the transition around a sign) -> list of `Clip`.
+    function of (least, most) frames of the transitions around a sign -> list of `Clip`; how many
+    there are before and behind is drawn from the sign's name, as nobody cuts signs alike.
 
   Raises:
     UserError: the data set holds no isolated signs.
@@ -99,9 +101,18 @@ def _of_sentences(source, names, margin):
       if gloss not in number_of:
         raise UserError(f"sentence {where} has the gloss {shown(gloss)}, which is none of the data "
                         "set's classes: build it again")  # fmt: skip
-      first, stop = max(span[0] - margin, 0), min(span[1] + 1 + margin, int(row["num_frames"]))
-      yield Clip(f"sign {place} of sentence {where}", number, number_of[gloss], row["signer"],
-                 first, stop - first)  # fmt: skip
+      name = f"sign {place} of sentence {where}"
+      before, behind = _drawn(margin, f"{row['video_id']} {place}")
+      first = max(span[0] - before, 0)
+      stop = min(span[1] + 1 + behind, int(row["num_frames"]))
+      yield Clip(name, number, number_of[gloss], row["signer"], first, stop - first)
+
+
+def _drawn(margin, name):
+  """Two whole numbers of (least, most), the same for every equal name."""
+  least, most = margin
+  bits = zlib.crc32(name.encode())
+  return [least + part % (most - least + 1) for part in (bits & 0xFFFF, bits >> 16)]
 
 
 class Reader:
