@@ -89,6 +89,13 @@ def data_dir(once):
 
 
 @pytest.fixture(scope="session")
+def signs_dir(once):
+  """A folder of data sets that holds signing_sim/frames_tiny, whose signs are isolated."""
+  prepare = lambda folder: build.prepare("signing_sim/frames_tiny", data_dir=str(folder))
+  return once("signs", prepare)
+
+
+@pytest.fixture(scope="session")
 def cache_dir(pytestconfig):
   """The folder of compiled programs, kept for the next time these tests run."""
   return pytestconfig.cache.mkdir("xla")

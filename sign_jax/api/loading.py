@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sign_jax.api import model, recognition, retrieval
+from sign_jax.api import model, recognition, retrieval, sign_recognition
 from sign_jax.errors import UserError
 from sign_jax.files import existing_path, user_path
 from sign_jax.run import bounds, checks, class_names, from_weights, hub, settings, trained
+from sign_jax.tasks import isolated
 from sign_jax.train import checkpoint
 
 _WHAT = (
@@ -32,7 +33,7 @@ def load(
     labels: names of the classes of a recognition model, in their order.
 
   Returns:
-    `retrieval.RetrievalModel` or `recognition.RecognitionModel`.
+    `retrieval.RetrievalModel`, `recognition.RecognitionModel` or `sign_recognition.SignModel`.
 
   Raises:
     UserError: there is nothing of that name, or it cannot be used.
@@ -76,7 +77,9 @@ def _of(found, labels):
       raise UserError("labels are the classes of a recognition model: leave them out")
     return retrieval.RetrievalModel(found)
   if found.system.task == "recognition":
-    return recognition.RecognitionModel(found, labels)
+    reads = isolated.recognizer_of(found.system).reads
+    kind = {"windows": recognition.RecognitionModel, "signs": sign_recognition.SignModel}[reads]
+    return kind(found, labels)
   raise UserError(f"models of the task {found.system.task} cannot be loaded here yet")
 
 

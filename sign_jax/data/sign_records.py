@@ -228,8 +228,8 @@ def as_shares(keypoints, size, box, name):
   size = np.asarray(size, np.float32)
   if size.shape != (2,) or not (size > 0).all() or not np.isfinite(keypoints).all():
     raise UserError(
-      f"{name} has keypoints that are not finite, or of pictures of unknown size: build the data "
-      "set again, with --pose_size"
+      f"{name} has keypoints that are not finite, or of pictures of unknown size: estimate them "
+      "anew, or state the size, --pose_size, when the data set is built"
     )
   left, top, right, bottom = box or (0.0, 0.0, 1.0, 1.0)
   low, span = np.float32([left, top]), np.float32([right - left, bottom - top])
