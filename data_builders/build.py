@@ -14,6 +14,7 @@ from data_builders.attachments import scaling
 from data_builders.attachments.poses import described, described_size
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.corpus.findings import ON_ERROR
+from data_builders.isolated import videos
 from data_builders.loading import find, load_builder, names
 from data_builders.writing import array_records, buckets, exchange, schema, skipped
 from data_builders.writing.dtypes import FEATURE_DTYPES
@@ -23,8 +24,6 @@ from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument, replacing, user_path
-from sign_jax.video.ends import CUT
-from sign_jax.video.frames import NOTES
 
 _MB = 1e6
 _SOURCE = "source.txt"  # beside the records: the digest of the user's files that they came from
@@ -258,13 +257,7 @@ def _said_of_videos(metadata):
   noted = (metadata or {}).get("video")
   counts = noted.get("counts") if isinstance(noted, dict) else None
   if isinstance(counts, dict):
-    if cut := counts.get("cut"):
-      yield f"{cut} of {counts['clips']} {NOTES[CUT]}"
-    if boxes := counts.get("unboxed"):
-      yield (
-        f"{boxes} of {counts['clips']} clips have boxes of other pictures than their video's: they "
-        "are read whole"
-      )
+    yield from videos.described(counts)
   isolated = (metadata or {}).get("isolated")
   missing = isolated.get("missing") if isinstance(isolated, dict) else None
   if isinstance(missing, dict) and any(missing.values()):

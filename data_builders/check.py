@@ -1,8 +1,9 @@
 """Checks a corpus before it is built: `python -m data_builders.check NAME --manual_dir DIR`.
 
 Reads every entry of the annotations and every file that is there. Prints a table of the numbers of
-videos, sentences and files, beside the published ones, and the highest R@1 that is possible. Then
-follow notes, warnings (results would not mean what they seem to) and errors (a build stops there,
+videos, sentences and files, beside the published ones, and the highest R@1 that is possible; of
+isolated signs, the numbers of clips by split and class, and of videos that are missing. Then follow
+notes, warnings (results would not mean what they seem to) and errors (a build stops there,
 or leaves the video out). The exit status is 1 if there are errors.
 
 `python -m data_builders.check --records NAME[/CONFIG] [--data_dir DIR]` checks a data set that is
@@ -14,7 +15,7 @@ import sys
 
 from data_builders.attachments import scaling
 from data_builders.attachments.scaling import UNSTATED
-from data_builders.checks import annotations, files, records, report, sentences
+from data_builders.checks import annotations, files, records, report, sentences, signs
 from data_builders.corpus import corpora
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence, printable
@@ -42,6 +43,9 @@ def check(name, manual_dir, protocol=None, poses=UNSTATED, wanted=split_names.SP
   found = report.Report(name, protocol, str(manual_dir))
   splits = annotations.read(found, wanted)
   if not splits:
+    return found
+  if corpora.is_isolated(name):
+    signs.check(found, splits, poses)
     return found
   published = module.PUBLISHED.get(protocol, {})
   # What is held out has no published size, and a note says so.

@@ -3,16 +3,20 @@
   python -m data_builders.list_clips NAME --manual_dir DIR --out clips.csv [--split S] [--boxes]
   python -m sign_jax.extract --videos DIR --csv clips.csv --out DIR/features/agnostic ...
 
+Of isolated signs, the table has their labels too, and the encoder can be trained on it.
+
 With --boxes, the clips are those that have a person's box in the files that CiCo releases, and the
 extraction reads the part of the pictures in that box.
 """
 
 import argparse
+import collections
 import math
 import sys
 
 from data_builders.corpus import boxes, corpora
 from data_builders.corpus.findings import ON_ERROR, Findings, named
+from data_builders.isolated import listing, presence
 from sign_jax.data import clip_table
 from sign_jax.data import splits as split_names
 from sign_jax.errors import UserError, one_sentence, printable
@@ -55,15 +59,40 @@ def main(argv=None):
     findings = Findings(args.on_error)
     wanted = (args.split,) if args.split else split_names.SPLITS
     splits = corpora.read(args.name, args.manual_dir, args.protocol, findings, wanted)
+    if corpora.is_isolated(args.name):
+      _list_signs(args, splits, findings)
+      return
     if args.on_error == "skip":
       splits = {name: _with_times(name, members, findings) for name, members in splits.items()}
     splits, found = _with_boxes(args, splits, findings)
     table = rows(splits, found)
     clip_table.write(args.out, table)
     clip_table.read(args.out)  # what is written here is read by others
-  for note in findings.notes:
-    print(f"note: {printable(note)}", file=sys.stderr)
+  _print_notes(findings.notes)
   _report(args, table, findings)
+
+
+def _list_signs(args, splits, findings):
+  if args.boxes is not None:
+    raise UserError(f"the boxes of {args.name} are in its annotations, leave --boxes out")
+  table, found = listing.table(splits, args.manual_dir, findings)
+  listing.write(args.out, table)
+  clip_table.read(args.out)  # what is written here is read by others
+  _print_notes([*findings.notes, *presence.described(found)])
+  labels = collections.defaultdict(list)
+  for row, clip in table:
+    labels[row.split].append(clip.label)
+  counts = [f"{x} {len(labels[x])} of {len(set(labels[x]))} classes" for x in splits]
+  print(f"{len(table)} clips in {args.out}: {', '.join(counts)}")
+  _say_left_out(findings)
+  missing = sum(map(len, found.missing.values()))
+  if missing:
+    print(f"the videos of {missing} of them are missing")
+
+
+def _print_notes(notes):
+  for note in notes:
+    print(f"note: {printable(note)}", file=sys.stderr)
 
 
 def _with_times(split, members, findings):
@@ -133,10 +162,14 @@ def _report(args, table, findings):
   videos = {row.video for row in table}
   lost = sum(not (args.manual_dir / video).exists() for video in videos)
   print(f"{len(table)} clips of {len(videos)} videos in {args.out}")
-  if findings.skips:
-    print(f"{len(findings.skips)} clips left out, first: {printable(findings.skips[0].reason)}")
+  _say_left_out(findings)
   if lost:
     print(f"{lost} of the videos are not in {args.manual_dir} yet")
+
+
+def _say_left_out(findings):
+  if findings.skips:
+    print(f"{len(findings.skips)} clips left out, first: {printable(findings.skips[0].reason)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The files that belong to the clips: every one is found, read and compared with the others."""
 
 import collections
+import contextlib
 
 from tqdm import tqdm
 
@@ -27,7 +28,7 @@ def check(report, splits, stated=UNSTATED):
   windows = pose_windows.of(kinds, released_poses.CORPORA.get(report.name))
   if windows:
     windows.find(splits)
-  tallies = {kind.name: _Tally() for kind in kinds}
+  tallies = {kind.name: Tally() for kind in kinds}
   unfit = collections.defaultdict(list)
   total = sum(map(len, splits.values()))
   with tqdm(total=total, desc=f"{report.name} files", unit="video", mininterval=0.5) as bar:
@@ -74,19 +75,18 @@ def _check_clip(clip, split, kinds, windows, tallies, unfit):
   fields, extents, paths = {}, {}, {}
   by_window = windows is not None and windows.by_window
   for kind in kinds:
-    try:
+    tally, path = tallies[kind.name], None
+    with tally.guard(split, clip):
       path = kind.find(clip, split)
       if path is None:
-        tallies[kind.name].missing[split].append(Item(clip.video_id))
+        tally.missing[split].append(Item(clip.video_id))
         continue
-      tallies[kind.name].used.append(path)
+      tally.used.append(path)
       read, extents[kind.name] = kind.read(clip, path)
       paths[kind.name] = path
-    except (UserError, OSError) as error:  # a disk may fail, or a permission, for a single file
-      tallies[kind.name].unreadable[split].append(Item(clip.video_id, str(error)))
+      tally.take(split, extents[kind.name].counts)
+    if kind.name not in paths:
       continue
-    tallies[kind.name].found[split] += 1
-    tallies[kind.name].counts.update(extents[kind.name].counts)
     fields |= read
     if kind.name in contents.STREAMS and not by_window:
       stride = kind.metadata()[kind.name]["stride"] or RELEASED_STRIDE
@@ -138,12 +138,25 @@ def _check_lengths(clip, paths, fields, extents, windows, unfit):
     unfit[WARNING, text].append(Item(clip.video_id, reason))
 
 
-class _Tally:
+class Tally:
   """What became of the files of one kind."""
 
   def __init__(self):
     self.found, self.counts, self.used = collections.Counter(), collections.Counter(), []
     self.missing, self.unreadable = collections.defaultdict(list), collections.defaultdict(list)
+
+  @contextlib.contextmanager
+  def guard(self, split, clip):
+    """Notes a clip whose file cannot be read."""
+    try:
+      yield
+    except (UserError, OSError) as error:  # a disk may fail, or a permission, for a single file
+      self.unreadable[split].append(Item(clip.video_id, str(error)))
+
+  def take(self, split, counts):
+    """Counts a file that was read, and {what is unusual: how often} in it."""
+    self.found[split] += 1
+    self.counts.update(counts)
 
   def tell(self, report, name, splits):
     """Adds counts and findings to a report; a build needs all files but the raw videos."""

@@ -43,6 +43,7 @@ class Report:
     name, protocol, manual_dir: what was checked; "" and the folder of the records for a data set.
     splits: {split: {fact: number or text}}, one line of the table each.
     ceilings: {split: {metric: percent}}, see `sentences.ceilings`.
+    classes: {split: {class: number of clips}} of isolated signs.
     files: {kind of file: {split: {"found", "missing", "unreadable": count}}}.
     findings: list of `Finding`.
     origins: {split: where it comes from}, of splits that are not as they were released.
@@ -53,6 +54,7 @@ class Report:
   manual_dir: str
   splits: dict = dataclasses.field(default_factory=dict)
   ceilings: dict = dataclasses.field(default_factory=dict)
+  classes: dict = dataclasses.field(default_factory=dict)
   files: dict = dataclasses.field(default_factory=dict)
   findings: list = dataclasses.field(default_factory=list)
   origins: dict = dataclasses.field(default_factory=dict)

@@ -1,12 +1,12 @@
 """Which frames of a file are those of a clip, as its number of frames and the annotations say."""
 
 from data_builders.isolated.signs import CLIP, EITHER
+from sign_jax.data.sign_records import LONGEST
 from sign_jax.errors import UserError
 
 # Frames by which files and annotations differ where nothing is wrong: programs that cut and count
 # disagree about the last ones.
 SLACK = 2
-LONGEST = 3000  # frames of a clip; a sign takes one to three seconds, and all are held at once
 _SAME_RATE = 0.01  # of the rate
 _MUCH_LONGER = 2  # times as many frames as a cut clip should have
 

@@ -67,6 +67,4 @@ def described(found):
   for split, clips in found.missing.items():
     if clips:
       names = named([clip.video_id for clip in clips])
-      yield (
-        f"{len(clips)} of {found.listed[split]} videos of {split} are missing and left out: {names}"
-      )
+      yield f"{len(clips)} of {found.listed[split]} videos of {split} are missing: {names}"

@@ -36,7 +36,14 @@ class SignClip(NamedTuple):
   pixels: tuple[float, float, float, float] = WHOLE  # the same in pixels, where no size is known
   size: tuple[int, int] = (0, 0)  # (width, height) of the pictures that the box was drawn on
   num_frames: int = 0  # 0: the annotations do not say
+  ending: str = ".mp4"  # what its video is called with, where that is not there
   other_names: tuple[str, ...] = ()  # further names that its keypoints may carry
+
+  @property
+  def video(self):
+    """Path of its video below the manual_dir, where that is not there: where it should be."""
+    whole = next((place for place in self.places if place.holds == VIDEO), self.places[0])
+    return whole.stem + self.ending
 
   @property
   def names(self):

@@ -11,6 +11,8 @@ from data_builders.isolated import frame_range
 from data_builders.isolated.signs import VIDEO, WHOLE
 from sign_jax.errors import UserError, first_line
 from sign_jax.video import containers, pictures
+from sign_jax.video.ends import CUT
+from sign_jax.video.frames import NOTES
 
 _PICTURES = ("PNG", "JPEG", "BMP", "WEBP")  # what a decoder may take a file for
 _NUMBER = re.compile(r"(\d{1,9})\D*")  # the last of a picture's name
@@ -105,6 +107,18 @@ class Videos:
     if isinstance(found, UserError):
       raise UserError(str(found))  # anew, as one that is raised again keeps every traceback
     return found
+
+
+def described(counts):
+  """Sentences on what is unusual in the videos of a set, of the sum of their `counts`."""
+  clips = counts.get("clips")
+  if cut := counts.get("cut"):
+    yield f"{cut} of {clips} {NOTES[CUT]}"
+  if boxes := counts.get("unboxed"):
+    yield (
+      f"the boxes of {boxes} of {clips} clips do not fit the pictures of their videos, which are "
+      "read whole"
+    )
 
 
 def _names(folder):

@@ -120,6 +120,7 @@ def _clip(folder, label):
     label=label,
     places=tuple(signs.Place(f"{top}/{folder}".removeprefix("./")) for top in FRAMES),
     other_names=(folder,) if "/" in folder else (),
+    ending="",
   )
 
 

@@ -76,10 +76,12 @@ def read(path, needs=("video",)):
 
 def write(path, rows):
   """Writes `Row`s (their `line` does not count), whole or not at all; makes the folder."""
-  lines = [
-    (x.video, x.name, *_times_as_text(x), x.sentence, x.split, x.signer) for x in rows
-  ]
-  write_boxed(path, COLUMNS, lines, [x.box for x in rows])
+  write_boxed(path, COLUMNS, [values(row) for row in rows], [row.box for row in rows])
+
+
+def values(row):
+  """What a table has in `COLUMNS` of a `Row`."""
+  return row.video, row.name, *_times_as_text(row), row.sentence, row.split, row.signer
 
 
 def write_boxed(path, columns, lines, found):
