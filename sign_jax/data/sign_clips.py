@@ -7,7 +7,7 @@ from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.records import open_split
 from sign_jax.errors import UserError
 
-MARGIN = (0, 8)  # least and most frames before and behind a sign of a sentence
+MARGIN = 4  # mean number of frames before and behind a sign of a sentence
 _CLASSES = 2**20
 
 
@@ -40,14 +40,13 @@ class SignClips:
       fields: what is to be read.
       size: of the frames; stored ones must have it.
       videos: folder that the records' paths begin in.
-      margin: (least, most) frames before and behind a sign that is cut from a sentence.
+      margin: M; before and behind a sign that is cut from a sentence there are 0 to 2 M frames of
+        the transitions, drawn from its name.
       cache: `FeatureCache` of whole clips; by default they are read each time.
 
     Raises:
       UserError: as `open_split`; no isolated signs; labels out of range; no frames or keypoints.
     """
-    if len(margin) != 2 or not 0 <= margin[0] <= margin[1]:
-      raise UserError(f"data.margin={margin} is no least and most number of frames: such as (0, 8)")
     source = open_split(name, split, data_dir)
     self.label, self.split, self.fields, self.size = source.label, split, tuple(fields), size
     metadata = source.metadata

@@ -56,8 +56,8 @@ def clips_of(source, names):
     names: list of str, the classes' names; None where they have none.
 
   Returns:
-    function of (least, most) frames of the transitions around a sign -> list of `Clip`; how many
-    there are before and behind is drawn from the sign's name, as nobody cuts signs alike.
+    function of M -> list of `Clip`. Before and behind a sign of a sentence there are 0 to 2 M
+    frames of the transitions, drawn from its name: nobody cuts all signs at the same place.
 
   Raises:
     UserError: the data set holds no isolated signs.
@@ -109,10 +109,9 @@ def _of_sentences(source, names, margin):
 
 
 def _drawn(margin, name):
-  """Two whole numbers of (least, most), the same for every equal name."""
-  least, most = margin
+  """Two whole numbers from 0 to 2 * margin, the same for every equal name."""
   bits = zlib.crc32(name.encode())
-  return [least + part % (most - least + 1) for part in (bits & 0xFFFF, bits >> 16)]
+  return [part % (2 * margin + 1) for part in (bits & 0xFFFF, bits >> 16)]
 
 
 class Reader:

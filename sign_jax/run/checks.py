@@ -20,7 +20,7 @@ LIMITS = base.Limits(
     ),
     not_negative=(
         "seed", "steps", "epochs", "data.num_workers", "data.reader_timeout", "data.cache_gib",
-        "optim.lr", "optim.warmup", "optim.weight_decay", "model.max_elements",
+        "data.margin", "optim.lr", "optim.warmup", "optim.weight_decay", "model.max_elements",
     ),
     probabilities=(
         "data.swap_probability", "data.synonym_probability", "data.deletion_probability",

@@ -58,25 +58,3 @@ def recognition_config(
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
       "profile": False,  # leaves a trace of a few steps in WORKDIR/profile
   })
-
-
-def sign_data(**changes: Any) -> dict[str, Any]:
-  """The section `data` of a system that reads whole clips of signs, see `data.sign_clips`.
-
-  Args:
-    changes: {key: value}, what is otherwise or besides.
-  """
-  return {
-      "name": "signing_sim/frames",  # a built data set with isolated signs
-      "data_dir": "",  # where it lies; "" is TFDS's own folder
-      "videos": "",  # folder of the videos, where the data set stores no frames
-      "size_stored": 48, "size": 48,  # of the frames as they are read, and of crops, in pixels
-      "frames": 16,  # of a clip
-      "margin": (0, 8),  # least and most frames around a sign that is cut from a sentence
-      "crops": 1,  # of a clip in evaluation: 1 or 3
-      "linear_baseline": False,  # a linear classifier of keypoints, trained for comparison
-      "cache_gib": 2.0,  # host memory for decoded clips
-      "num_workers": 0,
-      "reader_timeout": 300.0,  # seconds that a batch may take; 0: any number
-      **changes,
-  }
