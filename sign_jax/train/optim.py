@@ -1,4 +1,4 @@
-"""Optimisers as optax chains: that of the released CiCo and UPRet code, and SGD."""
+"""Optimisers as optax chains: that of the released CiCo and UPRet code, SGD, and PyTorch's Adam."""
 
 import functools
 import math
@@ -68,11 +68,14 @@ def scale_by_uncorrected_adam(b1: float, b2: float, eps: float) -> optax.Gradien
   return optax.GradientTransformation(init, update)
 
 
-def warmup_cosine(lr: float, total_steps: int, warmup: float) -> optax.Schedule:
+def warmup_cosine(
+    lr: float, total_steps: int, warmup: float, stairs: int = 0
+) -> optax.Schedule:
   """lr * f(step / total): f(x) = x / warmup below it, else 0.5 (1 + cos(pi x)).
 
   The first update has rate 0, and the rate jumps at the end of the warm-up: both as released.
   """
+  del stairs
 
   def schedule(step):
     x = step / total_steps
@@ -81,13 +84,28 @@ def warmup_cosine(lr: float, total_steps: int, warmup: float) -> optax.Schedule:
   return schedule
 
 
-def constant(lr: float, total_steps: int, warmup: float) -> optax.Schedule:
+def constant(lr: float, total_steps: int, warmup: float, stairs: int = 0) -> optax.Schedule:
   """`lr` at every step, the first one too."""
-  del total_steps, warmup
+  del total_steps, warmup, stairs
   return optax.constant_schedule(lr)
 
 
-SCHEDULES = {"warmup_cosine": warmup_cosine, "constant": constant}
+def cosine(lr: float, total_steps: int, warmup: float, stairs: int = 0) -> optax.Schedule:
+  """lr * 0.5 (1 + cos(pi step / total)), without warm-up.
+
+  With `stairs` above 0 the rate changes only so many times, at the same distance: once an epoch
+  where they are as many as the epochs, as PyTorch's CosineAnnealingLR is mostly used.
+  """
+  del warmup
+
+  def schedule(step):
+    share = step * stairs // total_steps / stairs if stairs else step / total_steps
+    return lr * 0.5 * (1 + jnp.cos(jnp.pi * share))
+
+  return schedule
+
+
+SCHEDULES = {"warmup_cosine": warmup_cosine, "constant": constant, "cosine": cosine}
 
 
 def decay_mask(params: PyTree, norms: bool = True) -> PyTree[bool]:
@@ -205,7 +223,10 @@ def _adam(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransfor
 
 
 def _adam_l2(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
-  """Adam as PyTorch's: decay is added to the gradients, of all parameters alike."""
+  """Adam as PyTorch's `Adam` has it with weight decay: that is added to the gradient first.
+
+  So it passes through both moments, which AdamW's does not. All parameters decay.
+  """
   return optax.chain(optax.add_decayed_weights(optim.weight_decay), _adam(optim, schedule))
 
 
@@ -325,7 +346,9 @@ def from_config(
         f"{' or '.join(fitting)}"
     )
   scheduled = SCHEDULES[optim.get("schedule", "warmup_cosine")]  # earlier runs lack it
-  scheduled = functools.partial(scheduled, total_steps=total_steps, warmup=optim.warmup)
+  scheduled = functools.partial(
+      scheduled, total_steps=total_steps, warmup=optim.warmup, stairs=optim.get("stairs", 0)
+  )
   steps = _steps(optim, scheduled, kinds)
   gpus = optim.get("released_gpus", 1)
   if gpus > 1:

@@ -3,6 +3,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 import jax  # noqa: E402
+import ml_collections  # noqa: E402
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import clip  # noqa: E402
@@ -57,3 +58,28 @@ def test_the_first_step_changes_nothing_and_biases_do_not_decay():
   assert not any(np.any(x) for x in jax.tree.leaves(first))
   second, _ = optimizer.update(zeros, state, params)
   assert np.all(second["a"]["kernel"] < 0) and not np.any(second["a"]["bias"])
+
+
+def test_adam_l2_is_pytorchs_adam_with_weight_decay():
+  rng = np.random.default_rng(0)
+  start = rng.standard_normal((3, 4)).astype(np.float32)
+  theirs = torch.nn.Parameter(torch.tensor(start))
+  settings = {"lr": 1e-3, "weight_decay": 1e-3, "eps": 1e-8}
+  reference_optimizer = torch.optim.Adam([theirs], betas=(0.9, 0.998), **settings)
+  scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(reference_optimizer, T_max=4)
+  section = ml_collections.ConfigDict({
+    "name": "adam_l2", "schedule": "cosine", "stairs": 4, "warmup": 0.0, "b1": 0.9, "b2": 0.998,
+    **settings,
+  })
+  optimizer, _ = optim.from_config(section, 8)  # 4 epochs of 2 steps
+  ours = {"w": start}
+  state = optimizer.init(ours)
+  for step in range(8):
+    grad = rng.standard_normal(start.shape).astype(np.float32)
+    theirs.grad = torch.from_numpy(grad.copy())
+    reference_optimizer.step()
+    if step % 2:
+      scheduler.step()
+    updates, state = optimizer.update({"w": grad}, state, ours)
+    ours = jax.tree.map(lambda p, u: p + u, ours, updates)
+  compare.assert_close(ours["w"] - start, theirs - torch.tensor(start), "movement", 1e-4)

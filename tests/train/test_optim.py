@@ -137,6 +137,25 @@ def test_adam_of_the_papers_corrects_its_bias():
     np.testing.assert_allclose(update, -rate(1) * step, rtol=1e-3)
 
 
+def test_adam_l2_adds_the_decay_to_the_gradient():
+  """Three steps of PyTorch's Adam, biases and all, in NumPy; `tests/torch` has PyTorch's own."""
+  transform, _ = optimizer(name="adam_l2", schedule="constant")
+  params = tree(0)
+  state, values = transform.init(params), named(params)
+  m, v = ({name: np.zeros_like(x) for name, x in values.items()} for _ in range(2))
+  for step in (1, 2, 3):
+    gradients = tree(step)
+    updates, state = transform.update(gradients, state, params)
+    params = jax.tree.map(lambda p, u: p + u, params, updates)
+    for name, g in named(gradients).items():
+      g = g + DECAY * values[name]
+      m[name], v[name] = B1 * m[name] + (1 - B1) * g, B2 * v[name] + (1 - B2) * g**2
+      change = m[name] / (1 - B1**step) / (np.sqrt(v[name] / (1 - B2**step)) + EPS)
+      values[name] = values[name] - LR * change
+  for name, value in named(params).items():
+    np.testing.assert_allclose(value, values[name], rtol=1e-5, atol=1e-7, err_msg=name)
+
+
 @pytest.mark.parametrize("config", [upret.get_config(), sign_encoder.get_config()])
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_every_name_with_every_configuration(config, name):
@@ -200,6 +219,28 @@ def test_warm_up_jumps_onto_the_cosine():
   np.testing.assert_allclose(rates[:10], LR * np.arange(10) / 10, rtol=1e-5, atol=1e-9)
   np.testing.assert_allclose(rates[10], LR * 0.5 * (1 + np.cos(0.1 * np.pi)), rtol=1e-6)
   assert np.all(np.diff(rates[10:]) < 0) and rates[100] == pytest.approx(0.0, abs=1e-8)
+
+
+def test_a_cosine_begins_at_its_rate():
+  schedule = optim.cosine(LR, 100, warmup=0.1)
+  rates = [float(schedule(jnp.int32(step))) for step in range(101)]
+  np.testing.assert_allclose(
+      rates, LR * 0.5 * (1 + np.cos(np.pi * np.arange(101) / 100)), rtol=1e-5, atol=1e-8
+  )
+
+
+def test_a_cosine_in_stairs_changes_once_an_epoch():
+  epochs, steps = 7, 13
+  _, schedule = optim.from_config(
+      ml_collections.ConfigDict({
+          "name": "adam", "lr": LR, "schedule": "cosine", "stairs": epochs, "warmup": 0.0,
+          "b1": B1, "b2": B2, "eps": EPS,
+      }), epochs * steps,
+  )
+  rates = np.array([float(schedule(jnp.int32(step))) for step in range(epochs * steps)])
+  expected = LR * 0.5 * (1 + np.cos(np.pi * np.arange(epochs) / epochs))
+  np.testing.assert_allclose(rates.reshape(epochs, steps), expected[:, None] * np.ones(steps),
+                             rtol=1e-5)
 
 
 def test_a_constant_rate_has_no_warm_up():
