@@ -2,7 +2,9 @@
 
 from sign_jax.files import user_path
 
-_OF_DATA = ("data.data_dir", "data.videos", "data.labels", "data.synonyms")
+_OF_DATA = (
+  "data.data_dir", "data.videos", "data.labels", "data.synonyms", "data.gloss_embeddings",
+)
 _NO_PATH = ("init.classifier", "init.fresh")
 
 

@@ -9,7 +9,10 @@ from sign_jax.systems import registry
 from tests import program
 
 CONFIGS = {
-  **{name: lambda name=name: registry.get(name).config(None) for name in ("upret", "seds")},
+  **{
+    name: lambda name=name: registry.get(name).config(None)
+    for name in ("upret", "seds", "nla_slr")
+  },
   "sign_encoder": sign_encoder.get_config,
 }
 NO_PATHS = ("title", "data.name")  # texts that are empty until somebody fills them in

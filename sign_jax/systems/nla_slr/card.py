@@ -1,9 +1,10 @@
 """NLA-SLR's card."""
 
+from sign_jax.ops import heatmap, label_smoothing
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.nla_slr import model as vknet
-from sign_jax.systems.nla_slr import released_names, settings, streams
+from sign_jax.systems.nla_slr import recognizer, released_names, settings, streams
 
 
 def _make(model, inputs):
@@ -19,15 +20,24 @@ SYSTEM = System(
     make=_make,
     init=lambda model, inputs, key: vknet.init(model, key),
     config=settings.config,
+    variants={name: {"heatmap": name} for name in heatmap.VARIANTS},
     choices={
         "dtype": options.DTYPES,
+        "heatmap": heatmap.VARIANTS,
+        "smoothing": label_smoothing.SMOOTHINGS,
+        "ensemble": recognizer.ENSEMBLES,
         "modalities": (streams.BOTH, *streams.MODALITIES),
         "lengths": (streams.BOTH, *streams.LENGTHS),
     },
     limits=Limits(
-        positive=("model.width",),
-        not_negative=("model.num_classes", "model.embedding"),
+        positive=("model.width", "model.smoothing_temperature", "model.mixup_alpha"),
+        not_negative=("model.num_classes", "model.embedding", "model.heatmap_sigma"),
+        probabilities=(
+            "model.smoothing_eps", "model.integration_base", "model.intra_mixup", "data.least_area",
+        ),
     ),
+    check=settings.check,
+    recognizer=recognizer.SignRecognizer(),
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     sizes=released_names.sizes,
