@@ -32,6 +32,7 @@ READERS = {
   "label table": ("sign_jax.data.label_table:read", bombs_text.labels),
   "caption table": ("data_builders.video_folder.captions:read", bombs_text.captions),
   "released table": ("tests.untrusted.bombs_text:read_plain", bombs_text.plain),
+  "gloss vectors": ("tests.untrusted.bombs_text:read_vectors", bombs_text.vectors),
   "synonyms": ("sign_jax.data.synonyms:read", bombs_text.synonyms),
   "vocabulary": ("tests.untrusted.bombs_packed:read_vocabulary", bombs_packed.vocabularies),
   "example": ("tests.untrusted.bombs_packed:read_example", bombs_packed.examples),

@@ -1,6 +1,9 @@
 """Tables that ask for much: rows, columns and texts out of few bytes."""
 
+import gzip
+
 from data_builders.corpus import plain_table
+from sign_jax.data import gloss_embeddings
 from sign_jax.encoder import clips as clip_lists
 from tests.untrusted.bombs_pickle import MEGA
 
@@ -100,6 +103,42 @@ def plain():
 def read_plain(path):
   """Reads a table of a release."""
   plain_table.read(path, "|", ("name", "translation"))
+
+
+def vectors():
+  """{file name: bytes}: files of word vectors."""
+  begin, numbers = b"5 3\n", b" 1" * MEGA
+  made = {
+    "short_lines": begin + b"a\n" * (4 * MEGA),
+    "line_ends": begin + b"\n" * (8 * MEGA),
+    "one_line": begin + b"book" + numbers,
+    "a_long_word": begin + b"a" * (4 * MEGA),
+    "a_long_number": begin + b"book " + b"1" * (4 * MEGA) + b" 1 1",
+    "many_numbers": begin + b"book" + b" 1" * 60_000 + b"\n",
+    "wide": b"1 4096\n" + b"book" + b" 1" * 4095,
+    "wider": b"1 999999\n" + b"book" + numbers,
+    "billions": b"999999999999 3\n" + b"a 1 2 3\n" * 1000,
+    "a_long_header": b"1" * (4 * MEGA) + b" 3\n",
+    "blanks": b" " * (4 * MEGA),
+    "blank_words": begin + b" 1 2 3\n" * MEGA,
+    "no_header": b"book 1 2 3\n" * MEGA,
+    "no_utf_8": begin + b"\xff 1 2 3\n" * MEGA,
+    "utf_16": ("5 3\nbook 1 2 3\n" * 1000).encode("utf-16"),
+    "zeros": bytes(4 * MEGA),
+    "zeros_in_it": begin + b"book \0 \0 \0\n",
+    "huge": begin + b"book 1e999 1 1\n",
+    "none": begin + b"book nan 1 1\n",
+    "nothing": b"",
+    "packed": gzip.compress(begin + b"book 1 2 3\n" * MEGA),
+    "packed_pickle": gzip.compress(b"\x80\x04" + bytes(64 * MEGA)),
+    "packed_and_cut": gzip.compress(b"\x80\x04" + bytes(MEGA))[:100],
+  }
+  return {f"{what}.vec": content for what, content in made.items()}
+
+
+def read_vectors(path):
+  """Reads the vector of one gloss."""
+  gloss_embeddings.read(path, ["book"])
 
 
 def synonyms():

@@ -1,6 +1,7 @@
 """What the streams read, from draws that a test makes itself."""
 
 import functools
+import json
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 
 from sign_jax.ops import colour, crop, heatmap, mixup
 from sign_jax.systems.nla_slr import augment, settings
+from tests import program
 
 B, T, STORED, SIZE, MAPS = 3, 8, 12, 10, 5
 BOXES = crop.Boxes(*(jnp.array(x, jnp.float32) / STORED for x in ([0, 2, 3], [0, 1, 0], [12, 9, 8],
@@ -124,3 +126,13 @@ def test_bfloat16(batch, draws):
   for name, x in found.items():
     assert x.dtype == jnp.bfloat16
     np.testing.assert_allclose(x.astype(jnp.float32), exact[name], atol=0.05)
+
+
+def test_four_devices_compute_the_same(tmp_path):
+  path = tmp_path / "found.json"
+  status, _, error = program.run("tests.systems.nla_slr.on_devices", path, devices=4)
+  assert status == 0, error
+  found = json.loads(path.read_text())
+  assert len(found) == 4 + 5
+  for name, difference in found.items():
+    assert difference < 1e-5, name
