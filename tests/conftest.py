@@ -1,6 +1,7 @@
 """What several tests share: a small data set, a finished run, compiled programs."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -43,6 +44,12 @@ def pytest_collection_modifyitems(items):
     need = needs_torch.of(item.path)
     if need.whole or item.originalname in need.names:
       item.add_marker("torch")
+
+
+def pytest_collection_finish():
+  """Spares the collector of garbage what was imported, which stays, and many a look at the rest."""
+  gc.freeze()
+  gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,6 +113,7 @@ def no_user_cache(cache_dir):
   """Keeps programs that tests start away from the user's own folder of compiled programs."""
   with pytest.MonkeyPatch.context() as patch:
     patch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache_dir))
+    patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     yield
 
 

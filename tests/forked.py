@@ -8,6 +8,7 @@ by then, so a child chooses its own devices.
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -24,6 +25,11 @@ from absl import flags
 
 ROOT = pathlib.Path(__file__).parent.parent
 _DOORS = ("sign_jax.main",)
+# What most programs come to import.
+_PARTS = (
+    *(f"sign_jax.systems.{name}.card" for name in ("cico", "seds", "upret")),
+    "sign_jax.data.source", "grain.python", "matplotlib.backends.backend_agg",
+)
 
 
 class Child:
@@ -96,6 +102,9 @@ def _import():
       delattr(flags.FLAGS, flag.name)
     delattr(sys.modules[package], name)
     del sys.modules[door]
+  for name in _PARTS:
+    importlib.import_module(name)
+  gc.freeze()  # so that children share its pages
 
 
 def _fork(status):

@@ -8,6 +8,7 @@ import jaxlib
 from sign_jax.files import user_path
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+_LEAST = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"  # what compiles in less is not kept
 
 
 def enable():
@@ -23,4 +24,5 @@ def enable():
   root = user_path(os.environ.get(_VARIABLE) or "~/.cache/sign_jax")
   folder = root / f"jaxlib-{jaxlib.__version__}-{jax.default_backend()}"
   jax.config.update("jax_compilation_cache_dir", str(folder))
-  jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+  if _LEAST not in os.environ:
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
