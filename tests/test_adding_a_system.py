@@ -5,10 +5,7 @@ The files are the page's own blocks, written into a folder that is no part of th
 
 import hashlib
 import json
-import os
 import re
-import subprocess
-import sys
 import tomllib
 
 import numpy as np
@@ -56,14 +53,9 @@ def folder(tmp_path_factory):
 
 def run(folder, *args):
   """stdout of `python -m ARGS` where the folder can be imported."""
-  paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
-  environment = program.environment() | {"PYTHONPATH": os.pathsep.join(paths)}
-  done = subprocess.run(
-    [sys.executable, "-m", *map(str, args)], cwd=folder, env=environment, text=True,
-    capture_output=True,
-  )  # fmt: skip
-  assert done.returncode == 0, done.stderr
-  return done.stdout
+  status, out, error = program.run("tests.elsewhere", folder, *args)
+  assert status == 0, error
+  return out
 
 
 def flags(settings):

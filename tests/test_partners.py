@@ -1,40 +1,52 @@
 """A process whose partner is lost or stands still ends with one sentence and a status."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from launch import local
 from sign_jax.errors import CRASHED
 from sign_jax.train import partners
-from tests import program
+from tests import forked, program
+
+CASES = [(signal.SIGKILL, 0), (signal.SIGKILL, 1), (signal.SIGSTOP, 1)]
 
 
-@pytest.mark.parametrize(("number", "who"), [
-    (signal.SIGKILL, 0), (signal.SIGKILL, 1), (signal.SIGSTOP, 1),
-])
-def test_one_that_is_left_says_so(number, who, tmp_path):
+def start(number, who, folder):
+  """Two processes, one of which sends itself that signal in step 8."""
   port = local.free_port()
-  children = [
-      subprocess.Popen(
-          [sys.executable, "-m", "tests.several", str(tmp_path), str(int(number)), "8"],
-          cwd=program.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-          env={
+  return [
+      forked.start(
+          "tests.several", str(folder), str(int(number)), "8",
+          environment={
               **program.environment(), **local.environment(process, 2, 1, port),
               "SEVERAL_PROCESS": str(who), "SEVERAL_HEARTBEAT": "10",
           },
       )
       for process in range(2)
   ]
-  try:
-    _, error = children[1 - who].communicate()
-  finally:
-    os.kill(children[who].pid, signal.SIGKILL)
-    children[who].communicate()
-  assert children[1 - who].returncode == CRASHED, error
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+  """{case: (exit status, stderr) of the one that is left}; all cases wait at the same time."""
+  children = {case: start(*case, tmp_path_factory.mktemp("run")) for case in CASES}
+  found = {}
+  for case, pair in children.items():
+    who = case[1]
+    try:
+      _, error = pair[1 - who].communicate()
+    finally:
+      pair[who].kill()
+      pair[who].communicate()
+    found[case] = pair[1 - who].returncode, error
+  return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_that_is_left_says_so(ended, case):
+  status, error = ended[case]
+  assert status == CRASHED, error
   said = [line for line in error.splitlines() if line.startswith("error: ")]
   assert said == [partners.SENTENCE]
   assert "Traceback" not in error and "    @ " not in error  # no stack of either language
