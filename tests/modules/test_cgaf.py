@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,10 +19,11 @@ DEFAULTS = {
 KINDS = ("cgaf", "cross_attention", "add_mlp", "concat_mlp", "concat_transformer")
 
 
-def fuse(kind="cgaf", mask=MASK, pose=POSE, rgb=RGB, seed=None, **changes):
-  """Fused tokens under weights that are the same for all variants of a kind."""
+@functools.cache
+def fusion(kind, in_training, **changes):
+  """A compiled function of (key, pose, rgb, mask), with the same weights for all variants."""
   model = cgaf.build_fusion(kind, **{**DEFAULTS, **changes})
-  shapes = jax.eval_shape(model.init, jax.random.key(0), pose, rgb, mask)
+  shapes = jax.eval_shape(model.init, jax.random.key(0), POSE, RGB, MASK)
 
   def draw(path, leaf):
     rng = np.random.default_rng(sum(map(ord, jax.tree_util.keystr(path))))
@@ -29,9 +32,18 @@ def fuse(kind="cgaf", mask=MASK, pose=POSE, rgb=RGB, seed=None, **changes):
     return rng.standard_normal(leaf.shape).astype(np.float32) * leaf.shape[0] ** -0.5
 
   variables = jax.tree_util.tree_map_with_path(draw, shapes)
-  rngs = None if seed is None else {"dropout": jax.random.key(seed)}
-  apply = jax.jit(lambda *args: model.apply(variables, *args, seed is None, rngs=rngs))
-  return np.asarray(apply(pose, rgb, mask))
+
+  def apply(key, *args):
+    rngs = {"dropout": key} if in_training else None
+    return model.apply(variables, *args, not in_training, rngs=rngs)
+
+  return jax.jit(apply)
+
+
+def fuse(kind="cgaf", mask=MASK, pose=POSE, rgb=RGB, seed=None, **changes):
+  """Fused tokens."""
+  key = jax.random.key(seed or 0)
+  return np.asarray(fusion(kind, seed is not None, **changes)(key, pose, rgb, mask))
 
 
 @pytest.mark.parametrize("kind", KINDS)

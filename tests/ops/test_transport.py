@@ -6,6 +6,12 @@ import pytest
 from sign_jax.ops import transport
 from sign_jax.ops.late_interaction import normalize
 
+# One program each: step by step, most of the time would go into compiling the steps.
+uniform_plans = jax.jit(transport.uniform_plans, static_argnums=(1, 2, 3))
+token_similarity = jax.jit(
+    transport.token_similarity, static_argnames=("solver", "iterations", "max_elements")
+)
+
 
 def similarities(m, n, problems=40, seed=0):
   rng = np.random.default_rng(seed)
@@ -25,17 +31,17 @@ def exact_plan(cost, a, b, epsilon, rounds=3000):
 def test_solvers_agree_on_two_by_two():
   s = similarities(2, 2)
   exact = np.stack([exact_plan(1 - x, np.full(2, 0.5), np.full(2, 0.5), 0.1) for x in s])
-  closed = transport.uniform_plans(s, "closed_form", 0.1, 0)
+  closed = uniform_plans(s, "closed_form", 0.1, 0)
   np.testing.assert_allclose(closed, exact, atol=1e-6)
   # The released loop stops early on purpose.
-  np.testing.assert_allclose(transport.uniform_plans(s, "released", 0.1, 0), exact, atol=0.05)
+  np.testing.assert_allclose(uniform_plans(s, "released", 0.1, 0), exact, atol=0.05)
 
 
 def test_the_closed_form_is_the_limit_of_ott(quick_compile):
   with jax.enable_x64(True):
     s = jnp.asarray(similarities(2, 2, problems=20), jnp.float64)
-    ott = transport.uniform_plans(s, "ott", 0.1, 3000)
-    closed = transport.uniform_plans(s, "closed_form", 0.1, 0)
+    ott = uniform_plans(s, "ott", 0.1, 3000)
+    closed = uniform_plans(s, "closed_form", 0.1, 0)
     assert ott.dtype == closed.dtype == jnp.float64
     np.testing.assert_allclose(closed, ott, atol=1e-6)
 
@@ -44,7 +50,7 @@ def test_the_closed_form_is_the_limit_of_ott(quick_compile):
 def test_ott_plans_of_any_shape(shape):
   m, n = shape
   s = similarities(m, n, problems=5)
-  plans = transport.uniform_plans(s, "ott", 0.1, 500)
+  plans = uniform_plans(s, "ott", 0.1, 500)
   np.testing.assert_allclose(plans.sum(1), 1 / n, atol=1e-4)
   np.testing.assert_allclose(plans.sum(2), 1 / m, atol=1e-3)
 
@@ -59,33 +65,35 @@ def test_closed_form_refuses_other_shapes():
 def test_scaling_is_ott_after_any_number_of_iterations(shape, iterations):
   s = 4 * similarities(*shape) - 1  # cosines from -1 to 1
   plans = [
-      transport.uniform_plans(s, solver, 0.1, iterations) for solver in ("ott", "scaling")
+      uniform_plans(s, solver, 0.1, iterations) for solver in ("ott", "scaling")
   ]
   np.testing.assert_allclose(*plans, atol=3e-6)
 
 
 def test_scaling_refuses_an_epsilon_that_float32_cannot_hold():
   with pytest.raises(ValueError, match="epsilon of 0.0333 or more"):
-    transport.uniform_plans(similarities(2, 2), "scaling", 0.01, 50)
+    uniform_plans(similarities(2, 2), "scaling", 0.01, 50)
 
 
 @pytest.mark.parametrize("solver", ["ott", "scaling", "closed_form", "released"])
 def test_plans_carry_no_gradient(solver):
   video, text = (jax.random.normal(jax.random.key(i), (2, 3, 4)) for i in (0, 1))
 
+  @jax.jit
   def score(video):
     return transport.sample_similarity(normalize(video), normalize(text), solver=solver)
 
   plans = score(video)[1]
 
+  @jax.jit
   def with_fixed_plans(video):
     s = jnp.einsum("kad,lbd->abkl", normalize(video), normalize(text)).reshape(-1, 2, 2)
     moved = plans * s
     return (0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))).sum()
 
-  got = jax.grad(lambda v: score(v)[0].sum())(video)
+  got = jax.jit(jax.grad(lambda v: score(v)[0].sum()))(video)
   assert np.abs(got).max() > 1e-3
-  np.testing.assert_allclose(got, jax.grad(with_fixed_plans)(video), atol=1e-6)
+  np.testing.assert_allclose(got, jax.jit(jax.grad(with_fixed_plans))(video), atol=1e-6)
 
 
 @pytest.mark.parametrize("solver", ["ott", "scaling"])
@@ -96,7 +104,7 @@ def test_token_similarity_is_transport_between_valid_tokens(solver):
   video_mask = jnp.asarray([[0, 1, 1, 1], [0, 1, 1, 0], [0, 1, 0, 0]], bool)
   text_mask = jnp.asarray([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)
   for max_elements in (2**20, 1):
-    got = transport.token_similarity(
+    got = token_similarity(
         video, text, video_mask, text_mask,
         solver=solver, iterations=1000, max_elements=max_elements,
     )
@@ -115,7 +123,7 @@ def test_token_plans_of_full_length(quick_compile, solver):
       normalize(jnp.asarray(rng.standard_normal((2, n, 16)), jnp.float32)) for n in (64, 32)
   )
   video_mask, text_mask = (jnp.arange(n)[None] < jnp.asarray([[n], [n // 3]]) for n in (64, 32))
-  got = transport.token_similarity(
+  got = token_similarity(
       video, text, video_mask, text_mask, solver=solver, iterations=200
   )
   for a, b in np.ndindex(2, 2):
@@ -129,17 +137,17 @@ def test_token_plans_of_full_length(quick_compile, solver):
 def test_token_similarity_has_finite_gradients(solver):
   video, text = (normalize(jax.random.normal(jax.random.key(i), (2, 4, 8))) for i in (0, 1))
   mask = jnp.asarray([[0, 1, 1, 1], [0, 1, 0, 0]], bool)
-  loss = lambda v, t: transport.token_similarity(v, t, mask, mask, solver=solver).sum()
-  for grad in jax.grad(loss, argnums=(0, 1))(video, text):
+  loss = lambda v, t: token_similarity(v, t, mask, mask, solver=solver).sum()
+  for grad in jax.jit(jax.grad(loss, argnums=(0, 1)))(video, text):
     assert np.isfinite(grad).all() and np.abs(grad).max() > 0
 
 
 @pytest.mark.parametrize("iterations", [1, 3, 7])
 def test_every_iteration_counts(iterations):
   s = similarities(3, 4, problems=5)
-  plans = transport.uniform_plans(s, "ott", 0.1, iterations)
+  plans = uniform_plans(s, "ott", 0.1, iterations)
   # The marginal that was scaled last is exact, after however few iterations.
   errors = [np.abs(plans.sum(axis) - 1 / plans.shape[3 - axis]).max() for axis in (1, 2)]
   assert min(errors) < 1e-5
-  more = transport.uniform_plans(s, "ott", 0.1, iterations + 1)
+  more = uniform_plans(s, "ott", 0.1, iterations + 1)
   assert np.abs(plans - more).max() > 0
