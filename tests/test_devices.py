@@ -9,9 +9,8 @@ import pytest
 from tests import losses, program
 
 TOLERANCE = {"data": 1e-5, "fsdp+tensor": 1e-4}
-
-
 SYSTEMS = ("upret", "cico")
+CASES = [(system, mesh) for system in SYSTEMS for mesh in losses.meshes(system)]
 
 
 def train(system, folder):
@@ -42,16 +41,14 @@ def assert_same(got, expected, tolerance):
   assert got["evaluation"] == expected["evaluation"]
 
 
-@pytest.mark.parametrize("mesh", losses.MESHES)
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(("system", "mesh"), CASES)
 def test_eight_devices_train_as_one(runs, system, mesh):
   expected = runs[system][1]["data"]
   assert len(expected["loss"]) == losses.STEPS and len(set(expected["loss"])) == losses.STEPS
   assert_same(runs[system][8][mesh], expected, TOLERANCE[mesh])
 
 
-@pytest.mark.parametrize("mesh", losses.MESHES)
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(("system", "mesh"), CASES)
 def test_a_checkpoint_of_one_device_goes_on_on_eight(runs, system, mesh):
   resumed = runs[system][8][f"resumed {mesh}"]
   assert len(resumed["loss"]) == losses.STEPS - losses.SAVED
