@@ -272,7 +272,7 @@ def test_known_reasons_are_told(name, words, monkeypatch):
 def test_huge_log_sigmas_are_found_to_be_the_reason(data_dir, monkeypatch, tmp_path):
   args = program.arguments(tmp_path, data_dir)
   task = run_task.make(program.parse(monkeypatch, *args))
-  variables = task.init(jax.random.key(0))
+  variables = jax.jit(task.init)(jax.random.key(0))
   grown = jax.tree_util.tree_map_with_path(
       lambda path, x: x + 1e4 if "dist_video" in str(path) and "logsig" in str(path) else x,
       variables["params"],

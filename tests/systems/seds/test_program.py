@@ -105,5 +105,3 @@ def test_the_program_trains_resumes_and_evaluates(data_dir, tmp_path, monkeypatc
   assert program.call(monkeypatch, *args("stopped")) == whole
   losses = lambda name: [x["loss"] for x in program.metrics(tmp_path / name) if "loss" in x]
   assert losses("stopped") == losses("whole")
-  again = program.call(monkeypatch, *args("whole"), "--mode=evaluate")
-  assert again == whole
