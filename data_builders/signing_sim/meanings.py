@@ -13,8 +13,8 @@ _ROLE, _LIKED = 1.3, 0.3  # weights; that of the concept itself is 1
 _DIGITS = 6
 
 
-def vectors():
-  """(glosses, dimensions) float64 of length about 1, in the order of `lexicon.GLOSSES`."""
+def vectors(glosses):
+  """(glosses, dimensions) float64 of length about 1, of a list of names of `lexicon.GLOSSES`."""
   roles, concepts = list(lexicon.ROLES), list(lexicon.WORDS)
   rows = np.zeros((len(concepts), len(roles) + len(concepts)))
   for number, name in enumerate(concepts):
@@ -25,4 +25,4 @@ def vectors():
     for other in liked:
       rows[number, len(roles) + other] = _LIKED / np.sqrt(len(liked))
   rows = np.round(rows / np.sqrt((rows * rows).sum(1, keepdims=True)), _DIGITS)
-  return rows[[concepts.index(lexicon.concept(name)) for name in lexicon.GLOSSES]]
+  return rows[[concepts.index(lexicon.concept(name)) for name in glosses]]

@@ -91,6 +91,7 @@ def _of_videos(source):
 
 def _of_sentences(source, names, margin):
   number_of = {name: number for number, name in enumerate(names)}
+  left_out = _left_out(source.metadata)
   for number, row in enumerate(source.read(range(len(source)), _OF_SENTENCE)):
     glosses, spans = row["glosses"].split(), row["gloss_spans"]
     where = f"{shown(row['video_id'])} of {source.label!r}"
@@ -98,6 +99,8 @@ def _of_sentences(source, names, margin):
       raise UserError(f"sentence {where} has {len(glosses)} glosses in {len(spans)} places: build "
                       "the data set again")  # fmt: skip
     for place, (gloss, span) in enumerate(zip(glosses, spans.tolist(), strict=True), 1):
+      if gloss in left_out:
+        continue
       if gloss not in number_of:
         raise UserError(f"sentence {where} has the gloss {shown(gloss)}, which is none of the data "
                         "set's classes: build it again")  # fmt: skip
@@ -106,6 +109,13 @@ def _of_sentences(source, names, margin):
       first = max(span[0] - before, 0)
       stop = min(span[1] + 1 + behind, int(row["num_frames"]))
       yield Clip(name, number, number_of[gloss], row["signer"], first, stop - first)
+
+
+def _left_out(metadata):
+  """Glosses that are signed in the sentences and are no classes."""
+  noted = metadata.get("isolated")
+  names = noted.get("left_out") if isinstance(noted, dict) else None
+  return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
 
 
 def _drawn(margin, name):

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from data_builders.signing_sim import camera, corpus, film, filmed, lexicon, meanings, render
+from data_builders.signing_sim import (
+  camera,
+  corpus,
+  failures,
+  film,
+  filmed,
+  lexicon,
+  meanings,
+  render,
+)
 from data_builders.signing_sim.rng import Random
 from data_builders.signing_sim.signing_sim_dataset_builder import Builder
 
@@ -59,7 +68,7 @@ def test_every_video_has_a_camera_of_its_own_that_sees_the_signing_hand():
 
 
 def _cosines():
-  rows = meanings.vectors()
+  rows = meanings.vectors(lexicon.GLOSSES)
   rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
   return rows @ rows.T
 
@@ -75,9 +84,12 @@ def test_related_lookalikes_mean_nearly_the_same_and_unrelated_ones_do_not():
 def test_metadata_list_classes_and_the_best_that_can_be_told_from_signs_alone():
   facts = filmed.metadata(filmed.TINY)
   known, vectors = facts["isolated"], np.array(facts["gloss_vectors"])
-  assert known["glosses"] == list(lexicon.GLOSSES) and known["num_classes"] == len(vectors)
+  assert known["num_classes"] == len(vectors) == len(known["glosses"])
+  assert sorted([*known["glosses"], *known["left_out"]]) == sorted(lexicon.GLOSSES)
+  assert set(lexicon.lookalikes()) < set(known["glosses"])
   for split, videos in corpus.videos(filmed.TINY).items():
-    signs = [name for video in videos for name in video.glosses]
+    signs = [name for video in videos for name in video.glosses
+             if name in known["glosses"]]
     assert known["listed"][split] == len(signs) and known["missing"][split] == 0
     lost = sum(min(signs.count(a), signs.count(b)) for a, b, _ in lexicon.lookalike_pairs())
     assert known["best_without_context"][split] == pytest.approx(
@@ -90,3 +102,15 @@ def test_the_default_config_and_its_features_are_what_they_were():
   assert [name for name, config in configs.items() if config.filmed] == [
     "frames_tiny", "frames", "frames_study"]
   assert "isolated" not in corpus.metadata(corpus.TINY)
+
+
+def test_arms_are_seen_elsewhere_in_about_half_of_the_frames_and_the_rest_is_not():
+  points, _ = corpus.simulate(corpus.videos(filmed.TINY)["train"][0], filmed.TINY)
+  changed = np.concatenate([
+    (failures.mislead(points, Random(0, "failures", str(k))) != points).any(-1) for k in range(20)])
+  assert not changed[:, 0:7].any() and not changed[:, 11:91].any()
+  for joints in (np.r_[7, 9, 91:112], np.r_[8, 10, 112:133]):
+    arm = changed[:, joints]
+    assert 0.35 < arm.mean() < 0.65
+    assert (arm.all(1) | ~arm.any(1)).all()  # an arm fails as a whole
+    assert 3 < arm[:, 0].sum() / np.diff(arm[:, 0].astype(int)).clip(0).sum() < 6
