@@ -35,7 +35,7 @@ def main(argv=None):
     if args.keypoints and "keypoints" not in getattr(model, "fields", ()):
       raise UserError("this model reads no keypoints: leave --keypoints out")
     found = [
-        _recognize(model, video, keypoints, args.top)
+        named(model, video, keypoints, args.top)
         for video, keypoints in zip(
             args.videos, args.keypoints or [None] * len(args.videos), strict=True
         )
@@ -61,8 +61,15 @@ def _parse(argv):
   return parser.parse_args(argv)
 
 
-def _recognize(model, video, keypoints, top):
-  """What is found in one video, as JSON values; "error" where it cannot be read."""
+def named(model, video, keypoints, top):
+  """What is found in one video, as JSON values: "signs", "windows" of a sign encoder, or "error".
+
+  Args:
+    model: what `api.loading.load` gives, of a system that recognises.
+    video: pathlib.Path.
+    keypoints: pathlib.Path, or None.
+    top: how many signs are named.
+  """
   options = {} if keypoints is None else {"keypoints": keypoints}
   try:
     found = model.recognize(video, top, **options)
@@ -92,13 +99,13 @@ def _write(found, path):
   if path:
     write_json(user_path(path), found)
   for entry in found:
-    print("\n".join(_lines(entry)))
+    print("\n".join(lines(entry)))
   if path:
     print(f"wrote {path}")
 
 
-def _lines(entry):
-  """The table of one video."""
+def lines(entry):
+  """The table of one video, of what `named` returns; yields its lines."""
   yield printable(entry["video"])
   if "error" in entry:
     yield "  cannot be read"

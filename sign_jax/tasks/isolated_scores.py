@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 from sign_jax.protocols import Batch, Place
 from sign_jax.train import prefetch
 
-Scores = dict[str, Float[np.ndarray, "N C"]]  # by the name of the heads that they are of
+Scores = dict[str, Float[np.ndarray, "_ C"]]  # by the name of the heads that they are of
 
 
 def collect(
@@ -62,7 +62,7 @@ def averaged(
   for name, rows in scores.items():
     logs = rows - np.logaddexp.reduce(rows, -1, keepdims=True)
     logs = logs.reshape(-1, crops, rows.shape[-1])
-    found[name] = np.logaddexp.reduce(logs, 1) - np.log(crops)
+    found[name] = np.logaddexp.reduce(logs, 1) - np.float32(np.log(crops))
     found[f"one_crop/{name}".rstrip("/")] = logs[:, crops // 2]
   return found, labels[::crops]
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import sign_jax
+from sign_jax import recognize
 from sign_jax.errors import UserError
 from sign_jax.modules import i3d
 from sign_jax.systems import registry
@@ -44,6 +45,16 @@ def test_a_video_is_cut_into_windows(model, tmp_path):
   found = model.recognize(tmp_path, stride=2)
   assert found.classes.shape == (3, 3)
   np.testing.assert_allclose(found.seconds, [0, 2 / 25, 4 / 25])  # pictures: 25 a second
+
+
+def test_the_command_names_the_sign_of_every_window(model, tmp_path):
+  for number in range(20):
+    Image.new("RGB", (40, 40), (12 * number, 0, 0)).save(tmp_path / f"{number:04d}.png")
+  found = recognize.named(model, tmp_path, None, 2)
+  assert [window["seconds"] for window in found["windows"]] == [0, 4 / 25]
+  assert [len(window["signs"]) for window in found["windows"]] == [2, 2]
+  lines = list(recognize.lines(found))
+  assert "  from 0.16 seconds" in lines and len(lines) == 1 + 2 * 3
 
 
 def test_mistakes_are_one_sentence(model):
