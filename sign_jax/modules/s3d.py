@@ -13,7 +13,7 @@ from sign_jax.modules.batch_norm import BatchNorm
 from sign_jax.ops import convolution, pooling
 
 FEATURES = 1024  # of block 5
-MOMENTUM, EPSILON = 1e-3, 1e-3  # of BatchNorm
+MOMENTUM, EPSILON = 1e-3, 1e-3  # of BatchNorm, as released
 BLOCKS = (1, 2, 3, 4, 5)
 # Channels of the branches of each Mixed block by its place in `base`: 0, 1a, 1b, 2a, 2b, 3.
 MIXED = {
@@ -58,10 +58,12 @@ class S3D(nn.Module):
   Attributes:
     width: multiplies the channels of every layer.
     dtype: of the computation; parameters and BatchNorm statistics stay float32.
+    momentum: share of a batch in BatchNorm's running statistics.
   """
 
   width: float = 1.0
   dtype: DTypeLike = jnp.float32
+  momentum: float = MOMENTUM
 
   def setup(self) -> None:
     """Layers `base_N`, where N is their place in the original's flat list."""
@@ -71,7 +73,7 @@ class S3D(nn.Module):
         3: SepConv(self._scaled(192), 3, 1, self.dtype),
     }
     for place, channels in MIXED.items():
-      base[place] = Mixed(tuple(map(self._scaled, channels)), self.dtype)
+      base[place] = Mixed(tuple(map(self._scaled, channels)), self.dtype, self.momentum)
     self.base = {str(place): layer for place, layer in base.items()}
 
   def _scaled(self, channels):
@@ -119,6 +121,7 @@ class BasicConv(nn.Module):
 
   features: int
   dtype: DTypeLike
+  momentum: float = MOMENTUM
 
   @nn.compact
   def __call__(
@@ -126,7 +129,7 @@ class BasicConv(nn.Module):
   ) -> Float[Array, "B T H W {self.features}"]:
     """(B, T, H, W, C) -> (B, T, H, W, features)."""
     x = convolution.pointwise(x, Kernel((1, 1, 1), self.features, name="conv")(x))
-    return _activated(x, train, self.dtype, "bn")
+    return _activated(x, train, self, "bn")
 
 
 class SepConv(nn.Module):
@@ -141,6 +144,7 @@ class SepConv(nn.Module):
   kernel: int
   stride: int
   dtype: DTypeLike
+  momentum: float = MOMENTUM
 
   @nn.compact
   def __call__(
@@ -149,13 +153,14 @@ class SepConv(nn.Module):
     """(B, T, H, W, C) -> (B, T / stride, H / stride, W / stride, features), rounded up."""
     k = self.kernel
     kernel = Kernel((1, k, k), self.features, name="conv_s")(x)
-    x = _activated(convolution.spatial(x, kernel, self.stride), train, self.dtype, "bn_s")
+    x = _activated(convolution.spatial(x, kernel, self.stride), train, self, "bn_s")
     kernel = Kernel((k, 1, 1), self.features, name="conv_t")(x)
-    return _activated(convolution.temporal(x, kernel, self.stride), train, self.dtype, "bn_t")
+    return _activated(convolution.temporal(x, kernel, self.stride), train, self, "bn_t")
 
 
-def _activated(x, train, dtype, name):
-  return nn.relu(BatchNorm(MOMENTUM, EPSILON, name=name)(x, train)).astype(dtype)
+def _activated(x, train, layer, name):
+  normalised = BatchNorm(layer.momentum, EPSILON, name=name)(x, train)
+  return nn.relu(normalised).astype(layer.dtype)
 
 
 class Kernel(nn.Module):
@@ -182,13 +187,15 @@ class Mixed(nn.Module):
 
   channels: tuple[int, ...]
   dtype: DTypeLike
+  momentum: float = MOMENTUM
 
   @nn.compact
   def __call__(self, x: Float[ArrayLike, "B T H W C"], train: bool) -> Float[Array, "B T H W _"]:
     """(B, T, H, W, C) -> (B, T, H, W, sum of what the branches end with)."""
     c0, c1a, c1b, c2a, c2b, c3 = self.channels
-    point = lambda name, features, x: BasicConv(features, self.dtype, name=name)(x, train)
-    both = lambda name, features, x: SepConv(features, 3, 1, self.dtype, name=name)(x, train)
+    how = self.dtype, self.momentum
+    point = lambda name, features, x: BasicConv(features, *how, name=name)(x, train)
+    both = lambda name, features, x: SepConv(features, 3, 1, *how, name=name)(x, train)
     return jnp.concatenate([
         point("branch0_0", c0, x),
         both("branch1_1", c1b, point("branch1_0", c1a, x)),

@@ -10,7 +10,7 @@ from sign_jax.systems.nla_slr import recognizer, released_names, settings, strea
 def _make(model, inputs):
   return vknet.VKNet(
       inputs["classes"], inputs["embedding"], streams.chosen(model.modalities, model.lengths),
-      model.width, options.compute_dtype(model.dtype),
+      model.width, options.compute_dtype(model.dtype), model.norm_momentum,
   )
 
 
@@ -33,7 +33,8 @@ SYSTEM = System(
         positive=("model.width", "model.smoothing_temperature", "model.mixup_alpha"),
         not_negative=("model.num_classes", "model.embedding", "model.heatmap_sigma"),
         probabilities=(
-            "model.smoothing_eps", "model.integration_base", "model.intra_mixup", "data.least_area",
+            "model.smoothing_eps", "model.integration_base", "model.intra_mixup",
+            "model.norm_momentum", "data.least_area",
         ),
     ),
     check=settings.check,
