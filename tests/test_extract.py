@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 
 import av
 import jax
@@ -21,15 +22,29 @@ WEIGHTS = "random:0"
 
 
 @pytest.fixture(scope="module")
-def encoder(quick_compile):
+def network(quick_compile):
   return encoder_windows.make_encoder(*encoder_windows.random(seed=0, width=1 / 32), batch_size=2)
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def encoder():
+  """Gives the mean of each colour: most tests look at files, and not at a network's numbers."""
+  encode = lambda windows: windows.mean((1, 2, 3), dtype=np.float32) / 255
+  return encoder_windows.Encoder(encode, 2, video_frames.CROP, preparation.EXACT)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+  root = tmp_path_factory.mktemp("rendered")
   for seed, (name, num_frames) in enumerate({"a.mp4": 20, "b.mp4": 33, "sub/c.mkv": 7}.items()):
-    render(tmp_path / "videos" / name, num_frames, seed=seed)
-  (tmp_path / "videos" / "notes.txt").write_text("no video")
+    render(root / name, num_frames, seed=seed)
+  (root / "notes.txt").write_text("no video")
+  return root
+
+
+@pytest.fixture
+def folder(rendered, tmp_path):
+  shutil.copytree(rendered, tmp_path / "videos")
   return tmp_path
 
 
@@ -53,8 +68,8 @@ def test_every_video_gets_one_feature_per_window(folder, encoder):
   assert not list((folder / "out").rglob("*.partial"))
 
 
-def test_features_are_those_of_the_windows_one_by_one(folder, encoder):
-  run(folder, encoder)
+def test_features_are_those_of_the_windows_one_by_one(folder, network):
+  run(folder, network)
   model, variables = encoder_windows.random(seed=0, width=1 / 32)
   found = video_frames.read_windows(folder / "videos/b.mp4", 8)
   windows = np.stack([window for window, _ in found])
@@ -350,7 +365,7 @@ OPTIONS = ["--random_weights", "--stride", "16", "--batch_size", "2"]
 
 @pytest.fixture
 def quick(encoder, monkeypatch):
-  """The command with the small encoder."""
+  """The command with the quick encoder."""
   monkeypatch.setattr(encoder_weights.Source, "encoder", lambda *_: encoder)
 
 
