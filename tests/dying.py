@@ -1,8 +1,7 @@
-"""Training that is killed at a chosen point: `python -m tests.dying POINT STEP WORKDIR|ARGS`.
+"""Training that is killed at a chosen point: `python -m tests.dying POINT STEP WORKDIR`.
 
-ARGS are the training program's; with the folder of a run alone, the small task of
-`tests.train.test_loop` is trained on in it. Nobody can time a signal to hit a file half written;
-here the program sends it to itself.
+The small task of `tests.train.test_loop` is trained on in that folder. Nobody can time a signal to
+hit a file half written; here the program sends it to itself.
 """
 
 import os
@@ -11,7 +10,6 @@ import signal
 import sys
 import threading
 
-from sign_jax import main
 from sign_jax.errors import one_sentence
 from sign_jax.train import loop, report
 from sign_jax.train.checkpoint import Checkpoints
@@ -107,9 +105,7 @@ POINTS = {
 
 
 if __name__ == "__main__":
-  POINTS[sys.argv.pop(1)](int(sys.argv.pop(1)))
+  point, step, folder = sys.argv[1:]
+  POINTS[point](int(step))
   with one_sentence():
-    if len(sys.argv) == 2:
-      loop.train(Regression(), config(), pathlib.Path(sys.argv[1]))
-    else:
-      main.main(sys.argv)
+    loop.train(Regression(), config(), pathlib.Path(folder))
