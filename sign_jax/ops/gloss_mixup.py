@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Float32, Int
 
-TILE_ELEMENTS = 2**20  # of the logits that exist at a time
+# Of the logits that exist at a time. On accelerators a tile must be worth starting programs for.
+TILE_ELEMENTS, TILE_ELEMENTS_ON_CPU = 2**24, 2**20
 
 
 def _parts(
@@ -38,9 +39,10 @@ def inter_modality_logits(
 
 
 def _tiles(added: Float32[ArrayLike, "N C"], batch: int) -> Float32[Array, "tiles R C"]:
-  """Rows in tiles of about `TILE_ELEMENTS` logits; the last one is filled up with zeros."""
+  """Rows in tiles of no more logits than suit the device; the last is filled up with zeros."""
   rows, classes = added.shape
-  size = min(rows, max(1, TILE_ELEMENTS // (batch * classes)))
+  most = TILE_ELEMENTS_ON_CPU if jax.default_backend() == "cpu" else TILE_ELEMENTS
+  size = min(rows, max(1, most // (batch * classes)))
   size = -(-rows // -(-rows // size))  # the same number of tiles, as even as can be
   return jnp.pad(added, ((0, -rows % size), (0, 0))).reshape(-1, size, classes)
 

@@ -35,7 +35,7 @@ def plain(features, mapped, kernel, bias, labels, others=None, share=1.0):
 @pytest.mark.parametrize("elements", [4 * B * N, 1, 2**20])
 @pytest.mark.parametrize(("others", "share"), CASES)
 def test_value_and_gradients(inputs, others, share, elements, monkeypatch):
-  monkeypatch.setattr(gloss_mixup, "TILE_ELEMENTS", elements)
+  monkeypatch.setattr(gloss_mixup, "TILE_ELEMENTS_ON_CPU", elements)
   arguments = (0, 1, 2, 3)
   of = lambda loss: jax.jit(jax.value_and_grad(
       functools.partial(loss, labels=LABELS, others=others, share=share), argnums=arguments
@@ -77,14 +77,16 @@ def test_logits_of_all_pairs(inputs):
   np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_large_logits_stay_finite():
+def test_large_logits_stay_finite(monkeypatch):
+  # The second of two tiles is filled up.
+  monkeypatch.setattr(gloss_mixup, "TILE_ELEMENTS_ON_CPU", 2 * 3)
   own = jnp.array([[0.0, 300.0, -300.0]])
-  added = jnp.array([[400.0, -400.0, 0.0], [-1e4, -1e4, -1e4]])
+  added = jnp.array([[400.0, -400.0, 0.0], [-1e4, -1e4, -1e4], [0.0, 0.0, 1e3]])
   found, back = jax.vjp(gloss_mixup.log_sums, own, added)
-  np.testing.assert_allclose(found, [[400.0, -9700.0]])
+  np.testing.assert_allclose(found, [[400.0, -9700.0, 700.0]])
   of_own, of_added = back(jnp.ones_like(found))
-  np.testing.assert_allclose(of_own, [[1.0, 1.0, 0.0]])
-  np.testing.assert_allclose(of_added, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+  np.testing.assert_allclose(of_own, [[1.0, 1.0, 1.0]])
+  np.testing.assert_allclose(of_added, np.eye(3))
 
 
 def test_bfloat16_products(inputs):
