@@ -1,6 +1,5 @@
 """What a run has trained, or a file of weights holds, without its data set."""
 
-import contextlib
 import functools
 import pathlib
 from typing import Any
@@ -9,8 +8,6 @@ import flax
 import jax
 import ml_collections
 import numpy as np
-import orbax.checkpoint as ocp
-from jax.sharding import SingleDeviceSharding
 
 from sign_jax.errors import UserError
 from sign_jax.run import checks, settings
@@ -94,7 +91,7 @@ def load(workdir):
   except UserError as error:
     raise UserError(f"{workdir} is a run of another system: {error}") from error
   config = ml_collections.ConfigDict(values)
-  best = _best(workdir / "checkpoints")
+  best = checkpoint.best_on_cpu(workdir / "checkpoints")
   inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
   run = Trained(system, config, best.variables, best.record, inputs, workdir)
   return run if inputs else run.replace(inputs=_told_by_weights(run))
@@ -107,18 +104,3 @@ def _told_by_weights(run):
     return checks.TASKS[run.system.task].inputs_of(run.config, run.system, shapes)
   except (KeyError, AttributeError):  # of a version that had not all of these settings yet
     return None
-
-
-def _best(folder):
-  """The `checkpoint.Best` of the best evaluation, on the CPU."""
-  if not any(any((folder / kind).glob("[0-9]*")) for kind in (checkpoint.BEST, checkpoint.LAST)):
-    raise UserError(f"{folder.parent} has no best checkpoint yet: train until its first evaluation")
-  with contextlib.closing(checkpoint.Checkpoints(folder)) as checkpoints:
-    return checkpoints.restore_best(None, _saved_shapes)
-
-
-def _saved_shapes(folder):
-  """The shapes of a checkpoint as it says itself."""
-  place = SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
-  saved = dict(ocp.StandardCheckpointHandler().metadata(folder / "tree").tree)
-  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved)

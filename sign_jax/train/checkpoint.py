@@ -6,13 +6,16 @@ silently. What cannot be read, for damage or for a passing reason such as missin
 deleted: it is moved to `DIR/set_aside`, and the user is told.
 """
 
+import contextlib
 import os
 import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
 from jaxtyping import PyTree
 
 from sign_jax.errors import UserError, printable, sentences
@@ -309,6 +312,27 @@ class Checkpoints:
     for manager in (self._last, self._best):
       manager.wait_until_finished()
       manager.close()
+
+
+def best_on_cpu(directory: pathlib.Path) -> Best:
+  """The best evaluation's checkpoint of a run that is not known otherwise, on the CPU.
+
+  Raises:
+    UserError: there is none that can be read.
+  """
+  if not any(_steps(directory / kind) for kind in (BEST, LAST)):
+    raise UserError(
+        f"{directory.parent} has no best checkpoint yet: train until its first evaluation"
+    )
+  with contextlib.closing(Checkpoints(directory)) as checkpoints:
+    return checkpoints.restore_best(None, _saved_shapes)
+
+
+def _saved_shapes(folder: pathlib.Path) -> PyTree:
+  """The shapes of a checkpoint as it says itself."""
+  place = SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+  saved = dict(ocp.StandardCheckpointHandler().metadata(folder / "tree").tree)
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved)
 
 
 def _read_tree(folder: pathlib.Path, target: PyTree) -> PyTree:

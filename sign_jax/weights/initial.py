@@ -1,6 +1,7 @@
 """Weights from files in place of fresh ones, where a system's training begins."""
 
 import functools
+import pathlib
 
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file
@@ -32,6 +33,8 @@ def load(variables, init, system):
       f"nothing to {_PARTS.get(given[0], given[0])}: pass only one of them"
     )
   for name in given or ["model"] * bool(init.model):
+    if name != "model" and pathlib.Path(init[name]).is_dir():
+      continue  # a run's, which some systems begin with
     existing_file(init[name], f"--config.init.{name}", "pass a file of weights")
   if init.model:
     return from_model(variables, init.model, system)
