@@ -21,6 +21,7 @@ from launch.tables import LEFT_OUT, TABLES
 from sign_jax.errors import UserError, did_you_mean, one_sentence, printable
 from sign_jax.files import path_argument
 from sign_jax.run import compile_cache
+from sign_jax.systems.nla_slr import settings as nla_slr
 from sign_jax.systems.retrieval_settings import DATASETS
 
 _SIMULATOR, _SEEDS = "signing_sim", (0, 1, 2)
@@ -32,7 +33,7 @@ def _parser():
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )  # fmt: skip
   parser.add_argument("table", help=f"one of {', '.join(TABLES)}")
-  parser.add_argument("--dataset", choices=DATASETS,
+  parser.add_argument("--dataset", choices=(*DATASETS, *nla_slr.DATASETS[1:]),
                       help=f"{_SIMULATOR} by default, with --checkpoints the table's")
   parser.add_argument("--seeds", type=int, nargs="+", help="one run each; 0 1 2 by default")
   parser.add_argument("--workdirs", default="runs/reproduce", type=path_argument,

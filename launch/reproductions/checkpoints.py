@@ -14,6 +14,7 @@ from sign_jax.train import report
 
 _ENDING = re.compile(r"\.(pt|pth|pth\.tar|bin|bin\.[^.]+|safetensors|npz)$", re.IGNORECASE)
 _WHOLE = ("pytorch_model.bin", "model.safetensors")  # before all others in a row's folder
+_COUNTED = ("sentences", "videos", "signs")  # of a test split
 _NO_MODEL = re.compile(r"(pytorch_)?opt", re.IGNORECASE)  # states of optimisers beside the weights
 
 
@@ -137,7 +138,6 @@ def _write(folder, results):
 
 def _said(results):
   protocol = f" ({results['protocol']})" if results.get("protocol") else ""
-  return (
-      f"{results['data']}{protocol}, test: {results['test/sentences']} sentences, "
-      f"{results['test/videos']} videos; ties: {results['ties']}"
-  )
+  sizes = [f"{results[f'test/{x}']} {x}" for x in _COUNTED if f"test/{x}" in results]
+  ties = f"; ties: {results['ties']}" if "ties" in results else ""
+  return f"{results['data']}{protocol}, test: {', '.join(sizes)}{ties}"

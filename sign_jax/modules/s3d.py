@@ -123,13 +123,26 @@ class BasicConv(nn.Module):
   dtype: DTypeLike
   momentum: float = MOMENTUM
 
-  @nn.compact
+  def setup(self) -> None:
+    """Layers."""
+    self.conv = Kernel((1, 1, 1), self.features)
+    self.bn = BatchNorm(self.momentum, EPSILON)
+
   def __call__(
       self, x: Float[ArrayLike, "B T H W C"], train: bool
   ) -> Float[Array, "B T H W {self.features}"]:
     """(B, T, H, W, C) -> (B, T, H, W, features)."""
-    x = convolution.pointwise(x, Kernel((1, 1, 1), self.features, name="conv")(x))
-    return _activated(x, train, self, "bn")
+    return self.activated(convolution.pointwise(x, self.conv(x)), train)
+
+  def kernel(self, x: Float[ArrayLike, "B T H W C"]) -> Float[Array, "1 1 1 C {self.features}"]:
+    """Of the convolution of x."""
+    return self.conv(x)
+
+  def activated(
+      self, x: Float[ArrayLike, "B T H W {self.features}"], train: bool
+  ) -> Float[Array, "B T H W {self.features}"]:
+    """What comes behind the convolution."""
+    return nn.relu(self.bn(x, train)).astype(self.dtype)
 
 
 class SepConv(nn.Module):
@@ -194,11 +207,14 @@ class Mixed(nn.Module):
     """(B, T, H, W, C) -> (B, T, H, W, sum of what the branches end with)."""
     c0, c1a, c1b, c2a, c2b, c3 = self.channels
     how = self.dtype, self.momentum
-    point = lambda name, features, x: BasicConv(features, *how, name=name)(x, train)
+    point = lambda name, features: BasicConv(features, *how, name=name)
     both = lambda name, features, x: SepConv(features, 3, 1, *how, name=name)(x, train)
-    return jnp.concatenate([
-        point("branch0_0", c0, x),
-        both("branch1_1", c1b, point("branch1_0", c1a, x)),
-        both("branch2_1", c2b, point("branch2_0", c2a, x)),
-        point("branch3_1", c3, max_pool(x, (3, 3, 3), (1, 1, 1), (1, 1, 1))),
-    ], axis=-1)
+    # Three convolutions of one input are one product.
+    layers = point("branch0_0", c0), point("branch1_0", c1a), point("branch2_0", c2a)
+    kernels = jnp.concatenate([layer.kernel(x) for layer in layers], axis=-1)
+    parts = jnp.split(convolution.pointwise(x, kernels), (c0, c0 + c1a), axis=-1)
+    x0, x1, x2 = (layer.activated(y, train) for layer, y in zip(layers, parts, strict=True))
+    x3 = point("branch3_1", c3)(max_pool(x, (3, 3, 3), (1, 1, 1), (1, 1, 1)), train)
+    return jnp.concatenate(
+        [x0, both("branch1_1", c1b, x1), both("branch2_1", c2b, x2), x3], axis=-1
+    )

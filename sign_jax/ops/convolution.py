@@ -4,7 +4,11 @@ Kernels have 5 axes, (time, height, width, C, F), as those of a convolution over
 is k // 2 at both ends, as PyTorch's `padding=k // 2`.
 """
 
+import functools
+
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
@@ -34,13 +38,76 @@ def temporal(
     x: Float[ArrayLike, "B T H W C"], kernel: Float[ArrayLike, "k 1 1 C F"], stride: int = 1
 ) -> Float[Array, "B _ H W F"]:
   """Every pixel by itself: (B, T, H, W, C) -> (B, T', H, W, F), T' = T / stride rounded up."""
-  batch, time, height, width, channels = x.shape
   pad = kernel.shape[0] // 2
+  if jax.default_backend() == "cpu":
+    return _over_time_on_cpu(x, kernel[:, 0, 0], stride)
+  return _over_time(x, kernel[:, 0, 0], stride, (pad, pad))
+
+
+def _over_time(x, taps, stride, pads):
+  """A convolution of (B, T, H, W, C) over time with taps (k, C, F), as one in two dimensions."""
+  batch, time, height, width, channels = x.shape
   out = lax.conv_general_dilated(
-      x.reshape(batch, time, height * width, channels), kernel[:, 0], (stride, 1),
-      [(pad, pad), (0, 0)], dimension_numbers=("NHWC", "HWIO", "NHWC"),
+      x.reshape(batch, time, height * width, channels), taps[:, None], (stride, 1),
+      [pads, (0, 0)], dimension_numbers=("NHWC", "HWIO", "NHWC"),
   )
   return out.reshape(batch, -1, height, width, out.shape[-1])
+
+
+# On CPU, XLA's gradients of this convolution take two to four times what they must: that of the
+# kernel has a window as large as the clip, and that of a strided one is full of zeros.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _over_time_on_cpu(x, taps, stride):
+  pad = len(taps) // 2
+  return _over_time(x, taps, stride, (pad, pad))
+
+
+def _forward(x, taps, stride):
+  return _over_time_on_cpu(x, taps, stride), (x, taps)
+
+
+def _backward(stride, saved, grads):
+  x, taps = saved
+  of_clip = _gradient_of_clip(taps, grads, stride, x.shape[1])
+  return of_clip, _gradient_of_taps(x, taps, grads, stride)
+
+
+def _gradient_of_clip(taps, grads, stride, length):
+  """A convolution without a stride for each of the places that a stride tells apart."""
+  pad, back = len(taps) // 2, jnp.swapaxes(taps, 1, 2)
+  phases = []
+  for phase in range(stride):
+    # The place stride * u + phase was read with tap i at the place u + (phase + pad - i) / stride.
+    last = (phase + pad) % stride
+    chosen = range(last, len(taps), stride)[::-1]
+    offset = (phase + pad - chosen[0]) // stride
+    count = -(-(length - phase) // stride)
+    behind = count - 1 + offset + len(chosen) - 1 - (grads.shape[1] - 1)
+    # The highest tap reads what lies farthest ahead in time.
+    phases.append(_over_time(grads, back[np.array(chosen)], 1, (-offset, behind)))
+  if stride == 1:
+    return phases[0]
+  full = -(-length // stride)
+  phases = [_filled(phase, full) for phase in phases]
+  return _merged(phases, axis=1, length=length)
+
+
+def _filled(x, length):
+  return jnp.pad(x, ((0, 0), (0, length - x.shape[1]), *[(0, 0)] * 3))
+
+
+def _gradient_of_taps(x, taps, grads, stride):
+  """A matrix product for each tap. (F, C) and not (C, F): so `grads` alone must be transposed."""
+  pad, span = len(taps) // 2, (grads.shape[1] - 1) * stride + 1
+  padded = jnp.pad(x, ((0, 0), (pad, pad), *[(0, 0)] * 3))
+  each = [
+      jnp.einsum("bthwf,bthwc->fc", grads, padded[:, tap : tap + span : stride])
+      for tap in range(len(taps))
+  ]
+  return jnp.swapaxes(jnp.stack(each), 1, 2)
+
+
+_over_time_on_cpu.defvjp(_forward, _backward)
 
 
 # Of a transpose with k = 3 and stride 2: which taps an even and an odd place of the result add up,
@@ -60,15 +127,14 @@ def spatial_transposed(
     kernel: (1, 3, 3, C, F), where C are the channels of x.
     size: (H, W) of the result; H is 2 h or 2 h - 1, and so is W.
   """
-  row_of = lambda rows: _merged(
-      *(
-          sum(
-              _later(x, i, j) @ kernel[0, a, b] for a, i in rows for b, j in columns
-          ) for columns in (_EVEN, _ODD)
-      ),
-      axis=3, length=size[1],
+  part = lambda rows, columns: sum(
+      _later(x, i, j) @ kernel[0, a, b] for a, i in rows for b, j in columns
   )
-  return _merged(row_of(_EVEN), row_of(_ODD), axis=2, length=size[0])
+  lines = [
+      _merged([part(rows, columns) for columns in (_EVEN, _ODD)], axis=3, length=size[1])
+      for rows in (_EVEN, _ODD)
+  ]
+  return _merged(lines, axis=2, length=size[0])
 
 
 def temporal_transposed(
@@ -77,7 +143,7 @@ def temporal_transposed(
   """The transpose of `temporal` with k = 3 and stride 2; `length` is 2 t or 2 t - 1."""
   later = jnp.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0), (0, 0)))
   odd = x @ kernel[2, 0, 0] + later @ kernel[0, 0, 0]
-  return _merged(x @ kernel[1, 0, 0], odd, axis=1, length=length)
+  return _merged([x @ kernel[1, 0, 0], odd], axis=1, length=length)
 
 
 def _later(x, rows, columns):
@@ -85,9 +151,9 @@ def _later(x, rows, columns):
   return jnp.pad(x[:, :, rows:, columns:], ((0, 0), (0, 0), (0, rows), (0, columns), (0, 0)))
 
 
-def _merged(even, odd, axis, length):
-  """Two arrays alternating along an axis, the first `length` of their entries."""
-  shape = list(even.shape)
-  shape[axis] *= 2
-  merged = jnp.stack([even, odd], axis + 1).reshape(shape)
+def _merged(parts, axis, length):
+  """Arrays alternating along an axis, the first `length` of their entries."""
+  shape = list(parts[0].shape)
+  shape[axis] *= len(parts)
+  merged = jnp.stack(parts, axis + 1).reshape(shape)
   return lax.slice_in_dim(merged, 0, length, axis=axis)

@@ -1,4 +1,7 @@
-"""Pieces of NLA-SLR's network and a whole training step against PyTorch."""
+"""Pieces of NLA-SLR's network and a whole training step against PyTorch.
+
+In float64: BatchNorm over few positions makes much of rounding.
+"""
 
 import pytest
 
@@ -9,56 +12,173 @@ import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
 
 from sign_jax.modules import lateral, s3d  # noqa: E402
+from sign_jax.systems import registry  # noqa: E402
 from sign_jax.systems.nla_slr import model as vknet  # noqa: E402
 from sign_jax.systems.nla_slr import released_names as table  # noqa: E402
+from sign_jax.train import optim  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
 from tests.reference import nla_slr as reference  # noqa: E402
 from tests.torch import compare  # noqa: E402
 from tests.torch.test_i3d import theirs_of, unsettle  # noqa: E402
 
-WIDTH = 1 / 8
+WIDTH, CLASSES, EMBEDDING, BATCH = 1 / 8, 5, 6, 3
+NAMES = {("rgb", "high"): "video_long", ("rgb", "low"): "video_short",
+         ("pose", "high"): "keypoint_long", ("pose", "low"): "keypoint_short"}  # fmt: skip
+TOLERANCE = 1e-8
+
+
+@pytest.fixture(autouse=True)
+def wide(quick_compile):
+  """float64 on both sides."""
+  torch.set_default_dtype(torch.float64)
+  torch.manual_seed(0)
+  with jax.enable_x64(True):
+    yield
+  torch.set_default_dtype(torch.float32)
+
+
+def draw(seed, *shape):
+  return compare.draw(seed, *shape).astype(np.float64)
 
 
 def state_of(module, prefix=""):
   return {f"{prefix}{name}": x.numpy() for name, x in module.state_dict().items()}
 
 
-@pytest.fixture
-def wide():
-  """float64 on both sides: BatchNorm of few positions makes much of rounding."""
-  torch.set_default_dtype(torch.float64)
-  with jax.enable_x64(True):
-    yield
-  torch.set_default_dtype(torch.float32)
-
-
 @pytest.mark.parametrize("number", [1, 4])
-def test_a_block_of_s3d(wide, number):
-  """Output, gradients, running statistics."""
-  torch.manual_seed(number)
-  module = reference.Stream(3, WIDTH).double().train()
+def test_a_block_of_s3d(number):
+  """Output, gradients and running statistics in training."""
+  module = reference.Stream(3, WIDTH).train()
   unsettle(module)
-  channels = {1: 3, 4: 60}[number]
-  x = np.maximum(compare.draw(number, 2, 6, 10, 11, channels), 0).astype(np.float64)
-  model = s3d.S3D(WIDTH, jnp.float64)
+  x = np.maximum(draw(number, 2, 6, 10, 11, {1: 3, 4: 60}[number]), 0)
+  model, name = s3d.S3D(WIDTH, jnp.float64), "video_long"
   shapes = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 16, 40, 40, 3)))
-  name = "video_long"
   target = {kind: {name: tree} for kind, tree in shapes.items()}
-  state = state_of(module, table.stream(name).removesuffix("backbone."))
-  variables = convert.merge(target, state, table.NAMES, table.IGNORE)
-  variables = {kind: tree[name] for kind, tree in variables.items()}
-  expected = module.backbone.block(number, theirs_of(x))
-  cotangent = compare.draw(9, *np.moveaxis(expected.detach().numpy(), 1, -1).shape)
-  expected.backward(theirs_of(cotangent).double())
+  prefix = table.stream(name)
+  state = state_of(module.backbone, prefix)
+  merged = convert.merge(target, state, table.NAMES, table.IGNORE)
+  variables = {kind: tree[name] for kind, tree in merged.items()}
+  expected = module.backbone.block(number - 1, theirs_of(x))
+  cotangent = draw(9, *np.moveaxis(expected.detach().numpy(), 1, -1).shape)
+  expected.backward(theirs_of(cotangent))
 
-  @jax.jit
-  @jax.grad
-  def gradients(params):
+  def total(params):
     out, updates = model.apply(
         {**variables, "params": params}, number, x, True, method="block", mutable=["batch_stats"]
     )
-    seen.append(None)
-    return (out * cotangent).sum()
+    return (out * cotangent).sum(), (out, updates)
 
-  seen = []
-  del gradients
+  found = jax.jit(jax.value_and_grad(total, has_aux=True))(variables["params"])
+  (_, (out, updates)), grads = found
+  compare.assert_close(jnp.moveaxis(out, -1, 1), expected, "output", TOLERANCE)
+  ours = convert.export({"params": {name: grads}}, table.NAMES)
+  used = {f"{prefix}{key}": p.grad for key, p in module.backbone.named_parameters()
+          if p.grad is not None}  # fmt: skip
+  assert len(used) > 3
+  for key, grad in used.items():
+    compare.assert_close(ours[key], grad, key, TOLERANCE)
+  ours = convert.export({"batch_stats": {name: updates["batch_stats"]}}, table.NAMES)
+  theirs = state_of(module.backbone, prefix)
+  for key, x in ours.items():
+    compare.assert_close(x, torch.from_numpy(theirs[key]), key, TOLERANCE)
+
+
+@pytest.mark.parametrize(("kind", "source", "target"), [
+    ("smaller", (4, 7, 6), (4, 4, 3)), ("larger", (4, 4, 3), (4, 7, 6)),
+    ("shorter", (7, 4, 3), (4, 4, 3)), ("longer", (4, 4, 3), (7, 4, 3)),
+])  # fmt: skip
+def test_a_lateral_connection(kind, source, target):
+  """Both directions, odd and even sizes, with gradients of the kernel and of what it reads."""
+  module = reference.Lateral(5, kind in ("shorter", "longer"), kind in ("larger", "longer"))
+  layout = convert.TRANSPOSED_CONV if module.transposed else convert.CONV
+  x, y = draw(1, 2, *source, 5), draw(2, 2, *target, 5)
+  read = theirs_of(x).requires_grad_()
+  expected = module(read, theirs_of(y))
+  cotangent = draw(3, 2, *target, 5)
+  expected.backward(theirs_of(cotangent))
+  weight = module.conv.weight
+
+  def total(kernel, x):
+    out = lateral.Lateral(kind).apply({"params": {"conv": {"kernel": kernel}}}, x, y)
+    return (out * cotangent).sum(), out
+
+  step = jax.jit(jax.value_and_grad(total, (0, 1), has_aux=True))
+  (_, out), (of_kernel, of_x) = step(jnp.asarray(layout.to_flax(weight.detach().numpy())), x)
+  compare.assert_close(jnp.moveaxis(out, -1, 1), expected, "output", TOLERANCE)
+  compare.assert_close(layout.to_torch(of_kernel), weight.grad, "kernel", TOLERANCE)
+  compare.assert_close(jnp.moveaxis(of_x, -1, 1), read.grad, "input", TOLERANCE)
+
+
+def inputs():
+  """{(modality, length): (B, T, H, W, C)}; maps are odd behind some of the strides."""
+  sizes = {"rgb": (34, 3), "pose": (17, 63)}
+  frames = {"high": 16, "low": 8}
+  return {
+      (modality, length): draw(len(length), BATCH, frames[length], size, size, channels)
+      for modality, (size, channels) in sizes.items() for length in frames
+  }
+
+
+def theirs_after(module, clips, embeddings, labels, share, epochs):
+  """(losses, the module's parameters and statistics after steps, an epoch each)."""
+  optimizer = torch.optim.Adam(module.parameters(), 1e-3, (0.9, 0.998), weight_decay=1e-3)
+  tensors = {key: theirs_of(x) for key, x in clips.items()}
+  numbers = torch.from_numpy(labels)
+  losses = []
+  for epoch in range(epochs):
+    module.zero_grad()
+    loss = reference.loss_of(
+        module, tensors, torch.from_numpy(embeddings), numbers, numbers.flip(0), share, epoch, 4
+    )
+    loss.backward()
+    optimizer.step()
+    reference.pull(module, epoch, 4)
+    losses.append(loss.item())
+  return losses, state_of(module)
+
+
+def test_training_steps_of_the_whole_network():
+  """Batch statistics, all losses, Adam with its decay, the pull: parameters after two updates.
+
+  The two are in different epochs, so that the weight of the mixup and the pull differ.
+  """
+  module = reference.NLASLR(CLASSES, EMBEDDING, WIDTH).train()
+  unsettle(module)
+  model = vknet.VKNet(CLASSES, EMBEDDING, width=WIDTH, dtype=jnp.float64)
+  variables = convert.merge(
+      vknet.init_shapes(model), state_of(module), table.NAMES, table.IGNORE
+  )
+  clips, embeddings = inputs(), draw(7, CLASSES, EMBEDDING)
+  labels, share, epochs = np.array([1, 4, 0]), 0.3, 2
+  expected, state = theirs_after(module, clips, embeddings, labels, share, epochs)
+
+  system = registry.get("nla_slr")
+  config = system.config("wlasl")
+  config.update({"optim": {"schedule": "constant"}})
+  optimizer, _ = optim.from_config(config.optim, epochs)
+  targets = {"label": labels, "other": labels[::-1], "share": jnp.float64(share)}
+  resident, recognizer = {"embeddings": embeddings}, system.recognizer
+
+  @jax.jit
+  def step(variables, state, progress):
+    def total(params):
+      out, updates = model.apply(
+          {**variables, "params": params}, {NAMES[key]: x for key, x in clips.items()}, train=True,
+          mutable=["batch_stats"], **resident,
+      )
+      return recognizer.loss(config, out, targets, resident, progress)[0], updates
+
+    (loss, updates), grads = jax.value_and_grad(total, has_aux=True)(variables["params"])
+    moves, state = optimizer.update(grads, state, variables["params"])
+    params = jax.tree.map(jnp.add, variables["params"], moves)
+    return loss, {"params": recognizer.constrain(params, progress, config), **updates}, state
+
+  adam, losses = optimizer.init(variables["params"]), []
+  for epoch in range(epochs):
+    loss, variables, adam = step(variables, adam, jnp.float64(epoch / 4))
+    losses.append(float(loss))
+  np.testing.assert_allclose(losses, expected, rtol=1e-7)
+  ours = convert.export(variables, table.NAMES)
+  assert len(ours) == sum("num_batches" not in name for name in state)
+  for name, value in ours.items():
+    compare.assert_close(value, torch.from_numpy(state[name]), name, 1e-5)

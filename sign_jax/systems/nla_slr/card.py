@@ -4,7 +4,7 @@ from sign_jax.ops import heatmap, label_smoothing
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.nla_slr import model as vknet
-from sign_jax.systems.nla_slr import recognizer, released_names, settings, streams
+from sign_jax.systems.nla_slr import recognizer, released_names, settings, stages, streams
 
 
 def _make(model, inputs):
@@ -12,6 +12,11 @@ def _make(model, inputs):
       inputs["classes"], inputs["embedding"], streams.chosen(model.modalities, model.lengths),
       model.width, options.compute_dtype(model.dtype), model.norm_momentum,
   )
+
+
+def _check(values):
+  settings.check(values)
+  stages.check(values)
 
 
 SYSTEM = System(
@@ -37,9 +42,12 @@ SYSTEM = System(
             "model.norm_momentum", "data.least_area",
         ),
     ),
-    check=settings.check,
+    check=_check,
+    init_files=stages.init_files(),
     recognizer=recognizer.SignRecognizer(),
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     sizes=released_names.sizes,
+    golden="sign_jax.systems.nla_slr.golden",
+    published="sign_jax.systems.nla_slr.published",
 )
