@@ -67,13 +67,14 @@ class S3D(nn.Module):
 
   def setup(self) -> None:
     """Layers `base_N`, where N is their place in the original's flat list."""
+    how = self.dtype, self.momentum
     base = {
-        0: SepConv(self._scaled(64), 7, 2, self.dtype),
-        2: BasicConv(self._scaled(64), self.dtype),
-        3: SepConv(self._scaled(192), 3, 1, self.dtype),
+        0: SepConv(self._scaled(64), 7, 2, *how),
+        2: BasicConv(self._scaled(64), *how),
+        3: SepConv(self._scaled(192), 3, 1, *how),
     }
     for place, channels in MIXED.items():
-      base[place] = Mixed(tuple(map(self._scaled, channels)), self.dtype, self.momentum)
+      base[place] = Mixed(tuple(map(self._scaled, channels)), *how)
     self.base = {str(place): layer for place, layer in base.items()}
 
   def _scaled(self, channels):
@@ -121,7 +122,7 @@ class BasicConv(nn.Module):
 
   features: int
   dtype: DTypeLike
-  momentum: float = MOMENTUM
+  momentum: float
 
   def setup(self) -> None:
     """Layers."""
@@ -157,7 +158,7 @@ class SepConv(nn.Module):
   kernel: int
   stride: int
   dtype: DTypeLike
-  momentum: float = MOMENTUM
+  momentum: float
 
   @nn.compact
   def __call__(
@@ -200,7 +201,7 @@ class Mixed(nn.Module):
 
   channels: tuple[int, ...]
   dtype: DTypeLike
-  momentum: float = MOMENTUM
+  momentum: float
 
   @nn.compact
   def __call__(self, x: Float[ArrayLike, "B T H W C"], train: bool) -> Float[Array, "B T H W _"]:
