@@ -13,7 +13,6 @@ from sign_jax.run import task as run_task
 from sign_jax.systems import retrieval_settings
 from sign_jax.systems.i3d import settings as i3d_settings
 from sign_jax.train import optim
-from sign_jax.train.step import Trainer
 from tests import fakes, program
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -112,16 +111,7 @@ def trace(task):
 
 @pytest.mark.parametrize("system", [cico, upret], ids=["cico", "upret"])
 def test_the_default_trains_and_evaluates(system):
-  config = system.get_config("how2sign")
-  trainer = Trainer(make_task(config, "how2sign"), config)
-  state = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), trainer.target)
-  state = state.replace(params=numbers_like(trainer.target.params))
-  batches = trainer.task.train_batches(0)
-  for _ in range(2):
-    state, metrics = trainer.step(state, next(batches))
-    assert_finite(metrics)
-  assert int(state.step) == 2
-  assert_finite(trainer.evaluate(state.variables, "test"))
+  train_and_evaluate(make_task(system.get_config("how2sign"), "how2sign"))
 
 
 @pytest.mark.parametrize("dataset", sorted({*retrieval_settings.DATASETS} - {"how2sign"}))

@@ -23,12 +23,12 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 def run_with_small_files(limit, *args):
   """`program.run` where no file may be larger than so many bytes.
 
-  Without the cache of compiled programs: JAX would leave damaged files there, which stay.
+  Nothing is added to the cache of compiled programs: JAX would leave damaged files, which stay.
   """
   child = subprocess.run(
       [sys.executable, "-c", LIMITED, str(limit), *map(str, args)], cwd=program.ROOT,
-      env={**program.environment(), "JAX_ENABLE_COMPILATION_CACHE": "false"}, text=True,
-      capture_output=True, check=False,
+      env={**program.environment(), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9"},
+      text=True, capture_output=True, check=False,
   )
   return child.returncode, child.stdout, child.stderr
 
