@@ -1,4 +1,4 @@
-"""Small files that ask for much memory or time, about twenty for each reader of foreign files.
+"""Small files that ask for much memory or time, ten and more for each reader of foreign files.
 
 `python -m tests.untrusted.bombs READER FOLDER` reads the files that `write` has put into a folder,
 one after the other, and prints a line of JSON for each: what came of it, the peak of memory above
@@ -20,7 +20,9 @@ from tests.untrusted import bombs_json, bombs_packed, bombs_pickle, bombs_text
 # {reader: (module and function that read it, function of nothing -> {file name: bytes})}
 READERS = {
   "annotation pickle": ("data_builders.corpus.released_pickles:entries", bombs_pickle.packed),
-  "feature pickle": ("data_builders.attachments.features:FeatureFolder.read", bombs_pickle.packed),
+  "feature pickle": (
+    "data_builders.attachments.features:FeatureFolder.read", bombs_pickle.packed_features
+  ),
   "torch archive": ("sign_jax.weights.readers:read", bombs_pickle.archives),
   "torch before 1.6": ("sign_jax.weights.readers:read", bombs_pickle.legacy),
   "feature npz": ("data_builders.attachments.features:FeatureFolder.read", bombs_packed.features),

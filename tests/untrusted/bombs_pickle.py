@@ -154,6 +154,24 @@ def contents():
   }
 
 
+# Many objects of one kind, which the unpickler that all readers share counts for a second each:
+# annotations alone have them, and others those of sets, members and what is their own.
+_MANY = {
+  "lists", "dicts", "tuples", "frozensets", "marks", "lists_of_marks", "copies_on_the_stack",
+  "from_the_memo", "floats", "pairs", "nested_lists", "nested_tuples", "names", "types",
+}
+
+
+def elsewhere(files):
+  """Those of `files` that the readers of other pickles than annotations are given."""
+  return {name: x for name, x in files.items() if name.partition(".")[0] not in _MANY}
+
+
+def packed_features():
+  """`packed` for the files of features."""
+  return elsewhere(packed())
+
+
 @functools.cache
 def packed():
   """{file name: bytes}: pickles packed by gzip, and bombs of gzip itself."""
@@ -183,8 +201,9 @@ def _zip(entries, method=zipfile.ZIP_DEFLATED):
 
 def _small_enough():
   # What fits into 16 MiB, the most that data.pkl may have.
-  sizes = {what: sum(len(a) * n for a, n in pieces) for what, pieces in contents().items()}
-  return {what: _whole(contents()[what]) for what, size in sizes.items() if size < 15 * MEGA}
+  made = elsewhere(contents())
+  sizes = {what: sum(len(a) * n for a, n in pieces) for what, pieces in made.items()}
+  return {what: _whole(made[what]) for what, size in sizes.items() if size < 15 * MEGA}
 
 
 def archives():
@@ -244,26 +263,7 @@ def archives():
 def legacy():
   """{file name: bytes}: files of `torch.save` before version 1.6, which are not packed."""
   begin = b"".join(b"\x80\x02" + put(x) + b"." for x in (0x1950A86A20F9469CFC6C, 1001, {}))
-  wanted = (
-    "sets",
-    "lists",
-    "dicts",
-    "tuples",
-    "frozensets",
-    "marks",
-    "lists_of_marks",
-    "places",
-    "copies_on_the_stack",
-    "from_the_memo",
-    "pairs",
-    "members",
-    "nested_lists",
-    "nested_tuples",
-    "doubled",
-    "claimed_text",
-    "names",
-    "types",
-  )
+  wanted = ("sets", "places", "members", "doubled", "claimed_text", "tuples")
   made = contents()
   files = {f"{what}.pth": begin + _whole(made[what])[: 3 * MEGA] for what in wanted}
   many = storage() + b"](" + b"h\x00" * MEGA + b"e"
