@@ -21,7 +21,8 @@ def config(**changes):
   found = settings.config()
   found.update_from_flattened_dict({
       "data.frames": T, "data.size_stored": STORED, "data.size": SIZE, "data.heatmap_size": MAPS,
-      "model.dtype": "float32", **{key.replace("__", "."): x for key, x in changes.items()},
+      "model.dtype": "float32", "model.heatmap_sigma": 0.0,
+      **{key.replace("__", "."): x for key, x in changes.items()},
   })
   return found
 
