@@ -2,6 +2,8 @@
 
 Features are float16, (windows, 1024) for each stream of a video. Pickles are read as the released
 loader does, a file per video and stream, float32, one after the other in one process.
+
+With --signs: how long training on clips of isolated signs waits for their videos to be decoded.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from data_builders.writing import schema
+from launch.benchmarks import _sign_clips as signs
 from sign_jax.data import assemble, pipeline, resident, sampling
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.source import RetrievalSplit
@@ -25,6 +28,7 @@ from sign_jax.files import path_argument
 from sign_jax.tasks.device_features import gather
 
 LENGTH, DIM = 64, 1024
+_EXAMPLES, _BATCH_SIZE = 2048, 512
 _SKIPPED = 10  # batches before the clock starts, more than are read ahead
 _PICKLES = "pickle files"
 _COMBINE = "auto"  # the streams that a data set has
@@ -59,10 +63,13 @@ def add_arguments(parser):
   parser.add_argument("--data_name", help="a data set that is built; default: random numbers")
   parser.add_argument("--data_dir", type=path_argument,
                       help="where it lies, as --config.data.data_dir")  # fmt: skip
-  parser.add_argument("--examples", type=int, default=2048, help="videos that are read")
-  parser.add_argument("--batch_size", type=int, default=512)
+  parser.add_argument("--examples", type=int,
+                      help=f"videos that are read; default {_EXAMPLES}, or {signs.EXAMPLES}")
+  parser.add_argument("--batch_size", type=int,
+                      help=f"default {_BATCH_SIZE}, or {signs.BATCH_SIZE} with --signs")
   parser.add_argument("--batches", type=int, default=16, help="batches that are timed")
   parser.add_argument("--workers", type=int, default=2, help="processes of the second row")
+  signs.add_arguments(parser)
 
 
 def run(args):
@@ -72,8 +79,11 @@ def run(args):
     UserError: sizes that cannot be, or fewer sentences than a batch has.
   """
   for name in ("examples", "batch_size", "batches", "workers"):
-    if getattr(args, name) < 1:
+    if getattr(args, name) is not None and getattr(args, name) < 1:
       raise UserError(f"--{name} must be at least 1")
+  if args.signs:
+    return signs.run(args)
+  args.examples, args.batch_size = args.examples or _EXAMPLES, args.batch_size or _BATCH_SIZE
   with tempfile.TemporaryDirectory() as folder:
     name, data_dir = args.data_name, args.data_dir
     if not name:

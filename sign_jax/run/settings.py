@@ -24,6 +24,8 @@ FREE_KEYS = (
     "title", "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks",
     "profile",
 )
+# What an evaluation may do otherwise than the run that it measures: the results' file says so.
+MEASURES = ("ties", "data.crops", "data.linear_baseline", "model.ensemble")
 # What a run was trained with that was made before these were settings.
 EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
@@ -189,7 +191,7 @@ def for_evaluation(config, workdir, argv):
     _check_kinds(used, now, workdir)
   named = sorted(given(argv) & now.keys())
   differing = [key for key in named if not _is_same(key, now[key], used.get(key))]
-  wrong = [f"{key}={used.get(key)}" for key in differing if key not in (*free, "ties")]
+  wrong = [f"{key}={used.get(key)}" for key in differing if key not in (*free, *MEASURES)]
   if wrong:
     raise UserError(
         f"{workdir} was trained with {', '.join(wrong)}: evaluate it without these flags"

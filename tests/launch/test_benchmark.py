@@ -7,7 +7,7 @@ import types
 import pytest
 
 from launch import benchmark, benchmarks
-from launch.benchmarks import _measure, input_pipeline, similarity, transport
+from launch.benchmarks import _measure, _sign_clips, input_pipeline, similarity, transport
 from sign_jax.errors import UserError
 
 
@@ -169,3 +169,18 @@ def test_the_step_is_float32_as_pytorchs_unless_it_is_asked_for():
   assert _measure.upret_config(8).optim.precision == "float32"
   changed = _measure.upret_config(8, ["optim.precision='released_float16'"])
   assert changed.optim.precision == "released_float16"
+
+
+def test_training_on_signs_says_how_long_it_waits_for_videos(quick_compile, tmp_path, monkeypatch):
+  monkeypatch.setattr(_sign_clips, "_SIDE", 64)
+  monkeypatch.setattr(_sign_clips, "_FRAMES", 18)
+  result = measured(tmp_path, "input_pipeline", "--signs", "--examples=4", "--batch_size=2",
+                    "--batches=2", "--network_width=0.0625", "--frames=16",
+                    "--size=32")  # fmt: skip
+  one, decoded, memory = result["rows"]
+  assert [row["clips from"] for row in result["rows"]] == [
+    "one batch, kept on the device", "videos, decoded", "host memory"]
+  assert one["times one batch"] == 1 and one["median wait s"] < 0.01
+  for row in (decoded, memory):
+    assert 0 <= row["share waited"] < 1 and row["median step s"] > 0
+    assert row["longest wait s"] >= row["median wait s"]
