@@ -67,11 +67,7 @@ def run(args):
   }
   with tempfile.TemporaryDirectory() as folder:
     _build(pathlib.Path(folder), settings["examples"])
-    found = {
-      "one batch, kept on the device": _steps(_config(folder, settings, 0.0), args.batches, True),
-      "videos, decoded": _steps(_config(folder, settings, 0.0), args.batches),
-      "host memory": _steps(_config(folder, settings, 64.0), args.batches),
-    }
+    found = _measured(folder, settings)
   alone = statistics.median(sum(times) for times in next(iter(found.values())))
   return {"settings": settings, "rows": [_row(way, times, alone) for way, times in found.items()]}
 
@@ -100,28 +96,56 @@ def _config(folder, settings, cache_gib):
   return config
 
 
-def _steps(config, count, is_one_batch=False):
-  """[(seconds waited, seconds of the step)] of `count` steps."""
+def _measured(folder, settings):
+  """{way: [(seconds waited for a batch, seconds of its step)]}; all ways take the same steps."""
+  config = _config(folder, settings, cache_gib=0.0)
   task = run_task.make(config)
-  trainer, times = Trainer(task, config), []
+  cached = run_task.make(_config(folder, settings, cache_gib=64.0)).reader
+  for number in range(cached.size("train")):
+    cached.split("train").read(number)  # fills the cache
+  trainer = Trainer(task, config)
+  with contextlib.closing(task.train_batches(0)) as batches:
+    one = trainer.place(next(batches))
   state = trainer.create()
-  if config.data.cache_gib:
-    clips = task.reader.split("train")
-    for number in range(len(clips)):
-      clips.read(number)
-  with contextlib.closing(task.train_batches(0)) as host:
-    batches = prefetch.to_devices(host, trainer.place)
-    batch = next(batches) if is_one_batch else None
-    if is_one_batch:
-      host.close()
-    for _ in tqdm(range(_SKIPPED + count), unit="step"):
-      start = time.perf_counter()
-      given = batch if is_one_batch else next(batches)
-      begun = time.perf_counter()
-      state, metrics = trainer.step(state, given)
-      jax.block_until_ready(metrics["loss"])
-      times.append((begun - start, time.perf_counter() - begun))
-  return times[_SKIPPED:]
+  ways = {
+    "one batch, kept on the device": lambda: _Endless(one),
+    "videos, decoded": lambda: task.train_batches(0),
+    "host memory": lambda: cached.train_batches(0),
+  }
+  found = {}
+  for way, make in ways.items():
+    with contextlib.closing(make()) as batches:
+      state, found[way] = _steps(trainer, state, batches, settings["batches"])
+  return found
+
+
+class _Endless:
+  """The same batch for ever."""
+
+  def __init__(self, batch):
+    self._batch = batch
+
+  def __iter__(self):
+    return self
+
+  def __next__(self):
+    return self._batch
+
+  def close(self):
+    """Nothing is to be ended."""
+
+
+def _steps(trainer, state, batches, count):
+  """(state, [(seconds waited, seconds of the step)] of `count` steps)."""
+  times, batches = [], prefetch.to_devices(batches, trainer.place)
+  for _ in tqdm(range(_SKIPPED + count), unit="step"):
+    start = time.perf_counter()
+    batch = next(batches)
+    begun = time.perf_counter()
+    state, metrics = trainer.step(state, batch)
+    jax.block_until_ready(metrics["loss"])
+    times.append((begun - start, time.perf_counter() - begun))
+  return state, times[_SKIPPED:]
 
 
 def _build(folder, examples):

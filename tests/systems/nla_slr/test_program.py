@@ -12,10 +12,10 @@ from tests import program
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 SMALL = {
-    "data.name": "signing_sim/frames_tiny", "data.size": 32, "data.heatmap_size": 16,
-    "data.linear_baseline": False, "model.width": 1 / 16, "model.lengths": "short",
-    "model.dtype": "float32", "batch_size": 4, "eval_batch_size": 32, "epochs": 0, "steps": 2,
-    "eval_every": 2, "log_every": 1,
+    "data.name": "signing_sim/frames_tiny", "data.linear_baseline": False,
+    "model.width": 1 / 16, "model.lengths": "short", "model.dtype": "float32",
+    "batch_size": 4, "eval_batch_size": 32, "epochs": 0, "steps": 2, "eval_every": 2,
+    "log_every": 1,
 }
 
 
