@@ -10,6 +10,8 @@ _MOST_BYTES = 2**20
 _UNKNOWN = "unknown"
 _DATA_SET = re.compile(r"\w+(/[\w.+-]+)?(:[\w.]+)?")  # NAME[/CONFIG][:VERSION]
 _TITLES = {"retrieval": "sign-language retrieval", "recognition": "isolated sign recognition"}
+# What results count and do not measure.
+_COUNTS = ("/sentences", "/videos", "/segments", "/signs", "/listed", "/missing")
 _KEPT = ("batch_size", "epochs", "steps", "seed", "optim.name", "optim.lr", "model.variant",
          "data.combine", "data.alpha", "data.video_length", "data.text_length", "data.size")
 
@@ -58,7 +60,7 @@ def _numbers(results):
   return {
       name: value for name, value in results.items()
       if type(value) in (int, float) and "/" in name
-      and not name.endswith(("/sentences", "/videos", "/segments"))
+      and not name.endswith(_COUNTS)
   }  # fmt: skip
 
 
@@ -109,7 +111,8 @@ def _results_table(results):
 def _data(results, data):
   facts = {"data set": data or _UNKNOWN, **{key: results.get(key) for key in (
       "fingerprint", "protocol", "caption", "streams", "combine", "ties", "versions",
-      "validation/sentences", "validation/videos", "test/sentences", "test/videos",
+      "crops", "validation/sentences", "validation/videos", "test/sentences", "test/videos",
+      "validation/signs", "test/signs", "test/listed", "test/missing",
   )}}  # fmt: skip
   rows = [f"- {name}: {_cell(value)}" for name, value in facts.items() if value is not None]
   return ["## Data and protocol", "", *rows]
