@@ -8,6 +8,7 @@ import pytest
 from sign_jax.ops import crop
 
 SIZE, TARGET = 24, 10
+apply = jax.jit(crop.apply, static_argnums=2)
 BOXES = [(0, 0, 24, 24), (3, 5, 17, 19), (10, 0, 5, 24), (23, 2, 1, 7)]  # top, left, height, width
 
 
@@ -41,7 +42,7 @@ def video():
 
 @pytest.mark.parametrize("target", [TARGET, 31])
 def test_a_cut_is_that_of_plain_interpolation(video, target):
-  found = crop.apply(shares(BOXES), video, target)
+  found = apply(shares(BOXES), video, target)
   for clip, cut, (top, left, height, width) in zip(video, found, BOXES, strict=True):
     for frame, ours in zip(np.asarray(clip), cut, strict=True):
       expected = bilinear(frame[top : top + height, left : left + width], target)
@@ -50,7 +51,7 @@ def test_a_cut_is_that_of_plain_interpolation(video, target):
 
 def test_a_cut_is_that_of_pytorch(video):
   torch = pytest.importorskip("torch")
-  found = crop.apply(shares(BOXES), video, TARGET)
+  found = apply(shares(BOXES), video, TARGET)
   for clip, cut, (top, left, height, width) in zip(video, found, BOXES, strict=True):
     part = torch.from_numpy(np.array(clip)).permute(0, 3, 1, 2)
     part = part[:, :, top : top + height, left : left + width]
@@ -61,13 +62,13 @@ def test_a_cut_is_that_of_pytorch(video):
 
 
 def test_the_whole_picture_in_its_own_size_is_itself(video):
-  np.testing.assert_array_equal(crop.apply(crop.whole(len(BOXES)), video, SIZE), video)
+  np.testing.assert_array_equal(apply(crop.whole(len(BOXES)), video, SIZE), video)
 
 
 def test_bfloat16_stays_near(video):
-  found = crop.apply(shares(BOXES), video.astype(jnp.bfloat16), TARGET)
+  found = apply(shares(BOXES), video.astype(jnp.bfloat16), TARGET)
   assert found.dtype == jnp.bfloat16
-  exact = crop.apply(shares(BOXES), video, TARGET)
+  exact = apply(shares(BOXES), video, TARGET)
   np.testing.assert_allclose(found.astype(jnp.float32), exact, atol=0.02)
 
 
@@ -91,6 +92,7 @@ def test_boxes_are_those_that_were_asked_for():
 
 
 def test_where_no_box_fits_the_picture_is_whole():
-  boxes = crop.draw(jax.random.key(0), 3, 32, area=(1.0, 1.0), aspect=(2.0, 3.0))
+  draw = jax.jit(lambda key: crop.draw(key, 3, 32, area=(1.0, 1.0), aspect=(2.0, 3.0)))
+  boxes = draw(jax.random.key(0))
   for found, expected in zip(boxes, crop.whole(3), strict=True):
     np.testing.assert_array_equal(found, expected)

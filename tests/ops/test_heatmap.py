@@ -10,6 +10,7 @@ from tests.ops.test_crop import bilinear
 
 CANVAS, SIZE = 32, 14
 BOXES = [(0, 0, 32, 32), (4, 9, 25, 20)]
+heatmaps = jax.jit(heatmap.heatmaps, static_argnames=("size", "canvas", "sigma", "dtype"))
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def drawn(point, canvas, sigma):
 @pytest.mark.parametrize("columns", [2, 3])
 def test_maps_are_canvases_cut_and_resized(points, columns):
   boxes = crop.Boxes(*(jnp.array(BOXES, jnp.float32).T / CANVAS))
-  found = heatmap.heatmaps(points[..., :columns], SIZE, boxes, canvas=CANVAS, sigma=3.0)
+  found = heatmaps(points[..., :columns], SIZE, boxes, canvas=CANVAS, sigma=3.0)
   assert found.shape == (len(BOXES), 3, SIZE, SIZE, 5) and found.dtype == jnp.float32
   for b, t, k in np.ndindex(points.shape[:3]):
     top, left, height, width = BOXES[b]
@@ -39,7 +40,7 @@ def test_maps_are_canvases_cut_and_resized(points, columns):
 
 
 def test_a_canvas_in_the_size_of_the_maps_is_the_plain_gaussian(points):
-  found = heatmap.heatmaps(points, SIZE, canvas=SIZE, sigma=2.0)
+  found = heatmaps(points, SIZE, canvas=SIZE, sigma=2.0)
   expected = drawn(points[1, 2, 3], SIZE, 2.0)[..., 0]
   np.testing.assert_allclose(found[1, 2, :, :, 3], expected, atol=1e-6)
 
@@ -56,15 +57,15 @@ def test_variants():
 def test_a_missing_joint_has_an_empty_map(points, missing):
   gone = points.copy()
   gone[0, 1, 2, 0] = missing
-  found = np.asarray(heatmap.heatmaps(gone, SIZE, canvas=CANVAS, sigma=3.0))
+  found = np.asarray(heatmaps(gone, SIZE, canvas=CANVAS, sigma=3.0))
   np.testing.assert_array_equal(found[0, 1, :, :, 2], 0.0)
-  kept = np.asarray(heatmap.heatmaps(points, SIZE, canvas=CANVAS, sigma=3.0))
+  kept = np.asarray(heatmaps(points, SIZE, canvas=CANVAS, sigma=3.0))
   others = np.arange(5) != 2
   np.testing.assert_array_equal(found[..., others], kept[..., others])
 
 
 def test_a_joint_at_zero_is_drawn_there_whatever_its_confidence():
-  found = heatmap.heatmaps(jnp.zeros((1, 1, 1, 3)), SIZE, canvas=SIZE, sigma=2.0)
+  found = heatmaps(jnp.zeros((1, 1, 1, 3)), SIZE, canvas=SIZE, sigma=2.0)
   assert found[0, 0, 0, 0, 0] == 1.0
 
 

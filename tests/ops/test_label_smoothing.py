@@ -6,6 +6,7 @@ import pytest
 from sign_jax.ops import label_smoothing
 
 CLASSES, BATCH = 7, 4
+language = jax.jit(label_smoothing.language, static_argnums=(2, 3))
 LABELS = jnp.array([3, 0, 6, 3])
 
 
@@ -18,7 +19,7 @@ def embeddings():
 
 
 def test_the_others_share_by_their_likeness(embeddings):
-  found = label_smoothing.language(LABELS, embeddings, 0.2, 0.5)
+  found = language(LABELS, embeddings, 0.2, 0.5)
   lengths = np.maximum(np.linalg.norm(embeddings, axis=1), 1e-12)
   for row, label in zip(found, LABELS, strict=True):
     likeness = embeddings @ embeddings[label] / lengths / lengths[label]
