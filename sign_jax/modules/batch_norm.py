@@ -6,6 +6,8 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from sign_jax.ops.batch_norm import batch_norm_relu
+
 
 class BatchNorm(nn.Module):
   """BatchNorm over all axes but the last.
@@ -38,21 +40,50 @@ class BatchNorm(nn.Module):
     Returns:
       (..., C) float32.
     """
-    channels = x.shape[-1:]
-    scale = self.param("scale", nn.initializers.ones, channels)
-    bias = self.param("bias", nn.initializers.zeros, channels)
-    running_mean = self.variable("batch_stats", "mean", jnp.zeros, channels)
-    running_var = self.variable("batch_stats", "var", jnp.ones, channels)
+    scale, bias, running = _variables(self, x.shape[-1:])
     x = x.astype(jnp.float32)
-    mean, var = running_mean.value, running_var.value
+    mean, var = (variable.value for variable in running)
     if train:
       mean, var, bessel = _statistics(x, counts)
-      if not self.is_initializing():
-        unbiased = var * bessel
-        running_mean.value += self.momentum * (mean - running_mean.value)
-        running_var.value += self.momentum * (unbiased - running_var.value)
+      _update(self, running, (mean, var * bessel))
     factor = scale * lax.rsqrt(var + self.epsilon)
     return (x - _spread(mean, x)) * _spread(factor, x) + _spread(bias, x)
+
+
+class BatchNormRelu(nn.Module):
+  """`BatchNorm` of all positions and a ReLU, with `ops.batch_norm`'s gradient in training."""
+
+  momentum: float = 0.1
+  epsilon: float = 1e-5
+
+  @nn.compact
+  def __call__(self, x: Float[ArrayLike, "*shape C"], train: bool) -> Float[Array, "*shape C"]:
+    """(..., C) float -> the same in the same dtype; computed in float32."""
+    scale, bias, running = _variables(self, x.shape[-1:])
+    if train:
+      y, mean, var = batch_norm_relu(x, scale, bias, self.epsilon)
+      total = x.size // x.shape[-1]
+      _update(self, running, (mean, var * (total / max(total - 1, 1))))
+      return y
+    mean, var = (variable.value for variable in running)
+    factor = scale * lax.rsqrt(var + self.epsilon)
+    y = (x.astype(scale.dtype) - _spread(mean, x)) * _spread(factor, x) + _spread(bias, x)
+    return nn.relu(y).astype(x.dtype)
+
+
+def _variables(module, channels):
+  """Scale, bias, and the running mean and variance as Flax variables."""
+  scale = module.param("scale", nn.initializers.ones, channels)
+  bias = module.param("bias", nn.initializers.zeros, channels)
+  mean = module.variable("batch_stats", "mean", jnp.zeros, channels)
+  return scale, bias, (mean, module.variable("batch_stats", "var", jnp.ones, channels))
+
+
+def _update(module, running, found):
+  """Moves the running statistics to those of a batch, whose variance is the unbiased one."""
+  if not module.is_initializing():
+    for variable, new in zip(running, found, strict=True):
+      variable.value += module.momentum * (new - variable.value)
 
 
 def _spread(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float
 
-from sign_jax.modules.batch_norm import BatchNorm
+from sign_jax.modules.batch_norm import BatchNormRelu
 from sign_jax.ops import convolution, pooling
 
 FEATURES = 1024  # of block 5
@@ -111,7 +111,7 @@ def pooled(x: Float[ArrayLike, "B T H W C"]) -> Float[Array, "B C"]:
 
   So the first and the last frame count half. One frame alone counts once.
   """
-  frames = jnp.mean(x, axis=(2, 3), dtype=jnp.float32)
+  frames = jnp.mean(x, axis=(2, 3), dtype=jnp.promote_types(x.dtype, jnp.float32))
   if frames.shape[1] > 1:
     frames = (frames[:, :-1] + frames[:, 1:]) / 2
   return jnp.mean(frames, axis=1)
@@ -127,7 +127,7 @@ class BasicConv(nn.Module):
   def setup(self) -> None:
     """Layers."""
     self.conv = Kernel((1, 1, 1), self.features)
-    self.bn = BatchNorm(self.momentum, EPSILON)
+    self.bn = BatchNormRelu(self.momentum, EPSILON)
 
   def __call__(
       self, x: Float[ArrayLike, "B T H W C"], train: bool
@@ -143,7 +143,7 @@ class BasicConv(nn.Module):
       self, x: Float[ArrayLike, "B T H W {self.features}"], train: bool
   ) -> Float[Array, "B T H W {self.features}"]:
     """What comes behind the convolution."""
-    return nn.relu(self.bn(x, train)).astype(self.dtype)
+    return self.bn(x, train)
 
 
 class SepConv(nn.Module):
@@ -173,8 +173,7 @@ class SepConv(nn.Module):
 
 
 def _activated(x, train, layer, name):
-  normalised = BatchNorm(layer.momentum, EPSILON, name=name)(x, train)
-  return nn.relu(normalised).astype(layer.dtype)
+  return BatchNormRelu(layer.momentum, EPSILON, name=name)(x, train)
 
 
 class Kernel(nn.Module):

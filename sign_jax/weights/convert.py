@@ -148,7 +148,7 @@ def _translate(name, table, to_flax):
   # (name on the other side, layout) by the first rule that fits, or (None, None).
   for rule in table:
     source, destination = (rule.torch, rule.flax) if to_flax else (rule.flax, rule.torch)
-    match = re.fullmatch(_pattern(source), name)
+    match = _pattern(source).fullmatch(name)
     if match:
       separators = (".", "/") if to_flax else ("/", ".")
       fields = {key: text.replace(*separators) for key, text in match.groupdict().items()}
@@ -158,14 +158,14 @@ def _translate(name, table, to_flax):
 
 @functools.cache
 def _pattern(template):
-  # "a.{path}.{n}" -> r"a\.(?P<path>.+)\.(?P<n>[^./]+)"
+  # "a.{path}.{n}" -> r"a\.(?P<path>.+)\.(?P<n>[^./]+)". Compiled: long tables exceed re's cache.
   pieces = re.split(r"\{(\w+)\}", template)
   pattern = re.escape(pieces[0])
   for field, literal in zip(pieces[1::2], pieces[2::2], strict=True):
     one = r".+" if field == "path" else r"[^./]+"
     again = f"(?P<{field}>" in pattern
     pattern += (f"(?P={field})" if again else f"(?P<{field}>{one})") + re.escape(literal)
-  return pattern
+  return re.compile(pattern)
 
 
 def _apply(transform, value):

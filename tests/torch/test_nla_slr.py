@@ -137,7 +137,7 @@ def theirs_after(module, clips, embeddings, labels, share, epochs):
   return losses, state_of(module)
 
 
-def test_training_steps_of_the_whole_network():
+def test_training_steps_of_the_whole_network(without_type_checks):
   """Batch statistics, all losses, Adam with its decay, the pull: parameters after two updates.
 
   The two are in different epochs, so that the weight of the mixup and the pull differ.
@@ -177,7 +177,7 @@ def test_training_steps_of_the_whole_network():
   for epoch in range(epochs):
     loss, variables, adam = step(variables, adam, jnp.float64(epoch / 4))
     losses.append(float(loss))
-  np.testing.assert_allclose(losses, expected, rtol=1e-7)
+  np.testing.assert_allclose(losses, expected, rtol=1e-6)  # they are float32
   ours = convert.export(variables, table.NAMES)
   assert len(ours) == sum("num_batches" not in name for name in state)
   for name, value in ours.items():

@@ -4,7 +4,7 @@ The inputs stand for prepared ones, (B, C, T, H, W) as the network reads them.
 """
 
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
+from sign_jax.data.sign_clips import SignClips
 from sign_jax.data.splits import SPLITS
 from sign_jax.golden import seeded
 from sign_jax.golden.compare import Facts, MakeTask, Quantities
@@ -27,13 +28,12 @@ _PICTURE, _POINTS, _MAP, _SIGMA = 128, 3, 56, 4.0  # of the heatmaps that are co
 _JOINTS = np.array([0, 7, 62])
 
 
-class _Data(NamedTuple):
+class _NoClips(SignClips):
   """What the task asks of a data set of which nothing is read."""
 
-  num_classes: int
-  gloss_vectors: list
-  label: str = "none"
-  names: None = None
+  def __init__(self, num_classes, vectors):
+    self.label, self.names = "none", None
+    self.num_classes, self.gloss_vectors = num_classes, vectors
 
 
 def quantities(
@@ -44,7 +44,7 @@ def quantities(
   vectors = seeded.normal(f"{prefix}input/word_embeddings", (classes, EMBEDDING))
   labels = seeded.integers(f"{prefix}input/labels", 0, classes, (batch,))
   config = settings(system, facts, weights)
-  source = dict.fromkeys(SPLITS, _Data(classes, vectors.tolist()))
+  source = dict.fromkeys(SPLITS, _NoClips(classes, vectors.tolist()))
   task = make_task(config, source)
   variables = task.load(jax.eval_shape(task.init, jax.random.key(0)))
   found = _computed(system, config, task, variables, inputs(prefix, batch), labels)

@@ -4,7 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
-from jaxtyping import Array, Float, Float32, PRNGKeyArray, PyTree
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from sign_jax.modules import fresh, s3d
 from sign_jax.modules.lateral import Lateral
@@ -106,8 +106,8 @@ class Head(nn.Module):
 
   @nn.compact
   def __call__(
-      self, x: Float32[ArrayLike, "B D"], embeddings: Float32[ArrayLike, "N E"] | None
-  ) -> tuple[Float32[Array, "B N"], dict[str, Float32[Array, "..."]] | None]:
+      self, x: Float[ArrayLike, "B D"], embeddings: Float[ArrayLike, "N E"] | None
+  ) -> tuple[Float[Array, "B N"], dict[str, Float[Array, "..."]] | None]:
     """(logits (B, N) of FC1, what inter-modality mixup needs: None without embeddings)."""
     logits = nn.Dense(self.classes, name="fc1")(x)
     if embeddings is None:
