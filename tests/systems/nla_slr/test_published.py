@@ -10,7 +10,7 @@ from launch.tables import TABLES
 from sign_jax.run import checks
 from sign_jax.systems.nla_slr import streams
 
-OURS = {name: table for name, table in TABLES.items() if name.startswith("nla_slr/")}
+OURS = {name: table for name, table in TABLES.items() if name.startswith("nla_slr/table")}
 
 
 def test_all_nine_tables_are_there():
