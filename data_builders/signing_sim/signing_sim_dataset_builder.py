@@ -1,6 +1,10 @@
 """TFDS builder of `signing_sim`, the embedded corpus of simulated signed sentences."""
 
+import concurrent.futures
+import contextlib
 import dataclasses
+import functools
+import multiprocessing
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -19,6 +23,8 @@ confidence; below 0.3 where a joint is dropped or outside) and two feature strea
 window of {WINDOW} frames. Configs named `frames` have {filmed.SIZE} x {filmed.SIZE} RGB pictures in
 place of the features, each video from a camera of its own; their poses are what that camera sees.
 """.strip()
+
+_MANY = 200  # videos with frames that are worth starting processes for
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -68,6 +74,22 @@ class Builder(schema.RetrievalBuilder):
 
   def _generate_examples(self, split):
     settings = self.builder_config.settings
-    example = (filmed if self.builder_config.filmed else corpus).example
-    for video in self.progress(corpus.videos(settings)[split], split):
-      yield video.video_id, example(video, settings)
+    videos = corpus.videos(settings)[split]
+    one = functools.partial(
+      (filmed if self.builder_config.filmed else corpus).example, settings=settings)
+    with _mapping(self.builder_config.filmed and len(videos) >= _MANY) as mapped:
+      examples = mapped(one, videos)
+      for video, example in zip(self.progress(videos, split), examples, strict=True):
+        yield video.video_id, example
+
+
+@contextlib.contextmanager
+def _mapping(in_processes):
+  """Gives `map`, or one in as many processes as there are cores: drawing takes long."""
+  if not in_processes:
+    yield map
+    return
+  # Not by fork: a process that has started JAX has threads.
+  context = multiprocessing.get_context("spawn")
+  with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
+    yield functools.partial(pool.map, chunksize=8)
