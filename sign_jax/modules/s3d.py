@@ -94,7 +94,10 @@ class S3D(nn.Module):
     first = _ENDS[number - 2] + 1 if number > 1 else 0
     x = x.astype(self.dtype)
     for place in range(first, _ENDS[number - 1] + 1):
-      x = max_pool(x, *_POOLS[place]) if place in _POOLS else self.base[str(place)](x, train)
+      if place in _POOLS:
+        x = max_pool(x, *_POOLS[place])
+      elif str(place) in self.base:
+        x = self.base[str(place)](x, train)
     return x
 
   def __call__(

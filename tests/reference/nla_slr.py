@@ -1,6 +1,7 @@
 """NLA-SLR's network, losses and training step in PyTorch, with everything materialised."""
 
 import math
+from collections import OrderedDict
 
 import pytest
 
@@ -15,7 +16,6 @@ HEADS = {
     "fuse": ("rgb-h", "rgb-l", "kp-h", "kp-l"),
     "fuse-h": ("rgb-h", "kp-h"), "fuse-l": ("rgb-l", "kp-l"),
 }  # fmt: skip
-CHANNELS = 64, 192, 480, 832, 1024
 
 
 class BasicConv(nn.Module):
@@ -64,43 +64,58 @@ class Mixed(nn.Module):
     return torch.cat([branch(x) for branch in self.children()], 1)
 
 
+MIXED = {
+    5: (64, 96, 128, 16, 32, 32),
+    6: (128, 128, 192, 32, 96, 64),
+    8: (192, 96, 208, 16, 48, 64),
+    9: (160, 112, 224, 24, 64, 64),
+    10: (128, 128, 256, 24, 64, 64),
+    11: (112, 144, 288, 32, 64, 64),
+    12: (256, 160, 320, 32, 128, 128),
+    14: (256, 160, 320, 32, 128, 128),
+    15: (384, 192, 384, 48, 128, 128),
+}
+
+
 class S3D(nn.Module):
-  """Five blocks; what they return is block by block the caller's."""
+  """Five blocks; what they return is block by block the caller's.
+
+  `places` are those of the Mixed blocks that there are: fewer for quick tests.
+  """
 
   ENDS = 1, 4, 7, 13, 16  # of the blocks in `base`
 
-  def __init__(self, channels, width=1.0):
+  def __init__(self, channels, width=1.0, places=tuple(MIXED)):
     super().__init__()
-    scaled = lambda *numbers: [round(n * width) for n in numbers]
-    mixed = lambda inside, *rest: Mixed(*scaled(inside, *rest))
-    (first,), (third,) = scaled(64), scaled(192)
-    self.base = nn.Sequential(
-        SepConv(channels, first, 7, 2),
-        nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-        BasicConv(first, first),
-        SepConv(first, third, 3),
-        nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
-        mixed(192, 64, 96, 128, 16, 32, 32),
-        mixed(256, 128, 128, 192, 32, 96, 64),
-        nn.MaxPool3d(3, 2, 1),
-        mixed(480, 192, 96, 208, 16, 48, 64),
-        mixed(512, 160, 112, 224, 24, 64, 64),
-        mixed(512, 128, 128, 256, 24, 64, 64),
-        mixed(512, 112, 144, 288, 32, 64, 64),
-        mixed(528, 256, 160, 320, 32, 128, 128),
-        nn.MaxPool3d(2, 2),
-        mixed(832, 256, 160, 320, 32, 128, 128),
-        mixed(832, 384, 192, 384, 48, 128, 128),
-    )
+    first, third = round(64 * width), round(192 * width)
+    base = {
+        0: SepConv(channels, first, 7, 2),
+        1: nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+        2: BasicConv(first, first),
+        3: SepConv(first, third, 3),
+        4: nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+        7: nn.MaxPool3d(3, 2, 1),
+        13: nn.MaxPool3d(2, 2),
+    }
+    inside, self.features = third, {0: first, 1: third}
+    for place in places:
+      widths = [round(n * width) for n in MIXED[place]]
+      base[place] = Mixed(inside, *widths)
+      inside = widths[0] + widths[2] + widths[4] + widths[5]
+      self.features[next(n for n, end in enumerate(self.ENDS) if place < end)] = inside
+    self.base = nn.Sequential(OrderedDict((str(place), base[place]) for place in sorted(base)))
 
   def block(self, number, x):
-    return self.base[([0, *self.ENDS])[number] : self.ENDS[number]](x)
+    for name, layer in self.base.named_children():
+      if [0, *self.ENDS][number] <= int(name) < self.ENDS[number]:
+        x = layer(x)
+    return x
 
 
 class Stream(nn.Module):
-  def __init__(self, channels, width):
+  def __init__(self, *args):
     super().__init__()
-    self.backbone = S3D(channels, width)
+    self.backbone = S3D(*args)
 
 
 class Lateral(nn.Module):
@@ -119,30 +134,34 @@ class Lateral(nn.Module):
     return target + self.conv(source, **size)
 
 
-def laterals(width, in_time, transposed):
-  return nn.ModuleList(Lateral(round(c * width), in_time, transposed) for c in CHANNELS[:-1])
+def laterals(features, in_time, transposed):
+  """Behind the first four blocks."""
+  return nn.ModuleList(Lateral(features[n], in_time, transposed) for n in range(4))
 
 
 class TwoStream(nn.Module):
   """Video and keypoints of one length."""
 
-  def __init__(self, width):
+  def __init__(self, width, places):
     super().__init__()
     for name, channels in MODALITIES.items():
-      self.add_module(f"{name}_stream", Stream(channels, width))
-    self.rgb_stream_lateral = laterals(width, False, True)  # from the smaller maps of keypoints
-    self.pose_stream_lateral = laterals(width, False, False)
+      self.add_module(f"{name}_stream", Stream(channels, width, places))
+    self.features = self.rgb_stream.backbone.features
+    # From the smaller maps of keypoints, and to them.
+    self.rgb_stream_lateral = laterals(self.features, False, True)
+    self.pose_stream_lateral = laterals(self.features, False, False)
 
 
 class Backbone(nn.Module):
   """Four streams."""
 
-  def __init__(self, width):
+  def __init__(self, width, places):
     super().__init__()
-    self.ts_high, self.ts_low = TwoStream(width), TwoStream(width)
+    self.ts_high, self.ts_low = TwoStream(width, places), TwoStream(width, places)
+    self.features = self.ts_high.features
     for name in MODALITIES:
-      self.add_module(f"{name}_low2high", laterals(width, True, True))
-      self.add_module(f"{name}_high2low", laterals(width, True, False))
+      self.add_module(f"{name}_low2high", laterals(self.features, True, True))
+      self.add_module(f"{name}_high2low", laterals(self.features, True, False))
 
   def forward(self, inputs):
     """{(modality, length): clip} -> {the same: feature}."""
@@ -191,10 +210,10 @@ class Head(nn.Module):
 
 
 class NLASLR(nn.Module):
-  def __init__(self, classes, embedding=300, width=1.0):
+  def __init__(self, classes, embedding=300, width=1.0, places=tuple(MIXED)):
     super().__init__()
-    self.backbone = Backbone(width)
-    features = round(CHANNELS[-1] * width)
+    self.backbone = Backbone(width, places)
+    features = self.backbone.features[4]
     self.heads = nn.ModuleDict({
         name: Head(features * len(members), classes, embedding) for name, members in HEADS.items()
     })
