@@ -88,6 +88,17 @@ def test_the_run_has_noted_the_names_and_recognises_as_it_evaluates(runs, clip):
   np.testing.assert_allclose(found.probabilities[0], wanted[found.classes[0]], rtol=2e-3)
 
 
+def test_a_run_is_measured_with_more_crops_than_it_was_trained_with(runs, monkeypatch):
+  run = runs["both"]
+  trained = json.loads((run / "results.json").read_text())
+  found = program.call(monkeypatch, f"--config={run.parent / 'toy.py'}", f"--workdir={run}",
+                       "--mode=evaluate", "--config.data.crops=3")  # fmt: skip
+  assert found["crops"] == 3 and trained["crops"] == 1
+  assert found["test/one_crop/top5"] == trained["test/top5"]
+  assert json.loads((run / "results-data.crops=3.json").read_text()) == found
+  assert json.loads((run / "results.json").read_text()) == trained
+
+
 def test_videos_are_named_in_a_table_and_in_json(runs, files, tmp_path, capsys):
   out = named(
     capsys, "--workdir", runs["both"], files / "sign.mp4", files / "short.mp4", "--keypoints",

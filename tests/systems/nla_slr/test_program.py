@@ -13,7 +13,9 @@ from tests import program
 pytestmark = pytest.mark.usefixtures("quick_compile")
 SMALL = {
     "data.name": "signing_sim/frames_tiny", "data.linear_baseline": False,
-    "model.width": 1 / 16, "model.lengths": "short", "model.dtype": "float32",
+    # One stream compiles in half the time of two; `tests/test_recognize.py` reads both modalities.
+    "model.modalities": "keypoint", "model.lengths": "short", "model.width": 1 / 16,
+    "model.dtype": "float32",
     "batch_size": 4, "eval_batch_size": 32, "epochs": 0, "steps": 2, "eval_every": 2,
     "log_every": 1,
 }
@@ -29,14 +31,9 @@ def test_it_is_trained_measured_and_used(signs_dir, tmp_path, monkeypatch, capsy
   for row in losses:
     assert row["loss"] == pytest.approx(row["loss_smoothing"] + row["loss_mixup"], rel=1e-4)
   table = capsys.readouterr().out
-  for row in ("per instance", "per class", "all heads, per instance", "look-alikes, unrelated"):
+  for row in ("per instance", "per class", "look-alikes, unrelated", "all other signs"):
     assert row in table
-  assert {"test/top1", "test/top10", "test/class_top5", "test/ensemble_all/top1"} <= set(results)
-
-  three = program.call(monkeypatch, f"--config={'configs/nla_slr.py'}", f"--workdir={run}",
-                       "--mode=evaluate", "--config.data.crops=3")  # fmt: skip
-  assert three["test/one_crop/top5"] == results["test/top5"] and three["crops"] == 3
-  assert json.loads((run / "results-data.crops=3.json").read_text()) == three
+  assert {"test/top1", "test/top10", "test/class_top5", "test/others/top1"} <= set(results)
 
   clips = SignClips("signing_sim/frames_tiny", "test", signs_dir, fields=("video", "keypoints"),
                     size=48)  # fmt: skip
