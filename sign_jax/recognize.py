@@ -14,7 +14,7 @@ import sys
 
 from sign_jax.api import loading
 from sign_jax.errors import UserError, one_sentence, printable
-from sign_jax.files import path_argument, user_path
+from sign_jax.files import path_argument
 from sign_jax.run import compile_cache, host_memory
 from sign_jax.train.report import write_json
 
@@ -57,7 +57,8 @@ def _parse(argv):
   parser.add_argument("--keypoints", nargs="+", type=path_argument, metavar="FILE",
                       help="for each video: .pose, .pkl, .npz, or a folder of OpenPose's JSON")
   parser.add_argument("--top", type=int, default=5, help="how many signs are named")
-  parser.add_argument("--json", metavar="FILE", help="file for the results; - is the output")
+  parser.add_argument("--json", type=path_argument, metavar="FILE",
+                      help="file for the results; - is the standard output")  # fmt: skip
   return parser.parse_args(argv)
 
 
@@ -93,11 +94,11 @@ def named(model, video, keypoints, top):
 
 
 def _write(found, path):
-  if path == "-":
+  if str(path) == "-":
     print(json.dumps(found, indent=2))
     return
   if path:
-    write_json(user_path(path), found)
+    write_json(path, found)
   for entry in found:
     print("\n".join(lines(entry)))
   if path:

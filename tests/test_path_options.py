@@ -103,7 +103,9 @@ def test_every_program_that_computes_keeps_what_it_compiles(path):
 
 def test_the_programs_are_found():
   names = {path.stem for path in programs()}
-  assert STARTERS | {"main", "extract", "pseudo_labels", "export", "parity", "diagnose"} < names
+  assert STARTERS | {
+    "main", "extract", "pseudo_labels", "recognize", "export", "parity", "diagnose"
+  } < names
 
 
 def test_what_is_written_lies_at_home(home):
