@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import jax
 import pytest
 
 from sign_jax.train import loop
@@ -17,11 +18,21 @@ def results(workdir, name="results.json"):
   return json.loads((workdir / name).read_text())
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+  """The folder of a run that is not to be written to."""
+  folder = tmp_path_factory.mktemp("trained")
+  with pytest.MonkeyPatch.context() as patch:
+    first = jax.devices()[:1]
+    patch.setattr(jax, "devices", lambda *_: first)
+    loop.train(Regression(SCORES), config(), folder)
+  assert results(folder)["best_step"] == 8
+  return folder
+
+
 @pytest.fixture
-def run(tmp_path):
-  loop.train(Regression(SCORES), config(), tmp_path)
-  assert results(tmp_path)["best_step"] == 8
-  return tmp_path
+def run(trained, tmp_path):
+  return shutil.copytree(trained, tmp_path / "run")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
