@@ -1,7 +1,6 @@
 """What several tests share: a small data set, a finished run, compiled programs."""
 
 import fcntl
-import gc
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ typing_hook.install()  # it sees what is imported later
 
 from data_builders import build  # noqa: E402
 from sign_jax.run import compile_cache  # noqa: E402
-from tests import needs_torch, order, program  # noqa: E402
+from tests import forked, needs_torch, order, program  # noqa: E402
 
 # Arrays of unlike ranks meet by mistake more often than on purpose.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -47,9 +46,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-  """Spares the collector of garbage what was imported, which stays, and many a look at the rest."""
-  gc.freeze()
-  gc.set_threshold(20_000, 20, 20)
+  """Leaves the collector of garbage what the tests make."""
+  forked.spare_collector()
 
 
 @pytest.hookimpl(wrapper=True)
