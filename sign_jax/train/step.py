@@ -117,8 +117,8 @@ class Evaluator:
   def loaded(self) -> Variables:
     """Variables on the mesh: fresh ones, with the weights of the files that the task loads."""
     fresh = functools.partial(self.task.init, jax.random.key(self.config.seed))
-    shardings = sharding.tree_shardings(jax.eval_shape(fresh), self.mesh)
-    with jax.set_mesh(self.mesh):
+    with jax.set_mesh(self.mesh):  # for both, so that it is traced once
+      shardings = sharding.tree_shardings(jax.eval_shape(fresh), self.mesh)
       variables = jax.jit(fresh, out_shardings=shardings)()
       # Outside jit: files are no constants of a program.
       return jax.device_put(self.task.load(variables), shardings)
@@ -143,7 +143,8 @@ class Trainer(Evaluator):
     sharding.check_batch(task.batch_size, self.mesh)
     self._rule = rule_of(task, config, steps)
     self._create = functools.partial(create_state, task, self._rule.optimizer, config.seed)
-    shapes = jax.eval_shape(self._create)
+    with jax.set_mesh(self.mesh):  # as in `create`, which then need not trace it again
+      shapes = jax.eval_shape(self._create)
     shardings = sharding.tree_shardings(shapes, self.mesh)
     self.target = jax.tree.map(
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings

@@ -14,6 +14,7 @@ import pytest
 from sign_jax.errors import ReaderLost, Stopped, UserError
 from sign_jax.protocols import Selection
 from sign_jax.train import digest, loop, prefetch, profiling, report
+from sign_jax.train.step import Evaluator
 
 RATE = {
     "name": "released_adam", "lr": 0.05, "warmup": 0.1, "b1": 0.9, "b2": 0.98, "eps": 1e-6,
@@ -127,6 +128,18 @@ def test_a_step_is_a_function_of_state_seed_and_batch():
   state, after = trainer.step(runs[0][0], batch)
   assert after["extra"] != runs[0][1]["extra"]  # other noise at another step
   assert int(state.step) == 2 == int(state.model_state["statistics"]["steps"])
+
+
+@pytest.mark.parametrize("make", [
+    lambda task: Evaluator(task, config()).loaded(),
+    lambda task: loop.Trainer(task, config()).create(),
+])
+def test_initial_weights_are_traced_once(make, monkeypatch):
+  """Tracing takes a second and more for a model."""
+  calls, init = [], Regression.init
+  monkeypatch.setattr(Regression, "init", lambda *args: calls.append(0) or init(*args))
+  make(Regression())
+  assert len(calls) == 1
 
 
 def test_a_run_begins_with_the_weights_that_the_task_loads():
