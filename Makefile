@@ -15,6 +15,7 @@ VENV ?= .venv
 SYSTEM ?= upret
 JOBS ?= 2
 WORKDIR ?= runs/$(SYSTEM)
+SIMULATOR = signing_sim$(if $(filter nla_slr,$(SYSTEM)),/frames)
 TORCH ?= torch==2.13.0
 # Shells leave a tilde alone behind "=" and between quotes.
 home = $(if $(filter ~/%,$(firstword $(1))),$(patsubst ~/%,$(HOME)/%,$(1)),$(1))
@@ -33,7 +34,7 @@ help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 train: $(VENV)/.installed
-	$(VENV)/bin/python -m data_builders.build signing_sim
+	$(VENV)/bin/python -m data_builders.build $(SIMULATOR)
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
 
 example: $(VENV)/.installed

@@ -56,7 +56,7 @@ OPTIM = {
     "name": "adam_l2", "lr": 1e-3, "b1": 0.9, "b2": 0.998, "eps": 1e-8, "weight_decay": 1e-3,
     "schedule": "cosine", "warmup": 0.0,
 }
-# Chosen on the validation split, to end within eight minutes on two CPU cores; docs/nla_slr.md.
+# Small, for two CPU cores. Not tuned: see what was measured in docs/nla_slr.md.
 SIMULATOR = {
     "data.name": "signing_sim/frames", "data.linear_baseline": True,
     "data.frames": 16, "data.size_stored": 48, "data.size": 36, "data.heatmap_size": 18,
