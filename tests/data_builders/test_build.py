@@ -25,11 +25,11 @@ import os, signal, sys
 from data_builders import build
 from data_builders.signing_sim import corpus
 calls, example = [], corpus.example
-def dying(*args):
+def dying(*args, **settings):
   calls.append(0)
   if len(calls) == 45:  # train is written by then
     os.kill(os.getpid(), signal.SIGKILL)
-  return example(*args)
+  return example(*args, **settings)
 corpus.example = dying
 build.prepare("signing_sim/tiny", data_dir=sys.argv[1])
 """
@@ -188,7 +188,7 @@ def test_the_build_notes_the_digest_of_equal_records(tmp_path, tiny):
 
 
 def test_a_users_mistake_inside_a_builder_stays_a_user_error(tmp_path, monkeypatch):
-  def mistake(*_):
+  def mistake(*_, **__):
     raise UserError("do this instead")
   monkeypatch.setattr(corpus, "example", mistake)
   with pytest.raises(UserError, match="^do this instead$"):
