@@ -15,6 +15,7 @@ typing_hook.install()  # it sees what is imported later
 
 from data_builders import build  # noqa: E402
 from sign_jax.run import compile_cache  # noqa: E402
+from sign_jax.systems import registry  # noqa: E402
 from tests import forked, needs_torch, order, program  # noqa: E402
 
 # Arrays of unlike ranks meet by mistake more often than on purpose.
@@ -65,6 +66,15 @@ def pytest_runtest_makereport(item):
 def without_type_checks(monkeypatch):
   """For what a function itself says of arguments that its annotations do not describe."""
   monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_systems():
+  """Systems that a file's tests register are unknown to the next file of the same process."""
+  before = dict(registry._registered)
+  yield
+  registry._registered.clear()
+  registry._registered.update(before)
 
 
 @pytest.fixture(scope="session")
