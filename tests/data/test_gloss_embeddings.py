@@ -121,9 +121,10 @@ def test_pickles_that_are_none(tmp_path, content, words):
 
 def test_a_pickle_that_would_run_code(tmp_path):
   path = tmp_path / "a.pkl"
-  path.write_bytes(b"\x80\x04cos\nsystem\n(S'touch /tmp/harmed'\ntR.")
+  path.write_bytes(f"\x80\x04cos\nsystem\n(S'touch {tmp_path / 'harmed'}'\ntR.".encode("latin-1"))
   with pytest.raises(UserError, match="asks for os.system"):
     gloss_embeddings.read(path, ["book"])
+  assert not (tmp_path / "harmed").exists()
 
 
 def test_damaged_and_packed_files(tmp_path):
