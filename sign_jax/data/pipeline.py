@@ -101,7 +101,16 @@ def train_batches(
 
 
 def _sentences_of_steps(split, batch_size, seed):
-  shuffled = grain.MapDataset.range(split.num_sentences).seed(seed).shuffle()
+  return shuffled_batches(split.num_sentences, batch_size, seed)
+
+
+def shuffled_batches(count, batch_size, seed):
+  """Indices below `count`, in batches without end: every epoch has an order of its own.
+
+  Returns:
+    grain.MapDataset of int64 arrays (batch_size,); what an epoch leaves over is dropped.
+  """
+  shuffled = grain.MapDataset.range(count).seed(seed).shuffle()
   return shuffled.batch(batch_size, drop_remainder=True).repeat()
 
 

@@ -12,6 +12,7 @@ from array_record.python import array_record_data_source
 
 from sign_jax.data import chunks, description, digest
 from sign_jax.data import folder as folders
+from sign_jax.data.splits import SPLITS
 from sign_jax.data.tf_example import bytes_values
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.untrusted import budget
@@ -134,6 +135,29 @@ def open_split(name, split, data_dir=None):
 def split_names(name, data_dir=None):
   """Names of the splits of a built data set, sorted; arguments and errors as in `open_split`."""
   return sorted(description.read(folders.find(name, data_dir)).splits)
+
+
+def measured_splits(name, data_dir=None, given=()):
+  """Those of "validation" and "test" that a data set has.
+
+  Args:
+    name, data_dir: as in `open_split`.
+    given: names of splits that are held already, and then are all there are.
+
+  Returns:
+    tuple of str.
+
+  Raises:
+    UserError: it has neither, or as in `open_split`.
+  """
+  there = given or split_names(name, data_dir)
+  found = tuple(split for split in SPLITS[1:] if split in there)
+  if not found:
+    raise UserError(
+      f"data set {name!r} has no split to measure, neither validation nor test: build it with "
+      f"--splits {','.join(SPLITS)}"
+    )
+  return found
 
 
 def fingerprint(name, data_dir=None):

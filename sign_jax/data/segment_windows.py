@@ -116,18 +116,13 @@ def train_batches(
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
   batch = _TrainBatch(segments, rows, seed, augment)
-  steps = _segments_of_steps(segments, batch_size, seed).map_with_index(batch)
+  steps = pipeline.shuffled_batches(len(segments), batch_size, seed).map_with_index(batch)
   return pipeline.iterate(steps[start_step:], num_workers, reader_timeout)
-
-
-def _segments_of_steps(segments, batch_size, seed):
-  shuffled = grain.MapDataset.range(len(segments)).seed(seed).shuffle()
-  return shuffled.batch(batch_size, drop_remainder=True).repeat()
 
 
 def train_examples(segments, *, batch_size, seed, step):
   """Indices of the segments in the global batch that `train_batches` begins `step` with."""
-  return np.asarray(_segments_of_steps(segments, batch_size, seed)[step]).tolist()
+  return np.asarray(pipeline.shuffled_batches(len(segments), batch_size, seed)[step]).tolist()
 
 
 def eval_batches(

@@ -78,19 +78,14 @@ def train_batches(
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
   batch = _TrainBatch(clips, rows, frames, seed)
-  steps = _clips_of_steps(clips, batch_size, seed).map_with_index(batch)
+  steps = pipeline.shuffled_batches(len(clips), batch_size, seed).map_with_index(batch)
   ahead = _ahead(clips, rows, frames)
   return pipeline.iterate(steps[start_step:], num_workers, reader_timeout, ahead)
 
 
-def _clips_of_steps(clips, batch_size, seed):
-  shuffled = grain.MapDataset.range(len(clips)).seed(seed).shuffle()
-  return shuffled.batch(batch_size, drop_remainder=True).repeat()
-
-
 def train_examples(clips, *, batch_size, seed, step):
   """Indices of the clips in the global batch that `train_batches` begins `step` with."""
-  return np.asarray(_clips_of_steps(clips, batch_size, seed)[step]).tolist()
+  return np.asarray(pipeline.shuffled_batches(len(clips), batch_size, seed)[step]).tolist()
 
 
 def eval_batches(

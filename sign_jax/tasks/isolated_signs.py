@@ -67,14 +67,8 @@ class SignReader:
     Raises:
       UserError: there is neither.
     """
-    there = self._given or records.split_names(self._data.name, self._data.data_dir or None)
-    found = tuple(name for name in SPLITS[1:] if name in there)
-    if not found:
-      raise UserError(
-          f"data set {self._data.name!r} has no split to measure, neither validation nor test: "
-          f"build it with --splits {','.join(SPLITS)}"
-      )
-    return found
+    data = self._data
+    return records.measured_splits(data.name, data.data_dir or None, self._given)
 
   def split(self, name: str) -> SignClips:
     """The clips of a split, opened once."""

@@ -9,7 +9,7 @@ import jax
 import ml_collections
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, resident, source, watchdog
+from sign_jax.data import assemble, pipeline, records, resident, source, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
@@ -51,14 +51,8 @@ class RetrievalBatches:
     Raises:
       UserError: there is neither.
     """
-    there = self._given or source.split_names(self._data.name, self._data.data_dir or None)
-    found = tuple(name for name in SPLITS[1:] if name in there)
-    if not found:
-      raise UserError(
-          f"data set {self._data.name!r} has no split to measure, neither validation nor test: "
-          f"build it with --splits {','.join(SPLITS)}"
-      )
-    return found
+    data = self._data
+    return records.measured_splits(data.name, data.data_dir or None, self._given)
 
   @property
   def _on_device(self):
