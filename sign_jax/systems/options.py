@@ -1,12 +1,13 @@
 """What the `model` sections of several systems have in common."""
 
+from collections.abc import Collection
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, did_you_mean
 from sign_jax.protocols import Inputs
 
 DTYPES = ("auto", "float32", "bfloat16")
@@ -72,3 +73,17 @@ def towers(
       "max_elements": model.max_elements,
       "dtype": dtype,
   }
+
+
+def known_dataset(dataset: str, known: Collection[str]) -> str:
+  """`dataset`, one of those that a system has settings for.
+
+  Raises:
+    UserError: it is none of them.
+  """
+  if dataset not in known:
+    raise UserError(
+        f"there is no setting for data set {dataset!r}: choose one of {', '.join(known)}"
+        + did_you_mean(dataset, tuple(known))
+    )
+  return dataset

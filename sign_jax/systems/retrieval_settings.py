@@ -7,7 +7,7 @@ from typing import Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.systems import options
 
 # Sections 4.1 of CiCo and UPRet; alpha weighs the domain-agnostic features.
 PUBLISHED = {
@@ -63,13 +63,8 @@ def retrieval_config(
   Raises:
     UserError: on another data set.
   """
-  dataset = dataset or "signing_sim"
   known = DATASETS if overrides is None else tuple(overrides)
-  if dataset not in known:
-    raise UserError(
-        f"there is no setting for data set {dataset!r}: choose one of {', '.join(known)}"
-        + did_you_mean(dataset, known)
-    )
+  dataset = options.known_dataset(dataset or "signing_sim", known)
   shared = _shared(name)
   change(shared)
   config = ml_collections.ConfigDict(shared)

@@ -2,7 +2,7 @@
 
 import ml_collections
 
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.systems import options
 from sign_jax.systems.recognition_settings import recognition_config
 
 # As CiCo's released trainer fine-tunes.
@@ -32,12 +32,7 @@ def config(dataset: str | None = None) -> ml_collections.ConfigDict:
   Raises:
     UserError: on another data set.
   """
-  dataset = dataset or "how2sign"
-  if dataset not in DATASETS:
-    raise UserError(
-        f"there is no setting for data set {dataset!r}: choose one of {', '.join(DATASETS)}"
-        + did_you_mean(dataset, DATASETS)
-    )
+  dataset = options.known_dataset(dataset or "how2sign", DATASETS)
   # `width` multiplies all channels.
   found = recognition_config("i3d", f"sign encoder on {dataset}", {"width": 1.0, "dropout": 0.5})
   found.update_from_flattened_dict(OVERRIDES[dataset])

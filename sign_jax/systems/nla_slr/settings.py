@@ -6,7 +6,8 @@ from typing import Any
 import ml_collections
 from ml_collections.config_dict import placeholder
 
-from sign_jax.errors import UserError, did_you_mean
+from sign_jax.errors import UserError
+from sign_jax.systems import options
 from sign_jax.systems.recognition_settings import recognition_config
 
 MODEL = {
@@ -96,12 +97,7 @@ def config(dataset: str | None = None) -> ml_collections.ConfigDict:
   Raises:
     UserError: on another data set.
   """
-  dataset = dataset or "signing_sim"
-  if dataset not in DATASETS:
-    raise UserError(
-        f"there is no setting for data set {dataset!r}: choose one of {', '.join(DATASETS)}"
-        + did_you_mean(dataset, DATASETS)
-    )
+  dataset = options.known_dataset(dataset or "signing_sim", DATASETS)
   # A placeholder is shared by all that hold it, so that each configuration needs its own.
   switches = {"heatmap": placeholder(str)}  # the drawing of keypoints, "released" or "paper"
   found = recognition_config(
