@@ -27,6 +27,8 @@ MIXED = {
     14: (256, 160, 320, 32, 128, 128),
     15: (384, 192, 384, 48, 128, 128),
 }
+# The Inception blocks of a network of some depth: "small" has one where there are several.
+DEPTHS = {"full": tuple(MIXED), "small": (5, 8, 14)}
 _ENDS = (0, 3, 6, 12, 15)  # the last places in `base` of the blocks
 # Places of max-pools: window, strides, padding at both ends, for time, height, width.
 _POOLS = {
@@ -59,11 +61,13 @@ class S3D(nn.Module):
     width: multiplies the channels of every layer.
     dtype: of the computation; parameters and BatchNorm statistics stay float32.
     momentum: share of a batch in BatchNorm's running statistics.
+    depth: of `DEPTHS`.
   """
 
   width: float = 1.0
   dtype: DTypeLike = jnp.float32
   momentum: float = MOMENTUM
+  depth: str = "full"
 
   def setup(self) -> None:
     """Layers `base_N`, where N is their place in the original's flat list."""
@@ -73,8 +77,8 @@ class S3D(nn.Module):
         2: BasicConv(self._scaled(64), *how),
         3: SepConv(self._scaled(192), 3, 1, *how),
     }
-    for place, channels in MIXED.items():
-      base[place] = Mixed(tuple(map(self._scaled, channels)), *how)
+    for place in DEPTHS[self.depth]:
+      base[place] = Mixed(tuple(map(self._scaled, MIXED[place])), *how)
     self.base = {str(place): layer for place, layer in base.items()}
 
   def _scaled(self, channels):
@@ -103,7 +107,7 @@ class S3D(nn.Module):
   def __call__(
       self, x: Float[ArrayLike, "B T H W C"], train: bool = False
   ) -> Float[Array, "B _"]:
-    """All blocks and `pooled`: (B, T, H, W, C) -> (B, 1024 * width) float32."""
+    """All blocks and `pooled`: (B, T, H, W, C) -> (B, D) float32; of full depth D = 1024 width."""
     for number in BLOCKS:
       x = self.block(number, x, train)
     return pooled(x)

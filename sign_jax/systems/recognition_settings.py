@@ -62,5 +62,6 @@ def recognition_config(
       "init": dict(init),
       "optim": dict(optim),
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
+      "quick_compile": False,  # on CPU: a step is compiled in half the time, for short runs
       "profile": False,  # leaves a trace of a few steps in WORKDIR/profile
   })

@@ -31,6 +31,7 @@ from sign_jax.tasks import (
   isolated_windows,
   window_recognizer,
 )
+from sign_jax.train import compilation
 from sign_jax.train.step import total_steps
 from sign_jax.weights import initial
 
@@ -75,7 +76,7 @@ class Recognition(Task):
     self._resident = self._recognizer.resident(config, {**self.reader.facts, "classes": classes})
     self.inputs = self._recognizer.inputs(config, classes, self._resident)
     self._model = system.build(config.model, self.inputs)
-    self._scores = jax.jit(self.scores)
+    self._scores = jax.jit(self.scores, compiler_options=compilation.options(config))
 
   def scores(
       self, variables: Variables, batch: Batch

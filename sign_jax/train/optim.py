@@ -29,6 +29,16 @@ def global_norm(tree: PyTree[ArrayLike]) -> Float[Array, ""]:
   return jnp.sqrt(sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(tree)))
 
 
+def norm_of_joined(tree: PyTree[ArrayLike]) -> Float[Array, ""]:
+  """`global_norm` of the leaves as one vector, which optimisers with `flat` make too."""
+  return jnp.linalg.norm(jnp.concatenate([leaf.ravel() for leaf in jax.tree.leaves(tree)]))
+
+
+def norm_of(optim: ConfigDict) -> Callable[[PyTree], Float[Array, ""]]:
+  """How the norm of gradients is computed that a section's optimiser takes."""
+  return norm_of_joined if optim.get("flat", False) else global_norm
+
+
 def clip_by_global_norm(max_norm: float) -> optax.GradientTransformation:
   """Scales all gradients by min(1, max_norm / (norm + 1e-6)) of their global norm."""
 
@@ -249,6 +259,10 @@ KEYS = {
 }
 
 
+# Those that treat all parameters alike, so that they may see them as one vector.
+FLAT = ("adam", "adam_l2", "sgd")
+
+
 def scale_by_rates(rates: Rates, default: float) -> optax.GradientTransformation:
   """Scales every parameter's gradient or step by its rate, see `rates_of`."""
 
@@ -281,6 +295,11 @@ def precision(optim: ConfigDict) -> str:
 
 def check(optim: ConfigDict, kinds: ParameterKinds, system: str) -> None:
   """Raises UserError where a section asks for what an optimiser or a system does not have."""
+  if optim.get("flat", False) and (optim.name not in FLAT or optim.get("groups", {})):
+    raise UserError(
+        f"optim.flat sees all parameters as one vector, which {' and '.join(FLAT)} without "
+        f"optim.groups can, and {optim.name} here cannot: use --config.optim.flat=False"
+    )
   if precision(optim) == "released_float16":
     if optim.name != "released_adam":
       raise UserError(
@@ -363,7 +382,8 @@ def _steps(optim, scheduled, kinds):
   if precision(optim) == "released_float16":
     return released_float16_adam(optim, scheduled(1.0), rates, kinds)
   if not rates:
-    return make(optim, scheduled(optim.lr))
+    steps = make(optim, scheduled(optim.lr))
+    return optax.flatten(steps) if optim.get("flat", False) else steps
   # The rate comes last in all of them.
   steps = make(optim, scheduled(1.0))
   return optax.chain(steps, scale_by_rates(rates, optim.lr))

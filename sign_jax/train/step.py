@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import PRNGKeyArray, PyTree
+from jax.typing import ArrayLike
+from jaxtyping import PRNGKeyArray, PyTree, UInt32
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import NO_KINDS, Batch, Outcome, Task, Variables
-from sign_jax.train import gradient_cache, optim, sharding
+from sign_jax.train import compilation, gradient_cache, optim, sharding
 from sign_jax.train.state import TrainState
 
 Metrics = dict[str, PyTree]  # of a step: scalars, beside what a golden case compares
@@ -30,11 +32,13 @@ class Rule(NamedTuple):
     optimizer: gradients -> what is added to the parameters.
     schedule: step (from 0) -> the rate that is logged.
     settle: parameters, fresh or after an update -> those that they are to be.
+    norm: gradients -> their L2 norm, all together.
   """
 
   optimizer: optax.GradientTransformation
   schedule: optax.Schedule
   settle: Callable[[PyTree], PyTree]
+  norm: Callable[[PyTree], jax.Array] = optim.global_norm
 
 
 def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:
@@ -44,10 +48,13 @@ def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:
   """
   kinds = getattr(task, "parameter_kinds", NO_KINDS)
   optimizer, schedule = optim.from_config(config.optim, steps or total_steps(task, config), kinds)
-  return Rule(optimizer, schedule, optim.settling(config.optim, kinds))
+  settle, norm = optim.settling(config.optim, kinds), optim.norm_of(config.optim)
+  return Rule(optimizer, schedule, settle, norm)
 
 
-def create_state(task: Task, optimizer: optax.GradientTransformation, seed: int) -> TrainState:
+def create_state(
+    task: Task, optimizer: optax.GradientTransformation, seed: int | UInt32[ArrayLike, ""]
+) -> TrainState:
   """A fresh TrainState; a pure function, to be jitted with shardings."""
   variables = dict(task.init(jax.random.key(seed)))
   params = variables.pop("params")
@@ -69,7 +76,7 @@ def _gradients(
 def train_step(
     task: Task,
     rule: Rule,
-    seed: int,
+    seed: int | UInt32[ArrayLike, ""],
     chunks: int,
     state: TrainState,
     batch: Batch,
@@ -91,7 +98,7 @@ def train_step(
   metrics = {
       "loss": value,
       "learning_rate": jnp.float32(rule.schedule(state.step)),
-      "gradient_norm": optim.global_norm(grads),
+      "gradient_norm": rule.norm(grads),
       **metrics,
   }
   state = TrainState(state.step + 1, task.constrain(params, state.step), model_state, opt_state)
@@ -142,22 +149,28 @@ class Trainer(Evaluator):
     super().__init__(task, config, devices)
     sharding.check_batch(task.batch_size, self.mesh)
     self._rule = rule_of(task, config, steps)
-    self._create = functools.partial(create_state, task, self._rule.optimizer, config.seed)
+    # An argument of the programs and no constant: other seeds find them compiled in the cache.
+    self._seed = np.uint32(config.seed)
+    self._create = functools.partial(create_state, task, self._rule.optimizer)
     with jax.set_mesh(self.mesh):  # as in `create`, which then need not trace it again
-      shapes = jax.eval_shape(self._create)
+      shapes = jax.eval_shape(self._create, self._seed)
     shardings = sharding.tree_shardings(shapes, self.mesh)
     self.target = jax.tree.map(
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings
     )
     self._shardings = shardings
     chunks = gradient_cache.check(task, config, self.mesh)
-    step = functools.partial(train_step, task, self._rule, config.seed, chunks)
-    self._step = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+
+    def step(seed, state, batch, resident):
+      return train_step(task, self._rule, seed, chunks, state, batch, resident)
+
+    self._jit = functools.partial(jax.jit, compiler_options=compilation.options(config))
+    self._step = self._jit(step, donate_argnums=1, out_shardings=(shardings, None))
 
   def create(self) -> TrainState:
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
     with jax.set_mesh(self.mesh):
-      state = jax.jit(self._create, out_shardings=self._shardings)()
+      state = self._jit(self._create, out_shardings=self._shardings)(self._seed)
       # Outside jit: files are no constants of a program.
       loaded = self.task.load(state.variables)
       variables = dict(jax.device_put(loaded, self._shardings.variables))
@@ -173,10 +186,10 @@ class Trainer(Evaluator):
   def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     """(state, metrics) after one update on a batch, placed or not; `state` is given up."""
     with jax.set_mesh(self.mesh):
-      return self._step(state, self.place(batch), self.resident)
+      return self._step(self._seed, state, self.place(batch), self.resident)
 
   def trace_step(self, batch: Batch) -> jax.stages.Traced:
     """The program of a step (`jax.stages.Traced`) on a global batch of such shapes and dtypes."""
     shapes = sharding.batch_shapes(self.mesh, batch)
     with jax.set_mesh(self.mesh):
-      return self._step.trace(self.target, shapes, self.resident)
+      return self._step.trace(self._seed, self.target, shapes, self.resident)

@@ -18,7 +18,7 @@ from tests.reference import nla_slr as reference  # noqa: E402
 from tests.torch.test_i3d import theirs_of, unsettle  # noqa: E402
 from tests.torch.test_nla_slr import draw, state_of, wide  # noqa: E402, F401
 
-WIDTH, CLASSES, EMBEDDING, BATCH, PLACES = 1 / 8, 5, 6, 3, (5, 8, 14)
+WIDTH, CLASSES, EMBEDDING, BATCH = 1 / 8, 5, 6, 3
 RATE = 1e-3
 NAMES = {("rgb", "high"): "video_long", ("rgb", "low"): "video_short",
          ("pose", "high"): "keypoint_long", ("pose", "low"): "keypoint_short"}  # fmt: skip
@@ -52,16 +52,15 @@ def theirs_after(module, clips, embeddings, labels, share, epochs):
   return losses, state_of(module)
 
 
-def test_training_steps_of_the_whole_network(without_type_checks, monkeypatch):
+def test_training_steps_of_the_whole_network(without_type_checks):
   """Batch statistics, all losses, Adam with its decay, the pull: parameters after two updates.
 
-  The two are in different epochs, so that the weight of the mixup and the pull differ. With one
-  Mixed block for each of the blocks 3 to 5: what is left out compiles for long.
+  The two are in different epochs, so that the weight of the mixup and the pull differ. Of depth
+  "small": the full one compiles for long.
   """
-  monkeypatch.setattr(s3d, "MIXED", {place: s3d.MIXED[place] for place in PLACES})
-  module = reference.NLASLR(CLASSES, EMBEDDING, WIDTH, PLACES).train()
+  module = reference.NLASLR(CLASSES, EMBEDDING, WIDTH, s3d.DEPTHS["small"]).train()
   unsettle(module)
-  model = vknet.VKNet(CLASSES, EMBEDDING, width=WIDTH, dtype=jnp.float64)
+  model = vknet.VKNet(CLASSES, EMBEDDING, width=WIDTH, dtype=jnp.float64, depth="small")
   variables = convert.merge(
       vknet.init_shapes(model), state_of(module), table.NAMES, table.IGNORE
   )

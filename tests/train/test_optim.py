@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from configs import sign_encoder, upret
+from sign_jax import protocols
 from sign_jax.errors import UserError
 from sign_jax.train import optim
 
@@ -197,6 +198,31 @@ def test_groups_have_their_rates(name):
   for path, update in found.items():
     lr = rates.get(path[2:-2], 0.003 if "scale" in path else 0.1)
     np.testing.assert_allclose(update, expected[lr][path], rtol=1e-5, err_msg=path)
+
+
+@pytest.mark.parametrize("name", optim.FLAT)
+def test_one_vector_of_all_parameters_gives_the_same(name):
+  keys = {"name": name, "momentum": 0.9, "schedule": "constant"}
+  (tree_wise, _), (joined, _) = optimizer(**keys), optimizer(**keys, flat=True)
+  params = tree(0)
+  states = [transform.init(params) for transform in (tree_wise, joined)]
+  assert all(x.ndim < 2 for x in jax.tree.leaves(states[1]))
+  for seed in (1, 2, 3):
+    pairs = [t.update(tree(seed), s, params)
+             for t, s in zip((tree_wise, joined), states, strict=True)]  # fmt: skip
+    (ours, theirs), states = zip(*pairs, strict=True)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ours, theirs)
+  assert optim.norm_of_joined(tree(1)) == pytest.approx(float(optim.global_norm(tree(1))))
+
+
+@pytest.mark.parametrize("changes", [
+    {"name": "released_adam"},
+    {"name": "adam", "groups": {"a": {"paths": "b", "lr": 1.0}}},
+])  # fmt: skip
+def test_what_treats_parameters_apart_cannot_see_one_vector(changes):
+  section = ml_collections.ConfigDict({"flat": True, **changes})
+  with pytest.raises(UserError, match=f"{changes['name']} here cannot.*optim.flat=False"):
+    optim.check(section, protocols.NO_KINDS, "toy")
 
 
 def test_a_group_that_is_no_expression():

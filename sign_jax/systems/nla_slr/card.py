@@ -1,5 +1,6 @@
 """NLA-SLR's card."""
 
+from sign_jax.modules import s3d
 from sign_jax.ops import heatmap, label_smoothing
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
@@ -11,6 +12,7 @@ def _make(model, inputs):
   return vknet.VKNet(
       inputs["classes"], inputs["embedding"], streams.chosen(model.modalities, model.lengths),
       model.width, options.compute_dtype(model.dtype), model.norm_momentum,
+      model.get("depth", "full"),
   )
 
 
@@ -28,6 +30,7 @@ SYSTEM = System(
     variants={name: {"heatmap": name} for name in heatmap.VARIANTS},
     choices={
         "dtype": options.DTYPES,
+        "depth": tuple(s3d.DEPTHS),
         "heatmap": heatmap.VARIANTS,
         "smoothing": label_smoothing.SMOOTHINGS,
         "ensemble": recognizer.ENSEMBLES,

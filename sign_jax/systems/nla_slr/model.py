@@ -26,6 +26,7 @@ class VKNet(nn.Module):
     width: multiplies the channels of every layer.
     dtype: of the convolutions; parameters, statistics and heads stay float32.
     momentum: share of a batch in BatchNorm's running statistics.
+    depth: of `s3d.DEPTHS`.
   """
 
   classes: int
@@ -34,6 +35,7 @@ class VKNet(nn.Module):
   width: float = 1.0
   dtype: DTypeLike = jnp.float32
   momentum: float = s3d.MOMENTUM
+  depth: str = "full"
 
   @nn.compact
   def __call__(
@@ -56,9 +58,8 @@ class VKNet(nn.Module):
       embeddings, "kernel": (D', N) and "bias": (N,) of FC2}}. The parameters of a head's layers are
       `head_NAME/fc1`, `fc2` and `mapper`.
     """
-    networks = {
-        name: s3d.S3D(self.width, self.dtype, self.momentum, name=name) for name in self.streams
-    }
+    how = self.width, self.dtype, self.momentum, self.depth
+    networks = {name: s3d.S3D(*how, name=name) for name in self.streams}
     maps = {name: inputs[name] for name in self.streams}
     for number in s3d.BLOCKS:
       maps = {name: networks[name].block(number, x, train) for name, x in maps.items()}

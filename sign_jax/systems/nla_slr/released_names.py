@@ -104,7 +104,14 @@ def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
   return {
       "model.num_classes": shapes[f"{head}.gloss_output_layer.weight"][0],
       "model.width": shapes[stream(found[0]) + FIRST][0] / _FIRST_CHANNELS,
+      "model.depth": _depth(shapes, stream(found[0])),
       "model.embedding": mapper[1],
       "model.modalities": modalities[0] if len(modalities) == 1 else names.BOTH,
       "model.lengths": lengths[0] if len(lengths) == 1 else names.BOTH,
   }
+
+
+def _depth(shapes, there):
+  """The one of `s3d.DEPTHS` whose Inception blocks a stream has; "full" for any others."""
+  blocks = tuple(x for x in s3d.MIXED if f"{there}base.{x}.branch0.0.conv.weight" in shapes)
+  return next((name for name, chosen in s3d.DEPTHS.items() if chosen == blocks), "full")

@@ -15,6 +15,7 @@ MODEL = {
     "modalities": "both",  # or "video", "keypoint" (table 4)
     "lengths": "both",  # or "long", "short" (table 4)
     "width": 1.0,  # multiplies all channels
+    "depth": "full",  # or "small", which has three of the nine Inception blocks
     "norm_momentum": 1e-3,  # share of a batch in the running statistics of BatchNorm
     "embedding": 0,  # numbers of a gloss's vector, of a model without data; 0: none are known
     "heatmap_sigma": 0.0,  # pixels of the canvas that keypoints are drawn on; 0: as published
@@ -56,6 +57,7 @@ INIT = {
 OPTIM = {
     "name": "adam_l2", "lr": 1e-3, "b1": 0.9, "b2": 0.998, "eps": 1e-8, "weight_decay": 1e-3,
     "schedule": "cosine", "warmup": 0.0,
+    "flat": False,  # sees all parameters as one vector, for many small ones on one device
 }
 # Small, for two CPU cores. Not tuned: see what was measured in docs/nla_slr.md.
 SIMULATOR = {
@@ -65,6 +67,7 @@ SIMULATOR = {
     "model.norm_momentum": 0.1,  # few updates: statistics of the first ones must be forgotten
     "optim.lr": 5e-3, "optim.weight_decay": 1e-4,
     "epochs": 8, "eval_every": 190, "eval_batch_size": 64,
+    "quick_compile": True, "optim.flat": True,
 }
 WLASL, MSASL = (2000, 1000, 300, 100), (1000, 500, 200, 100)
 # The paper has no glosses of NMFs-CSL.

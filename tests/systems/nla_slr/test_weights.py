@@ -14,15 +14,20 @@ from sign_jax.weights import convert
 STREAM = ("keypoint_short",)
 
 
+@pytest.fixture(scope="module", params=["full", "small"])
+def depth(request):
+  return request.param
+
+
 @pytest.fixture(scope="module")
-def state():
-  shapes = vknet.init_shapes(vknet.VKNet(7, 5, STREAM, 1 / 16))
+def state(depth):
+  shapes = vknet.init_shapes(vknet.VKNet(7, 5, STREAM, 1 / 16, depth=depth))
   rng = np.random.default_rng(0)
   drawn = jax.tree.map(lambda x: rng.standard_normal(x.shape).astype(np.float32), shapes)
   return convert.export(drawn, released_names.NAMES)
 
 
-def test_the_file_of_one_stream(state, tmp_path):
+def test_the_file_of_one_stream(state, depth, tmp_path):
   path = tmp_path / "released.safetensors"
   counters = {name.replace("running_mean", "num_batches_tracked"): np.int64(3)
               for name in state if "running_mean" in name}  # fmt: skip
@@ -31,6 +36,7 @@ def test_the_file_of_one_stream(state, tmp_path):
   assert run.system.name == "nla_slr"
   model = run.model
   assert (model.streams, model.classes, model.embedding, model.width) == (STREAM, 7, 5, 1 / 16)
+  assert model.depth == depth
   assert run.inputs["keypoint_short"] == [[32, 112, 112, 63], "float32"]
   assert run.state.keys() == state.keys()
   for name, value in run.state.items():
