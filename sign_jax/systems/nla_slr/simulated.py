@@ -7,7 +7,7 @@ from sign_jax.systems.published_rows import Row, Table
 COLUMNS = ("top1", "class_top1", "related/top1", "unrelated/top1", "others/top1")
 
 
-def _without(label: str, **model: Any) -> Row:
+def _row(label: str, **model: Any) -> Row:
   overrides = {f"model.{key}": value for key, value in model.items()}
   return Row(label, "nla_slr", overrides, (None,) * len(COLUMNS))
 
@@ -15,15 +15,15 @@ def _without(label: str, **model: Any) -> Row:
 TABLE = Table(
     "NLA-SLR on the simulator", "", COLUMNS,
     (
-        _without("all"),
-        _without("video alone", modalities="video"),
-        _without("keypoints alone", modalities="keypoint"),
-        _without("long clips alone", lengths="long"),
-        _without("short clips alone", lengths="short"),
-        _without("uniform smoothing", smoothing="uniform"),
-        _without("no smoothing", smoothing="none"),
-        _without("no inter-modality mixup", inter_mixup=False),
-        _without("no intra-modality mixup", intra_mixup=0.0),
-        _without("no mixup", inter_mixup=False, intra_mixup=0.0),
+        _row("as trained out of the box"),
+        _row("video alone", modalities="video"),
+        _row("keypoints alone", modalities="keypoint"),
+        _row("long clips alone", lengths="long"),
+        _row("short clips alone", lengths="short"),
+        _row("uniform smoothing", smoothing="uniform"),
+        _row("no smoothing", smoothing="none"),
+        _row("no inter-modality mixup", inter_mixup=False),
+        _row("intra-modality mixup too", intra_mixup=0.75),
+        _row("intra-modality mixup alone", intra_mixup=0.75, inter_mixup=False),
     ),
 )
