@@ -30,8 +30,8 @@ def _tables(header, row, short):
     "zeros": bytes(2 * MEGA),
     "zeros_in_it": begin + b"\0,\0\n" * MEGA,
     "nothing": b"",
-    "line_ends": b"\n" * (4 * MEGA),
-    "carriage_returns": b"\r" * (4 * MEGA),
+    "line_ends": b"\n" * MEGA,
+    "carriage_returns": b"\r" * MEGA,
     "blanks": b" " * (4 * MEGA),
     "semicolons": header.replace(b",", b";") + b"\n" + b"a;b\n" * MEGA,
     "header_alone": begin,
@@ -117,8 +117,8 @@ def vectors():
   """{file name: bytes}: files of word vectors."""
   begin, numbers = b"5 3\n", b" 1" * MEGA
   made = {
-    "short_lines": begin + b"a\n" * (4 * MEGA),
-    "line_ends": begin + b"\n" * (8 * MEGA),
+    "short_lines": begin + b"a\n" * MEGA,
+    "line_ends": begin + b"\n" * (2 * MEGA),
     "one_line": begin + b"book" + numbers,
     "a_long_word": begin + b"a" * (4 * MEGA),
     "a_long_number": begin + b"book " + b"1" * (4 * MEGA) + b" 1 1",
@@ -151,7 +151,7 @@ def read_vectors(path):
 
 def synonyms():
   """{file name: bytes}: tables of synonyms."""
-  words = b",".join(b"%x" % i for i in range(1_000_000))
+  words = b",".join(b"%x" % i for i in range(250_000))
   made = {
     "short_groups": b"a,b\n" * MEGA,
     "one_group": words + b"\nx",

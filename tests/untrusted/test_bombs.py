@@ -9,7 +9,7 @@ import pytest
 from tests.untrusted import bombs
 
 MEGABYTES = 300  # above what the process has
-SECONDS = 15  # of the processor, not of a clock: a machine at leisure needs less than 5
+SECONDS = 6  # of the processor, not of a clock: a machine at leisure needs less than 2
 LARGEST = 20 << 20  # bytes of a file
 MOST_SECONDS = 600  # of the processor, for all files of a reader: a hang ends
 
@@ -37,4 +37,5 @@ def test_small_files_take_little_and_are_refused(reader, tmp_path):
     outcome = entry["outcome"]
     assert outcome.startswith("UserError: "), entry
     assert "\n" not in outcome and len(outcome) < 1500, entry
-    assert entry["megabytes"] < MEGABYTES and entry["seconds"] < SECONDS, entry
+    assert entry["megabytes"] < MEGABYTES / bombs.share_of(entry["name"]), entry
+    assert entry["seconds"] < SECONDS, entry
