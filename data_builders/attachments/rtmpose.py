@@ -32,7 +32,16 @@ def read(path, max_frames):
       pictures than frames.
   """
   del max_frames
-  content = safe_pickle.read(path, kind="pose file", remedy=_REMEDY, max_bytes=MAX_BYTES)
+  return parsed(load(path), path)
+
+
+def load(path, max_bytes=MAX_BYTES):
+  """The plain data of a file, of at most so many bytes; raises UserError as `read`."""
+  return safe_pickle.read(path, kind="pose file", remedy=_REMEDY, max_bytes=max_bytes)
+
+
+def parsed(content, path):
+  """`pose_content.Content` of what `load` has read; raises UserError as `read`."""
   try:
     found = pose_content.parse(content, people.most_poses(path.stat().st_size))
   except (pose_content.Unreadable, stated_size.Differs) as error:

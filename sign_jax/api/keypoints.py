@@ -1,12 +1,15 @@
 """Files of keypoints of one clip, as users have them."""
 
 import pathlib
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from data_builders.attachments import poses, scaling
-from sign_jax.errors import UserError
+from data_builders.attachments import poses, rtmpose, scaling
+from data_builders.isolated import keypoints as corpora
+from sign_jax.data.splits import SPLITS
+from sign_jax.errors import UserError, shown
 from sign_jax.files import existing_path
 from sign_jax.untrusted import npz
 
@@ -15,28 +18,43 @@ _WHAT = (
     "(frames, 133, 3)"
 )
 _MOST_BYTES = 1 << 28
+_MOST_PEOPLE = 8  # in a frame of a dict of frames; longer arrays are clips
 
 
-def read(path: pathlib.Path, size: tuple[int, int]) -> Float32[np.ndarray, "T 133 3"]:
+def read(
+    path: pathlib.Path, size: tuple[int, int], clip: str = ""
+) -> Float32[np.ndarray, "T 133 3"]:
   """Reads a file of keypoints.
 
   Args:
     path: `.pose`, `.pkl`, a folder of OpenPose's JSON files (see `data_builders.attachments.poses`)
-      or `.npz` with the array `keypoints`, or with one array alone.
+      or `.npz` with the array `keypoints`, or with one array alone. A `.pkl` may hold all clips of
+      a corpus by their names (see `data_builders.isolated.keypoints`).
     size: (width, height) of the video's pictures.
+    clip: the name of the video without its ending, "" where it has none.
 
   Returns:
     COCO-WholeBody's keypoints: x and y in pixels of pictures of that size, and confidence.
 
   Raises:
-    UserError: there is no such file, or it holds no keypoints.
+    UserError: there is no such file, it holds no keypoints, or none of this clip.
   """
   path = existing_path(path, "--keypoints", _WHAT)
+  pose = _pose(path, clip)
+  scale = scaling.find([(path, pose.keypoints, pose.size)], scaling.Stated(size))
+  keypoints = scale.place(pose.keypoints, pose.size, path)
+  scale.check_inside(keypoints, path)
+  return keypoints
+
+
+def _pose(path, clip):
+  """`poses.Pose` in the coordinates of the file."""
   if path.suffix == ".npz":
-    return _of_npz(path)
-  stated = scaling.Stated(size)
-  scale = poses.PoseFolder(path.parent).scaling([path], stated)
-  return poses.PoseFolder.read(path, scale).keypoints
+    return poses.of_content(rtmpose.parsed(_of_npz(path), path), path)
+  if path.suffix == ".pkl" and path.is_file():
+    content = _of_clip(rtmpose.load(path, corpora.MAX_BYTES), clip, path)
+    return poses.of_content(rtmpose.parsed(content, path), path)
+  return poses.in_file(path)
 
 
 def _of_npz(path):
@@ -47,3 +65,19 @@ def _of_npz(path):
   if found.ndim != 3 or found.shape[1:] != (133, 3) or found.dtype.kind not in "fiu":
     raise UserError(f"{path} holds keypoints of shape {found.shape}: {_WHAT}")
   return found.astype(np.float32)
+
+
+def _of_clip(content: Any, clip: str, path: pathlib.Path) -> Any:
+  """What a dict of clips holds of one; any other content as it is."""
+  if not isinstance(content, dict) or "keypoints" in content:
+    return content
+  for key in (clip, f"{clip}.mp4", *(f"{split}/{clip}" for split in SPLITS)):
+    if clip and key in content:
+      return content[key]
+  arrays = [x for x in content.values() if isinstance(x, np.ndarray) and x.ndim == 3]
+  if arrays and len(arrays) == len(content) and max(map(len, arrays)) > _MOST_PEOPLE:
+    raise UserError(
+        f"{path} holds keypoints of clips by their names, and of none that is called "
+        f"{shown(clip)}: call the video as its clip, or write the clip's keypoints to a file"
+    )
+  return content

@@ -109,7 +109,8 @@ class SignModel(recognized.NamingModel):
     name = "keypoints"
     if isinstance(keypoints, str | os.PathLike):
       name = str(keypoints)
-      keypoints = keypoint_files.read(user_path(keypoints), size)
+      clip = pathlib.Path(video).stem if isinstance(video, str | os.PathLike) else ""
+      keypoints = keypoint_files.read(user_path(keypoints), size, clip)
     array = videos.array_of(keypoints, name)
     if array.ndim != 3 or array.shape[1:] != (133, 3) or array.dtype.kind not in "fiu":
       raise UserError(

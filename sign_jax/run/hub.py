@@ -21,6 +21,8 @@ WEIGHTS, SETTINGS, CARD = "model.safetensors", "config.json", "README.md"
 FORMAT, VERSION = "sign_jax", 1
 _MOST_BYTES = 2**20  # ours have a few thousand, and the names of the classes
 _LONGEST_LABEL = 200
+# Sizes that a run leaves to its data where they are 0: by the names of its inputs.
+_OF_INPUTS = {"model.num_classes": "classes", "model.embedding": "embedding"}
 
 
 def write(folder, run, labels=None, license="", data_license=""):
@@ -65,8 +67,8 @@ def _content(run, labels):
   values = settings.flat(json.loads(run.config.to_json()))
   if run.inputs is None:
     run.model  # noqa: B018 - raises: nothing tells what it was built for
-  if not values.get("model.num_classes", 1):  # which a run may leave to its labels
-    values["model.num_classes"] = run.inputs["classes"]
+  left = {key: name for key, name in _OF_INPUTS.items() if not values.get(key, 1)}
+  values |= {key: run.inputs[name] for key, name in left.items()}
   begun = [
       key.removeprefix("init.") for key, value in values.items()
       if key.startswith("init.") and config_paths.is_path(key) and value

@@ -94,10 +94,17 @@ def _how_to_load(run):
   uses = {
       "retrieval": "model.similarity(videos, [\"a sentence\"])  # videos: list of (windows, "
                    "channels) sign features",
-      "recognition": "model.recognize(\"video.mp4\", top=5)",
+      "recognition": f"model.recognize(\"video.mp4\", top=5{_keypoints(run)})",
   }  # fmt: skip
   return ["```python", "import sign_jax", "", "model = sign_jax.load(\"path/to/this/folder\")",
           uses.get(run.system.task, ""), "```"]  # fmt: skip
+
+
+def _keypoints(run):
+  """The argument of a model that reads keypoints beside the video."""
+  judge = run.system.recognizer
+  reads = judge is not None and "keypoints" in judge.fields(run.config)
+  return ", keypoints=\"video.pose\"" if reads else ""
 
 
 def _results_table(results):

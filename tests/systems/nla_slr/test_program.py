@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_builders.signing_sim import videos
-from sign_jax import recognize
+from sign_jax import export, recognize
 from sign_jax.data.sign_clips import SignClips
 from tests import program
 
@@ -45,3 +45,11 @@ def test_it_is_trained_measured_and_used(signs_dir, tmp_path, monkeypatch, capsy
                   str(tmp_path / "sign.npz"), "--json", "-"])  # fmt: skip
   (found,) = json.loads(capsys.readouterr().out)
   assert len(found["signs"]) == 5 and {sign["gloss"] for sign in found["signs"]} < set(clips.names)
+
+  hub = tmp_path / "hub"
+  export.main(["--workdir", str(run), "--out", str(hub), "--format", "hub"])
+  assert ", keypoints=" in (hub / "README.md").read_text()
+  capsys.readouterr()
+  recognize.main(["--workdir", str(hub), str(tmp_path / "sign.mp4"), "--keypoints",
+                  str(tmp_path / "sign.npz"), "--json", "-"])  # fmt: skip
+  assert json.loads(capsys.readouterr().out) == [found]
