@@ -17,7 +17,7 @@ from sign_jax.systems.nla_slr import model as vknet
 from sign_jax.systems.nla_slr import released_names as table
 from sign_jax.systems.nla_slr import streams
 from sign_jax.systems.options import compute_dtype
-from sign_jax.train import optim
+from sign_jax.train import compilation, optim
 from sign_jax.weights import convert
 
 _MODULE = "tests.reference.nla_slr"
@@ -110,7 +110,9 @@ def _our_step(args, module, clips, labels, embeddings):
   variables = jax.tree.map(lambda x: jnp.array(x, copy=True), variables)
   kept = [variables, optimizer.init(variables["params"])]
   placed = jax.device_put((clips, embeddings, others))
-  compiled = jax.jit(step, donate_argnums=(0, 1)).lower(*kept, *placed).compile()
+  options = compilation.options(config)
+  step = jax.jit(step, donate_argnums=(0, 1), compiler_options=options)
+  compiled = step.lower(*kept, *placed).compile()
 
   def once():
     loss, *kept[:] = compiled(*kept, *placed)

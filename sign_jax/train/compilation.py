@@ -1,10 +1,15 @@
-"""How programs are compiled where a run is short."""
+"""How programs are compiled on CPU; elsewhere as XLA itself has it."""
 
 import functools
 
 import jax
 from ml_collections import ConfigDict
 
+# Not YNNPACK's convolutions: their gradients of kernels take 1.1 to 2 times the processor time of
+# XLA's own on the shapes of S3D, and 14 times over time alone (docs/speed.md).
+_OF_CONVOLUTIONS = {
+    "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"
+}
 # Fewer passes of LLVM, and loops that XLA writes itself, without MLIR: together they halve the time
 # that a network of a thousand small operations takes to be compiled, and its steps are as fast.
 _QUICK = {
@@ -14,14 +19,17 @@ _QUICK = {
 }
 
 
-def options(config: ConfigDict) -> dict[str, int | bool] | None:
+def options(config: ConfigDict) -> dict[str, int | bool | str] | None:
   """`compiler_options` of `jax.jit` for a run's large programs; None where they are XLA's own.
 
-  With `config.quick_compile`, and on CPU alone, those of `_QUICK` that this XLA knows.
+  Networks that recognise signs are made of convolutions; `config.quick_compile` is for short runs.
+  What this XLA does not know is left out.
   """
-  if not config.get("quick_compile", False) or jax.default_backend() != "cpu":
+  if jax.default_backend() != "cpu":
     return None
-  return {name: value for name, value in _QUICK.items() if _is_known(name, value)}
+  wanted = _OF_CONVOLUTIONS if config.get("task") == "recognition" else {}
+  wanted = wanted | (_QUICK if config.get("quick_compile", False) else {})
+  return {name: value for name, value in wanted.items() if _is_known(name, value)} or None
 
 
 @functools.cache
