@@ -1,15 +1,13 @@
 """TFDS builder of `signing_sim`, the embedded corpus of simulated signed sentences."""
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import functools
-import multiprocessing
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.signing_sim import corpus, features, filmed, skeleton
+from data_builders.signing_sim import corpus, features, filmed, processes, skeleton
 from data_builders.writing import schema
 from sign_jax.video.frames import WINDOW
 
@@ -77,19 +75,8 @@ class Builder(schema.RetrievalBuilder):
     videos = corpus.videos(settings)[split]
     one = functools.partial(
       (filmed if self.builder_config.filmed else corpus).example, settings=settings)
-    with _mapping(self.builder_config.filmed and len(videos) >= _MANY) as mapped:
+    are_many = self.builder_config.filmed and len(videos) >= _MANY  # drawing takes long
+    with processes.mapping() if are_many else contextlib.nullcontext(map) as mapped:
       examples = mapped(one, videos)
       for video, example in zip(self.progress(videos, split), examples, strict=True):
         yield video.video_id, example
-
-
-@contextlib.contextmanager
-def _mapping(in_processes):
-  """Gives `map`, or one in as many processes as there are cores: drawing takes long."""
-  if not in_processes:
-    yield map
-    return
-  # Not by fork: a process that has started JAX has threads.
-  context = multiprocessing.get_context("spawn")
-  with concurrent.futures.ProcessPoolExecutor(mp_context=context) as pool:
-    yield functools.partial(pool.map, chunksize=8)
