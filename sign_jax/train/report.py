@@ -12,12 +12,12 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 from ml_collections import ConfigDict  # noqa: E402
-from tensorboardX import SummaryWriter  # noqa: E402
 
 import sign_jax  # noqa: E402
 from sign_jax.files import replacing  # noqa: E402
 from sign_jax.protocols import Task  # noqa: E402
 from sign_jax.train import distributed  # noqa: E402
+from sign_jax.train.board import SummaryWriter  # noqa: E402
 
 RESULTS = "results.json"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "ott-jax", "numpy")

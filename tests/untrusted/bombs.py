@@ -44,9 +44,10 @@ READERS = {
 # What asks for memory by the number of its parts alone: a share of the memory that a reader grants
 # shows it as well, and in as small a share of the time.
 COUNTED = set("""
-  lists dicts tuples frozensets marks lists_of_marks places copies_on_the_stack from_the_memo pairs
-  members sets nested_lists nested_tuples placeholders states tensors storages unknown_names
-  odd_keys short_rows one_video semicolons empty_values line_ends carriage_returns short_lines one_group
+  lists dicts tuples frozensets marks lists_of_marks places copies_on_the_stack from_the_memo
+  pairs members sets nested_lists nested_tuples placeholders states tensors storages unknown_names
+  odd_keys short_rows one_video semicolons empty_values line_ends carriage_returns short_lines
+  one_group
 """.split())
 SHARE = 4
 _MEMORY = budget.MIN_MEMORY
