@@ -13,7 +13,7 @@ NAME = "toy_signs"
 DATA = {
     "name": "signing_sim/frames_tiny", "data_dir": "", "videos": "", "frames": 8, "margin": 4,
     "size_stored": 48, "crops": 1, "linear_baseline": False, "cache_gib": 1.0, "num_workers": 0,
-    "reader_timeout": 300.0,
+    "reader_timeout": 300.0, "boxes": False,
 }
 
 

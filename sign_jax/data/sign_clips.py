@@ -31,7 +31,7 @@ class SignClips:
 
   def __init__(
     self, name, split, data_dir=None, *, fields=("video",), size=256, videos="", margin=MARGIN,
-    cache=None,
+    boxes=False, cache=None,
   ):  # fmt: skip
     """Reads what the records say beside frames and poses.
 
@@ -42,6 +42,7 @@ class SignClips:
       videos: folder that the records' paths begin in.
       margin: M; before and behind a sign that is cut from a sentence there are 0 to 2 M frames of
         the transitions, drawn from its name.
+      boxes: whether clips with a box are cut to it, frames and keypoints alike.
       cache: `FeatureCache` of whole clips; by default they are read each time.
 
     Raises:
@@ -53,7 +54,8 @@ class SignClips:
     facts = _facts(metadata.get("isolated"), self.label)
     self.names, self.num_classes = facts["glosses"], facts["num_classes"]
     self.gloss_vectors = metadata.get("gloss_vectors")
-    self.clips = sign_records.clips_of(source, self.names)(margin)
+    clips = sign_records.clips_of(source, self.names)(margin)
+    self.clips = clips if boxes else [clip._replace(box=None) for clip in clips]
     self._reader = sign_records.Reader(source, self.fields, size, videos)
     self._check_labels()
     self.labels = np.array([clip.label for clip in self.clips], np.int32)
@@ -74,7 +76,7 @@ class SignClips:
 
     Returns:
       {"video": (n, S, S, 3) uint8 RGB, "keypoints": (n, 133, 3) float32}, those of `fields`; x and
-      y of the keypoints are shares of the picture. Not to be written to.
+      y of the keypoints are shares of the picture, or of the box. Not to be written to.
 
     Raises:
       UserError: as `sign_records.Reader.read`.

@@ -30,7 +30,7 @@ MEASURES = ("ties", "data.crops", "data.linear_baseline", "model.ensemble")
 EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
     "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
-    "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact",
+    "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact", "data.boxes": True,
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"

@@ -57,20 +57,22 @@ def test_a_clip_is_its_video_and_its_keypoints_as_shares(folder, tmp_path):
   assert clips.labels[index] == 0 and clips.labels.dtype == np.int32
 
 
-def test_a_part_of_a_video_and_a_box_in_it_are_read(folder, tmp_path):
+@pytest.mark.parametrize("boxes", [True, False])
+def test_a_part_of_a_video_is_read_cut_to_its_box_or_whole(folder, tmp_path, boxes):
   box = np.array([0.25, 0.5, 1, 1], np.float32)
   part = {"first_frame": 3, "end_frame": 8, "num_frames": 5, "box": box}
   pose = np.random.default_rng(0).uniform(0, 32, (5, 133, 3)).astype(np.float32)
   build(tmp_path, [tiny_signs.record(1, with_pose=True, **part) | {"pose": pose}])
-  found = opened(tmp_path, folder).read(0)
+  found = opened(tmp_path, folder, boxes=boxes).read(0)
+  left, top = box[:2] if boxes else (0, 0)
   whole = list(frames.read_frames(folder / "1.mp4"))[3:8]
-  cut = np.stack([frame[16:, 8:] for frame in whole])
+  cut = np.stack([frame[int(32 * top) :, int(32 * left) :] for frame in whole])
   assert found["video"].shape == (5, 16, 16, 3)
   # The scaler averages: the pictures' means stay what they are.
   np.testing.assert_allclose(found["video"].mean((1, 2, 3)), cut.mean((1, 2, 3)), atol=3)
   x, y = found["keypoints"][..., 0], found["keypoints"][..., 1]
-  np.testing.assert_allclose(x, (pose[..., 0] / 32 - 0.25) / 0.75, rtol=1e-4, atol=1e-5)
-  np.testing.assert_allclose(y, (pose[..., 1] / 32 - 0.5) / 0.5, rtol=1e-4, atol=1e-5)
+  np.testing.assert_allclose(x, (pose[..., 0] / 32 - left) / (1 - left), rtol=1e-4, atol=1e-5)
+  np.testing.assert_allclose(y, (pose[..., 1] / 32 - top) / (1 - top), rtol=1e-4, atol=1e-5)
 
 
 def test_a_sign_of_the_simulator_has_its_span_and_some_of_the_transitions(signs_dir):

@@ -163,3 +163,12 @@ def test_wrong_settings_are_one_sentence(signs_dir):
     make(signs_dir, batch_size=300).steps_per_epoch  # noqa: B018
   with pytest.raises(UserError, match="labels up to .*, and the model has only 9"):
     make(signs_dir, model__num_classes=9)
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_clips_are_cut_to_their_boxes_where_that_is_set(tmp_path, boxes):
+  box = (0.25, 0.5, 1.0, 1.0)
+  made = tiny_signs.record(0, with_pose=True, box=np.array(box, np.float32))
+  tiny_signs.build(tmp_path, {split: [made] for split in ("train", "validation", "test")})
+  found = make(tmp_path, data__name="tiny_signs", data__videos=str(tmp_path), data__boxes=boxes)
+  assert [clip.box for clip in found.reader.split("test").clips] == [box if boxes else None]

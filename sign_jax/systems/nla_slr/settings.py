@@ -37,6 +37,7 @@ DATA = {
     "gloss_embeddings": "",  # file of the glosses' vectors; empty: the data set's own, or none
     "frames": 64,  # of a long clip; a short one has half of them
     "margin": 4,  # frames of the transitions around a sign that is cut from a sentence
+    "boxes": False,  # cuts clips to the boxes of their signers, where the annotations have any
     "size_stored": 256,  # of the pictures, as they are read
     "size": 224,  # of the pictures that the network reads
     "heatmap_size": 112,  # of the maps; half of `size` where both are read
