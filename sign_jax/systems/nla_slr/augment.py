@@ -47,7 +47,7 @@ def draw(config: ConfigDict, key: PRNGKeyArray, batch: int) -> Draws:
       colour.draw(colours, batch, data.jitter) if data.jitter else None,
       crop.draw(boxes, batch, data.size_stored, (data.least_area, 1.0)),
       jax.random.randint(starts, (batch,), 0, left + 1),
-      mixup.draw(blend, batch, blended, config.model.mixup_alpha) if blended else None,
+      mixup.draw(blend, blended, config.model.mixup_alpha) if blended else None,
   )
 
 

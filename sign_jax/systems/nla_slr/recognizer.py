@@ -128,7 +128,7 @@ def targets_of(
   """{"label": labels, "other": those of what is blended in, "share": of the former}."""
   if blend is None:
     return {"label": labels, "other": labels, "share": jnp.float32(1)}
-  return {"label": labels, "other": mixup.others(blend, labels), "share": blend.share}
+  return {"label": labels, "other": mixup.others(labels), "share": blend.share}
 
 
 def smoothing_loss(

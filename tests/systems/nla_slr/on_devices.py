@@ -1,11 +1,13 @@
 """One batch on 1 and on 4 devices: `python -m tests.systems.nla_slr.on_devices FILE`.
 
-FILE receives {input, loss or gradient: largest difference}.
+FILE receives {input, loss or gradient: largest difference}, and under "gathered" the names of
+instructions that gather inputs.
 """
 
 import functools
 import json
 import pathlib
+import re
 import sys
 
 import jax
@@ -53,9 +55,18 @@ def on(devices):
     return jax.device_get(compute(sharding.place_batch(mesh, batch())))
 
 
+def gathered():
+  """All instructions of the program for 4 devices that gather arrays with the axes of clips."""
+  mesh = sharding.make_mesh(1, 1, jax.devices()[:4])
+  with jax.set_mesh(mesh):
+    text = compute.lower(sharding.place_batch(mesh, batch())).compile().as_text()
+  return re.findall(r"\S+ = \w+\[\d+(?:,\d+){4}\]\S* (?:all-gather|all-to-all)\S*\(", text)
+
+
 if __name__ == "__main__":
   alone, together = on(1), on(4)
   differ = lambda a, b: float(jnp.abs(a - b).max())
   found = jax.tree_util.tree_leaves_with_path(jax.tree.map(differ, alone, together))
   result = {jax.tree_util.keystr(path): x for path, x in found}
+  result["gathered"] = gathered()
   pathlib.Path(sys.argv[1]).write_text(json.dumps(result))
