@@ -1,7 +1,11 @@
 """Checks the annotations of the rooms that have them in every call of a test."""
 
+import functools
+from unittest import mock
+
 import jaxtyping
 from beartype import BeartypeConf, FrozenDict, beartype
+from jaxtyping import _import_hook
 
 from sign_jax import protocols
 
@@ -23,8 +27,24 @@ def check(function):
   return beartype(function, conf=CONFIGURATION)
 
 
+def _run(loader, module):
+  """Runs a module of the rooms; in place of the loader's own `exec_module`.
+
+  That one changes where compiled modules are kept while a module runs, and so for all that it
+  imports: two thousand files of libraries would be compiled anew, for ten seconds, in each process
+  that may not write them ($PYTHONDONTWRITEBYTECODE).
+  """
+  kept = functools.partial(
+    _import_hook._optimized_cache_from_source, loader._typechecker.get_hash()
+  )
+  with mock.patch("importlib._bootstrap_external.cache_from_source", kept):
+    code = loader.get_code(module.__name__)
+  exec(code, module.__dict__)
+
+
 def install():
   """To be called before the rooms are imported."""
+  _import_hook._JaxtypingLoader.exec_module = _run
   jaxtyping.install_import_hook([f"sign_jax.{room}" for room in ROOMS], f"{__name__}.check")
 
 
