@@ -29,6 +29,7 @@ _SCORES = (
   "confidences", "confidence", "conf", "score",
 )  # fmt: skip
 _FRAMES = ("predictions", "instance_info", "frames", "results")
+LAYOUT_KEYS = frozenset(_KEYPOINTS + _FRAMES)  # a dict with one of them holds a clip
 _PEOPLE = ("instances", "pred_instances", "predictions", "people", "persons")
 _IDS = ("track_id", "person_id", "tracking_id", "idx")
 _PICTURE = ("image_id", "frame_id", "frame_idx", "frame")

@@ -84,7 +84,7 @@ def _row(way, times, alone):
 
 
 def _config(folder, settings, cache_gib):
-  config = registry.get("nla_slr").config(None)
+  config = registry.get("nla_slr").config("wlasl")
   config.update_from_flattened_dict({
     "data.name": _Builder.name, "data.data_dir": str(folder), "data.videos": str(folder),
     "data.size_stored": _SIDE, "data.size": settings["size"], "data.frames": settings["frames"],

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from data_builders.attachments import poses, rtmpose, scaling
+from data_builders.attachments import pose_content, poses, rtmpose, scaling
 from data_builders.isolated import keypoints as corpora
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, shown
@@ -69,15 +69,34 @@ def _of_npz(path):
 
 def _of_clip(content: Any, clip: str, path: pathlib.Path) -> Any:
   """What a dict of clips holds of one; any other content as it is."""
-  if not isinstance(content, dict) or "keypoints" in content:
+  if not _holds_clips(content):
     return content
   for key in (clip, f"{clip}.mp4", *(f"{split}/{clip}" for split in SPLITS)):
     if clip and key in content:
       return content[key]
-  arrays = [x for x in content.values() if isinstance(x, np.ndarray) and x.ndim == 3]
-  if arrays and len(arrays) == len(content) and max(map(len, arrays)) > _MOST_PEOPLE:
-    raise UserError(
-        f"{path} holds keypoints of clips by their names, and of none that is called "
-        f"{shown(clip)}: call the video as its clip, or write the clip's keypoints to a file"
-    )
-  return content
+  raise UserError(
+      f"{path} holds keypoints of clips by their names, and of none that is called "
+      f"{shown(clip)}: name the video as its clip is named, or write the clip's keypoints to a "
+      "file of their own"
+  )
+
+
+def _holds_clips(content):
+  """Whether a dict is one of clips by their names, and not of a clip or of its frames."""
+  if not isinstance(content, dict) or pose_content.LAYOUT_KEYS & content.keys():
+    return False
+  return any(_is_clip(x) for x in content.values())
+
+
+def _is_clip(x):
+  """Whether it is a clip, and not what a frame holds: more entries than a frame has people."""
+  if isinstance(x, dict):
+    return any(_is_clip(x[key]) for key in pose_content.LAYOUT_KEYS & x.keys())
+  return _axes(x) >= 3 and len(x) > _MOST_PEOPLE
+
+
+def _axes(x):
+  """Of an array, or of lists in lists, by their first entries."""
+  if isinstance(x, list):
+    return 1 + (_axes(x[0]) if x else 0)
+  return getattr(x, "ndim", 0)

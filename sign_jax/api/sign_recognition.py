@@ -1,5 +1,6 @@
 """A trained model of isolated signs: a clip, and its keypoints where they are read, to a sign."""
 
+import functools
 import itertools
 import os
 import pathlib
@@ -17,6 +18,7 @@ from sign_jax.errors import UserError
 from sign_jax.files import user_path
 from sign_jax.run import trained
 from sign_jax.tasks import isolated, isolated_scores
+from sign_jax.train import compilation
 from sign_jax.video import containers, frames
 
 _LONGEST = sign_records.LONGEST
@@ -37,7 +39,7 @@ class SignModel(recognized.NamingModel):
     recognizer = isolated.recognizer_of(found.system)
     self.fields, config = recognizer.fields(found.config), found.config
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=compilation.options(config))
     def scores(variables, batch):
       inputs = recognizer.eval_inputs(config, batch)
       return recognizer.scores(config, found.model.apply(variables, inputs))[""]

@@ -12,7 +12,6 @@ from jaxtyping import Array, Float
 from sign_jax.modules.batch_norm import BatchNormRelu
 from sign_jax.ops import convolution, pooling
 
-FEATURES = 1024  # of block 5
 MOMENTUM, EPSILON = 1e-3, 1e-3  # of BatchNorm, as released
 BLOCKS = (1, 2, 3, 4, 5)
 # Channels of the branches of each Mixed block by its place in `base`: 0, 1a, 1b, 2a, 2b, 3.

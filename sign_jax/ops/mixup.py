@@ -1,9 +1,9 @@
 """Intra-modality mixup: examples of a batch blended with others of it; NLA-SLR, section 3.4.
 
 Training batches are in random order, so the example before another one is any of the others, and
-the first example is blended with the last. A permutation drawn for each batch has the same effect,
-except that it blends one example of a batch, on average, with itself. But on several devices it
-would gather all clips of the global batch on each of them; here each device gets one clip of its
+the first example is blended with the last. On average a permutation drawn for each batch has the
+same effect, except that it blends about one example of a batch with itself. But on several devices
+it would gather all clips of the global batch on each of them; here each device gets one clip of its
 neighbour. The results do not depend on the number of devices.
 """
 

@@ -34,7 +34,7 @@ def max_pool(
 def _by_axes(x, window, strides, padding):
   # One axis after the other: XLA's gradient of a pool is slow on CPU, a third of a training step.
   for axis, (size, stride, pads) in enumerate(zip(window, strides, padding, strict=True), 1):
-    if size > 1 or stride > 1:
+    if size > 1 or stride > 1 or any(pads):
       x = _along(x, axis, size, stride, tuple(pads))
   return x
 

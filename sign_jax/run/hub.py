@@ -139,7 +139,8 @@ def _settings(given, card, path):
   given = _without_paths(settings.flat(given))
   if card.config is None:
     return settings.nested(settings.tuples(given))
-  return settings.with_changes(card.config(None), given, path)
+  own = card.config(None)
+  return settings.with_changes(own, settings.completed(given, settings.flat(own.to_dict())), path)
 
 
 def _checked(labels, run, path):

@@ -22,7 +22,7 @@ FREE_KEYS = (
     "data.data_dir", "data.num_workers", "data.reader_timeout", "data.placement", "data.cache_gib",
     "data.videos", "data.labels",
     "title", "log_every", "eval_batch_size", "mesh.fsdp", "mesh.tensor", "gradient_cache.chunks",
-    "profile",
+    "profile", "quick_compile",
 )
 # What an evaluation may do otherwise than the run that it measures: the results' file says so.
 MEASURES = ("ties", "data.crops", "data.linear_baseline", "model.ensemble")
@@ -31,6 +31,7 @@ EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
     "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
     "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact", "data.boxes": True,
+    "model.depth": "full", "optim.flat": False,
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
@@ -72,7 +73,7 @@ def check(config, workdir):
   if not (workdir / FILE).exists() and not _sure(workdir):
     return  # of an earlier version, and nothing is left to compare with
   now = flat(json.loads(config.to_json()))
-  before = _completed(flat(of_run(workdir)), now)
+  before = completed(flat(of_run(workdir)), now)
   changed = [f"{key}={before.get(key)}" for key in differing(before, now)]
   if changed:
     raise UserError(
@@ -80,14 +81,14 @@ def check(config, workdir):
     )
 
 
-def _completed(before, now):
+def completed(before, now):
   """{dotted name: value} of a run, with those of `now` that were no settings when it was made."""
   return {key: value for key, value in EARLIER.items() if key in now} | before
 
 
 def differing(before, now):
   """Names of the settings that are not the same, those apart that are free."""
-  before, now = config_paths.expanded(_completed(before, now)), config_paths.expanded(now)
+  before, now = config_paths.expanded(completed(before, now)), config_paths.expanded(now)
   keys = sorted((before.keys() | now.keys()) - set(free_keys(now)))
   return [key for key in keys if not _is_same(key, before.get(key), now.get(key))]
 
@@ -182,7 +183,7 @@ def for_evaluation(config, workdir, argv):
   if not checkpoint.exists(workdir / "checkpoints"):
     raise UserError(f"there is no trained run in {workdir}: train first, with --mode train")
   now = flat(config.to_dict())
-  trained = config_paths.expanded(_completed(flat(tuples(of_run(workdir))), now))
+  trained = config_paths.expanded(completed(flat(tuples(of_run(workdir))), now))
   free = free_keys(trained)
   is_same = all(now.get(key) == trained.get(key) for key in ("task", "model.name"))
   defaults = now if is_same else {key: now[key] for key in free if key in now}
@@ -227,7 +228,7 @@ def with_defaults(config, system):
   if system.config is None:
     return config
   defaults = flat(system.config(None).to_dict())
-  return nested(defaults | _completed(flat(config.to_dict()), defaults))
+  return nested(defaults | completed(flat(config.to_dict()), defaults))
 
 
 def with_changes(config, changes, where):

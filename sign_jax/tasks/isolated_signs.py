@@ -80,7 +80,7 @@ class SignReader:
     data = self._data
     return SignClips(
         data.name, name, data.data_dir or None, fields=fields, size=data.size_stored,
-        videos=data.videos, margin=data.margin, boxes=data.get("boxes", False), cache=self._cache,
+        videos=data.videos, margin=data.margin, boxes=data.boxes, cache=self._cache,
     )
 
   @functools.cached_property

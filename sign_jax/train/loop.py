@@ -117,7 +117,7 @@ def _train_steps(
   """Trains, logs, evaluates and saves; (state, record) after the last step or an interruption."""
   config, total = trainer.config, steps[-1]
   batches = prefetch.to_devices(itertools.islice(batches, len(steps)), trainer.place)
-  distributed.say("compiling: the first step can take half a minute")
+  distributed.say("compiling: the first step can take half a minute, on CPU sometimes minutes")
   with contextlib.closing(log), Interruption() as interruption:
     step = steps[0] - 1
 

@@ -35,7 +35,7 @@ def norm_of_joined(tree: PyTree[ArrayLike]) -> Float[Array, ""]:
 
 
 def norm_of(optim: ConfigDict) -> Callable[[PyTree], Float[Array, ""]]:
-  """How the norm of gradients is computed that a section's optimiser takes."""
+  """The function for the norm of gradients: of one vector where a section's optimiser sees one."""
   return norm_of_joined if optim.get("flat", False) else global_norm
 
 
@@ -297,8 +297,8 @@ def check(optim: ConfigDict, kinds: ParameterKinds, system: str) -> None:
   """Raises UserError where a section asks for what an optimiser or a system does not have."""
   if optim.get("flat", False) and (optim.name not in FLAT or optim.get("groups", {})):
     raise UserError(
-        f"optim.flat sees all parameters as one vector, which {' and '.join(FLAT)} without "
-        f"optim.groups can, and {optim.name} here cannot: use --config.optim.flat=False"
+        f"optim.flat sees all parameters as one vector: it goes with {', '.join(FLAT)} and without "
+        f"optim.groups, so {optim.name} here cannot have it: use --config.optim.flat=False"
     )
   if precision(optim) == "released_float16":
     if optim.name != "released_adam":

@@ -38,7 +38,7 @@ class Rule(NamedTuple):
   optimizer: optax.GradientTransformation
   schedule: optax.Schedule
   settle: Callable[[PyTree], PyTree]
-  norm: Callable[[PyTree], jax.Array] = optim.global_norm
+  norm: Callable[[PyTree], jax.Array]
 
 
 def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:

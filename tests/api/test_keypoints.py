@@ -34,7 +34,8 @@ def test_a_clip_is_found_in_the_pickle_of_a_corpus(tmp_path, clips):
 
 def test_a_clip_alone_needs_no_name(tmp_path, clips):
   path, wanted = tmp_path / "clip.pkl", clips["00000"]
-  for content in (wanted, {"keypoints": wanted}, dict(enumerate(wanted[:, None]))):
+  frames = dict(enumerate(wanted[:, None]))
+  for content in (wanted, {"keypoints": wanted}, {"keypoint": wanted}, frames):
     path.write_bytes(pickle.dumps(content))
     np.testing.assert_array_equal(keypoints.read(path, SIZE, "clip"), wanted)
 

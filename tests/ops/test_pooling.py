@@ -10,6 +10,7 @@ CASES = [  # window, strides, padding, shape; tests/modules has the pools of I3D
     ((1, 3, 3), (1, 2, 2), ((0, 0), (1, 1), (1, 1)), (2, 3, 9, 8, 4)),
     ((3, 3, 3), (2, 2, 2), ((0, 1), (1, 1), (1, 2)), (1, 6, 7, 8, 2)),
     ((1, 2, 2), (1, 3, 3), ((0, 0),) * 3, (1, 2, 8, 7, 2)),  # strides leave places out
+    ((1, 1, 3), (1, 1, 2), ((0, 1), (0, 0), (1, 1)), (1, 2, 3, 5, 2)),  # padding alone, of time
 ]
 
 

@@ -15,7 +15,7 @@ def test_what_this_xla_does_not_know_is_left_out(monkeypatch):
 
 
 @pytest.mark.parametrize("config", [{"quick_compile": False, "task": "retrieval"}, {}])
-def test_without_the_setting_nothing_is_changed(config):
+def test_retrieval_is_compiled_as_xla_has_it_unless_set(config):
   assert compilation.options(ml_collections.ConfigDict(config)) is None
 
 
@@ -23,7 +23,12 @@ def test_the_options_give_the_same_numbers():
   if jax.default_backend() != "cpu":
     pytest.skip("the options are of XLA's CPU compiler")
   found = compilation.options(ml_collections.ConfigDict({"task": "recognition", **QUICK}))
-  assert found and found.items() <= (compilation._OF_CONVOLUTIONS | compilation._QUICK).items()
+  wanted = compilation._OF_CONVOLUTIONS | compilation._QUICK
+  assert found and found.items() <= wanted.items()
+  if jax.__version__.startswith("0.10."):  # others may not know all of them
+    assert found == wanted
+    config = ml_collections.ConfigDict({"task": "recognition"})
+    assert compilation.options(config) == compilation._OF_CONVOLUTIONS
 
   def f(x, kernel):
     return jax.nn.softmax(jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME"))

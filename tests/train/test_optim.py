@@ -212,6 +212,7 @@ def test_one_vector_of_all_parameters_gives_the_same(name):
              for t, s in zip((tree_wise, joined), states, strict=True)]  # fmt: skip
     (ours, theirs), states = zip(*pairs, strict=True)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ours, theirs)
+  assert optim.norm_of(ml_collections.ConfigDict({"flat": True})) is optim.norm_of_joined
   assert optim.norm_of_joined(tree(1)) == pytest.approx(float(optim.global_norm(tree(1))))
 
 

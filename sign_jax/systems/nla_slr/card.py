@@ -12,7 +12,7 @@ def _make(model, inputs):
   return vknet.VKNet(
       inputs["classes"], inputs["embedding"], streams.chosen(model.modalities, model.lengths),
       model.width, options.compute_dtype(model.dtype), model.norm_momentum,
-      model.get("depth", "full"),
+      model.depth,
   )
 
 

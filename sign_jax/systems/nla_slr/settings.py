@@ -61,7 +61,7 @@ OPTIM = {
     "flat": False,  # sees all parameters as one vector, for many small ones on one device
 }
 # Small, for two CPU cores and some minutes; docs/nla_slr.md says what was measured. So few updates
-# do not get over blends and changed colours, and forget their first statistics soon.
+# do not get over blends and changed colours, and BatchNorm must forget the first of them soon.
 SIMULATOR = {
     "data.name": "signing_sim/frames", "data.linear_baseline": True,
     "data.frames": 16, "data.size_stored": 48, "data.size": 34, "data.heatmap_size": 17,

@@ -15,6 +15,7 @@ SMALL = {
     "data.name": "signing_sim/frames_tiny", "data.linear_baseline": False,
     # One stream compiles in half the time of two; `tests/test_recognize.py` reads both modalities.
     "model.modalities": "keypoint", "model.lengths": "short", "model.width": 1 / 16,
+    "model.intra_mixup": 0.75, "data.jitter": 0.3,  # which the simulator's settings leave out
     "model.dtype": "float32",
     "batch_size": 4, "eval_batch_size": 32, "epochs": 0, "steps": 2, "eval_every": 2,
     "log_every": 1,

@@ -28,6 +28,8 @@ def test_rows_are_configurations_and_have_all_numbers(name):
   labels = [row.label for row in table.rows]
   assert len(set(labels)) == len(labels)
   assert len({str(config) for config in found}) == len(found)
+  simulated = {str(rows.configuration(row, "signing_sim", 0, ())) for row in table.rows}
+  assert len(simulated) == len(found)
   assert reproduce._parser().parse_args([name, f"--dataset={table.dataset}"])
 
 
