@@ -13,12 +13,14 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from sign_jax.ops import linear
+
 
 def pointwise(
     x: Float[ArrayLike, "B T H W C"], kernel: Float[ArrayLike, "1 1 1 C F"]
 ) -> Float[Array, "B T H W F"]:
   """A 1 x 1 x 1 convolution: a matrix product."""
-  return x @ kernel[0, 0, 0]
+  return linear.product(x, kernel[0, 0, 0])
 
 
 def spatial(
@@ -97,14 +99,11 @@ def _filled(x, length):
 
 
 def _gradient_of_taps(x, taps, grads, stride):
-  """A matrix product for each tap. (F, C) and not (C, F): so `grads` alone must be transposed."""
+  """A matrix product for each tap."""
   pad, span = len(taps) // 2, (grads.shape[1] - 1) * stride + 1
   padded = jnp.pad(x, ((0, 0), (pad, pad), *[(0, 0)] * 3))
-  each = [
-      jnp.einsum("bthwf,bthwc->fc", grads, padded[:, tap : tap + span : stride])
-      for tap in range(len(taps))
-  ]
-  return jnp.swapaxes(jnp.stack(each), 1, 2)
+  read = [padded[:, tap : tap + span : stride] for tap in range(len(taps))]
+  return jnp.stack([linear.of_kernel(of_tap, grads) for of_tap in read])
 
 
 _over_time_on_cpu.defvjp(_forward, _backward)
@@ -128,7 +127,7 @@ def spatial_transposed(
     size: (H, W) of the result; H is 2 h or 2 h - 1, and so is W.
   """
   part = lambda rows, columns: sum(
-      _later(x, i, j) @ kernel[0, a, b] for a, i in rows for b, j in columns
+      linear.product(_later(x, i, j), kernel[0, a, b]) for a, i in rows for b, j in columns
   )
   lines = [
       _merged([part(rows, columns) for columns in (_EVEN, _ODD)], axis=3, length=size[1])
@@ -142,8 +141,8 @@ def temporal_transposed(
 ) -> Float[Array, "B {length} H W F"]:
   """The transpose of `temporal` with k = 3 and stride 2; `length` is 2 t or 2 t - 1."""
   later = jnp.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0), (0, 0)))
-  odd = x @ kernel[2, 0, 0] + later @ kernel[0, 0, 0]
-  return _merged([x @ kernel[1, 0, 0], odd], axis=1, length=length)
+  odd = linear.product(x, kernel[2, 0, 0]) + linear.product(later, kernel[0, 0, 0])
+  return _merged([linear.product(x, kernel[1, 0, 0]), odd], axis=1, length=length)
 
 
 def _later(x, rows, columns):

@@ -53,8 +53,15 @@ def _product_forward(x, kernel):
 
 def _product_backward(inputs, grad):
   x, kernel = inputs
+  return _contract(grad, kernel, x.ndim - 1, 1), of_kernel(x, grad)
+
+
+def of_kernel(
+    x: Float[ArrayLike, "*B C"], grad: Float[ArrayLike, "*B F"]
+) -> Float[Array, "C F"]:
+  """The gradient of the kernel of x @ kernel, for that of the result; of their dtype."""
   rows = lambda array: array.reshape(-1, array.shape[-1])
-  return _contract(grad, kernel, x.ndim - 1, 1), _contract(rows(x), rows(grad), 0, 0)
+  return _contract(rows(x), rows(grad), 0, 0)
 
 
 product.defvjp(_product_forward, _product_backward)
