@@ -13,7 +13,8 @@ Published top-1 per instance / per class in percent, one crop: WLASL-2000 61.05 
 72.56 / 69.86, NMFs-CSL 83.4 (tables 1 to 3). --config.data.crops=3 averages three crops.
 
 Every row of the paper's ablations is a set of overrides, --config.model.KEY=VALUE, here without
-"--config.model." in front:
+"--config.model." in front, to the published settings; on signing_sim, whose settings are without
+intra-modality mixup, rows that do not set intra_mixup need intra_mixup=0.75 too:
 
     table 4 (streams; all without the parts of table 5)
       Video-32      modalities=video lengths=short
