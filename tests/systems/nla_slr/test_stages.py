@@ -147,7 +147,7 @@ def test_sizes_of_a_file(long_state):
   told = released_names.sizes(shapes)
   assert told == {
       "model.num_classes": CLASSES, "model.width": WIDTH, "model.embedding": 4,
-      "model.modalities": "both", "model.lengths": "long",
+      "model.modalities": "both", "model.lengths": "long", "model.depth": "full",
   }
   alone = {x: shape for x, shape in shapes.items() if "pose" not in x and "kp" not in x}
   assert released_names.sizes(alone)["model.modalities"] == "video"
