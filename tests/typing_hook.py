@@ -44,7 +44,8 @@ def _run(loader, module):
 
 def install():
   """To be called before the rooms are imported."""
-  _import_hook._JaxtypingLoader.exec_module = _run
+  if hasattr(_import_hook, "_optimized_cache_from_source"):  # private: others may lack it
+    _import_hook._JaxtypingLoader.exec_module = _run
   jaxtyping.install_import_hook([f"sign_jax.{room}" for room in ROOMS], f"{__name__}.check")
 
 
