@@ -47,7 +47,7 @@ def test_the_rate_changes_once_an_epoch_however_many_there_are(monkeypatch):
 
 def text_rows():
   """(row, overrides) of the text of configs/nla_slr.py."""
-  text = nla_slr.__doc__.split("in front:")[1].split('variant="paper" draws')[0]
+  text = nla_slr.__doc__.split("    table 4")[1].split('variant="paper" draws')[0]
   for line in text.splitlines():
     *fixed, last = [*re.findall(r"([a-z_]+)=(\w[\w.]*(?:, [\w.]+)*)", line), None]
     del last
