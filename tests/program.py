@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import jax
 from absl import flags
 
 from launch import local
@@ -125,6 +126,25 @@ def stop_at(step, monkeypatch):
     return take(trainer, state, batch)
 
   monkeypatch.setattr(loop.Trainer, "step", stepping)
+
+
+def share_compiled(monkeypatch):
+  """Runs of one configuration in this process compile a single time.
+
+  A later one takes the compiled functions of the first; its data and its state are its own.
+  """
+  first, begin, compiled = {}, loop.Trainer.__init__, type(jax.jit(lambda: 0))
+
+  def shared(trainer, task, config, **kwargs):
+    key = config.to_json(), str(kwargs)
+    if key not in first:
+      first[key] = trainer, task
+      return begin(trainer, task, config, **kwargs)
+    of_first, its_task = first[key]
+    vars(trainer).update({**vars(of_first), "task": task})
+    vars(task).update({k: x for k, x in vars(its_task).items() if isinstance(x, compiled)})
+
+  monkeypatch.setattr(loop.Trainer, "__init__", shared)
 
 
 def parse(monkeypatch, *args):

@@ -95,13 +95,16 @@ def test_the_program_trains_resumes_and_evaluates(data_dir, tmp_path, monkeypatc
       tmp_path / name, data_dir, "seds", **program.SMALL_SEDS, **{"model.streams": "pose"},
       steps=3, eval_every=3,
   )
+  program.share_compiled(monkeypatch)
   whole = program.call(monkeypatch, *args("whole"))
   assert whole["test/left_out"] == 0 and 0 <= whole["test/t2v/R@1"] <= 100
-  program.stop_at(1, monkeypatch)
-  with pytest.raises(SystemExit):
-    program.call(monkeypatch, *args("stopped"))
-  monkeypatch.undo()
+  with monkeypatch.context() as patch:
+    program.stop_at(1, patch)
+    with pytest.raises(SystemExit):
+      program.call(patch, *args("stopped"))
   # Batch statistics come back with the parameters, for training and for evaluation.
   assert program.call(monkeypatch, *args("stopped")) == whole
-  losses = lambda name: [x["loss"] for x in program.metrics(tmp_path / name) if "loss" in x]
+  rows = lambda name: [x for x in program.metrics(tmp_path / name) if "loss" in x]
+  losses = lambda name: [x["loss"] for x in rows(name)]
   assert losses("stopped") == losses("whole")
+  assert {name for name in rows("whole")[0] if name.startswith("loss_")} == {"loss_pose"}
