@@ -1,0 +1,108 @@
+"""Spotting in tiles against the simple computation, with ties, gaps and subtitles of any length."""
+
+import numpy as np
+import pytest
+
+from sign_jax.ops import set_overlap, spotting
+
+DIM = 8
+
+
+def unit(x):
+  return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def simple(windows, candidates, exemplars, entry_of):
+  """[(cosine, window, exemplar)] of one subtitle: windows first, then their best exemplar."""
+  found = []
+  for entry in candidates:
+    rows = np.flatnonzero(entry_of == entry)
+    similarity = unit(windows) @ unit(exemplars[rows]).T
+    if not len(windows):
+      found.append((-1, -1, -1))
+      continue
+    window = similarity.max(1).argmax()
+    found.append((similarity[window].max(), window, rows[similarity[window].argmax()]))
+  return found
+
+
+def case(seed, lengths, entries=7, most=90):
+  rng = np.random.default_rng(seed)
+  entry_of = np.concatenate([np.arange(entries), rng.integers(0, entries, most)])
+  rng.shuffle(entry_of)
+  exemplars = rng.standard_normal((len(entry_of), DIM)).astype(np.float32)
+  subtitles = [
+      (rng.standard_normal((n, DIM)).astype(np.float32),
+       np.flatnonzero(rng.random(entries) < 0.6))
+      for n in lengths
+  ]
+  return subtitles, exemplars, entry_of
+
+
+@pytest.mark.parametrize("max_elements", [1, 1 << 22])
+def test_every_subtitle_has_its_best_windows(max_elements):
+  # Shorter and longer than a tile, some without windows or candidates; entries with more exemplars
+  # than a tile has.
+  subtitles, exemplars, entry_of = case(0, [5, 0, 64, 65, 200, 1, 130, 7], entries=2, most=150)
+  subtitles[5] = (subtitles[5][0], np.zeros(0, int))
+  dictionary = spotting.Dictionary(exemplars, entry_of, 2, max_elements)
+  found = list(dictionary.best(iter(subtitles)))
+  assert len(found) == len(subtitles)
+  for best, (windows, candidates) in zip(found, subtitles, strict=True):
+    expected = simple(windows, candidates, exemplars, entry_of)
+    assert [(w, e) for _, w, e in expected] == list(zip(best.window, best.exemplar, strict=True))
+    np.testing.assert_allclose(best.cosine, [c for c, _, _ in expected], atol=1e-6)
+
+
+def test_of_equal_windows_and_exemplars_the_first_counts():
+  rng = np.random.default_rng(1)
+  exemplars = rng.standard_normal((4, DIM)).astype(np.float32)
+  exemplars[3] = exemplars[1]  # both of entry 1
+  windows = np.repeat(rng.standard_normal((1, DIM)).astype(np.float32), 150, 0)
+  windows[[70, 140]] = 2 * exemplars[1]
+  dictionary = spotting.Dictionary(exemplars, np.array([0, 1, 0, 1]), 2)
+  (best,) = dictionary.best([(windows, np.array([1, 0]))])
+  assert best.window[0] == 70 and best.exemplar[0] == 1
+  assert best.cosine[0] == pytest.approx(1, abs=1e-6) and best.cosine[0] <= 1
+  assert best.window[1] in (0, 70)
+
+
+def test_windows_are_asked_for_as_they_are_needed():
+  subtitles, exemplars, entry_of = case(2, [64] * 40)
+  asked = []
+
+  def ask():
+    for number, subtitle in enumerate(subtitles):
+      asked.append(number)
+      yield subtitle
+
+  stream = spotting.Dictionary(exemplars, entry_of, 7, max_elements=1).best(ask())
+  next(stream)
+  assert len(asked) < 10
+
+
+def test_windows_of_zeros_are_like_nothing():
+  dictionary = spotting.Dictionary(np.ones((1, DIM), np.float32), np.array([0]), 1)
+  (best,) = dictionary.best([(np.zeros((3, DIM), np.float32), np.array([0]))])
+  assert (best.cosine[0], best.window[0], best.exemplar[0]) == (0, 0, 0)
+
+
+def test_a_candidate_without_exemplars_is_refused():
+  dictionary = spotting.Dictionary(np.ones((1, DIM), np.float32), np.array([0]), 2)
+  with pytest.raises(ValueError, match="no exemplar"):
+    list(dictionary.best([(np.ones((3, DIM), np.float32), np.array([1]))]))
+
+
+def test_the_similarity_is_a_cosine_or_its_place_between_0_and_1():
+  cosine = np.float32([-1, 0, 0.5])
+  assert spotting.as_similarity(cosine, "cosine").tolist() == [-1, 0, 0.5]
+  assert spotting.as_similarity(cosine, "unit").tolist() == [0, 0.5, 0.75]
+  with pytest.raises(ValueError, match="unknown similarity"):
+    spotting.as_similarity(cosine, "angle")
+
+
+def test_overlap_of_sets():
+  a = np.array([[1, 1, 0], [0, 0, 0]], bool)
+  b = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 0]], bool)
+  expected = [[1 / 3, 1, 0], [0, 0, 0]]
+  np.testing.assert_allclose(set_overlap.jaccard(a, b), expected, rtol=1e-6)
