@@ -99,8 +99,9 @@ class Recognizer(Protocol):
   the reader as arrays on the device.
 
   Attributes:
-    reads: "windows", 16 frames of labelled segments of videos (`data.segment_windows`), or "signs",
-      whole clips of a built data set (`data.sign_clips`).
+    reads: "windows", 16 frames of labelled segments of videos (`data.segment_windows`), "features",
+      the features of such windows (`data.feature_segments`), or "signs", whole clips of a built
+      data set (`data.sign_clips`).
   """
 
   reads: str

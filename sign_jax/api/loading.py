@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sign_jax.api import model, recognition, retrieval, sign_recognition
+from sign_jax.api import feature_recognition, model, recognition, retrieval, sign_recognition
 from sign_jax.errors import UserError
 from sign_jax.files import existing_path, user_path
 from sign_jax.run import bounds, checks, class_names, from_weights, hub, settings, trained
@@ -14,6 +14,11 @@ from sign_jax.train import checkpoint
 _WHAT = (
     "pass the folder of a run, a folder of sign_jax.export --format hub, or a file of weights"
 )
+# By what a system that recognises reads, see `protocols.Recognizer`.
+_RECOGNITION = {
+    "windows": recognition.RecognitionModel, "features": feature_recognition.FeatureModel,
+    "signs": sign_recognition.SignModel,
+}
 
 
 def load(
@@ -33,7 +38,8 @@ def load(
     labels: names of the classes of a recognition model, in their order.
 
   Returns:
-    `retrieval.RetrievalModel`, `recognition.RecognitionModel` or `sign_recognition.SignModel`.
+    `retrieval.RetrievalModel`, `recognition.RecognitionModel`,
+    `feature_recognition.FeatureModel` or `sign_recognition.SignModel`.
 
   Raises:
     UserError: there is nothing of that name, or it cannot be used.
@@ -57,7 +63,6 @@ def load(
     raise UserError(f"{path} holds a model of {found.system.name}: leave system= out")
   return _of(found, names if labels is None else labels)
 
-
 def changes_of(config: Any) -> dict[str, Any]:
   """The argument `config` as a dict, {} for None; raises UserError where it is something else."""
   if config is not None and not isinstance(config, Mapping):
@@ -78,8 +83,7 @@ def _of(found, labels):
     return retrieval.RetrievalModel(found)
   if found.system.task == "recognition":
     reads = isolated.recognizer_of(found.system).reads
-    kind = {"windows": recognition.RecognitionModel, "signs": sign_recognition.SignModel}[reads]
-    return kind(found, labels)
+    return _RECOGNITION[reads](found, labels)
   raise UserError(f"models of the task {found.system.task} cannot be loaded here yet")
 
 

@@ -74,6 +74,19 @@ class Segments:
       self._cache.put(key, held)
     return held["frames"]
 
+  def drawn(self, index, rng, augment, look=None):
+    """(16, crop, crop, 3) uint8: a random window of a segment, augmented; arguments as there."""
+    frames = self.frames(index)
+    start = rng.integers(len(frames) - video_frames.WINDOW + 1)
+    return augmented(frames[start : start + video_frames.WINDOW], self.crop, augment, rng, look)
+
+  def central(self, index):
+    """(16, crop, crop, 3) uint8: the window in a segment's middle."""
+    frames = self.frames(index)
+    start = (len(frames) - video_frames.WINDOW) // 2
+    window = frames[start : start + video_frames.WINDOW]
+    return np.stack([video_frames.center_crop(frame, self.crop) for frame in window])
+
   def _decode(self, label):
     size = (video_frames.resize_of(self.crop),) * 2
     path = self._folder / label.video
@@ -97,7 +110,7 @@ def train_batches(
   """Endless training batches: each epoch reads one random window of each segment.
 
   Args:
-    segments: `Segments`.
+    segments: `Segments`, or what has its `labels`, `drawn` and `central`.
     batch_size: B of the global batch. What an epoch leaves over is dropped.
     seed: int in [0, 2**32).
     augment: `Augmentation`.
@@ -181,10 +194,7 @@ class _TrainBatch:
 
   def _window(self, step, row, index, look):
     rng = np.random.default_rng((self._seed, step, row))
-    frames = self._segments.frames(int(index))
-    start = rng.integers(len(frames) - video_frames.WINDOW + 1)
-    window = frames[start : start + video_frames.WINDOW]
-    return augmented(window, self._segments.crop, self._augment, rng, look)
+    return self._segments.drawn(int(index), rng, self._augment, look)
 
 
 class _EvalBatch:
@@ -194,14 +204,8 @@ class _EvalBatch:
   def __call__(self, number):
     places = np.arange(number * self._batch_size, (number + 1) * self._batch_size)[self._rows]
     chosen = np.minimum(places, len(self._segments) - 1)
-    batch = _batch(self._segments, chosen, [self._window(int(index)) for index in chosen])
-    return {**batch, "mask": places < len(self._segments)}
-
-  def _window(self, index):
-    frames = self._segments.frames(index)
-    start = (len(frames) - video_frames.WINDOW) // 2
-    window = frames[start : start + video_frames.WINDOW]
-    return np.stack([video_frames.center_crop(frame, self._segments.crop) for frame in window])
+    windows = [self._segments.central(int(index)) for index in chosen]
+    return {**_batch(self._segments, chosen, windows), "mask": places < len(self._segments)}
 
 
 def _batch(segments, indices, windows):

@@ -18,6 +18,7 @@ from sign_jax.systems.base import System
 # Modules with the card as SYSTEM.
 _OWN = {
     "cico": "sign_jax.systems.cico.card",
+    "feature_encoder": "sign_jax.systems.feature_encoder.card",
     "i3d": "sign_jax.systems.i3d.card",
     "nla_slr": "sign_jax.systems.nla_slr.card",
     "seds": "sign_jax.systems.seds.card",

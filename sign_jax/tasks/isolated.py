@@ -35,7 +35,10 @@ from sign_jax.train import compilation
 from sign_jax.train.step import total_steps
 from sign_jax.weights import initial
 
-READERS = {"windows": isolated_windows.WindowReader, "signs": isolated_signs.SignReader}
+READERS = {
+    "windows": isolated_windows.WindowReader, "features": isolated_windows.FeatureReader,
+    "signs": isolated_signs.SignReader,
+}
 
 
 class Recognition(Task):

@@ -1,4 +1,4 @@
-"""Labelled segments of videos, as the task of isolated recognition reads them: in windows."""
+"""Labelled segments, as the task of isolated recognition reads them: windows, or their features."""
 
 import functools
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import ml_collections
 
-from sign_jax.data import label_table, segment_windows, watchdog
+from sign_jax.data import feature_segments, label_table, segment_windows, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
@@ -56,12 +56,20 @@ class WindowReader:
     _given(self._data, "videos", "the folder of the videos", existing_folder)
     cache = FeatureCache(int(self._data.cache_gib * 2**30))
     self._segments = {
-        split: segment_windows.Segments(self._data.videos, members, self._data.size, cache)
-        for split, members in self._labels.items()
+        split: self._open(members, cache) for split, members in self._labels.items()
     }
     self.source = self._data.labels
     self.classes = 1 + max(x.label for members in self._labels.values() for x in members)
     self.facts = {"names": None, "classes": self.classes, "gloss_vectors": None}
+
+  def _open(self, members, cache):
+    return segment_windows.Segments(self._data.videos, members, self._data.size, cache)
+
+  def _augmentation(self):
+    data = self._data
+    return segment_windows.Augmentation(
+        data.scale, data.jitter, data.flip, data.get("augment_per", "window")
+    )
 
   @functools.cached_property
   def fingerprint(self) -> str:
@@ -89,16 +97,13 @@ class WindowReader:
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Batches of `segment_windows.train_batches` from that step on."""
-    data = self._data
     return segment_windows.train_batches(
         self._segments["train"],
         batch_size=self._config.batch_size,
         seed=self._config.seed,
-        augment=segment_windows.Augmentation(
-            data.scale, data.jitter, data.flip, data.get("augment_per", "window")
-        ),
+        augment=self._augmentation(),
         start_step=start_step,
-        num_workers=data.num_workers,
+        num_workers=self._data.num_workers,
         **self._shared(),
     )
 
@@ -135,6 +140,16 @@ class WindowReader:
     return isolated_report.line(
         results, f"{self.source}, {split}: {self.size(split)} segments", split, self.size(split)
     )
+
+
+class FeatureReader(WindowReader):
+  """The features of windows, in the place of their frames; `data.videos` is their folder."""
+
+  def _open(self, members, cache):
+    return feature_segments.FeatureSegments(self._data.videos, members, self._data.dim, cache)
+
+  def _augmentation(self):
+    return segment_windows.Augmentation()  # of frames
 
 
 def _given(data, key, what, existing):

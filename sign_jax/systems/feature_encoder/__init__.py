@@ -1,0 +1,1 @@
+"""A small sign encoder on top of another one's features."""
