@@ -12,11 +12,20 @@ from sign_jax.untrusted import csv_table
 from sign_jax.video import boxes
 
 COLUMNS = ("video", "start", "end", "label", "score", "gloss")
+PROVENANCE = ("kind", "round", "exemplar")  # written where a row has one
 VALIDATION_SHARE = 10  # percent of the videos, where the table has no column split
 MAX_SECONDS = 30.0  # of a segment, all of whose frames are held at once; a sign takes one or two
-_KNOWN = (*COLUMNS, *clip_table.BOX, "split")
+_KNOWN = (*COLUMNS, *clip_table.BOX, *PROVENANCE, "split")
 _WHOLE = re.compile(r"\d{1,7}", re.ASCII)
 MAX_LABEL = 2**20  # a classifier of more classes would not fit anywhere
+
+
+class Provenance(NamedTuple):
+  """Where an annotation comes from (SPOT-ALIGN)."""
+
+  kind: str  # "mouthing", "dictionary" or "exemplar"
+  round: int = 0  # of spotting, from 1; 0 for what was there before
+  exemplar: str = ""  # that a sign was spotted with
 
 
 class Label(NamedTuple):
@@ -29,6 +38,7 @@ class Label(NamedTuple):
   score: float = 1.0  # probability that the labelling encoder gave it
   gloss: str = ""  # the class's name, where known
   box: boxes.Box | None = None  # of the person; None for whole pictures
+  provenance: Provenance | None = None
 
 
 def read(path):
@@ -36,7 +46,7 @@ def read(path):
 
   Args:
     path: CSV file with the columns video, start, end, label, perhaps score, gloss, split
-      and those of `clip_table.BOX`.
+      and those of `clip_table.BOX` and PROVENANCE.
 
   Returns:
     {split: [`Label`]} for all of `splits.SPLITS`, in the order of the table. Without a column
@@ -57,12 +67,34 @@ def read(path):
   return splits
 
 
-def write(path, labels):
-  """Writes labels of one split, whole or not at all."""
-  rows = [
-    (x.video, f"{x.start:.6f}", f"{x.end:.6f}", x.label, f"{x.score:.6f}", x.gloss) for x in labels
-  ]
-  clip_table.write_boxed(path, COLUMNS, rows, [x.box for x in labels])
+def write(path, labels, split=""):
+  """Writes labels of one split, whole or not at all; makes the folder.
+
+  Args:
+    path: of the file.
+    labels: [`Label`].
+    split: one of `splits.SPLITS`, written into a column; "" for none.
+  """
+  write_all(path, {split: labels})
+
+
+def write_all(path, labels):
+  """Writes the labels of several splits, `{split: [Label]}`, as `write` does."""
+  items = [(split, label) for split, members in labels.items() for label in members]
+  columns, rows = COLUMNS, [_values(label) for _, label in items]
+  if any(label.provenance for _, label in items):
+    columns = (*columns, *PROVENANCE)
+    sources = [label.provenance or ("", "", "") for _, label in items]
+    rows = [(*row, *source) for row, source in zip(rows, sources, strict=True)]
+  if any(labels):
+    columns = (*columns, "split")
+    rows = [(*row, split) for row, (split, _) in zip(rows, items, strict=True)]
+  clip_table.write_boxed(path, columns, rows, [label.box for _, label in items])
+
+
+def _values(label):
+  times = f"{label.start:.6f}", f"{label.end:.6f}"
+  return label.video, *times, label.label, f"{label.score:.6f}", label.gloss
 
 
 def _split(row, where):
@@ -83,8 +115,17 @@ def _label(row, where):
     )
   return Label(
     row["video"], start, end, _class(row["label"], where), _score(row.get("score"), where),
-    row.get("gloss", ""), clip_table.box(row, where),
+    row.get("gloss", ""), clip_table.box(row, where), _provenance(row, where),
   )  # fmt: skip
+
+
+def _provenance(row, where):
+  if not row.get("kind"):
+    return None
+  number = row.get("round") or "0"
+  if not _WHOLE.fullmatch(number):
+    raise UserError(f"{where}: the round {shown(number)} is no whole number, correct it")
+  return Provenance(row["kind"], int(number), row.get("exemplar", ""))
 
 
 def _class(text, where):

@@ -73,9 +73,10 @@ class WindowReader:
 
   @functools.cached_property
   def fingerprint(self) -> str:
-    """Of the labels; without boxes it is what it was before there were any."""
+    """Of the labels, but for their provenance; without boxes it is what it was before these."""
     rows = {
-        split: [x if x.box else x[:-1] for x in members] for split, members in self._labels.items()
+        split: [x[:-1] if x.box else x[:-2] for x in members]
+        for split, members in self._labels.items()
     }
     facts = json.dumps(rows, sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()

@@ -27,3 +27,14 @@ def test_intervals(kind, t, frames, expected):
 def test_what_lies_outside_of_the_video_has_none(kind, t):
   with pytest.raises(ValueError, match="at frame"):
     spotted_clips.interval(kind, t, 10)
+
+
+def test_intervals_of_an_encoder_on_features_are_about_the_middle():
+  assert spotted_clips.interval("mouthing", 40, 100, "features")[:2] == (38, 42)
+  assert spotted_clips.interval("dictionary", 40, 100, "features")[:2] == (46, 50)
+  assert spotted_clips.interval("dictionary", 9, 10, "features")[:2] == (9, 9)
+
+
+def test_seconds_have_room_for_rounding():
+  assert spotted_clips.seconds(spotted_clips.interval("mouthing", 40, 100), 25) == (0.98, 1.78)
+  assert spotted_clips.seconds(spotted_clips.interval("mouthing", 6, 100), 25)[0] == 0
