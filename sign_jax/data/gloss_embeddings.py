@@ -6,15 +6,14 @@ import sys
 
 import numpy as np
 
+from sign_jax.data import vector_files
+from sign_jax.data.vector_files import MOST_NUMBERS, floats
 from sign_jax.errors import UserError, first_line, printable, shown
 from sign_jax.files import existing_file
 from sign_jax.untrusted import safe_pickle
 
 OPTION = "--config.data.gloss_embeddings"
-MOST_NUMBERS = 4096  # of a vector; fastText's have 300
-_LONGEST = 2**17  # bytes of a line: 4096 numbers of 20 digits, and a word
 _PICKLE, _GZIP = b"\x80", b"\x1f\x8b"
-_HEADER = re.compile(rb"\s*(\d{1,12})\s+(\d{1,6})\s*")
 _BETWEEN = re.compile(r"[\s_/-]+")  # the words of a gloss
 _MOST_NAMED = 10
 _REMEDY = "pass fastText's text file (.vec), or a pickled dict of gloss and vector"
@@ -71,7 +70,7 @@ def of_metadata(noted, count):
   Raises:
     UserError: they are not.
   """
-  vectors = _floats(noted)
+  vectors = floats(noted)
   fits = vectors.ndim == 2 and len(vectors) == count and 1 <= vectors.shape[1] <= MOST_NUMBERS
   if not fits or not np.isfinite(vectors).all():
     raise UserError(
@@ -104,15 +103,6 @@ def _sentence(path, missing, count):
   return (
     f"{path} has no vector for {len(missing)} of {count} glosses, which get zeros: {some}{more}"
   )
-
-
-def _floats(content):
-  """The array of float32 that lists or texts of numbers make; an empty one where they do not."""
-  try:
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
-      return np.array(content, np.float32)
-  except (ValueError, TypeError, OverflowError):
-    return np.zeros(0, np.float32)
 
 
 def _is_pickle(path):
@@ -155,33 +145,15 @@ def _numbers(value):
       return None
   elif not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
     return None
-  vector = _floats(value).reshape(-1)
+  vector = floats(value).reshape(-1)
   is_vector = 1 <= vector.size <= MOST_NUMBERS and vector.size == max(np.shape(value), default=0)
   return vector if is_vector and np.isfinite(vector).all() else None
 
 
 def _of_text(path, wanted):
   wanted = {word.encode("utf-8", "replace"): word for word in wanted}
-  found = {}
-  with path.open("rb") as file:
-    header = _HEADER.fullmatch(file.readline(_LONGEST))
-    if not header or not 1 <= int(header[2]) <= MOST_NUMBERS:
-      raise UserError(
-        f"{OPTION}: {path} does not begin with a line of two numbers, those of its words and of a "
-        f"word's numbers, {_REMEDY}"
-      )
-    width = int(header[2])
-    for line, text in enumerate(iter(lambda: file.readline(_LONGEST), b""), 2):
-      word, _, rest = text.partition(b" ")
-      if len(text) == _LONGEST:
-        raise UserError(f"{OPTION}: {path}, line {line}: it has no end, {_REMEDY}")
-      if word in wanted and wanted[word] not in found:
-        found[wanted[word]] = _parsed(rest, width, f"{OPTION}: {path}, line {line}")
+  rows, found = vector_files.VectorFile(path, OPTION, _REMEDY, needs_header=True), {}
+  for place, word, numbers in rows:
+    if word in wanted and wanted[word] not in found:
+      found[wanted[word]] = rows.vector(place, numbers)
   return found
-
-
-def _parsed(text, width, where):
-  vector = _floats(text.split())
-  if vector.shape != (width,) or not np.isfinite(vector).all():
-    raise UserError(f"{where}: there are not {width} numbers behind the word, {_REMEDY}")
-  return vector
