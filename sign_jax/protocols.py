@@ -1,8 +1,10 @@
 """What the rooms know of each other: the training loop of a task, a task of a system."""
 
-from collections.abc import Callable, Iterator, Mapping
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from ml_collections import ConfigDict
@@ -59,6 +61,10 @@ class System(Protocol):
     init: function (module, inputs, PRNG key) -> fresh variables, or None for the module's own.
     loss: function (outputs, labels, step) -> (loss, terms) of a system that recognises windows, or
       None for the cross-entropy.
+    text_reader: function (config, captions, notes) -> `TextReader` of a retrieval system that does
+      not read CLIP's token ids, else None. `captions` is a function of a split's name that gives
+      the list of its texts, empty where the data set has no such split; None where there are no
+      data. `notes` is the file that the `TextReader` of a run wrote, None where there is none.
     recognizer: `Recognizer` of a system that recognises, None for the one of windows.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
     parameter_kinds: `ParameterKinds`.
@@ -73,6 +79,7 @@ class System(Protocol):
   ignore: tuple
   init: Callable | None
   loss: Callable | None
+  text_reader: "Callable[[ConfigDict, Callable | None, pathlib.Path | None], TextReader] | None"
   recognizer: "Recognizer | None"
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
@@ -89,6 +96,31 @@ class System(Protocol):
 
   def advice(self, finding: Any, model: ConfigDict) -> str | None:
     """What is known about a tensor that is not finite, a `train.nonfinite.Finding`."""
+
+
+class TextReader(Protocol):
+  """How captions become a batch's fields, in place of CLIP's token ids and their augmented copy.
+
+  The model's `encode_text` is called with `text` and `text_valid`.
+
+  Attributes:
+    inputs: of its fields: "text" [[N, D_t], "float32"] or [[N], "int32"], and "text_valid"
+      [[N], "bool"], where a row is real; perhaps whole numbers besides.
+  """
+
+  inputs: Inputs
+
+  def rows(self, split: Any) -> Callable[[Int[np.ndarray, " B"]], Batch]:
+    """A function of sentence indices of a `data.source.RetrievalSplit` that gives its fields.
+
+    It may be pickled, and shared between threads.
+    """
+
+  def encode(self, texts: Sequence[str]) -> Batch:
+    """The fields of any sentences; raises UserError where only those of a data set have some."""
+
+  def write(self, path: pathlib.Path) -> None:
+    """Notes in a file what `encode` needs, whole or not at all."""
 
 
 class Recognizer(Protocol):

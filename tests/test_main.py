@@ -27,8 +27,8 @@ NUMBERS = [
 ]
 
 FACTS = (
-    "data", "fingerprint", "protocol", "caption", "ties", "combine", "streams", "alpha",
-    "versions",
+    "data", "fingerprint", "protocol", "evaluation_protocol", "caption", "ties", "combine",
+    "streams", "alpha", "versions",
 )
 
 

@@ -10,6 +10,9 @@ from sign_jax.errors import UserError
 
 TWO = ("agnostic", "aware")  # that are combined
 WAYS = ("sum", "cat", "auto")  # to do so
+# What a training example is: a sentence, with one of its videos drawn at random, or a video with
+# its sentence, so that an epoch is all pairs.
+SAMPLES = ("sentence", "pair")
 
 
 def combine(streams, mode="sum", alpha=0.8, out=None, second="aware"):
@@ -158,29 +161,36 @@ class TextRows:
 
 
 class TrainBatch:
-  """(step, (B,) sentence indices) to the `rows` of that step's batch."""
+  """(step, (B,) indices of examples) to the `rows` of that step's batch; see `SAMPLES`."""
 
-  def __init__(self, videos, texts, videos_of_sentence, rows, seed, augment):
-    self.videos, self.texts, self.videos_of_sentence = videos, texts, videos_of_sentence
+  def __init__(self, videos, texts, split, sample, rows, seed, augment):
+    self.videos, self.texts, self.sample = videos, texts, sample
+    self.videos_of_sentence = split.videos_of_sentence
+    self.sentence_of_video = split.sentence_of_video
     self.rows, self.seed, self.augment = rows, seed, augment
 
-  def __call__(self, step, sentences):
-    videos, sentences, text_seeds = self.draw(step, sentences)
+  def __call__(self, step, examples):
+    videos, sentences, text_seeds = self.draw(step, examples)
+    batch = {**self.videos(videos), **self.texts(sentences)}
+    if self.augment is None:
+      return batch
     augmented = [
       self.texts.augmented(sentence, np.random.default_rng(text_seed), self.augment)
       for sentence, text_seed in zip(sentences, text_seeds, strict=True)
     ]
-    return {**self.videos(videos), **self.texts(sentences), "text_aug": np.stack(augmented)}
+    return {**batch, "text_aug": np.stack(augmented)}
 
-  def draw(self, step, sentences):
+  def draw(self, step, examples):
     """(video, sentence and seed of the augmentation) of the rows: three sequences."""
     # Drawn for all rows of the global batch, so that a row is the same in every sharding.
     rng = np.random.default_rng((self.seed, step))
-    draws = rng.random(len(sentences))[self.rows]
-    text_seeds = rng.integers(2**63, size=len(sentences))[self.rows]
-    sentences = sentences[self.rows]
-    videos = [self._pick(*pair) for pair in zip(sentences, draws, strict=True)]
-    return videos, sentences, text_seeds
+    draws = rng.random(len(examples))[self.rows]
+    text_seeds = rng.integers(2**63, size=len(examples))[self.rows]
+    examples = examples[self.rows]
+    if self.sample == "pair":
+      return examples, self.sentence_of_video[examples], text_seeds
+    videos = [self._pick(*pair) for pair in zip(examples, draws, strict=True)]
+    return videos, examples, text_seeds
 
   def _pick(self, sentence, draw):
     videos = self.videos_of_sentence[sentence]

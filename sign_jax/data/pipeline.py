@@ -4,6 +4,7 @@ A batch is a dict of numpy arrays: `video` (B, L_v, D), zeros where there is no 
 the sum of two streams and else as stored (see the function `combine`); `video_valid` (B, L_v) bool,
 True = a real window; `text` (B, L_t) int32; `text_aug` (B, L_t) int32, the ids of the augmented
 text; and, where the split has poses, `pose`, a dict as `pose.pad` makes it, of the same windows.
+Systems with a `protocols.TextReader` find its fields in place of `text` and `text_aug`.
 Every training batch is a function of (seed, step) alone: threads, worker processes, shards and
 restarts change nothing.
 """
@@ -34,6 +35,7 @@ from sign_jax.errors import UserError
 
 __all__ = ["combine", "combined_dim", "eval_batches", "fake_batch", "train_batches"]
 
+COUNTED = {"sentence": "sentences", "pair": "videos"}
 _READ = grain.ReadOptions(num_threads=min(8, os.cpu_count() or 1), prefetch_buffer_size=8)
 # In each worker process, whose batches wait in shared memory besides.
 _READ_IN_WORKER = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
@@ -50,6 +52,8 @@ def train_batches(
   combine="sum",
   second="aware",
   augment=Augmentation(),  # noqa: B008 - immutable
+  texts=None,
+  sample="sentence",
   resident=False,
   start_step=0,
   num_workers=0,
@@ -57,7 +61,7 @@ def train_batches(
   shard_index=0,
   shard_count=1,
 ):
-  """Endless training batches; an example is a sentence, with one of its videos drawn at random.
+  """Endless training batches of pairs of a video and its sentence.
 
   Args:
     split: `RetrievalSplit`.
@@ -65,7 +69,10 @@ def train_batches(
     seed: int in [0, 2**32).
     video_length, text_length: L_v and L_t.
     alpha, combine, second: see the function `combine`.
-    augment: what makes `text_aug`, see `augment.Augmentation`.
+    augment: what makes `text_aug`, see `augment.Augmentation`; None for a batch without.
+    texts: function of sentence indices (B,) -> fields of the batch, in place of CLIP's token ids;
+      then `augment` is None.
+    sample: what an example is, one of `assemble.SAMPLES`.
     resident: a batch holds `video_start` and `video_windows`, the places of its videos in
       `resident.rows`, instead of the videos.
     start_step: the first batch is the one that an uninterrupted run gives at this step.
@@ -78,30 +85,36 @@ def train_batches(
     B / shard_count rows. Its `close()` ends threads and processes.
 
   Raises:
-    UserError: more rows than sentences, rows that do not divide among the shards, wrong `combine`;
+    UserError: more rows than examples, rows that do not divide among the shards, wrong `combine`;
       and, from the iterator, what `RetrievalSplit.features` raises.
     ReaderLost: from the iterator, when no batch comes.
   """
-  if batch_size > split.num_sentences:
+  if batch_size > num_examples(split, sample):
     raise UserError(
-      f"a batch of {batch_size} needs as many sentences, but the training split has only "
-      f"{split.num_sentences}: choose a smaller batch_size"
+      f"a batch of {batch_size} needs as many {COUNTED[sample]}, but the training split has only "
+      f"{num_examples(split, sample)}: choose a smaller batch_size"
     )
   videos = _video_rows(split)(split, video_length, combine, alpha, second)
   assemble = TrainBatch(
     VideoPlaces(split, video_length) if resident else videos,
-    TextRows(split, text_length),
-    split.videos_of_sentence,
+    texts or TextRows(split, text_length),
+    split,
+    sample,
     shard_rows(batch_size, shard_index, shard_count),
     seed,
     augment,
   )
-  steps = _sentences_of_steps(split, batch_size, seed).map_with_index(assemble)
+  steps = _examples_of_steps(split, sample, batch_size, seed).map_with_index(assemble)
   return iterate(steps[start_step:], num_workers, reader_timeout)
 
 
-def _sentences_of_steps(split, batch_size, seed):
-  return shuffled_batches(split.num_sentences, batch_size, seed)
+def num_examples(split, sample):
+  """How many training examples a split has, see `assemble.SAMPLES`."""
+  return split.num_videos if sample == "pair" else split.num_sentences
+
+
+def _examples_of_steps(split, sample, batch_size, seed):
+  return shuffled_batches(num_examples(split, sample), batch_size, seed)
 
 
 def shuffled_batches(count, batch_size, seed):
@@ -114,11 +127,11 @@ def shuffled_batches(count, batch_size, seed):
   return shuffled.batch(batch_size, drop_remainder=True).repeat()
 
 
-def train_examples(split, *, batch_size, seed, step):
+def train_examples(split, *, batch_size, seed, step, sample="sentence"):
   """[(video index, sentence index)] of the global batch that `train_batches` begins `step` with."""
-  drawing = TrainBatch(None, None, split.videos_of_sentence, slice(None), seed, None)
-  sentences = np.asarray(_sentences_of_steps(split, batch_size, seed)[step])
-  videos, sentences, _ = drawing.draw(step, sentences)
+  drawing = TrainBatch(None, None, split, sample, slice(None), seed, None)
+  examples = np.asarray(_examples_of_steps(split, sample, batch_size, seed)[step])
+  videos, sentences, _ = drawing.draw(step, examples)
   return list(zip(map(int, videos), map(int, sentences), strict=True))
 
 
@@ -130,6 +143,7 @@ def eval_batches(
   text_length=32,
   alpha=0.8,
   combine="sum",
+  texts=None,
   num_workers=0,
   reader_timeout=watchdog.SECONDS,
   shard_index=0,
@@ -142,7 +156,8 @@ def eval_batches(
   `train_batches`.
 
   Returns:
-    Two iterators: of dicts with `video`, `video_valid`, `mask`; and with `text`, `mask`.
+    Two iterators: of dicts with `video`, `video_valid`, `mask`; and with `text`, `mask`, or with
+    the fields that `texts` gives.
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
 
@@ -153,7 +168,7 @@ def eval_batches(
 
   return (
     batches(_video_rows(split)(split, video_length, combine, alpha), split.num_videos),
-    batches(TextRows(split, text_length), split.num_sentences),
+    batches(texts or TextRows(split, text_length), split.num_sentences),
   )
 
 

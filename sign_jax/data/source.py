@@ -1,5 +1,7 @@
 """Videos and sentences of one split, as retrieval sees them."""
 
+import functools
+
 import numpy as np
 
 from sign_jax.data import hand_boxes, index, pose, posed
@@ -32,13 +34,15 @@ class RetrievalSplit:
     left_out: {video_id: reason} of the videos that are skipped; empty without poses.
     windows: (V,) int64, the number of windows of each video.
     video_ids: list of V str, in the data set's order.
-    sentence_ids, sentence_texts: lists of S str, in the order of first appearance.
+    sentence_ids, sentence_texts: lists of S str, in the order of first appearance; with `pairs`
+      those of each video.
     sentence_of_video: (V,) int64 index of each video's sentence.
     videos_of_sentence: list of S int64 arrays of video indices.
   """
 
   def __init__(
-    self, name, split, data_dir=None, *, streams=None, caption="text", cache=None, poses=None
+    self, name, split, data_dir=None, *, streams=None, caption="text", cache=None, poses=None,
+    pairs=False,
   ):
     """Reads the metadata of all videos, see `index.columns`.
 
@@ -50,6 +54,7 @@ class RetrievalSplit:
       cache: `FeatureCache` of the features that `stored_features` reads, for one or more splits;
         by default they are read from disk each time.
       poses: `pose.Settings`; then the data set must hold poses, which `stored_features` gives too.
+      pairs: whether each video has a sentence of its own, also where `sentence_id`s repeat.
 
     Raises:
       UserError: as `open_split`; an empty split or caption; videos of one sentence with different
@@ -84,7 +89,8 @@ class RetrievalSplit:
     self.windows = np.array(columns[self.streams[0]])
     self._stride = _stride(self._source, self.streams[0])
     self._token_ids = {}  # by length
-    self._group(columns["sentence_id"], columns[caption], own_identity=caption != "text")
+    group = self._pair if pairs else functools.partial(self._group, own_identity=caption != "text")
+    group(columns["sentence_id"], columns[caption])
 
   def _leave_out(self, video_ids):
     """Finds the videos in which no hand can be used.
@@ -122,12 +128,18 @@ class RetrievalSplit:
           f"sentence {sentence_id!r} of {self._source.label!r} has different texts, "
           "give each text its own sentence_id"
         )
-    for (sentence_id, _), text in text_of.items():
+    index_of = {key: number for number, key in enumerate(text_of)}
+    self._take([key[0] for key in text_of], list(text_of.values()), [index_of[key] for key in keys])
+
+  def _pair(self, sentence_ids, texts):
+    self._take(list(sentence_ids), list(texts), range(len(texts)))
+
+  def _take(self, sentence_ids, texts, sentence_of_video):
+    for sentence_id, text in zip(sentence_ids, texts, strict=True):
       if not clean(text):
         raise UserError(f"sentence {sentence_id!r} of {self._source.label!r} has no text")
-    self.sentence_ids, self.sentence_texts = [key[0] for key in text_of], list(text_of.values())
-    index_of = {key: number for number, key in enumerate(text_of)}
-    self.sentence_of_video = np.array([index_of[key] for key in keys], np.int64)
+    self.sentence_ids, self.sentence_texts = sentence_ids, texts
+    self.sentence_of_video = np.array(sentence_of_video, np.int64)
     self.videos_of_sentence = _videos_of(self.sentence_of_video, self.num_sentences)
 
   @property

@@ -117,9 +117,9 @@ def _results_table(results):
 
 def _data(results, data):
   facts = {"data set": data or _UNKNOWN, **{key: results.get(key) for key in (
-      "fingerprint", "protocol", "caption", "streams", "combine", "ties", "versions",
-      "crops", "validation/sentences", "validation/videos", "test/sentences", "test/videos",
-      "validation/signs", "test/signs", "test/listed", "test/missing",
+      "fingerprint", "protocol", "evaluation_protocol", "caption", "streams", "combine", "ties",
+      "versions", "crops", "validation/sentences", "validation/videos", "test/sentences",
+      "test/videos", "validation/signs", "test/signs", "test/listed", "test/missing",
   )}}  # fmt: skip
   rows = [f"- {name}: {_cell(value)}" for name, value in facts.items() if value is not None]
   return ["## Data and protocol", "", *rows]

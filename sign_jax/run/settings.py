@@ -25,13 +25,13 @@ FREE_KEYS = (
     "profile", "quick_compile",
 )
 # What an evaluation may do otherwise than the run that it measures: the results' file says so.
-MEASURES = ("ties", "data.crops", "data.linear_baseline", "model.ensemble")
+MEASURES = ("ties", "protocol", "data.crops", "data.linear_baseline", "model.ensemble")
 # What a run was trained with that was made before these were settings.
 EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
     "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
     "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact", "data.boxes": True,
-    "model.depth": "full", "optim.flat": False,
+    "model.depth": "full", "optim.flat": False, "protocol": "sentence", "data.sample": "sentence",
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"

@@ -67,6 +67,10 @@ class System:
     feature_width: function {released name: shape} -> D, the channels of the sign features that a
       checkpoint of a retrieval system reads; None where files do not tell.
     classifier: of a system that recognises.
+    text_reader: of a retrieval system that reads no token ids of CLIP: see `protocols.System`;
+      `data.captions.reader` is one of word vectors.
+    text_inputs: of such a system: function (config, {released name: shape}) -> the `inputs` of its
+      reader, where weights alone are known; None where files do not tell.
     recognizer: of a system that recognises: `protocols.Recognizer`; None is that of windows of 16
       frames.
     loss: of a system that recognises windows: function (outputs of the model, labels (B,) int32,
@@ -100,6 +104,8 @@ class System:
   sizes: Callable | None = None
   feature_width: Callable | None = None
   classifier: Classifier | None = None
+  text_reader: Callable | None = None
+  text_inputs: Callable | None = None
   recognizer: Recognizer | None = None
   loss: Callable | None = None
   parameter_kinds: ParameterKinds = ParameterKinds()

@@ -124,6 +124,9 @@ def _shared(name):
       "eval_every": 200,
       "log_every": 10,
       "ties": "expected",  # rank of tied scores; "released" reproduces the released evaluation
+      # What is measured: videos of one sentence are all right, or "pair": each has a sentence of
+      # its own, also where texts repeat.
+      "protocol": "sentence",
       "data": {
           "name": "",
           "data_dir": "",  # empty: $TFDS_DATA_DIR or ~/tensorflow_datasets
@@ -134,6 +137,8 @@ def _shared(name):
           # In the place of "aware" where training combines two; evaluation reads "aware".
           "train_second": "aware",  # or "agnostic"
           "caption": "text",  # the field that the text tower reads, e.g. "sentence"
+          # A training example: a sentence, with one of its videos drawn; or "pair", each video.
+          "sample": "sentence",
           # Augmented text: of a swap of two words; of each word's replacement and deletion (EDA).
           "swap_probability": 0.5,
           "synonym_probability": 0.0,

@@ -1,6 +1,7 @@
 """Retrieval: a sentence's video among all videos (T2V), a video's sentence among all (V2T)."""
 
 import functools
+import pathlib
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
-from sign_jax.data import pipeline, source, specs
+from sign_jax.data import assemble, pipeline, source, specs
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.errors import UserError
 from sign_jax.metrics import retrieval as metrics
@@ -47,11 +48,13 @@ class Retrieval(RetrievalBatches):
   CHOICES = {
       "ties": metrics.TIES, "data.placement": PLACEMENTS, "data.no_hands": NO_HANDS,
       "data.train_second": source.STREAMS, "init.fresh": fresh.VALUES,
+      "protocol": assemble.SAMPLES, "data.sample": assemble.SAMPLES,
   }
 
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
       splits: Mapping[str, source.RetrievalSplit | SplitSizes] | None = None,
+      notes: pathlib.Path | None = None,
   ) -> None:
     """Builds no model and opens no split before they are needed.
 
@@ -60,11 +63,13 @@ class Retrieval(RetrievalBatches):
       system: `protocols.System`. Its model has the methods `encode_batch`, `compare` and `loss` to
         train, `encode_video`, `encode_text` and `score` to search, see `systems.cico.model.CiCo`.
       splits: {name: RetrievalSplit} in place of the data set's own (tests).
+      notes: the file that the system's `protocols.TextReader` wrote in the run, None where there is
+        none.
 
     Raises:
       UserError: on settings that do not go together.
     """
-    super().__init__(config, system, splits)
+    super().__init__(config, system, splits, notes)
     warning = system.warning(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
@@ -87,9 +92,13 @@ class Retrieval(RetrievalBatches):
     Returns:
       `protocols.Inputs`; None where the system cannot tell.
     """
-    if system.feature_width is None:
+    reads_own = system.text_reader is not None
+    if system.feature_width is None or reads_own and system.text_inputs is None:
       return None
-    return retrieval_data.inputs(config.data, system.feature_width(shapes), system.reads_poses)
+    return retrieval_data.inputs(
+        config.data, system.feature_width(shapes), system.reads_poses,
+        system.text_inputs(config, shapes) if reads_own else None,
+    )
 
   @functools.cached_property
   def _model(self):
@@ -103,9 +112,10 @@ class Retrieval(RetrievalBatches):
         variables, batch["video"], batch["video_valid"], **poses, method="encode_video"
     )
 
-  def encode_text(self, variables: Variables, ids: Int[Array, "B L_t"]) -> Any:
-    """What the model makes of texts (B, L_t) int32 for a search."""
-    return self._model.apply(variables, ids, method="encode_text")
+  def encode_text(self, variables: Variables, text: Int[Array, "B L_t"] | Batch) -> Any:
+    """What the model makes of token ids, or of the fields of a `protocols.TextReader`."""
+    arrays = (text["text"], text["text_valid"]) if isinstance(text, dict) else (text,)
+    return self._model.apply(variables, *arrays, method="encode_text")
 
   def score(self, variables: Variables, video: Any, text: Any) -> Float32[Array, "A B"]:
     """Scores of what the two return for A videos and B texts: (A, B) float32."""
@@ -209,10 +219,12 @@ class Retrieval(RetrievalBatches):
     data = self.split(split)
     videos, texts = pipeline.eval_batches(
         data, batch_size=self._config.eval_batch_size, shard_index=jax.process_index(),
-        shard_count=jax.process_count(), **self._shapes(),
+        shard_count=jax.process_count(), texts=self._texts(split), **self._shapes(),
     )
-    texts = prefetch.to_devices((batch["text"] for batch in texts), place)
-    all_texts = self._join([self._encode_text(variables, ids) for ids in texts])
+    fields = lambda batch: {name: x for name, x in batch.items() if name != "mask"}
+    texts = map(fields if self.text_reader else lambda batch: batch["text"], texts)
+    texts = prefetch.to_devices(texts, place)
+    all_texts = self._join([self._encode_text(variables, text) for text in texts])
     found = (
         {"scores": self._score(variables, self._encode_video(variables, b), all_texts),
          "mask": b["mask"]}
@@ -254,4 +266,5 @@ class Retrieval(RetrievalBatches):
 
   def table(self, results: dict[str, float], split: str) -> str:
     """The two directions as a text table."""
-    return report.table(results, f"{self._data.name}, {split}", self.split(split), split)
+    title = f"{self._data.name}, {split}"
+    return report.table(results, title, self.split(split), split, self._protocol)

@@ -1,6 +1,7 @@
 """What a retrieval task reads: splits of its data set, their batches, and what they are called."""
 
 import functools
+import pathlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from sign_jax.data.cache import FeatureCache
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
-from sign_jax.protocols import Batch, Inputs, Place, System
+from sign_jax.protocols import Batch, Inputs, Place, System, TextReader
 from sign_jax.tasks import device_features, retrieval_data
 
 
@@ -24,12 +25,14 @@ class RetrievalBatches:
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
       splits: Mapping[str, source.RetrievalSplit | SplitSizes] | None = None,
+      notes: pathlib.Path | None = None,
   ) -> None:
     """Opens no split before it is needed; arguments and errors as of `Retrieval`."""
     self._config, self._data, self._system = config, config.data, system
+    self.notes = notes
     self._splits, self._given = dict(splits or {}), tuple(splits or ())
     self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
-    self._augment = retrieval_data.augmentation(config.data)
+    self._augment = None if system.text_reader else retrieval_data.augmentation(config.data)
     # One stream alone need not be read together with the other.
     self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
@@ -41,8 +44,31 @@ class RetrievalBatches:
     # All splits have features of one width.
     split = next(iter(self._splits.values()), None) or self.split(self.measured_splits[-1])
     return retrieval_data.inputs(
-        self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses
+        self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses,
+        self.text_reader and self.text_reader.inputs,
     )
+
+  @functools.cached_property
+  def text_reader(self) -> TextReader | None:
+    """How captions become fields of a batch; None for the token ids of CLIP."""
+    read = self._system.text_reader
+    return read(self._config, self._captions, self.notes) if read else None
+
+  def _captions(self, split):
+    """The texts of a split, [] where there is none."""
+    there = self._given or records.split_names(self._data.name, self._data.data_dir or None)
+    return getattr(self.split(split), "sentence_texts", []) if split in there else []
+
+  def _texts(self, split):
+    return self.text_reader and self.text_reader.rows(self.split(split))
+
+  @property
+  def _sample(self):
+    return self._data.get("sample", "sentence")  # runs of earlier versions lack it
+
+  @property
+  def _protocol(self):
+    return self._config.get("protocol", "sentence")
 
   @functools.cached_property
   def measured_splits(self) -> tuple[str, ...]:
@@ -65,6 +91,8 @@ class RetrievalBatches:
       self._splits[name] = source.RetrievalSplit(
           self._data.name, name, data_dir=self._data.data_dir or None, streams=self._streams,
           caption=self._data.caption, cache=None if on_disk else self._cache, poses=self._poses,
+          # What a training example is, `data.sample` says.
+          pairs=self._protocol == "pair" and name != "train",
       )
       left_out = self._splits[name].left_out
       if left_out and not jax.process_index():
@@ -82,12 +110,17 @@ class RetrievalBatches:
 
   @property
   def steps_per_epoch(self) -> int:
-    """A training example is a sentence; an incomplete batch is dropped."""
-    steps = self.split("train").num_sentences // self.batch_size
+    """Batches of examples, which are sentences, or videos with `data.sample=pair`.
+
+    An incomplete batch is dropped, so that one program serves all steps; as each epoch has an order
+    of its own, each leaves out others.
+    """
+    count = pipeline.num_examples(self.split("train"), self._sample)
+    steps = count // self.batch_size
     if not steps:
       raise UserError(
-          f"batch_size {self.batch_size} exceeds the {self.split('train').num_sentences} training "
-          "sentences: lower --config.batch_size"
+          f"batch_size {self.batch_size} exceeds the {count} training "
+          f"{pipeline.COUNTED[self._sample]}: lower --config.batch_size"
       )
     return steps
 
@@ -117,6 +150,8 @@ class RetrievalBatches:
         seed=self._config.seed,
         start_step=start_step,
         augment=self._augment,
+        texts=self._texts("train"),
+        sample=self._sample,
         second=self._train_second,
         resident=self._on_device,
         num_workers=self._data.num_workers,
@@ -146,7 +181,8 @@ class RetrievalBatches:
     """Names of some rows of the global batch of a step, which counts from 1."""
     split = self.split("train")
     pairs = pipeline.train_examples(
-        split, batch_size=self.batch_size, seed=self._config.seed, step=step - 1
+        split, batch_size=self.batch_size, seed=self._config.seed, step=step - 1,
+        sample=self._sample,
     )
     chosen = (pairs[row] for row in rows)
     return [
@@ -155,11 +191,16 @@ class RetrievalBatches:
     ]
 
   def facts(self, splits: Sequence[str] = ("validation", "test")) -> dict[str, Any]:
-    """Data set, protocol, sizes of the splits, ties, and the feature streams as they are used."""
+    """Data set, protocols, sizes of the splits, ties, and the feature streams as they are used.
+
+    "protocol" is whose list of videos the data set follows, "evaluation_protocol" what counts as
+    right.
+    """
     data, first = self._data, self.split(splits[0])
     used = assemble.used_streams(first.streams, data.combine)
     facts = {
         "data": getattr(first, "label", data.name), "protocol": getattr(first, "protocol", None),
+        "evaluation_protocol": self._protocol,
         "caption": data.caption, "ties": self._config.ties, "combine": data.combine,
         "streams": ", ".join(used),
         # The weight of the agnostic stream, where two are added.

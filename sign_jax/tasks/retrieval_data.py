@@ -56,19 +56,22 @@ def augmentation(data: ml_collections.ConfigDict) -> Augmentation:
   )
 
 
-def inputs(data: ml_collections.ConfigDict, width: int, with_poses: bool) -> Inputs:
+def inputs(
+    data: ml_collections.ConfigDict, width: int, with_poses: bool, text: Inputs | None = None
+) -> Inputs:
   """`protocols.Inputs` of batches whose sign features have so many channels.
 
   Args:
     data: the section.
     width: D of a sign feature.
     with_poses: whether batches hold poses.
+    text: of a `protocols.TextReader`; None for CLIP's token ids.
   """
+  ids = {name: [[data.text_length], "int32"] for name in ("text", "text_aug")}
   found = {
       "video": [[data.video_length, width], "float32"],
       "video_valid": [[data.video_length], "bool"],
-      "text": [[data.text_length], "int32"],
-      "text_aug": [[data.text_length], "int32"],
+      **(text or ids),
   }
   if not with_poses:
     return found

@@ -9,7 +9,9 @@ COLUMNS = ("R@1", "R@5", "R@10", "MedR", "MnR")
 DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
 
-def table(results: dict[str, float], title: str, data: Any, split: str) -> str:
+def table(
+    results: dict[str, float], title: str, data: Any, split: str, protocol: str = "sentence"
+) -> str:
   """The two directions as a text table.
 
   Args:
@@ -17,10 +19,14 @@ def table(results: dict[str, float], title: str, data: Any, split: str) -> str:
     title: of the table.
     data: `data.source.RetrievalSplit`, whose origin and sizes are told.
     split: its name.
+    protocol: "sentence", or "pair" where each video has a sentence of its own.
   """
   if origin := getattr(data, "origin", ""):
     title += f" ({origin})"
-  title += f": {data.num_sentences} sentences, {data.num_videos} videos"
+  if protocol == "pair":
+    title += f": {data.num_videos} pairs, each video with a sentence of its own"
+  else:
+    title += f": {data.num_sentences} sentences, {data.num_videos} videos"
   if left_out := getattr(data, "left_out", {}):
     title += f" ({len(left_out)} without usable hands are left out)"
   lines = [title, f"{'':14}" + "".join(f"{c:>8}" for c in COLUMNS)]
