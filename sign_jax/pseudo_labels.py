@@ -13,7 +13,6 @@ import json
 import pathlib
 import sys
 
-import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -48,7 +47,7 @@ def main(argv=None):
     if args.preparation != frames.EXACT:  # progress of earlier versions does not say
       settings["preparation"] = args.preparation
     progress = Progress(args.out, settings, args.shard)
-    load = lambda: source.encoder(args.batch_size, best_class)
+    load = lambda: source.encoder(args.batch_size, encoder_windows.best_class)
     label(shards.take(jobs, args.shard), load, settings, progress)
     done, failed = progress.read(jobs)
     missing = [job for job in jobs if job.name not in done and job.name not in failed]
@@ -82,18 +81,12 @@ def training_clips(jobs):
   return train
 
 
-def best_class(out):
-  """(class, its probability) of each window, (n,) int32 and (n,) float32."""
-  probabilities = jax.nn.softmax(out["logits"])
-  return probabilities.argmax(-1), probabilities.max(-1)
-
-
 def label(jobs, load, settings, progress):
   """Labels clips and notes them in `progress`.
 
   Args:
     jobs: [`clips.Clip`].
-    load: function without arguments that gives an encoder that reads `best_class`.
+    load: function without arguments that gives an encoder that reads `windows.best_class`.
     settings: dict with stride, threshold, near, apart and extend, see `segments.select`.
     progress: `Progress`; what it holds already stays, but for clips that could not be read or
       have other times now.

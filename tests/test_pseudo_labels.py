@@ -326,6 +326,6 @@ def test_without_training_videos_there_is_nothing_to_label(folder, monkeypatch, 
 
 def test_best_class_is_a_softmax():
   logits = np.log([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]]).astype(np.float32)
-  labels, scores = pseudo_labels.best_class({"logits": logits})
+  labels, scores = encoder_windows.best_class({"logits": logits})
   assert labels.tolist() == [1, 0]
   np.testing.assert_allclose(scores, [0.7, 0.5], rtol=1e-5)

@@ -27,10 +27,15 @@ class Source(NamedTuple):
     return windows.make_encoder(*self.load(), batch_size, self.crop, read, self.prepared)
 
 
-def add_arguments(parser):
-  """Adds what all commands take that read videos with a sign encoder."""
+def add_arguments(parser, need_videos=True):
+  """Adds what all commands take that read videos with a sign encoder.
+
+  Args:
+    parser: argparse.ArgumentParser.
+    need_videos: whether the command reads nothing else.
+  """
   add = parser.add_argument
-  add("--videos", required=True, type=path_argument,
+  add("--videos", required=need_videos, type=path_argument,
       help="folder of the videos; its subfolders are searched too")  # fmt: skip
   add("--csv", type=path_argument,
       help="table with a column video and perhaps name, start, end: what to read")  # fmt: skip

@@ -46,6 +46,12 @@ def embedding(out):
   return out["embedding"]
 
 
+def best_class(out):
+  """(class, its probability) of each window, (n,) int32 and (n,) float32."""
+  probabilities = jax.nn.softmax(out["logits"])
+  return probabilities.argmax(-1), probabilities.max(-1)
+
+
 def make_encoder(
   model, variables, batch_size, crop=frames.CROP, read=embedding, prepared=preparation.EXACT
 ):

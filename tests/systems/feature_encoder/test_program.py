@@ -1,13 +1,14 @@
 """The encoder on features: its segments, and the whole way of its program."""
 
+import contextlib
 import json
 
 import numpy as np
 import pytest
 
 import sign_jax
-from sign_jax import export
-from sign_jax.data import feature_files, feature_segments, label_table
+from sign_jax import errors, export, extract
+from sign_jax.data import feature_files, feature_segments, label_table, recognized_files
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.data.label_table import Label
 from sign_jax.encoder.feature_encoder import FeatureEncoder
@@ -93,6 +94,7 @@ def test_it_is_trained_stopped_resumed_exported_and_used(tmp_path, monkeypatch):
   np.testing.assert_allclose(encoded.probabilities.sum(1), 1, rtol=1e-5)
   np.testing.assert_array_equal(encoded.probabilities[::120].argmax(1), named.classes[:, 0])
 
+  check_extraction(tmp_path, workdir, monkeypatch)
   export.main(["--workdir", str(workdir), "--out", str(file)])
   evaluated = program.call(
     monkeypatch, *settings, f"--workdir={again}", "--mode=evaluate",
@@ -103,6 +105,42 @@ def test_it_is_trained_stopped_resumed_exported_and_used(tmp_path, monkeypatch):
   np.testing.assert_array_equal(
     from_file.recognize(features, top=2).probabilities, named.probabilities
   )
+
+
+def check_extraction(root, workdir, monkeypatch):
+  """Embeddings and signs of feature files, complete ones once, damaged ones named."""
+  source, out, signs = root / "source", root / "out", root / "signs"
+  for number in range(3):
+    write(source, f"day/v{number}", np.full((9, DIM), number))
+  (source / "day" / "bad.npz").write_bytes(b"no archive")
+  command = ["--features", source, "--weights", workdir, "--out", out, "--recognized", signs]
+
+  def run():
+    with pytest.raises(SystemExit):
+      extract.main(list(map(str, command)))
+
+  run()
+  written = feature_files.read(out / "day/v1.npz")
+  assert written.feature.shape == (9, 8) and written.weights.startswith("run:")
+  assert (written.num_frames, written.fps, written.stride) == (32, FPS, STRIDE)
+  found = recognized_files.read(signs / "day/v1.npz")
+  probabilities = FeatureEncoder(trained.load(workdir))(np.ones((9, DIM))).probabilities
+  np.testing.assert_array_equal(found.label, probabilities.argmax(1))
+  np.testing.assert_array_equal(found.score, probabilities.max(1))
+  # What is there stays, what is missing is made.
+  times = {path: path.stat().st_mtime_ns for path in sorted(out.rglob("*.npz"))}
+  (signs / "day/v2.npz").unlink()
+  run()
+  changed = [p.stem for p, time in times.items() if p.stat().st_mtime_ns != time]
+  assert len(times) == 3 and changed == ["v2"] and (signs / "day/v2.npz").exists()
+  np.savez(signs / "day/v2.npz", label=np.zeros(9, int), score=np.full(9, 2.0), weights="w")
+  with pytest.raises(UserError, match="no classes and probabilities"):
+    recognized_files.read(signs / "day/v2.npz")
+  other = feature_files.read(out / "day/v0.npz")._replace(weights="run:other")
+  feature_files.write(out / "day/v0.npz", other)
+  with monkeypatch.context() as patch, pytest.raises(UserError, match="made with another encoder"):
+    patch.setattr(errors, "one_sentence", contextlib.nullcontext)
+    extract.main(list(map(str, command)))
 
 
 def test_widths_must_be_numbers(monkeypatch):
