@@ -69,6 +69,7 @@ class System(Protocol):
     init_files: {key of the section `init`: function (variables, path) -> variables}.
     parameter_kinds: `ParameterKinds`.
     fresh: {regular expression of paths: how the released code draws these}, see `weights.fresh`.
+    selection: the number that chooses the best checkpoint; None leaves it to the task.
   """
 
   name: str
@@ -84,6 +85,7 @@ class System(Protocol):
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
   fresh: Mapping[str, str]
+  selection: Selection | None
 
   def build(self, model: ConfigDict, inputs: Inputs) -> Any:
     """The Flax module of a `model` section."""

@@ -41,6 +41,7 @@ DESCRIPTION = (
     "pipeline", "dataset", "inputs", "given", "videos", "sentences", "rows_step", "columns_step",
     "first_videos", "first_sentences", "factor", "sentences_of_epoch",
 )
+GIVEN = "input/"  # begins the names of arrays that are inputs
 # Relative tolerances by the beginning of a name; the first that fits.
 TOLERANCES = (
     ("fingerprint", 1e-6),
@@ -102,7 +103,8 @@ def read_case(stem: str | pathlib.Path, part: str = "params") -> tuple[Facts, Qu
   """(facts, {name: array}) of STEM.json and STEM.npz.
 
   A case may name further inputs: `inputs`, a file beside it, of which the facts then have the path;
-  and `given`, some of its arrays, which are among the facts too.
+  and `given`, some of its arrays, which are among the facts too. An array whose name begins with
+  "input/" is always given.
 
   Args:
     stem: path without extension.
@@ -124,17 +126,18 @@ def read_case(stem: str | pathlib.Path, part: str = "params") -> tuple[Facts, Qu
 
 def _further_inputs(facts, arrays, folder):
   found = {}
-  if "inputs" in facts:
+  if isinstance(facts.get("inputs"), str):
     # Only its name: a case leads to no other folder.
     found["inputs"] = existing_file(folder / pathlib.Path(str(facts["inputs"])).name)
-  if "given" in facts:
-    found["given"] = {name: arrays[name] for name in facts["given"] if name in arrays}
+  given = {*facts.get("given", ()), *(name for name in arrays if name.startswith(GIVEN))}
+  if given:
+    found["given"] = {name: arrays[name] for name in given if name in arrays}
   return found
 
 
 def expected_quantities(facts: Facts, arrays: Quantities) -> Quantities:
   """All numbers of a case by name; entries of dicts are named DICT/ENTRY."""
-  expected = dict(arrays)
+  expected = {name: x for name, x in arrays.items() if not name.startswith(GIVEN)}
   for name, value in facts.items():
     if name in DESCRIPTION:
       continue

@@ -17,6 +17,8 @@ Ties, `ties=`:
 - "released": the published PyTorch code. T2V counts every tied position as one more query, V2T
   takes the order in which an unstable sort leaves the tied scores (`introsort.py`) and the lower
   of two middle ranks as the median.
+- "averaged": SPOT-ALIGN's released code. The position, counted from 0, is the mean of the tied
+  ones; R@1 counts the position 0 alone, and so no tie, R@5 and R@10 those below 5 and 10.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,7 +30,9 @@ from jaxtyping import Float, Float64, Int
 from sign_jax.metrics.introsort import place_among_equals
 
 RECALL_AT = (1, 5, 10)
-TIES = ("expected", "released")
+TIES = ("expected", "released", "averaged")
+DIRECTIONS = ("t2v", "v2t")
+GEOMETRIC_MEANS = tuple(f"{direction}/geometric_mean" for direction in DIRECTIONS)
 _CHUNK_ELEMENTS = 1 << 22  # scores compared at a time: a few tens of MB, whatever the matrix
 
 
@@ -88,7 +92,7 @@ def v2t_ranks(
 ) -> Float64[np.ndarray, " V"]:
   """(V,) float64 rank, from 1, of each video's sentence; see `v2t_places` and the module's text."""
   places = v2t_places(similarity, sentence_of_video)
-  if _check_ties(ties) == "expected":
+  if _check_ties(ties) != "released":
     return expected_ranks(places)
   return _argsort_ranks(places, similarity, sentence_of_video)
 
@@ -100,7 +104,7 @@ def t2v_ranks(
 ) -> Float64[np.ndarray, " ranks"]:
   """float64 ranks, from 1, of each sentence's group of videos: (S,), with "released" ties more."""
   places = t2v_places(similarity, sentence_of_video)
-  return expected_ranks(places) if _check_ties(ties) == "expected" else _every_tied_rank(places)
+  return expected_ranks(places) if _check_ties(ties) != "released" else _every_tied_rank(places)
 
 
 def expected_ranks(places: Places) -> Float64[np.ndarray, " Q"]:
@@ -123,7 +127,7 @@ def retrieval_metrics(
   Args:
     similarity: (V, S) float scores of V videos against S sentences.
     sentence_of_video: (V,) int index of each video's sentence.
-    ties: "expected" or "released", see the module's text.
+    ties: one of TIES, see the module's text.
 
   Returns:
     {"t2v/R@1", "t2v/R@5", "t2v/R@10" (percent), "t2v/MedR", "t2v/MnR", "v2t/..."}: floats.
@@ -135,8 +139,9 @@ def retrieval_metrics(
   _check_ties(ties)
   t2v = t2v_places(similarity, sentence_of_video)
   v2t = v2t_places(similarity, sentence_of_video)
-  if ties == "expected":
-    return {**_expected_summary("t2v", t2v), **_expected_summary("v2t", v2t)}
+  if ties != "released":
+    summary = {"expected": _expected_summary, "averaged": _averaged_summary}[ties]
+    return {**summary("t2v", t2v), **summary("v2t", v2t)}
   return {
     **_released_summary("t2v", _every_tied_rank(t2v), np.median),
     **_released_summary(
@@ -153,11 +158,30 @@ def _expected_summary(direction: str, places: Places) -> dict[str, float]:
   return _named(direction, recalls, np.median(ranks), np.mean(ranks))
 
 
+def _averaged_summary(direction: str, places: Places) -> dict[str, float]:
+  positions = expected_ranks(places) - 1
+  recalls = {k: np.mean(positions < k if k > 1 else positions == 0) for k in RECALL_AT}
+  return _named(direction, recalls, np.median(positions) + 1, np.mean(positions) + 1)
+
+
 def _released_summary(
   direction: str, ranks: Float64[np.ndarray, " ranks"], median: Callable
 ) -> dict[str, float]:
   recalls = {k: np.mean(ranks <= k) for k in RECALL_AT}
   return _named(direction, recalls, median(ranks), np.mean(ranks))
+
+
+def geometric_means(numbers: dict[str, float]) -> dict[str, float]:
+  """{"t2v/geometric_mean", "v2t/geometric_mean"}: of R@1, R@5 and R@10, in percent.
+
+  Args:
+    numbers: what `retrieval_metrics` returns.
+  """
+  recalls = lambda direction: [numbers[f"{direction}/R@{k}"] for k in RECALL_AT]
+  return {
+    name: float(np.prod(recalls(direction)) ** (1 / len(RECALL_AT)))
+    for name, direction in zip(GEOMETRIC_MEANS, DIRECTIONS, strict=True)
+  }
 
 
 def _named(direction, recalls, median, mean):

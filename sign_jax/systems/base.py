@@ -13,7 +13,7 @@ import flax.linen as nn
 import ml_collections
 
 from sign_jax.errors import UserError, did_you_mean
-from sign_jax.protocols import Inputs, ParameterKinds, Recognizer
+from sign_jax.protocols import Inputs, ParameterKinds, Recognizer, Selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,7 @@ class System:
   recognizer: Recognizer | None = None
   loss: Callable | None = None
   parameter_kinds: ParameterKinds = ParameterKinds()
+  selection: Selection | None = None
   warning: Callable = lambda model: None
   training_warning: Callable = lambda config: None
   advice: Callable = lambda finding, model: None

@@ -69,7 +69,8 @@ def retrieval_config(
   change(shared)
   config = ml_collections.ConfigDict(shared)
   config.title = f"{name} on {dataset}"
-  towers = SMALL_TOWERS if dataset in _TRAINED_FROM_SCRATCH and "video" in config.model else {}
+  has_towers = "width" in config.model.get("video", {})
+  towers = SMALL_TOWERS if has_towers and dataset in _TRAINED_FROM_SCRATCH else {}
   config.update_from_flattened_dict(
       OVERRIDES[dataset] | towers | (overrides or {}).get(dataset, {})
   )
@@ -123,7 +124,7 @@ def _shared(name):
       "steps": 0,  # updates in all; 0 leaves it to epochs
       "eval_every": 200,
       "log_every": 10,
-      "ties": "expected",  # rank of tied scores; "released" reproduces the released evaluation
+      "ties": "expected",  # rank of tied scores; "released", "averaged": see metrics/retrieval.py
       # What is measured: videos of one sentence are all right, or "pair": each has a sentence of
       # its own, also where texts repeat.
       "protocol": "sentence",

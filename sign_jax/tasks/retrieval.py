@@ -42,7 +42,6 @@ PLACEMENTS = ("host", "device", "disk")  # of the training features, see docs/sp
 class Retrieval(RetrievalBatches):
   """A retrieval system as a `protocols.Task`."""
 
-  selection = Selection("t2v/R@1")
   unit = "pairs"
   # Of settings that no system has for itself.
   CHOICES = {
@@ -99,6 +98,11 @@ class Retrieval(RetrievalBatches):
         config.data, system.feature_width(shapes), system.reads_poses,
         system.text_inputs(config, shapes) if reads_own else None,
     )
+
+  @property
+  def selection(self) -> Selection:
+    """The system's own, or R@1 of text to video."""
+    return self._system.selection or Selection("t2v/R@1")
 
   @functools.cached_property
   def _model(self):
@@ -237,7 +241,8 @@ class Retrieval(RetrievalBatches):
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """{"t2v/R@1": percent, ...}; see `metrics.retrieval`.
 
-    Systems that read poses have "left_out" too: the number of videos without usable hands.
+    Where a geometric mean of recalls selects the best checkpoint, those of both directions are
+    told too. Systems that read poses have "left_out": the number of videos without usable hands.
 
     Raises:
       UserError: when scores are not finite.
@@ -253,6 +258,8 @@ class Retrieval(RetrievalBatches):
              "the data")
       )
     numbers = metrics.retrieval_metrics(scores, data.sentence_of_video, ties=self._config.ties)
+    if self.selection.name in metrics.GEOMETRIC_MEANS:
+      numbers |= metrics.geometric_means(numbers)
     return numbers | ({"left_out": len(data.left_out)} if self._poses else {})
 
   def _warn_of_order(self, data, split):

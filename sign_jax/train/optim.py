@@ -1,4 +1,4 @@
-"""Optimisers as optax chains: that of the released CiCo and UPRet code, SGD, and PyTorch's Adam."""
+"""Optimisers as optax chains: those of released programs, SGD, and PyTorch's Adam."""
 
 import functools
 import math
@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.protocols import NO_KINDS, ParameterKinds
-from sign_jax.train import released_float16
+from sign_jax.train import radam, released_float16
 
 PRECISIONS = ("float32", "released_float16")
 CLIP_EPS = 1e-6  # added to norms before dividing, as PyTorch's clipping does
@@ -115,7 +115,20 @@ def cosine(lr: float, total_steps: int, warmup: float, stairs: int = 0) -> optax
   return schedule
 
 
-SCHEDULES = {"warmup_cosine": warmup_cosine, "constant": constant, "cosine": cosine}
+def exponential(
+    lr: float, total_steps: int, warmup: float, stairs: int = 0, *, epoch: int, gamma: float
+) -> optax.Schedule:
+  """`lr`, times `gamma` after every `epoch` steps, however many there are in all."""
+  del total_steps, warmup, stairs
+  return lambda step: lr * gamma ** jnp.asarray(step // epoch, jnp.float32)
+
+
+SCHEDULES = {
+    "warmup_cosine": warmup_cosine, "constant": constant, "cosine": cosine,
+    "exponential": exponential,
+}
+BY_EPOCHS = ("exponential",)  # those that need to know how many steps an epoch has
+GAMMA = 0.95  # of a section that does not say it
 
 
 def decay_mask(params: PyTree, norms: bool = True) -> PyTree[bool]:
@@ -247,8 +260,15 @@ def _sgd(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransform
   )
 
 
+def _radam(optim: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
+  return radam.radam(
+      schedule, b1=optim.b1, b2=optim.b2, eps=optim.eps, weight_decay=optim.weight_decay
+  )
+
+
 OPTIMIZERS = {
     "released_adam": _released_adam, "adam": _adam, "adam_l2": _adam_l2, "sgd": _sgd,
+    "radam": _radam,
 }
 # Keys of the section that each reads beside `lr`, `schedule` and `warmup`.
 KEYS = {
@@ -256,11 +276,12 @@ KEYS = {
     "adam": ("b1", "b2", "eps"),
     "adam_l2": ("b1", "b2", "eps", "weight_decay"),
     "sgd": ("momentum", "weight_decay", "clip_norm"),
+    "radam": ("b1", "b2", "eps", "weight_decay"),
 }
 
 
 # Those that treat all parameters alike, so that they may see them as one vector.
-FLAT = ("adam", "adam_l2", "sgd")
+FLAT = ("adam", "adam_l2", "sgd", "radam")
 
 
 def scale_by_rates(rates: Rates, default: float) -> optax.GradientTransformation:
@@ -288,6 +309,11 @@ def _rates(optim: ConfigDict) -> list[tuple[str, float]]:
   return rates
 
 
+def schedule_of(optim: ConfigDict) -> str:
+  """The name of a section's schedule; a section made before there was a choice has the first."""
+  return optim.get("schedule", "warmup_cosine")
+
+
 def precision(optim: ConfigDict) -> str:
   """One of PRECISIONS; a section made before there was a choice is float32."""
   return optim.get("precision", PRECISIONS[0])
@@ -300,6 +326,8 @@ def check(optim: ConfigDict, kinds: ParameterKinds, system: str) -> None:
         f"optim.flat sees all parameters as one vector: it goes with {', '.join(FLAT)} and without "
         f"optim.groups, so {optim.name} here cannot have it: use --config.optim.flat=False"
     )
+  if optim.name == "radam" and not optim.b2:
+    raise UserError("optim.name=radam needs a second moment: set optim.b2 above 0")
   if precision(optim) == "released_float16":
     if optim.name != "released_adam":
       raise UserError(
@@ -332,7 +360,7 @@ def settling(
 
 
 def from_config(
-    optim: ConfigDict, total_steps: int, kinds: ParameterKinds = NO_KINDS
+    optim: ConfigDict, total_steps: int, kinds: ParameterKinds = NO_KINDS, epoch: int = 0
 ) -> tuple[optax.GradientTransformation, optax.Schedule]:
   """(optimiser, schedule) of a config's `optim` section; its `name` is one of `OPTIMIZERS`.
 
@@ -345,6 +373,7 @@ def from_config(
     total_steps: of the whole run.
     kinds: which parameters are float16 under `precision=released_float16`, and which ones
       `released_gpus` leaves whole.
+    epoch: steps of an epoch, for the schedules of BY_EPOCHS.
 
   Returns:
     (optax.GradientTransformation, function of a step that is the rate `optim.lr` scheduled).
@@ -364,10 +393,12 @@ def from_config(
         f"optim.name={name} needs optim.{missing[0]}, which this configuration does not have: use "
         f"{' or '.join(fitting)}"
     )
-  scheduled = SCHEDULES[optim.get("schedule", "warmup_cosine")]  # earlier runs lack it
   scheduled = functools.partial(
-      scheduled, total_steps=total_steps, warmup=optim.warmup, stairs=optim.get("stairs", 0)
+      SCHEDULES[schedule_of(optim)], total_steps=total_steps, warmup=optim.warmup,
+      stairs=optim.get("stairs", 0),
   )
+  if schedule_of(optim) in BY_EPOCHS:
+    scheduled = functools.partial(scheduled, epoch=epoch, gamma=optim.get("gamma", GAMMA))
   steps = _steps(optim, scheduled, kinds)
   gpus = optim.get("released_gpus", 1)
   if gpus > 1:

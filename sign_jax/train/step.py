@@ -47,7 +47,11 @@ def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:
   `steps`: updates of the whole run, by default `total_steps`.
   """
   kinds = getattr(task, "parameter_kinds", NO_KINDS)
-  optimizer, schedule = optim.from_config(config.optim, steps or total_steps(task, config), kinds)
+  # Asked for where it matters alone: it opens the data that are trained on.
+  epoch = task.steps_per_epoch if optim.schedule_of(config.optim) in optim.BY_EPOCHS else 0
+  optimizer, schedule = optim.from_config(
+      config.optim, steps or total_steps(task, config), kinds, epoch
+  )
   settle, norm = optim.settling(config.optim, kinds), optim.norm_of(config.optim)
   return Rule(optimizer, schedule, settle, norm)
 

@@ -1,0 +1,1 @@
+"""SPOT-ALIGN (Duarte et al., CVPR 2022)."""

@@ -1,0 +1,108 @@
+"""SPOT-ALIGN's settings; `configs/spot_align.py` says what they are for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+from ml_collections.config_dict import placeholder
+
+from sign_jax.errors import UserError, did_you_mean, shown
+from sign_jax.systems.retrieval_settings import retrieval_config
+
+EMBEDDINGS = ("file", "corpus", "hash", "learned")
+SYSTEMS = ("sr", "cm", "comb")  # recognised signs, embeddings, the mean of both similarities
+# Of settings outside of the model.
+CHOICES = {
+    "spotting.vocabulary": ("full", "mouthing"), "spotting.similarity": ("cosine", "unit"),
+    "spotting.forms": ("both", "original", "lemma"), "sr.source": ("recognition", "translation"),
+    "fusion.systems": SYSTEMS, "data.alignment": ("signing", "speech"),
+}
+
+# From the released code, in the settings nearest to the paper's, which does not say them.
+OPTIM = {
+    "name": "radam", "lr": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-5,
+    "schedule": "exponential", "gamma": 0.95, "warmup": 0.0,  # times gamma after each epoch
+    "precision": "float32",
+}
+_AS_PUBLISHED = {"optim.lr": 1e-3, "optim.precision": "float32", "batch_size": 128, "epochs": 40}
+# Beside those of all retrieval systems.
+OVERRIDES = {
+    "signing_sim": {
+        "optim.lr": 4e-3, "steps": 300, "eval_every": 50,
+        "model.embed_dim": 128, "model.text.clusters": 8, "model.text.embedding": "hash",
+        "model.text.width": 64,
+    },
+    # A validation for each epoch.
+    "how2sign": {**_AS_PUBLISHED, "eval_every": 243},
+    "phoenix14t": {**_AS_PUBLISHED, "eval_every": 56},
+    "csl_daily": {**_AS_PUBLISHED, "eval_every": 144},
+}
+DATASETS = tuple(OVERRIDES)
+
+
+def config(dataset: str | None = None) -> ml_collections.ConfigDict:
+  """The whole configuration for a data set, one of DATASETS; None is signing_sim.
+
+  Raises:
+    UserError: on another data set.
+  """
+  return retrieval_config("spot_align", dataset, _change_sections, OVERRIDES)
+
+
+def check(values: Mapping[str, Any]) -> None:
+  """Raises UserError where a value of CHOICES is none of them.
+
+  Args:
+    values: {dotted name: value}, the whole configuration.
+  """
+  for key, choices in CHOICES.items():
+    if values[key] not in choices:
+      raise UserError(
+          f"{key}={shown(values[key])} is not one of {', '.join(choices)}"
+          + did_you_mean(str(values[key])[:80], choices)
+      )
+
+
+def _change_sections(config):
+  config["model"] = {
+      "name": "spot_align",
+      "variant": "released",  # or "paper"; it decides every switch that is left None
+      "dtype": "auto",  # of matrix products: bfloat16 on accelerators and float32 on CPUs
+      "embed_dim": 512,
+      "margin": 0.2,  # of the ranking loss
+      "loss": placeholder(str),  # "mean", "batch" (eq. 1) or "diagonal", see ops/ranking.py
+      "video": {
+          "aggregation": "mean",  # of a video's windows, or "max" (table 2)
+          "projection": placeholder(str),  # "geu", "reduce_geu" or "linear"
+      },
+      "text": {
+          "clusters": 20,  # of NetVLAD
+          "ghost_clusters": 1,  # of it, that words may be assigned to and that are left out
+          "mask_padding": placeholder(bool),  # keeps padding out of NetVLAD
+          "embedding": "file",  # of words (table 3), or "corpus", "hash", "learned"
+          "file": "",  # word vectors, or those of each sentence
+          "width": 300,  # of vectors that come from no file
+      },
+  }
+  config["data"] |= {
+      "combine": "agnostic", "video_length": 512, "text_length": 30,
+      "alignment": "signing",  # times of sentences, or "speech" (table 5)
+  }
+  config |= {
+      "spotting": {  # of signs for words, from which the features' encoder is trained
+          "iterations": 3,  # rounds of spotting; 0 leaves mouthings alone (table 1)
+          "vocabulary": "full",  # or "mouthing": words of mouthings alone (table 1)
+          "threshold": 0.75,  # least similarity of a window to an exemplar
+          "similarity": "cosine",  # or "unit": (1 + cosine) / 2
+          "forms": "both",  # of a subtitle's words: as written and lemmas, or "original", "lemma"
+          "keep_mouthing": True,  # trains every round on mouthings too
+          "pad": 0.0,  # seconds around a subtitle that are searched too
+      },
+      "sr": {  # retrieval by recognised signs
+          "source": "recognition",  # or "translation": the words of a table (table 7)
+          "threshold": 0.5,  # least probability of a recognised sign (table 4)
+          "lemmatize": True,
+      },
+      "fusion": {"systems": "cm"},  # or "sr", or "comb" of both (tables 1, 6 and 7)
+  }
+  config["optim"] = dict(OPTIM)
