@@ -85,7 +85,7 @@ def _change_sections(config):
       },
   }
   config["data"] |= {
-      "combine": "agnostic", "video_length": 512, "text_length": 30,
+      "combine": "agnostic", "video_length": 512, "text_length": 30, "sample": "pair",
       "alignment": "signing",  # times of sentences, or "speech" (table 5)
   }
   config |= {
@@ -105,4 +105,5 @@ def _change_sections(config):
       },
       "fusion": {"systems": "cm"},  # or "sr", or "comb" of both (tables 1, 6 and 7)
   }
+  config["protocol"] = "pair"
   config["optim"] = dict(OPTIM)
