@@ -2,7 +2,7 @@
 
 import pytest
 
-from sign_jax.encoder import spotted_clips
+from sign_jax.data import spotted_clips
 from sign_jax.video.frames import WINDOW
 
 
