@@ -47,9 +47,11 @@ COUNTED = set("""
   lists dicts tuples frozensets marks lists_of_marks places copies_on_the_stack from_the_memo
   pairs members sets nested_lists nested_tuples placeholders states tensors storages unknown_names
   odd_keys short_rows one_video semicolons empty_values line_ends carriage_returns short_lines
-  one_group
+  one_group floats names types keys keys_of_dicts same_place entries_of_lists metadata numbers
+  short_groups groups_of_many
 """.split())
 SHARE = 4
+MOST_SECONDS = 600  # of the processor, for all files of a reader: a hang ends
 _MEMORY = budget.MIN_MEMORY
 _RESET_PEAK = pathlib.Path("/proc/self/clear_refs")
 
@@ -108,6 +110,7 @@ def _measured(function, path):
 
 def main():
   """The command; see above."""
+  resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
   reader, folder = sys.argv[1], pathlib.Path(sys.argv[2])
   function = _function(READERS[reader][0])
   paths = sorted(folder.iterdir())

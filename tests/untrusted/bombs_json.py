@@ -1,5 +1,6 @@
 """JSON that asks for much: plain, in headers of safetensors and in descriptions of data sets."""
 
+import functools
 import json
 import struct
 
@@ -31,6 +32,7 @@ def _keys(item, count):
   return b"{" + b",".join(b'"%x":%b' % (i, item) for i in range(count)) + b"}"
 
 
+@functools.cache
 def documents():
   """{file name: bytes}: JSON."""
   made = {

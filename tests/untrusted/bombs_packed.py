@@ -1,5 +1,6 @@
 """Archives of numpy, vocabularies, records and pictures that ask for much."""
 
+import functools
 import gzip
 import io
 import pathlib
@@ -17,6 +18,9 @@ from tests.untrusted.bombs_pickle import MEGA, deflated, squeeze
 FACTS = {"num_frames": 1, "fps": 1.0, "stride": 1, "weights": "x"}
 
 
+_deflated = functools.cache(deflated)  # features and weights hold the same arrays
+
+
 def _header(shape, dtype="<f4", fortran=False):
   file = io.BytesIO()
   described = {"descr": dtype, "fortran_order": fortran, "shape": shape}
@@ -30,7 +34,7 @@ def _npz(entries, method=zipfile.ZIP_DEFLATED):
   with zipfile.ZipFile(file, "w") as archive:
     for entry, pieces in entries.items():
       if method == zipfile.ZIP_DEFLATED:
-        _add_packed(archive, entry, *deflated(pieces))
+        _add_packed(archive, entry, *_deflated(tuple(pieces)))
       else:
         content = b"".join(piece * times for piece, times in pieces)
         archive.writestr(entry, content, method, compresslevel=1)

@@ -1,23 +1,15 @@
 """Small files that ask for much are refused in one sentence, in little memory and time."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests import program
 from tests.untrusted import bombs
 
 MEGABYTES = 300  # above what the process has
 SECONDS = 6  # of the processor, not of a clock: a machine at leisure needs less than 2
 LARGEST = 20 << 20  # bytes of a file
-MOST_SECONDS = 600  # of the processor, for all files of a reader: a hang ends
-
-
-def limited():
-  import resource
-
-  resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
 
 
 @pytest.mark.parametrize("reader", bombs.READERS)
@@ -26,13 +18,9 @@ def test_small_files_take_little_and_are_refused(reader, tmp_path):
   folder.mkdir()
   sizes = bombs.write(reader, folder)
   assert len(sizes) >= 10 and max(sizes.values()) < LARGEST
-  done = subprocess.run(
-    [sys.executable, "-m", "tests.untrusted.bombs", reader, str(folder)],
-    capture_output=True, text=True,
-    preexec_fn=limited,
-  )  # fmt: skip
-  found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-  assert [entry["name"] for entry in found] == sorted(sizes), done.stderr[-3000:]
+  _, out, error = program.run("tests.untrusted.bombs", reader, folder)
+  found = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+  assert [entry["name"] for entry in found] == sorted(sizes), error[-3000:]
   for entry in found:
     outcome = entry["outcome"]
     assert outcome.startswith("UserError: "), entry
