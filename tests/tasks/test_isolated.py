@@ -63,7 +63,8 @@ def batches(segments, count, **options):
 
 
 def test_windows_are_drawn_inside_the_segment(folder):
-  segments = Segments(folder, [segment("a", 5, 23, 7), segment("b", 20, 35, 3)], CROP)
+  labels = [segment("a", 5, 23, 7), segment("b", 20, 35, 3)]
+  segments = Segments(folder, labels, CROP, FeatureCache(2**30))
   starts = {7: set(), 3: set()}
   for batch in batches(segments, 40):
     assert batch["video"].shape == (2, 16, CROP, CROP, 3) and batch["video"].dtype == np.uint8
@@ -173,7 +174,8 @@ def test_a_batch_may_have_one_flip_and_one_colour(tmp_path):
   frame = np.stack(np.broadcast_arrays(place[None], np.uint8(100), place[:, None]), -1)
   for name in "abcd":
     picture_folder(tmp_path / name, [frame] * 20)
-  segments = Segments(tmp_path, [segment(name, 0, 19) for name in "abcd"], CROP)
+  labels = [segment(name, 0, 19) for name in "abcd"]
+  segments = Segments(tmp_path, labels, CROP, FeatureCache(2**30))
 
   def draws(per, **options):
     """Whether it is flipped, gain, and place of the crop, of (batches, windows)."""
@@ -355,7 +357,8 @@ def arguments(workdir, folder, labels, **settings):
 
 
 def test_a_task_goes_on_with_the_batches_of_that_step(folder):
-  # With those and the state of the step before, a run that was stopped ends as a whole one does.
+  # With those and the state of the step before, a run that was stopped ends as a whole one does:
+  # `tests/train/test_loop.py` restores such a state, statistics included.
   task = run_task.make(make_config(folder), make_labels())
   whole, resumed = (task.train_batches(step) for step in (0, 3))
   fourth, wanted = next(resumed), [next(whole) for _ in range(4)][3]
@@ -364,7 +367,7 @@ def test_a_task_goes_on_with_the_batches_of_that_step(folder):
   assert not np.array_equal(next(whole)["video"], wanted["video"])
 
 
-def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monkeypatch, capsys):
+def test_the_program_trains_exports_and_extracts(folder, tmp_path, monkeypatch, capsys):
   pytest.importorskip("torch")
   labels = tmp_path / "labels.csv"
   splits = make_labels()
@@ -372,11 +375,6 @@ def test_the_program_trains_resumes_exports_and_extracts(folder, tmp_path, monke
     (*x, split) for split, members in splits.items() for x in members
   ])  # fmt: skip
   run = tmp_path / "run"
-  program.stop_at(2, monkeypatch)
-  with pytest.raises(SystemExit):
-    program.call(monkeypatch, *arguments(run, folder, labels))
-  monkeypatch.undo()
-  assert not (run / "results.json").exists()
   program.call(monkeypatch, *arguments(run, folder, labels))
   out = capsys.readouterr().out
   assert f"{labels}, validation: 2 segments\ntop-1 " in out and f"{labels}, test: 0 segments" in out

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import signal
 
 import jax
@@ -80,6 +81,31 @@ def one_device(monkeypatch):
   monkeypatch.setattr(jax, "devices", lambda *_: first)
 
 
+@pytest.fixture(autouse=True)
+def no_curves(request, monkeypatch):
+  """Drawing them takes longer than all else here; a file's other tests have no use for them."""
+  if request.node.name != "test_a_whole_run":
+    monkeypatch.setattr(report, "draw_curves", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  """The folder of a run that ended; not to be written to."""
+  folder = tmp_path_factory.mktemp("whole")
+  with pytest.MonkeyPatch.context() as patch:
+    first = jax.devices()[:1]
+    patch.setattr(jax, "devices", lambda *_: first)
+    patch.setattr(report, "draw_curves", lambda *_: None)
+    loop.train(Regression(), config(), folder)
+  return folder
+
+
+@pytest.fixture
+def ended(whole, tmp_path):
+  """A copy of it."""
+  return shutil.copytree(whole, tmp_path / "ended")
+
+
 def metrics(workdir, name="loss"):
   """{step: value} of metrics.jsonl."""
   rows = report.read_metrics(workdir / "metrics.jsonl")
@@ -100,6 +126,7 @@ def test_a_whole_run(tmp_path, capsys):
       "table of validation", "table of test"
   ]
   assert list(metrics(tmp_path)) == list(range(1, 13)) == list(metrics(tmp_path, "extra"))
+  assert (tmp_path / "curves.png").stat().st_size
 
 
 def test_whole_epochs_without_a_number_of_steps():
@@ -107,10 +134,9 @@ def test_whole_epochs_without_a_number_of_steps():
   assert loop.total_steps(Regression(), config(steps=7, epochs=3)) == 7
 
 
-def test_logged_numbers_are_means_since_the_last_ones(tmp_path):
-  loop.train(Regression(), config(), tmp_path / "each")
-  loop.train(Regression(), config(log_every=5), tmp_path / "some")
-  each, some = metrics(tmp_path / "each"), metrics(tmp_path / "some")
+def test_logged_numbers_are_means_since_the_last_ones(whole, tmp_path):
+  loop.train(Regression(), config(log_every=5), tmp_path)
+  each, some = metrics(whole), metrics(tmp_path)
   assert list(some) == [4, 5, 8, 10, 12]  # also at each evaluation
   first = 1
   for step, value in some.items():
@@ -195,10 +221,8 @@ def test_parameters_stay_where_they_may_be():
   assert float(state.params["w"].max()) == 1.5
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("step", [3, 8])
-def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path, kind, step):
-  loop.train(Regression(), config(), tmp_path / "whole")
+@pytest.mark.parametrize(("kind", "step"), [(signal.SIGTERM, 3), (signal.SIGINT, 8)])
+def test_a_signal_stops_after_the_step_and_the_run_goes_on(whole, tmp_path, kind, step):
   handlers = [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)]
   stopping = Regression(at_step={step: lambda: os.kill(os.getpid(), kind)})
   with pytest.raises(Stopped, match=f"stopped at step {step}: the same command"):
@@ -207,8 +231,8 @@ def test_a_signal_stops_after_the_step_and_the_run_goes_on(tmp_path, kind, step)
   assert checkpoints(tmp_path / "run", "last")[-1] == step
   loop.train(Regression(), config(), tmp_path / "run")
   for name in ("loss", "extra", "validation/score"):
-    assert metrics(tmp_path / "run", name) == metrics(tmp_path / "whole", name)
-  one, other = (tmp_path / name / "results.json" for name in ("run", "whole"))
+    assert metrics(tmp_path / "run", name) == metrics(whole, name)
+  one, other = (folder / "results.json" for folder in (tmp_path / "run", whole))
   assert one.read_bytes() == other.read_bytes()
 
 
@@ -321,22 +345,20 @@ def test_results_wait_on_the_devices_in_order_and_not_too_many(depth):
   assert fetched == [0, -1, -2, -3, -4]
 
 
-def test_other_data_do_not_go_on(tmp_path):
-  loop.train(Regression(), config(), tmp_path)
+def test_other_data_do_not_go_on(ended):
   with pytest.raises(UserError, match="the data set has changed"):
-    loop.train(Regression(fingerprint="two"), config(), tmp_path)
+    loop.train(Regression(fingerprint="two"), config(), ended)
 
 
-def test_damaged_checkpoints_are_kept_and_said_each_time(tmp_path):
-  loop.train(Regression(), config(), tmp_path)
-  folder = tmp_path / "checkpoints" / "last"
+def test_damaged_checkpoints_are_kept_and_said_each_time(ended):
+  folder = ended / "checkpoints" / "last"
   for path in folder.rglob("*"):
     if path.is_file() and "tree" in path.parts:
       path.write_bytes(b"")
   for _ in range(2):
     with pytest.raises(UserError, match="none of the checkpoints .* can be read"):
-      loop.train(Regression(), config(), tmp_path)
-  assert checkpoints(tmp_path, "last") == [8, 12]
+      loop.train(Regression(), config(), ended)
+  assert checkpoints(ended, "last") == [8, 12]
 
 
 def test_the_steps_before_a_lost_reader_are_kept(tmp_path):

@@ -8,7 +8,13 @@ import pytest
 
 from sign_jax.train import loop
 from tests.train.test_checkpoint import DAMAGES, break_it
-from tests.train.test_loop import Regression, checkpoints, config, one_device  # noqa: F401
+from tests.train.test_loop import (  # noqa: F401
+  Regression,
+  checkpoints,
+  config,
+  no_curves,
+  one_device,
+)
 
 SCORES = [2, 3, 1]  # of validation at steps 4, 8 and 12
 LONGER = {"steps": 16}

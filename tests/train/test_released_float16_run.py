@@ -14,7 +14,7 @@ from sign_jax.train.step import Trainer
 from tests import program
 from tests.train import test_loop
 
-one_device = test_loop.one_device  # for this file, too
+one_device, no_curves = test_loop.one_device, test_loop.no_curves  # for this file, too
 PUBLISHED = {**test_loop.RATE, "precision": "released_float16"}
 
 
