@@ -233,7 +233,11 @@ class Task(Protocol):
     """Fresh variables from a PRNG key."""
 
   def load(self, variables: Variables) -> Variables:
-    """Fresh variables with weights from the files that the configuration names; outside jit."""
+    """Fresh variables with weights from the files that the configuration names; outside jit.
+
+    They may be shapes alone (`jax.ShapeDtypeStruct`): then what no file holds is to stay one, and
+    is drawn afterwards.
+    """
 
   def loss(
     self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
