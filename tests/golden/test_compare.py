@@ -1,5 +1,7 @@
 """What a golden case must hold for a comparison to mean something."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -19,3 +21,14 @@ def test_an_empty_quantity_agrees_with_nothing():
 def test_numbers_that_are_not_finite_disagree():
   assert compare.compare("loss", [0, 1, 2], [0, 1, 2]).agrees
   assert not compare.compare("loss", [0, np.nan, 2], [0, 1, 2]).agrees
+
+
+def test_arrays_that_are_inputs_are_given_and_compared_with_nothing(tmp_path):
+  facts = {"params": [], "inputs": {"words": 3}, "loss": 1.0}
+  (tmp_path / "case.json").write_text(json.dumps(facts))
+  np.savez(tmp_path / "case.npz", **{"input/logits": np.ones(2), "scores": np.ones(3)})
+  found, arrays = compare.read_case(tmp_path / "case")
+  assert found["inputs"] == facts["inputs"]
+  assert found["given"].keys() == {"input/logits"}
+  expected = compare.expected_quantities(found, arrays)
+  assert expected.keys() == {"loss", "scores"}

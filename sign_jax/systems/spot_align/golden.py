@@ -1,4 +1,4 @@
-"""SPOT-ALIGN's golden case: what the released code computes of embeddings.
+"""SPOT-ALIGN's golden case; `spotting_case` has what no model computes.
 
 Losses, gradients and the trajectory go the way of a run: configuration, task, training step.
 """
@@ -21,6 +21,7 @@ from sign_jax.golden.compare import Facts, MakeTask, Quantities
 from sign_jax.protocols import Batch, Task, Variables
 from sign_jax.systems import retrieval_case as case
 from sign_jax.systems.base import System
+from sign_jax.systems.spot_align import spotting_case
 from sign_jax.train.state import TrainState
 from sign_jax.weights import convert
 
@@ -131,7 +132,9 @@ def quantities(
   """Everything that a case can hold; arguments as in `golden.compare.quantities`."""
   del weights  # of several models: each gets its own part of them
   built = Case(system, facts, make_task)
-  return {**_embeddings(built), **_training(system, facts, built)}
+  return {
+      **_embeddings(built), **_training(system, facts, built), **spotting_case.quantities(facts)
+  }
 
 
 def _embeddings(built: Case) -> Quantities:
