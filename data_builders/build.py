@@ -18,7 +18,7 @@ from data_builders.isolated import videos
 from data_builders.loading import find, load_builder, names
 from data_builders.writing import array_records, buckets, exchange, schema, skipped
 from data_builders.writing.dtypes import FEATURE_DTYPES
-from sign_jax.data import description, digest, posed
+from sign_jax.data import description, digest, posed, source
 from sign_jax.data import splits as split_names
 from sign_jax.data.folder import DEFAULT_FILE, default_data_dir
 from sign_jax.data.records import SplitSource
@@ -219,13 +219,18 @@ def _report(builder, built):
   size = sum(path.stat().st_size for path in folder.iterdir()) / _MB
   lines = [
     f"{builder.info.full_name} {'built' if built else 'already built'} in {folder}",
-    f"examples: {splits}; {size:.1f} MB",
+    f"examples: {splits}; {size:.1f} MB" + _said_of_streams(builder.info.features),
     skipped.describe(folder),
     *_said_of_splits(builder),
     *_said_of_poses(builder.info.metadata),
     *_said_of_videos(builder.info.metadata),
   ]
   return "\n".join(printable(line) for line in lines if line)
+
+
+def _said_of_streams(features):
+  streams = source.named_streams(features)
+  return f"; feature streams: {', '.join(streams)}" if streams else ""
 
 
 def _said_of_splits(builder):

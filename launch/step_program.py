@@ -42,7 +42,7 @@ def trace(config, devices, batch_size, dim=1024):
   config.model.max_elements = config.model.max_elements or tile_elements(
       batch_size**2 * _tokens_of_a_pair(config), len(devices), "gpu"
   )
-  splits = dict.fromkeys(SPLITS, SplitSizes(batch_size, dim))
+  splits = dict.fromkeys(SPLITS, SplitSizes(batch_size, dim, config.data.combine))
   trainer = Trainer(run_task.make(config, splits), config, devices)
   data = config.data
   channels = pipeline.combined_dim(splits["train"], data.combine)

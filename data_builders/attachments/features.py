@@ -1,5 +1,6 @@
 """Sign features of clips, as CiCo, UPRet and SEDS release them or as `sign_jax.extract` writes."""
 
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -58,6 +59,12 @@ class FeatureFolder:
       feature = _array(safe_pickle.read(path, **limits), path)
     feature_files.check_feature(path, feature, _REMEDY)
     return Features(np.ascontiguousarray(feature, np.float32), 0, 0.0, 0, "")
+
+
+def holds_any(folder):
+  """Whether there are files that can be features in a folder, or in those that lie in it."""
+  inside = [path for path in folder.iterdir() if path.is_dir()]
+  return any(name.endswith(ENDINGS) for path in (folder, *inside) for name in os.listdir(path))
 
 
 def _array(content, path):

@@ -88,12 +88,13 @@ def _check_clip(clip, split, kinds, windows, tallies, unfit):
     if kind.name not in paths:
       continue
     fields |= read
-    if kind.name in contents.STREAMS and not by_window:
+    if isinstance(kind, contents.Stream) and not by_window:
       stride = kind.metadata()[kind.name]["stride"] or RELEASED_STRIDE
       _check_windows(clip, kind.name, len(read[kind.name]), stride, extents, unfit)
     elif path.is_dir() and kind.name == contents.Videos.name:
       _check_pictures(clip, extents[kind.name].num_frames, unfit)
-  _check_lengths(clip, paths, fields, extents, windows, unfit)
+  streams = [kind.name for kind in contents.streams_among(kinds) if kind.name in fields]
+  _check_lengths(clip, streams, paths, fields, extents, windows, unfit)
 
 
 def _check_windows(clip, name, count, stride, extents, unfit):
@@ -112,8 +113,8 @@ def _check_pictures(clip, count, unfit):
     unfit[WARNING, text].append(Item(clip.video_id, reason))
 
 
-def _check_lengths(clip, paths, fields, extents, windows, unfit):
-  counts = {name: len(fields[name]) for name in contents.STREAMS if name in fields}
+def _check_lengths(clip, streams, paths, fields, extents, windows, unfit):
+  counts = {name: len(fields[name]) for name in streams}
   if len(set(counts.values())) > 1:
     reason = ", ".join(f"{name} {count}" for name, count in counts.items())
     unfit[ERROR, "the streams have different numbers of windows"].append(
@@ -131,7 +132,7 @@ def _check_lengths(clip, paths, fields, extents, windows, unfit):
   if both and windows.by_window:
     return
   pose = extents.get(contents.Poses.name)
-  rgb = next((extents[name] for name in contents.STREAMS if name in extents), None)
+  rgb = extents[streams[0]] if streams else None
   if pose and rgb and abs(pose.num_frames - rgb.num_frames) > TOLERANCE:
     reason = f"{pose.num_frames} frames of pose, {rgb.num_frames} of features"
     text = "pose and features have different numbers of frames, so their windows do not coincide"

@@ -25,18 +25,19 @@ from data_builders.attachments.layouts import JOINTS
 from data_builders.attachments.poses import PoseFolder
 from data_builders.attachments.scaling import UNSTATED
 from data_builders.writing import schema
+from sign_jax.data import streams
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder
 from sign_jax.video import ends, pictures
 from sign_jax.video import frames as videos
 
 CONTENTS = {
-  "features": "Sign features of `features/agnostic` and `features/aware`, whichever are there.",
+  "features": "Sign features of `features/agnostic`, `features/aware` and those of other encoders "
+  "in `features`, whichever are there.",
   "pose": "Keypoints of `pose`, and no features.",
   "features_pose": "Sign features and keypoints.",
   "video": "Paths of the videos with first and last frame; nothing is decoded.",
 }
-STREAMS = ("agnostic", "aware")
 
 
 class Extent(NamedTuple):
@@ -54,8 +55,9 @@ class Stream:
     """The first readable file decides the width.
 
     Raises:
-      UserError: no file can be read.
+      UserError: no stream may be called `name`, or no file can be read.
     """
+    streams.check_name(name, root)
     self.name, self.root, self._dtype = name, pathlib.Path(root), np.dtype(dtype)
     self._folder = FeatureFolder(root)
     self._path, first = self._first(splits)
@@ -255,12 +257,17 @@ def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16, 
     raise UserError(f"{content} holds no poses, leave --pose_size and --pose_range out")
   if content == "video":
     return [Videos(root)]
-  streams = _open_streams(folders, splits, dtype) if "features" in content else []
-  return streams + (_open_poses(folders, splits, stated, released) if "pose" in content else [])
+  found = _open_streams(folders, splits, dtype) if "features" in content else []
+  return found + (_open_poses(folders, splits, stated, released) if "pose" in content else [])
+
+
+def streams_among(contents):
+  """The `Stream`s among some contents."""
+  return [content for content in contents if isinstance(content, Stream)]
 
 
 def _open_streams(folders, splits, dtype):
-  found = {name: folders[name] for name in STREAMS if folders[name].is_dir()}
+  found = {name: x for name, x in folders.items() if name != Poses.name and x.is_dir()}
   if not found:
     existing_folder(
       folders["agnostic"],
@@ -288,11 +295,11 @@ def read_all(contents, clip, paths, called):
   for content in contents:
     read, extents[content.name] = content.read(clip, paths[content.name])
     fields |= read
-  counts = {name: len(fields[name]) for name in STREAMS if name in fields}
+  counts = {stream.name: len(fields[stream.name]) for stream in streams_among(contents)}
   if len(set(counts.values())) > 1:
     raise UserError(
       f"the streams of {called} have different numbers of windows ({counts}), extract them from "
-      "the same video"
+      "the same video with the same --stride"
     )
   return fields, extents
 

@@ -24,7 +24,7 @@ def of(kinds, released):
     kinds: `contents.Stream`, `contents.Poses` and others.
     released: `released_poses.Released` of the corpus, or None.
   """
-  streams = [kind for kind in kinds if kind.name in contents.STREAMS]
+  streams = contents.streams_among(kinds)
   poses = [kind for kind in kinds if kind.name == contents.Poses.name]
   return PoseWindows(streams, poses[0], released) if streams and poses else None
 

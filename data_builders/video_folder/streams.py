@@ -3,6 +3,7 @@
 from data_builders.attachments import features, locate
 from data_builders.corpus import contents, left_out
 from data_builders.corpus.findings import named
+from sign_jax.data import streams
 from sign_jax.errors import UserError
 
 
@@ -15,6 +16,7 @@ class Stream(contents.Stream):
     Raises:
       UserError: names the clips without features, or one that has several files; as of the base.
     """
+    streams.check_name(name, root)
     self.paths = {x.name: locate.with_ending(root, x.name, features.ENDINGS) for x in clips}
     if missing := [f"{x.name} (line {x.line})" for x in clips if not self.paths[x.name]]:
       others = left_out.note(root, self.paths.values())

@@ -11,16 +11,18 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.corpus import contents, left_out
+from data_builders.corpus import contents, left_out, places
 from data_builders.video_folder import captions
 from data_builders.video_folder.streams import Stream
 from data_builders.writing import schema
+from sign_jax.data import streams
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 from sign_jax.files import existing_folder, user_path
 
 CAPTIONS = "captions.csv"
-FOLDERS = {"agnostic": "features", "aware": "features_aware"}
+FEATURES = "features"  # those of the first encoder; of others, with "_" and their stream's name
+AGNOSTIC = streams.TWO[0]
 CONFIGS = {
   "default": "Splits from the column `split`; without it, all rows in all three splits.",
   "hash_split": "80, 10 and 10 % of the sentences, about, by hash; ignores the column `split`.",
@@ -51,9 +53,11 @@ class Builder(schema.RetrievalBuilder):
     `name,start,end,split,signer`; `video` is a path relative to the folder of the videos, `name`
     the clip's id, by default the video's path without extension, `start` and `end` are seconds,
     `split` is train, validation (or val, dev) or test;
-  - {FOLDERS["agnostic"]}/: what `python -m sign_jax.extract --out` has written for these videos, or
-    NAME.npy with (windows, width) floats;
-  - {FOLDERS["aware"]}/, if there is a second, domain-aware sign encoder: the same from that one.
+  - {FEATURES}/: what `python -m sign_jax.extract --out` has written for these videos, or
+    NAME.npy with (windows, width) floats: the stream agnostic;
+  - {FEATURES}_aware/, if there is a second, domain-aware sign encoder: the same from that one;
+  - {FEATURES}_ENCODER/: the same from any other one, whose stream is called ENCODER; then
+    {FEATURES}/ may be missing.
   """
 
   def _info(self):
@@ -80,13 +84,14 @@ class Builder(schema.RetrievalBuilder):
     paths = {stream.name: stream.paths[clip.name] for stream in self._streams}
     called = f"{clip.name} (line {clip.line})"
     fields, extents = contents.read_all(self._streams, clip, paths, called)
+    first = extents[self._streams[0].name]
     return {
       "video_id": clip.name,
       "sentence_id": self._sentence_ids[clip.name],
       "text": clip.sentence,
       "signer": clip.signer,
-      "num_frames": extents["agnostic"].num_frames,
-      "fps": np.float32(extents["agnostic"].fps),
+      "num_frames": first.num_frames,
+      "fps": np.float32(first.fps),
       **fields,
     }
 
@@ -133,10 +138,16 @@ class Builder(schema.RetrievalBuilder):
     members = {clip.name for clips in self._splits.values() for clip in clips}
     rows = [clip for clip in self._table.rows if clip.name in members]  # in the table's order
     return [
-      Stream(name, self._folder / folder, rows, self.feature_dtype)
-      for name, folder in FOLDERS.items()
-      if name == "agnostic" or (self._folder / folder).is_dir()
+      Stream(name, folder, rows, self.feature_dtype) for name, folder in self._encoders().items()
     ]
+
+  def _encoders(self):
+    """{name of a stream: pathlib.Path}."""
+    first, others = self._folder / FEATURES, places.encoders(self._folder, f"{FEATURES}_")
+    if AGNOSTIC in others:
+      raise UserError(f"{others[AGNOSTIC]}: the features of the stream {AGNOSTIC} lie in {first}, "
+                      "rename the folder")
+    return {**({AGNOSTIC: first} if first.is_dir() or not others else {}), **others}
 
   @functools.cached_property
   def _warnings(self):

@@ -64,8 +64,8 @@ def run(args):
 
 def make_trainer(config):
   """(Trainer, a batch of random numbers) without a data set."""
-  splits = dict.fromkeys(SPLITS, SplitSizes(config.batch_size, _FEATURES))
   data = config.data
+  splits = dict.fromkeys(SPLITS, SplitSizes(config.batch_size, _FEATURES, data.combine))
   batch = pipeline.fake_batch(config.batch_size, data.video_length, _FEATURES, data.text_length)
   return Trainer(task.make(config, splits), config), batch
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sign_jax.data import assemble, pose, posed
+from sign_jax.data import streams as stream_names
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError, first_line, printable
 
@@ -129,14 +130,14 @@ def _streams(video, where, mode):
   """{stream: (n, D)} of what is used of a video; {None: (n, D)} of a single array."""
   if not isinstance(video, Mapping):
     return {None: _features(video, where)}
-  missing = [name for name in assemble.TWO if name not in video]
-  if mode not in video and mode != "auto" and missing:
-    wanted = assemble.TWO if mode in assemble.WAYS else (mode,)
+  there = [name for name in video if isinstance(name, str)]
+  _, wanted = stream_names.parse(mode)
+  if not there or not set(wanted) <= set(there):
     raise UserError(
         f"{where} has the streams {', '.join(map(str, video)) or 'none'}, and the model reads "
-        f"{' and '.join(wanted)}"
+        f"{' and '.join(wanted) or 'one of any name'}"
     )
-  used = assemble.used_streams(video, mode)
+  used = stream_names.used(there, mode)
   streams = {name: _features(video[name], f"stream {name} of {where}") for name in used}
   if len({array.shape for array in streams.values()}) > 1:
     shapes = ", ".join(f"{name} {array.shape}" for name, array in streams.items())

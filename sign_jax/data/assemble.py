@@ -4,12 +4,11 @@ import functools
 
 import numpy as np
 
+from sign_jax.data import streams as stream_names
 from sign_jax.data.pose import Pose, pad
 from sign_jax.data.tokenizer import tokenize
 from sign_jax.errors import UserError
 
-TWO = ("agnostic", "aware")  # that are combined
-WAYS = ("sum", "cat", "auto")  # to do so
 # What a training example is: a sentence, with one of its videos drawn at random, or a video with
 # its sentence, so that an epoch is all pairs.
 SAMPLES = ("sentence", "pair")
@@ -19,58 +18,32 @@ def combine(streams, mode="sum", alpha=0.8, out=None, second="aware"):
   """One feature array from a video's streams (CiCo; UPRet, eq. 6).
 
   Args:
-    streams: {"agnostic": (n, D), "aware": (n, D)}, or those of them that there are.
+    streams: {name: (n, D)}, those that there are.
     mode: "sum": alpha * agnostic + (1 - alpha) * aware; "cat": both, channel by channel in turn;
-      the name of a stream; or "auto": the sum where there are both, else the stream that there is.
-    alpha: weight of the agnostic stream in the sum.
+      "sum:NAME,OTHER" and "cat:NAME,OTHER": the same of two other streams; the name of a stream; or
+      "auto": the sum where there are agnostic and aware, else the only stream that there is.
+    alpha: weight of the first stream in the sum.
     out: array to write to, of the result's shape; by default a new one.
-    second: the stream in the place of "aware" where two are combined. The released training on
-      PHOENIX-2014T reads "agnostic" there again.
+    second: the stream in the place of "aware" where "sum", "cat" or "auto" combine two. The
+      released training on PHOENIX-2014T reads "agnostic" there again.
 
   Returns:
     (n, D), or (n, 2 D) for two streams with "cat". The sum of two streams is float32; all else
     keeps the streams' dtype, which is half as much to move when that is float16.
 
   Raises:
-    UserError: `mode` names neither a way to combine nor a stream, or a stream that is not there.
+    UserError: as `streams.used`.
   """
-  used = used_streams(streams, mode, second)
+  used = stream_names.used(streams, mode, second)
   if len(used) == 1:
     return _copy(streams[used[0]], out)
   first, other = (streams[name] for name in used)
-  if mode == "cat":
+  if stream_names.parse(mode)[0] == "cat":
     return _copy(np.stack([first, other], axis=-1).reshape(len(first), -1), out)
   # In place: fresh memory for each product would cost as much as the product.
   out = np.multiply(first, np.float32(alpha), out=out, dtype=np.float32)
   out += np.multiply(other, np.float32(1 - alpha), dtype=np.float32)
   return out
-
-
-def used_streams(streams, mode, second="aware"):
-  """Names of the streams that `combine` reads, in their order; errors as there.
-
-  Args:
-    streams: names of those that there are.
-    mode, second: as for `combine`.
-  """
-  streams = tuple(streams)
-  if mode in streams:
-    return (mode,)
-  if mode not in WAYS:
-    raise UserError(
-      f"combine={mode!r} is unknown: choose sum, cat or a stream of the data set, "
-      f"{' or '.join(streams)}, or auto, which adds two where there are two"
-    )
-  missing = [name for name in TWO if name not in streams]
-  if not missing:
-    return TWO[0], second
-  if mode == "auto":
-    return streams[:1]
-  raise UserError(
-    f"data.combine={mode} needs the streams {' and '.join(TWO)}, and the data set has no "
-    f"{' and no '.join(missing)}: build it with both, or use --config.data.combine={streams[0]} (a "
-    "run that was begun without goes on with --config.data.combine=auto)"
-  )
 
 
 def _copy(array, out):
@@ -86,8 +59,19 @@ def combined_dim(split, mode="sum"):
 
 
 def combined_spec(split, mode):
-  """(D, dtype) of a `RetrievalSplit`'s videos after `combine`, which see for errors."""
-  streams = {name: np.zeros((1, dim), split.dtypes[name]) for name, dim in split.dims.items()}
+  """(D, dtype) of a `RetrievalSplit`'s videos after `combine`.
+
+  Raises:
+    UserError: as `combine`; two streams of different widths.
+  """
+  used = stream_names.used(split.dims, mode)
+  if len({split.dims[name] for name in used}) > 1:
+    widths = " and ".join(f"{name} has {split.dims[name]} channels" for name in used)
+    raise UserError(
+      f"data.combine={mode} needs two streams of one width, and {widths}: use one of them, such as "
+      f"--config.data.combine={used[0]}"
+    )
+  streams = {name: np.zeros((1, split.dims[name]), split.dtypes[name]) for name in used}
   combined = combine(streams, mode)
   narrow = combined.dtype.itemsize <= np.dtype(np.float32).itemsize
   return combined.shape[1], combined.dtype if narrow else np.dtype(np.float32)

@@ -4,17 +4,18 @@ import functools
 
 import numpy as np
 
-from sign_jax.data import hand_boxes, index, pose, posed
+from sign_jax.data import description, hand_boxes, index, pose, posed
+from sign_jax.data import folder as folders
+from sign_jax.data import streams as names_of_streams
 from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.data.posed import POSE
 from sign_jax.data.records import fingerprint, open_split, split_names
 from sign_jax.data.sampling import sample_indices
 from sign_jax.data.tokenizer import clean, tokenize
-from sign_jax.errors import UserError, did_you_mean, printable
+from sign_jax.errors import UserError, did_you_mean, printable, shown
 
-__all__ = ["STREAMS", "RetrievalSplit", "fingerprint", "open_split", "split_names"]
+__all__ = ["RetrievalSplit", "fingerprint", "open_split", "split_names", "stream_names"]
 
-STREAMS = ("agnostic", "aware")
 _NAMES = ("video_id", "sentence_id")
 _LONGEST_NOTE = 200  # characters of a note that is shown
 _NO_CAPTIONS = (*_NAMES, "signer")
@@ -48,7 +49,7 @@ class RetrievalSplit:
 
     Args:
       name, split, data_dir: as for `records.open_split`.
-      streams: names of the streams to read, by default those of `STREAMS` that the data set holds.
+      streams: names of the streams to read, by default all that the data set holds.
       caption: the field of the sentences' texts. With another one than "text", videos of one
         `sentence_id` whose captions differ are videos of different sentences.
       cache: `FeatureCache` of the features that `stored_features` reads, for one or more splits;
@@ -279,21 +280,54 @@ def _check_caption(source, caption):
     )
 
 
+def stream_names(name, data_dir=None):
+  """Names of the feature streams of a built data set, in the order of `streams.ordered`.
+
+  Args:
+    name, data_dir: as for `records.open_split`.
+
+  Raises:
+    UserError: not built, damaged, or it has none.
+  """
+  known = description.read(folders.find(name, data_dir))
+  found = named_streams(known.features)
+  if not found:
+    raise UserError(_without_streams(known.label, known.features))
+  return found
+
+
 def streams_of(source):
   """Names of the features of a `SplitSource` that are arrays (windows, D) of floats."""
-  return [name for name, spec in source.feature_specs.items() if _is_stream(spec)]
+  return _rows_in(source.feature_specs)
+
+
+def _rows_in(specs):
+  return [name for name, spec in specs.items() if _is_stream(spec)]
+
+
+def named_streams(specs):
+  """Names of the feature streams among {name: TFDS feature}, in their order; a tuple."""
+  return names_of_streams.ordered(filter(names_of_streams.is_name, _rows_in(specs)))
 
 
 def _chosen_streams(source, streams):
+  chosen = tuple(streams or named_streams(source.feature_specs))
   held = streams_of(source)
-  chosen = tuple(streams or (name for name in STREAMS if name in held))
   missing = [name for name in chosen if name not in held]
-  if missing or not chosen:
+  if missing:
     raise UserError(
-      f"data set {source.label!r} has no feature stream {' or '.join(missing or STREAMS)!r}: "
-      f"it has {', '.join(held) or 'none'}"
+      f"data set {source.label!r} has no feature stream {' or '.join(missing)!r}: "
+      f"it has {', '.join(names_of_streams.ordered(held)) or 'none'}"
     )
+  if not chosen:
+    raise UserError(_without_streams(source.label, source.feature_specs))
   return chosen
+
+
+def _without_streams(label, specs):
+  rows = [shown(name) for name in sorted(_rows_in(specs))]
+  but = f" (none may be called {' or '.join(rows[:5])})" if rows else ""
+  return f"data set {label!r} has no feature stream{but}: build one of its configs that has"
 
 
 def _is_stream(spec):

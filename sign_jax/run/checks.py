@@ -1,5 +1,6 @@
 """A configuration, checked in one place before anything is read or built from it."""
 
+from sign_jax.data import streams
 from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.modules.clip import CONTEXT
 from sign_jax.run import config_paths, settings
@@ -63,6 +64,8 @@ def check(config):
   }
   for key in (key for key in choices if key in values):
     _check_choice(key, values[key], choices[key])
+  if "data.combine" in values:
+    streams.parse(values["data.combine"])
   _check_text_length(values)
   _check_heads(values)
   optim.check(config.optim, system.parameter_kinds, system.name)

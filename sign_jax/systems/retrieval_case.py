@@ -54,7 +54,7 @@ def _sizes(system, facts):
 
 def task_of(config: ConfigDict, make_task: MakeTask) -> Task:
   """The task of a configuration; of its data set there are sizes alone."""
-  sizes = SplitSizes(config.batch_size, retrieval_inputs.FEATURES)
+  sizes = SplitSizes(config.batch_size, retrieval_inputs.FEATURES, config.data.combine)
   return make_task(config, dict.fromkeys(SPLITS, sizes))
 
 

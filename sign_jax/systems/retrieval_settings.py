@@ -134,8 +134,10 @@ def _shared(name):
           "video_length": 64,
           "text_length": 32,
           "alpha": 0.8,
-          "combine": "sum",  # of the streams: "sum", "cat", "auto", or one stream's name
-          # In the place of "aware" where training combines two; evaluation reads "aware".
+          # Of the streams: "sum" or "cat" of agnostic and aware, or of other two, as in
+          # "sum:kinetics,bobsl"; one stream's name; or "auto".
+          "combine": "sum",
+          # In the place of "aware" where training combines these two; evaluation reads "aware".
           "train_second": "aware",  # or "agnostic"
           "caption": "text",  # the field that the text tower reads, e.g. "sentence"
           # A training example: a sentence, with one of its videos drawn; or "pair", each video.

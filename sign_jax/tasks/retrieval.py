@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, source, specs
+from sign_jax.data import assemble, pipeline, source, specs, streams
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.errors import UserError
 from sign_jax.metrics import retrieval as metrics
@@ -46,7 +46,7 @@ class Retrieval(RetrievalBatches):
   # Of settings that no system has for itself.
   CHOICES = {
       "ties": metrics.TIES, "data.placement": PLACEMENTS, "data.no_hands": NO_HANDS,
-      "data.train_second": source.STREAMS, "init.fresh": fresh.VALUES,
+      "data.train_second": streams.TWO, "init.fresh": fresh.VALUES,
       "protocol": assemble.SAMPLES, "data.sample": assemble.SAMPLES,
   }
 

@@ -10,7 +10,7 @@ import jax
 import ml_collections
 from tqdm import tqdm
 
-from sign_jax.data import assemble, pipeline, records, resident, source, watchdog
+from sign_jax.data import pipeline, records, resident, source, streams, watchdog
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.data.splits import SPLITS
@@ -33,8 +33,6 @@ class RetrievalBatches:
     self._splits, self._given = dict(splits or {}), tuple(splits or ())
     self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
     self._augment = None if system.text_reader else retrieval_data.augmentation(config.data)
-    # One stream alone need not be read together with the other.
-    self._streams = (config.data.combine,) if config.data.combine in source.STREAMS else None
     self.batch_size = config.batch_size
     self._poses = retrieval_data.pose_settings(config, system)
 
@@ -79,6 +77,12 @@ class RetrievalBatches:
     """
     data = self._data
     return records.measured_splits(data.name, data.data_dir or None, self._given)
+
+  @functools.cached_property
+  def _streams(self):
+    """Names of the streams that are combined: no others are read."""
+    there = source.stream_names(self._data.name, self._data.data_dir or None)
+    return tuple(dict.fromkeys(streams.used(there, self._data.combine)))
 
   @property
   def _on_device(self):
@@ -197,14 +201,15 @@ class RetrievalBatches:
     right.
     """
     data, first = self._data, self.split(splits[0])
-    used = assemble.used_streams(first.streams, data.combine)
+    used = streams.used(first.streams, data.combine)
+    is_sum = len(used) > 1 and streams.parse(data.combine)[0] != "cat"
     facts = {
         "data": getattr(first, "label", data.name), "protocol": getattr(first, "protocol", None),
         "evaluation_protocol": self._protocol,
         "caption": data.caption, "ties": self._config.ties, "combine": data.combine,
         "streams": ", ".join(used),
-        # The weight of the agnostic stream, where two are added.
-        "alpha": data.alpha if len(used) > 1 and data.combine != "cat" else None,
+        # The weight of the first stream, where two are added.
+        "alpha": data.alpha if is_sum else None,
     }
     for split in splits:
       facts[f"{split}/sentences"] = self.split(split).num_sentences

@@ -37,7 +37,7 @@ class Tiny(tfds.core.GeneratorBasedBuilder):
 
   def _info(self):
     example = next(iter(self.splits.values()))[0]
-    streams = {name: DIM for name in ("agnostic", "aware") if name in example}
+    streams = {name: DIM for name, x in example.items() if np.ndim(x) == 2}
     captions = [name for name in ("sentence", "translation") if name in example]
     extra = {name: tfds.features.Text() for name in captions}
     if "pose" in example:
