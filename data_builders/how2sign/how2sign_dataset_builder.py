@@ -48,6 +48,7 @@ class Builder(corpus_builder.CorpusBuilder):
   - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
     have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo and SEDS release them, NAME.npz
     of `python -m sign_jax.extract`, or NAME.npy;
+  - features/ENCODER/, the same from any other encoder, whose feature stream is called ENCODER;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   NAME is VIDEO_NAME_clip0, VIDEO_NAME_clip1, ... (CiCo) or SENTENCE_NAME (SEDS, tables).
   """

@@ -43,5 +43,6 @@ class Builder(corpus_builder.CorpusBuilder):
   - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
     have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo releases them, NAME.npz of
     `python -m sign_jax.extract`, or NAME.npy;
+  - features/ENCODER/, the same from any other encoder, whose feature stream is called ENCODER;
   - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
   """

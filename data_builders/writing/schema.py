@@ -32,7 +32,7 @@ def retrieval_features(streams, **extra):
   """The features shared by all retrieval data sets.
 
   Args:
-    streams: dict from a stream's name ("agnostic", optionally "aware") to its width. A stream is
+    streams: dict from a stream's name (see `sign_jax.data.streams`) to its width. A stream is
       a float16 array `(windows, width)`, one row per window of 16 frames.
     **extra: further TFDS features of one data set.
 

@@ -80,8 +80,8 @@ class RetrievalModel(model.Model):
 
     Args:
       videos: a list of arrays (n_i, D), a row for each window of 16 frames; or a list of dicts
-        {"agnostic": (n_i, D), "aware": (n_i, D)}, or a dict of two such lists: these are combined
-        as in training; or one array (B, L, D).
+        {stream: (n_i, D)}, such as "agnostic" and "aware", or a dict of such lists: these are
+        combined as in training; or one array (B, L, D).
       lengths: windows of each video of an array (B, L, D), all L by default.
       poses: for a system that reads poses, an array (F_i, 133, 3) for each video: x and y in
         pixels, and confidence, of COCO-WholeBody's keypoints, as the data sets store them.
