@@ -17,6 +17,7 @@ from sign_jax.run import (
   host_memory,
   settings,
   task,
+  text_notes,
   weights,
   workdir,
 )
@@ -39,16 +40,22 @@ def main(argv):
   said = f"{mode} {of_run} {config.to_json()}"
   distributed.check_same(said, "the mode, the configuration or the run in --workdir")
   compile_cache.enable()
-  made = task.make(config)
+  made = task.make(config, notes=text_notes.path(folder) if of_run else None)
   with distributed.together(), workdir.claim(folder):
     if mode == "train":
       labels = getattr(made, "class_names", None)
-      distributed.on_first(lambda: workdir.begin(folder, config, made.inputs, labels))
+      distributed.on_first(lambda: _begin(folder, config, made, labels))
+      text_notes.share(made, folder)
       return loop.train(made, config, folder)
     if of_run:
       distributed.on_first(lambda: workdir.note_inputs(folder, made.inputs))
       return loop.evaluate(made, config, folder, changed)
     return loop.evaluate_weights(made, config, folder, weights.facts(config))
+
+
+def _begin(folder, config, made, labels):
+  workdir.begin(folder, config, made.inputs, labels)
+  text_notes.write(made, folder)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import ml_collections
 
 from sign_jax.api import loading, model
 from sign_jax.errors import UserError
-from sign_jax.run import from_weights, hub, settings, task, weights
+from sign_jax.run import from_weights, hub, settings, task, text_notes, weights
 from sign_jax.systems import registry
 from sign_jax.train import report
 from sign_jax.train.step import Evaluator
@@ -50,7 +50,7 @@ def evaluate(
   found = source if isinstance(source, model.Model) else loading.load(source, **options)
   run = found.trained
   changed = settings.with_changes(run.config, {**_here(run.config), **config}, "config")
-  made = task.make(changed)
+  made = task.make(changed, notes=text_notes.path(run.workdir))
   evaluator = Evaluator(made, changed)
   splits = splits or evaluator.splits
   results = _facts(run) | report.measured(made, changed, splits)

@@ -13,10 +13,12 @@ from sign_jax.api import videos as api_videos
 from sign_jax.data import pose, specs
 from sign_jax.data.tokenizer import clean, tokenize
 from sign_jax.errors import UserError
-from sign_jax.run import trained
+from sign_jax.protocols import TextReader
+from sign_jax.run import text_notes, trained
 from sign_jax.tasks import finite, retrieval_data
 
 _TILES = (8, 64)  # videos and sentences that are compared at once
+_TEXT = ("text", "text_valid")
 
 
 class Encoded:
@@ -66,7 +68,8 @@ class RetrievalModel(model.Model):
       return apply("encode_video")(variables, batch["video"], batch["video_valid"], *poses)
 
     self._encode_video = jax.jit(encode_video)
-    self._encode_text = jax.jit(apply("encode_text"))
+    encode_text = apply("encode_text")
+    self._encode_text = jax.jit(lambda variables, text: encode_text(variables, *_fields(text)))
     self._score = jax.jit(apply("score"))
 
   def encode_videos(
@@ -126,10 +129,27 @@ class RetrievalModel(model.Model):
     for i, text in enumerate(texts):
       if not clean(text):
         raise UserError(f"text {i} has no words: leave it out")
+    batch = lambda start, stop: self._read(texts[start:stop])
+    return EncodedTexts(self._encoded(self._encode_text, batch, len(texts), self._text_form))
+
+  def _read(self, texts):
+    """What the model reads of texts, an array or a dict of arrays."""
+    if self._text_reader is not None:
+      return self._text_reader.encode(texts)
     (length,), _ = self._inputs["text"]
-    ids = [tokenize(text, length) for text in texts]
-    batch = lambda start, stop: np.stack(ids[start:stop])
-    return EncodedTexts(self._encoded(self._encode_text, batch, len(ids), self._text_form))
+    return np.stack([tokenize(text, length) for text in texts])
+
+  @functools.cached_property
+  def _text_reader(self) -> TextReader | None:
+    """How the system reads texts; None for the token ids of CLIP."""
+    run = self.trained
+    if run.system.text_reader is None:
+      return None
+    notes = text_notes.path(run.workdir)
+    reader = run.system.text_reader(run.config, None, notes)
+    if any(reader.inputs[name] != self._inputs.get(name) for name in reader.inputs):
+      raise UserError(f"{notes} holds the words of another model than {run.workdir}: get it anew")
+    return reader
 
   def similarity(self, videos: Any, texts: Any) -> Float[np.ndarray, "V T"]:
     """How well each video goes with each sentence; higher is better.
@@ -201,8 +221,9 @@ class RetrievalModel(model.Model):
 
   @functools.cached_property
   def _text_form(self):
-    (length,), dtype = self._inputs["text"]
-    return jax.eval_shape(self._encode_text, self._variables, np.zeros((1, length), dtype))
+    none = specs.zeros({name: x for name, x in self._inputs.items() if name in _TEXT}, 1)
+    text = none if self.trained.system.text_reader else none["text"]
+    return jax.eval_shape(self._encode_text, self._variables, text)
 
   def _pose_settings(self, found, poses, image_size):
     """`pose.Settings`, or None where the system reads no poses."""
@@ -220,6 +241,10 @@ class RetrievalModel(model.Model):
     if not any(size):
       raise UserError("pass image_size=, width and height of the pictures of the poses, in pixels")
     return retrieval_data.settings_of(data)._replace(image_size=size)
+
+
+def _fields(text):
+  return tuple(text[name] for name in _TEXT) if isinstance(text, dict) else (text,)
 
 
 def _check_form(encoded, form):

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.untrusted import csv_table
@@ -18,11 +18,20 @@ def words(text: str) -> list[str]:
 
 
 class Lemmatizer:
-  """A function of a word that gives its dictionary form, both in lower case."""
+  """A function of a word that gives its dictionary form, both in lower case.
 
-  def __init__(self, lemma_of: Callable[[str], str]):
-    """Args: lemma_of: a function of a word in lower case, asked once for each."""
-    self._lemma_of, self._known = lemma_of, {}
+  Attributes:
+    table: see `__init__`.
+  """
+
+  def __init__(self, lemma_of: Callable[[str], str], table: Mapping[str, str] | None = None):
+    """A lemmatizer.
+
+    Args:
+      lemma_of: a function of a word in lower case, asked once for each.
+      table: {word: lemma} of all that it knows, where a table is all that it asks.
+    """
+    self._lemma_of, self._known, self.table = lemma_of, {}, table
 
   def __call__(self, word: str) -> str:
     word = word.lower()
@@ -47,8 +56,12 @@ def lemmatizer(source: str, language: str = "en") -> Lemmatizer:
     return Lemmatizer(lambda word: word)
   if source == SIMPLEMMA:
     return Lemmatizer(_by_simplemma(language))
-  table = read(source)
-  return Lemmatizer(lambda word: table.get(word, word))
+  return of_table(read(source))
+
+
+def of_table(table: Mapping[str, str]) -> Lemmatizer:
+  """A lemmatizer by {word: lemma}, in lower case; a word that it lacks is its own lemma."""
+  return Lemmatizer(lambda word: table.get(word, word), table)
 
 
 def read(path: str) -> dict[str, str]:

@@ -1,16 +1,25 @@
 """The keys of a configuration that name files and folders."""
 
+from sign_jax.data.words import NONE, SIMPLEMMA
 from sign_jax.files import user_path
 
-_OF_DATA = (
+_PATHS = (
   "data.data_dir", "data.videos", "data.labels", "data.synonyms", "data.gloss_embeddings",
+  "model.text.file",
 )
+# Keys that name a file, unless they are one of some words.
+_OR_WORDS = {"model.text.lemmas": (SIMPLEMMA, NONE)}
 _NO_PATH = ("init.classifier", "init.fresh")
 
 
 def is_path(key):
   """Whether a setting names a file or a folder: all of `init` but how it is used."""
-  return key in _OF_DATA or key.startswith("init.") and key not in _NO_PATH
+  return key in _PATHS or key.startswith("init.") and key not in _NO_PATH
+
+
+def names_path(key, value):
+  """Whether a setting with this value names a file or a folder."""
+  return is_path(key) or key in _OR_WORDS and value not in _OR_WORDS[key]
 
 
 def expanded(values):
@@ -26,6 +35,7 @@ def expanded(values):
     UserError: names a variable that is not set.
   """
   return {
-    key: str(user_path(value)) if is_path(key) and isinstance(value, str) and value else value
+    key: str(user_path(value)) if value and isinstance(value, str) and names_path(key, value)
+    else value
     for key, value in values.items()
   }

@@ -3,6 +3,7 @@
     model.safetensors   the weights, under the released names
     config.json         system, settings and inputs of the model
     README.md           the model card, see `run.hub_card`
+    word_vectors.npz    the words that the model knows, where it reads no token ids of CLIP
 
 Such folders come from strangers: nothing of them is run, and nothing of the sizes that they claim
 is allocated before the weights have them.
@@ -11,7 +12,7 @@ is allocated before the weights have them.
 import json
 
 from sign_jax.errors import UserError
-from sign_jax.run import bounds, config_paths, from_weights, hub_card, settings
+from sign_jax.run import bounds, config_paths, from_weights, hub_card, settings, text_notes
 from sign_jax.systems import registry
 from sign_jax.train import report
 from sign_jax.untrusted import budget
@@ -45,6 +46,7 @@ def write(folder, run, labels=None, license="", data_license=""):
     # First, so that a folder left half written can be written again.
     report.write_json(folder / SETTINGS, content)
     writers.write(folder / WEIGHTS, run.saved_state)
+    _write_texts(folder, run)
     card = hub_card.text(run, content, license, data_license)
     (folder / CARD).write_text(card, encoding="utf-8")
   except OSError as error:
@@ -61,6 +63,12 @@ def _check_place(folder):
     raise UserError(
         f"{folder} holds something else than an exported model: pass a new folder"
     ) from error
+
+
+def _write_texts(folder, run):
+  read, notes = run.system.text_reader, text_notes.path(run.workdir)
+  if read and notes:
+    read(run.config, None, notes).write(folder / notes.name)
 
 
 def _content(run, labels):
@@ -86,7 +94,8 @@ def _without_paths(values):
 
   The owner's are not told to others, and those of others are not read here.
   """
-  return {key: "" if config_paths.is_path(key) else value for key, value in values.items()}
+  named = config_paths.names_path
+  return {key: "" if named(key, value) else value for key, value in values.items()}
 
 
 def read(folder, changes=None):

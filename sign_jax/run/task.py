@@ -3,15 +3,17 @@
 from sign_jax.run import checks
 
 
-def make(config, source=None):
+def make(config, source=None, notes=None):
   """The `protocols.Task` of a configuration, which is checked first.
 
   Args:
     config: ml_collections.ConfigDict, the whole configuration.
     source: what the task reads in place of its data set, {split: ...} (tests).
+    notes: pathlib.Path of what a run has noted of its texts, see `text_notes`; None for nothing.
 
   Raises:
     UserError: on settings that cannot work, or data that cannot be read.
   """
   system = checks.check(config)
-  return checks.TASKS[config.task](config, system, source)
+  more = {"notes": notes} if notes and system.text_reader else {}
+  return checks.TASKS[config.task](config, system, source, **more)

@@ -52,6 +52,20 @@ def read(
       raise UserError(f"{path} is no complete {kind} ({first_line(error)}), {remedy}") from error
 
 
+def names(path, *, kind=".npz file", remedy="get it anew"):
+  """Names of the arrays that `read` finds, in the file's order; arguments and errors as there."""
+  with path.open("rb") as file:
+    try:
+      with zipfile.ZipFile(file) as archive:
+        budgets.check_zip(archive, budgets.Budget.of(file))
+        return [info.filename.removesuffix(_SUFFIX) for info in archive.infolist()]
+    # As in `read`.
+    except Exception as error:
+      if sentences.is_passing(error):
+        raise
+      raise UserError(f"{path} is no complete {kind} ({first_line(error)}), {remedy}") from error
+
+
 def read_array(path, *, kind=".npy file", remedy="get it anew", max_bytes=MAX_BYTES):
   """Reads the array of a .npy file; runs no code from it. Arguments and errors as in `read`."""
   with path.open("rb") as file:

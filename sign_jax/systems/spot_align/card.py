@@ -1,5 +1,6 @@
 """SPOT-ALIGN's card: the system of its cross-modal embeddings."""
 
+from sign_jax.data import captions
 from sign_jax.ops import ranking
 from sign_jax.protocols import Selection
 from sign_jax.systems import options
@@ -46,7 +47,10 @@ SYSTEM = System(
         probabilities=("sr.threshold", "optim.gamma"),
     ),
     check=settings.check,
+    free_keys=("model.text.file",),
     selection=Selection("t2v/geometric_mean"),
+    text_reader=captions.reader,
+    text_inputs=released_names.text_inputs,
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     fresh={r"params/(text_gu|video_gu|video_dim_reduce)/.+": "uniform"},

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from ml_collections import ConfigDict
+
+from sign_jax.data import sentence_vectors
+from sign_jax.protocols import Inputs
 from sign_jax.weights.convert import LINEAR, Rule
 
 _BATCH_NORM = (
@@ -78,6 +82,19 @@ def feature_width(shapes: Mapping[str, Sequence[int]]) -> int:
 def word_width(shapes: Mapping[str, Sequence[int]]) -> int:
   """D_t, the width of the word vectors of a checkpoint; {released name: shape} -> int."""
   return shapes["text_pooling.clusters"][0]
+
+
+def text_inputs(config: ConfigDict, shapes: Mapping[str, Sequence[int]]) -> Inputs:
+  """The words of a batch that a checkpoint reads.
+
+  Args:
+    config: the whole configuration.
+    shapes: {released name: shape}.
+  """
+  length, words = config.data.text_length, vocabulary(shapes)
+  if not words:
+    return sentence_vectors.inputs(length, word_width(shapes))
+  return {"text": [[length], "int32"], "text_valid": [[length], "bool"], "words": words}
 
 
 def vocabulary(shapes: Mapping[str, Sequence[int]]) -> int:

@@ -34,8 +34,8 @@ OVERRIDES = {
     },
     # A validation for each epoch.
     "how2sign": {**_AS_PUBLISHED, "eval_every": 243},
-    "phoenix14t": {**_AS_PUBLISHED, "eval_every": 56},
-    "csl_daily": {**_AS_PUBLISHED, "eval_every": 144},
+    "phoenix14t": {**_AS_PUBLISHED, "eval_every": 56, "model.text.language": "de"},
+    "csl_daily": {**_AS_PUBLISHED, "eval_every": 144, "model.text.lemmas": "none"},
 }
 DATASETS = tuple(OVERRIDES)
 
@@ -82,6 +82,10 @@ def _change_sections(config):
           "embedding": "file",  # of words (table 3), or "corpus", "hash", "learned"
           "file": "",  # word vectors, or those of each sentence
           "width": 300,  # of vectors that come from no file
+          # Where a word has no vector, its lemma's counts: "simplemma", "none", or a CSV file with
+          # the columns word and lemma.
+          "lemmas": "simplemma",
+          "language": "en",  # of simplemma's lemmas
       },
   }
   config["data"] |= {
