@@ -111,3 +111,45 @@ def test_a_sentence_without_a_video_and_wrong_shapes_are_refused(without_type_ch
     retrieval.retrieval_metrics(np.zeros((3, 3)), np.arange(2))
   with pytest.raises(ValueError, match="ties"):
     retrieval.retrieval_metrics(np.eye(2), np.arange(2), ties="optimistic")
+
+
+def test_averaged_ties_worked_by_hand():
+  # Rows are videos. Video 0 finds its sentence alone at the top; video 1 ties with one other
+  # there, at position 0.5; video 2 with two others behind one, at position 2.
+  similarity = np.array([
+      [5.0, 1.0, 1.0, 0.0, 0.0], [0.0, 3.0, 3.0, 1.0, 1.0], [9.0, 2.0, 2.0, 2.0, 0.0],
+      [0.0, 1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 0.0, 0.0],
+  ])
+  found = retrieval.retrieval_metrics(similarity, np.arange(5), ties="averaged")
+  positions = [0.0, 0.5, 2.0, 1.0, 2.0]
+  assert found["v2t/R@1"] == pytest.approx(20)  # a tie at the top is not the top
+  assert found["v2t/R@5"] == found["v2t/R@10"] == 100
+  assert found["v2t/MedR"] == np.median(positions) + 1 == 2
+  assert found["v2t/MnR"] == pytest.approx(np.mean(positions) + 1)
+
+
+def test_averaged_positions_of_a_constant_model_and_recall_below_k():
+  constant = np.zeros((9, 9))
+  found = retrieval.retrieval_metrics(constant, np.arange(9), ties="averaged")
+  for direction in ("t2v", "v2t"):  # all at position 4
+    assert [found[f"{direction}/R@{k}"] for k in (1, 5, 10)] == [0, 100, 100]
+    assert found[f"{direction}/MedR"] == found[f"{direction}/MnR"] == 5
+  found = retrieval.retrieval_metrics(np.zeros((11, 11)), np.arange(11), ties="averaged")
+  assert [found[f"t2v/R@{k}"] for k in (1, 5, 10)] == [0, 0, 100]  # position 5 is not below 5
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c["ties"]], ids=lambda case: case["name"])
+def test_without_ties_all_ways_to_count_them_agree(case):
+  inputs = golden_inputs(case)
+  averaged, expected = (
+    retrieval.retrieval_metrics(*inputs, ties=ties) for ties in ("averaged", "expected")
+  )
+  assert averaged == pytest.approx(expected)
+
+
+def test_geometric_means_of_recalls():
+  numbers = {f"{d}/R@{k}": 10.0 * k + n for n, d in enumerate(["t2v", "v2t"]) for k in (1, 5, 10)}
+  expected = {"t2v": (10 * 50 * 100) ** (1 / 3), "v2t": (11 * 51 * 101) ** (1 / 3)}
+  assert retrieval.geometric_means(numbers) == pytest.approx(
+    {f"{direction}/geometric_mean": mean for direction, mean in expected.items()}
+  )
