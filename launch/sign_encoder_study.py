@@ -14,15 +14,13 @@ import argparse
 import os
 import shutil
 import statistics
-import subprocess
-import sys
 
 from tqdm import tqdm
 
-from launch import notes
-from sign_jax.errors import UserError, one_sentence
+from launch import notes, stages
+from sign_jax.errors import one_sentence
 from sign_jax.files import path_argument
-from sign_jax.untrusted import budget, csv_table
+from sign_jax.untrusted import csv_table
 
 SIZE, VIDEO_SIZE = 48, 80  # of the encoders' frames and of the rendered videos, pixels
 STRIDE = 4  # of the features; the labels' is half
@@ -36,18 +34,19 @@ RETRIEVAL = {
 }
 
 
-class Study:
+class Study(stages.Stages):
   """The steps, each of which is skipped when its result is there."""
 
   def __init__(self, root, config="study"):
-    self.root, self.config = root, config
+    super().__init__(root)
+    self.config = config
     self.source, self.target = root / "source", root / "target"
     self.agnostic, self.labels = root / "agnostic.safetensors", root / "labels.csv"
 
   def render(self):
     """Videos of both corpora."""
     for look, folder in (("source", self.source), ("warm", self.target)):
-      self._run(
+      self.run(
           folder / "classes.txt", "data_builders.signing_sim.videos", "--out", folder,
           "--config", self.config, "--look", look, "--size", VIDEO_SIZE,
       )
@@ -56,14 +55,14 @@ class Study:
     """The encoder that knows the source alone."""
     workdir = self.root / "agnostic"
     self._train_encoder(workdir, self.source / "signs.csv", self.source, {}, extra)
-    self._run(
+    self.run(
         self.agnostic, "sign_jax.export", "--workdir", workdir, "--out", self.agnostic,
-        made_from=[self._note(workdir / "results.json")],
+        made_from=[self.note(workdir / "results.json")],
     )
 
   def label(self):
     """Pseudo-labels of the target's training videos."""
-    self._run(
+    self.run(
         self.labels, "sign_jax.pseudo_labels", *self._videos(), "--weights", self.agnostic,
         "--out", self.labels, "--size", SIZE, "--stride", STRIDE // 2, "--batch_size", 32,
         "--extend", "nearest", "--classes", self.source / "classes.txt",
@@ -81,12 +80,12 @@ class Study:
     manual.mkdir(parents=True, exist_ok=True)
     shutil.copy(self.target / "captions.csv", manual)
     shared = self.root / "features"
-    aware = self._note(self._aware(seed) / "results.json")
+    aware = self.note(self._aware(seed) / "results.json")
     for weights, made_from, out in (
         (self.agnostic, self.agnostic, shared),
         (self._aware(seed), aware, manual / "features_aware"),
     ):
-      self._run(
+      self.run(
           out / "complete", "sign_jax.extract", *self._videos(), "--weights", weights, "--out", out,
           "--size", SIZE, "--stride", STRIDE, "--batch_size", 32,
           made_from=[made_from, *self._corpus(self.target)],
@@ -98,7 +97,7 @@ class Study:
   def train_retrieval(self, seed, combine, extra=()):
     """CiCo on one stream, or on the sum."""
     data_dir = self._manual(seed) / "tfds"
-    self._start(  # which itself knows whether what is there was built from the same files
+    self.start(  # which itself knows whether what is there was built from the same files
         "data_builders.build", "video_folder", "--manual_dir", self._manual(seed),
         "--data_dir", data_dir,
     )
@@ -113,10 +112,6 @@ class Study:
   def retrieval(self, seed, combine):
     """The workdir of a retrieval run."""
     return self.root / f"seed{seed}" / combine
-
-  def results(self, workdir):
-    """What a run has written at its end."""
-    return budget.read_json(workdir / "results.json")
 
   def _aware(self, seed):
     return self.root / f"seed{seed}" / "encoder"
@@ -136,7 +131,7 @@ class Study:
 
   def _train(self, config, workdir, settings, extra, made_from=(), **facts):
     flags = [f"--config.{key}={value}" for key, value in settings.items()]
-    self._run(
+    self.run(
         workdir / "results.json", "sign_jax.main", "--config", config, "--workdir", workdir, *flags,
         *extra, made_from=made_from, configuration=notes.configuration_digest(config), **facts,
     )
@@ -144,48 +139,6 @@ class Study:
   def _corpus(self, folder):
     """Files that tell a rendered corpus from another one."""
     return folder / "settings.json", folder / "captions.csv"
-
-  def _note(self, result):
-    return self.root / "settings" / f"{result.relative_to(self.root)}.json"
-
-  def _facts(self, command, made_from):
-    """The command's words, and digests of the files; all paths relative, as a study may move."""
-    local = lambda word: str(word).replace(f"{self.root}/", "")
-    return {
-        "command": " ".join(map(local, command)),
-        **{local(path): notes.file_digest(path) for path in made_from},
-    }
-
-  def _run(self, result, *command, made_from=(), **facts):
-    """`_start` unless its result is there.
-
-    Raises:
-      UserError: the result was made with other settings or from other files; or as `_start`.
-    """
-    facts |= self._facts(command, made_from)
-    remedy = "use the same or another --workdir, or delete it to make it anew"
-    notes.check(self._note(result), facts, result, remedy, result.exists())
-    if not result.exists():
-      self._start(*command)
-
-  def _start(self, *command):
-    """`python -m COMMAND`; the output goes to log.txt.
-
-    Raises:
-      UserError: with the command's own last line when it fails.
-    """
-    log = self.root / "log.txt"
-    self.root.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", *map(str, command)]
-    with log.open("a") as file:
-      file.write(" ".join(command) + "\n")
-      file.flush()
-      status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if status.returncode:
-      lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-      # Below 0: ended by a signal, most often for want of memory, and then without a word.
-      reason = f"signal {-status.returncode}" if status.returncode < 0 else lines[-1]
-      raise UserError(f"{command[2]} failed ({reason}): see {log}")
 
 
 def label_accuracy(labels, signs):

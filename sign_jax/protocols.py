@@ -66,6 +66,8 @@ class System(Protocol):
       the list of its texts, empty where the data set has no such split; None where there are no
       data. `notes` is the file that the `TextReader` of a run wrote, None where there is none.
     recognizer: `Recognizer` of a system that recognises, None for the one of windows.
+    scorers: {name: function (configuration, split) -> similarities} of a system that retrieves,
+      None for its model; see `tasks.fusion`.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
     parameter_kinds: `ParameterKinds`.
     fresh: {regular expression of paths: how the released code draws these}, see `weights.fresh`.
@@ -82,6 +84,7 @@ class System(Protocol):
   loss: Callable | None
   text_reader: "Callable[[ConfigDict, Callable | None, pathlib.Path | None], TextReader] | None"
   recognizer: "Recognizer | None"
+  scorers: Mapping[str, Callable | None]
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
   fresh: Mapping[str, str]

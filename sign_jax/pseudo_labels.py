@@ -17,13 +17,13 @@ import numpy as np
 from tqdm import tqdm
 
 from sign_jax import errors
-from sign_jax.data import label_table, shards
+from sign_jax.data import class_list, label_table, shards
 from sign_jax.data.label_table import Label
 from sign_jax.encoder import clips, segments
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder import windows as encoder_windows
 from sign_jax.errors import UserError
-from sign_jax.files import existing_file, path_argument
+from sign_jax.files import path_argument
 from sign_jax.run import compile_cache, host_memory
 from sign_jax.video import frames
 
@@ -37,8 +37,8 @@ def main(argv=None):
   with errors.one_sentence():
     compile_cache.enable()
     listed = clips.find(args.videos, args.csv)
-    jobs = training_clips(listed.clips)
-    glosses = _read_glosses(args.classes)
+    jobs = clips.training_clips(listed.clips)
+    glosses = class_list.read(args.classes, "--classes") if args.classes else []
     source = encoder_weights.find(args)
     settings = {
       "weights": source.fingerprint, "stride": args.stride, "threshold": args.threshold,
@@ -61,24 +61,6 @@ def main(argv=None):
   clips.tell(listed, {name: entry.get("notes", {}) for name, entry in done.items()})
   if failed or listed.warning:
     sys.exit(1)
-
-
-def training_clips(jobs):
-  """The clips of the split "train", or all, with a warning, where none has a split.
-
-  Raises:
-    UserError: there are splits, but none is "train".
-  """
-  if not any(job.split for job in jobs):
-    tqdm.write(
-      "no row has a split: all videos are labelled, which is right only where none of them is for "
-      "validation or test", file=sys.stderr,
-    )  # fmt: skip
-    return jobs
-  train = [job for job in jobs if job.split == "train"]
-  if not train:
-    raise UserError("the table has no rows of the split train: pseudo-labels are for training")
-  return train
 
 
 def label(jobs, load, settings, progress):
@@ -184,15 +166,6 @@ def _labels(job, entry, glosses):
   for start, end, label, score in entry["segments"]:
     gloss = glosses[label] if label < len(glosses) else ""
     yield Label(job.video, start, end, label, score, gloss, job.box)
-
-
-def _read_glosses(path):
-  if not path:
-    return []
-  try:
-    return existing_file(path, "--classes").read_text(encoding="utf-8").splitlines()
-  except (OSError, UnicodeDecodeError) as error:
-    raise UserError(f"--classes {path} cannot be read, pass a file of one name a line") from error
 
 
 def _parse(argv):

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-DOORS = ("main", "extract", "pseudo_labels", "recognize", "export", "parity", "diagnose")
+DOORS = ("main", "extract", "pseudo_labels", "spot", "recognize", "export", "parity", "diagnose")
 GROUND = ("errors", "files", "protocols")
 # From the ground up. A room imports those of lower floors, and itself.
 FLOORS = (

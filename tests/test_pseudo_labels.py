@@ -126,7 +126,7 @@ def folder(tmp_path):
 
 
 def label(folder, shard="", encoder=ENCODER, **settings):
-  jobs = pseudo_labels.training_clips(clips.find(folder / "videos", folder / "clips.csv").clips)
+  jobs = clips.training_clips(clips.find(folder / "videos", folder / "clips.csv").clips)
   settings = {**SETTINGS, **settings}
   progress = pseudo_labels.Progress(folder / "labels.csv", settings, shard)
   pseudo_labels.label(shards.take(jobs, shard), lambda: encoder, settings, progress)
@@ -312,7 +312,7 @@ def test_the_list_of_a_corpus_says_which_clips_are_for_training(tmp_path):
     ["csl_daily", "--manual_dir", f"{tmp_path}", "--out", f"{tmp_path}/clips.csv"]
   )
   jobs = clips.find(tmp_path, tmp_path / "clips.csv").clips
-  train = pseudo_labels.training_clips(jobs)
+  train = clips.training_clips(jobs)
   assert [job.name for job in train] == [f"train/{name}" for name in names["train"]]
   assert len(jobs) == sum(map(len, names.values()))
 

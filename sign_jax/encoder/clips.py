@@ -5,6 +5,8 @@ import pathlib
 import sys
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from sign_jax import errors
 from sign_jax.data import clip_table
 from sign_jax.errors import UserError
@@ -57,6 +59,24 @@ def find(videos, csv=None):
   if csv:
     existing_file(csv, "--csv", "pass a table with a column video")
   return _listed(videos, csv) if csv else _found(videos)
+
+
+def training_clips(jobs):
+  """The clips of the split "train", or all, with a warning, where none has a split.
+
+  Raises:
+    UserError: there are splits, but none is "train".
+  """
+  if not any(job.split for job in jobs):
+    tqdm.write(
+      "no row has a split: all videos are labelled, which is right only where none of them is for "
+      "validation or test", file=sys.stderr,
+    )  # fmt: skip
+    return jobs
+  train = [job for job in jobs if job.split == "train"]
+  if not train:
+    raise UserError("the table has no rows of the split train: labels are for training")
+  return train
 
 
 def tell(found, notes):

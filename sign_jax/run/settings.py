@@ -25,13 +25,17 @@ FREE_KEYS = (
     "profile", "quick_compile",
 )
 # What an evaluation may do otherwise than the run that it measures: the results' file says so.
-MEASURES = ("ties", "protocol", "data.crops", "data.linear_baseline", "model.ensemble")
+MEASURES = (
+    "ties", "protocol", "data.crops", "data.linear_baseline", "model.ensemble",
+    "fusion.systems", "fusion.runs", "fusion.weights",
+)
 # What a run was trained with that was made before these were settings.
 EARLIER = {
     "optim.schedule": "warmup_cosine", "optim.precision": "float32", "optim.released_gpus": 1,
     "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
     "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact", "data.boxes": True,
     "model.depth": "full", "optim.flat": False, "protocol": "sentence", "data.sample": "sentence",
+    "fusion.runs": "", "fusion.weights": (),
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
@@ -192,7 +196,8 @@ def for_evaluation(config, workdir, argv):
     _check_kinds(used, now, workdir)
   named = sorted(given(argv) & now.keys())
   differing = [key for key in named if not _is_same(key, now[key], used.get(key))]
-  wrong = [f"{key}={used.get(key)}" for key in differing if key not in (*free, *MEASURES)]
+  measures = (*MEASURES, *registry.get(trained["model.name"]).measures) if is_same else MEASURES
+  wrong = [f"{key}={used.get(key)}" for key in differing if key not in (*free, *measures)]
   if wrong:
     raise UserError(
         f"{workdir} was trained with {', '.join(wrong)}: evaluate it without these flags"

@@ -1,6 +1,6 @@
 """The task of a configuration."""
 
-from sign_jax.run import checks
+from sign_jax.run import checks, fusion
 
 
 def make(config, source=None, notes=None):
@@ -16,4 +16,7 @@ def make(config, source=None, notes=None):
   """
   system = checks.check(config)
   more = {"notes": notes} if notes and system.text_reader else {}
-  return checks.TASKS[config.task](config, system, source, **more)
+  made = checks.TASKS[config.task](config, system, source, **more)
+  if runs := config.get("fusion", {}).get("runs", ""):
+    made.others = fusion.others(runs, config)
+  return made

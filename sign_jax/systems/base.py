@@ -76,6 +76,10 @@ class System:
     loss: of a system that recognises windows: function (outputs of the model, labels (B,) int32,
       step) -> (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits".
       Models of retrieval systems have a method `loss` themselves.
+    scorers: of a system that retrieves, {name: function (whole configuration, RetrievalSplit) ->
+      (V, S) similarities}, which `fusion.systems` may name; None in the function's place is the
+      model. {} is the model alone.
+    measures: settings of these that an evaluation may change, see `run.settings.MEASURES`.
     warning: function of the `model` section -> a sentence about settings that may fail, or None.
     training_warning: the same of the whole configuration, for a run that begins to train.
     advice: function (`train.nonfinite.Finding`, `model` section) -> what is known about a tensor
@@ -110,6 +114,8 @@ class System:
   loss: Callable | None = None
   parameter_kinds: ParameterKinds = ParameterKinds()
   selection: Selection | None = None
+  scorers: Mapping[str, Callable | None] = dataclasses.field(default_factory=dict)
+  measures: tuple[str, ...] = ()
   warning: Callable = lambda model: None
   training_warning: Callable = lambda config: None
   advice: Callable = lambda finding, model: None

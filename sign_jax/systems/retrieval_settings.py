@@ -173,6 +173,10 @@ def _shared(name):
           # features by 1 / N.
           "released_gpus": 1,
       },
+      "fusion": {  # in evaluation: similarities that are added to the model's
+          "runs": "",  # workdirs of other runs on the same data, DIR,DIR
+          "weights": (),  # of the model and each run, in this order; () is their mean
+      },
       "mesh": {"fsdp": 1, "tensor": 1},  # the rest of the devices is "data"
       "gradient_cache": {"chunks": 0},  # of a batch whose activations do not fit; 0: in one piece
       "profile": False,  # leaves a trace of a few steps in WORKDIR/profile

@@ -29,7 +29,7 @@ from sign_jax.protocols import (
   System,
   Variables,
 )
-from sign_jax.tasks import device_features, finite, retrieval_data
+from sign_jax.tasks import device_features, finite, fusion, retrieval_data
 from sign_jax.tasks import retrieval_report as report
 from sign_jax.tasks.retrieval_batches import RetrievalBatches
 from sign_jax.train import prefetch
@@ -69,6 +69,8 @@ class Retrieval(RetrievalBatches):
       UserError: on settings that do not go together.
     """
     super().__init__(config, system, splits, notes)
+    self._scorers = fusion.own_names(config, system)
+    self.others = {}  # {name: function (RetrievalSplit, split, place) -> (V, S)} of other runs
     warning = system.warning(config.model)
     if warning and not jax.process_index():
       tqdm.write(f"warning: {warning}", sys.stderr)
@@ -241,15 +243,41 @@ class Retrieval(RetrievalBatches):
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """{"t2v/R@1": percent, ...}; see `metrics.retrieval`.
 
+    With several scorers (`tasks.fusion`) these numbers are of all of them together, and those of
+    each alone are under its name, as "sr/t2v/R@1".
+
     Where a geometric mean of recalls selects the best checkpoint, those of both directions are
     told too. Systems that read poses have "left_out": the number of videos without usable hands.
 
     Raises:
       UserError: when scores are not finite.
     """
-    scores = self.similarity(variables, split, place)
+    self._warn_of_order(self.split(split), split)
+    parts = self._parts(variables, split, place)
+    numbers = {}
+    if len(parts) > 1:
+      for name, scores in parts.items():
+        found = self._numbers(variables, scores, split)
+        numbers |= {f"{name}/{key}": value for key, value in found.items()}
+    scores = fusion.combined(parts, self._config.get("fusion", {}).get("weights", ()))
+    numbers |= self._numbers(variables, scores, split)
+    return numbers | ({"left_out": len(self.split(split).left_out)} if self._poses else {})
+
+  def _parts(self, variables, split, place):
+    """{scorer: (V, S)} of the system's own and then of other runs."""
+    found = {}
+    for name in self._scorers:
+      scorer = self._system.scorers.get(name)
+      found[name] = (
+          scorer(self._config, self.split(split)) if scorer
+          else self.similarity(variables, split, place)
+      )
+    for name, other in self.others.items():
+      found[name] = other(self.split(split), split, place)
+    return found
+
+  def _numbers(self, variables, scores, split):
     data = self.split(split)
-    self._warn_of_order(data, split)
     if not np.isfinite(scores).all():
       raise UserError(
           f"the similarities of the {split} split are not finite, "
@@ -260,7 +288,7 @@ class Retrieval(RetrievalBatches):
     numbers = metrics.retrieval_metrics(scores, data.sentence_of_video, ties=self._config.ties)
     if self.selection.name in metrics.GEOMETRIC_MEANS:
       numbers |= metrics.geometric_means(numbers)
-    return numbers | ({"left_out": len(data.left_out)} if self._poses else {})
+    return numbers
 
   def _warn_of_order(self, data, split):
     """Of a corpus that an earlier version built, where a number depends on its order."""
@@ -273,5 +301,9 @@ class Retrieval(RetrievalBatches):
 
   def table(self, results: dict[str, float], split: str) -> str:
     """The two directions as a text table."""
+    names = (*self._scorers, *self.others)
+    parts = ("", *names) if len(names) > 1 else ("",)
     title = f"{self._data.name}, {split}"
-    return report.table(results, title, self.split(split), split, self._protocol)
+    if len(names) > 1:
+      title += f", {' and '.join(names)}"
+    return report.table(results, title, self.split(split), split, self._protocol, parts)

@@ -1,5 +1,6 @@
 """What a user reads of an evaluation of retrieval."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ DIRECTIONS = (("t2v", "text to video"), ("v2t", "video to text"))
 
 
 def table(
-    results: dict[str, float], title: str, data: Any, split: str, protocol: str = "sentence"
+    results: dict[str, float], title: str, data: Any, split: str, protocol: str = "sentence",
+    parts: Sequence[str] = ("",),
 ) -> str:
   """The two directions as a text table.
 
@@ -20,6 +22,7 @@ def table(
     data: `data.source.RetrievalSplit`, whose origin and sizes are told.
     split: its name.
     protocol: "sentence", or "pair" where each video has a sentence of its own.
+    parts: names of scorers, whose numbers are told too; "" are all together.
   """
   if origin := getattr(data, "origin", ""):
     title += f" ({origin})"
@@ -30,9 +33,12 @@ def table(
   if left_out := getattr(data, "left_out", {}):
     title += f" ({len(left_out)} without usable hands are left out)"
   lines = [title, f"{'':14}" + "".join(f"{c:>8}" for c in COLUMNS)]
-  for key, label in DIRECTIONS:
-    values = (results[f"{split}/{key}/{column}"] for column in COLUMNS)
-    lines.append(f"{label:14}" + "".join(f"{v:8.1f}" for v in values))
+  for part in parts:
+    lines += [part] if part else []
+    for key, label in DIRECTIONS:
+      place = "/".join(filter(None, (split, part, key)))
+      values = (results[f"{place}/{column}"] for column in COLUMNS)
+      lines.append(f"{label:14}" + "".join(f"{v:8.1f}" for v in values))
   return "\n".join(lines)
 
 

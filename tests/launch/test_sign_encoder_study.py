@@ -145,8 +145,8 @@ def test_the_table_collects_what_the_steps_have_left(tmp_path):
 
 
 def test_a_step_that_fails_says_where_to_look(tmp_path):
-  with pytest.raises(study.UserError, match="sign_jax.none.*log.txt"):
-    study.Study(tmp_path)._run(tmp_path / "missing", "sign_jax.none", "x")
+  with pytest.raises(UserError, match="sign_jax.none.*log.txt"):
+    study.Study(tmp_path).run(tmp_path / "missing", "sign_jax.none", "x")
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def pretended(tmp_path, monkeypatch):
       steps.train_retrieval(0, combine)
     return list(asked)
 
-  monkeypatch.setattr(study.Study, "_start", leave)
+  monkeypatch.setattr(study.Study, "start", leave)
   return make
 
 

@@ -5,7 +5,7 @@ from sign_jax.ops import ranking
 from sign_jax.protocols import Selection
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
-from sign_jax.systems.spot_align import released_names, settings
+from sign_jax.systems.spot_align import recognized_signs, released_names, settings
 from sign_jax.systems.spot_align.model import AGGREGATIONS, PROJECTIONS, SpotAlign
 
 
@@ -51,6 +51,8 @@ SYSTEM = System(
     selection=Selection("t2v/geometric_mean"),
     text_reader=captions.reader,
     text_inputs=released_names.text_inputs,
+    scorers={"cm": None, "sr": recognized_signs.similarity},
+    measures=settings.MEASURES,
     names=released_names.NAMES,
     ignore=released_names.IGNORE,
     fresh={r"params/(text_gu|video_gu|video_dim_reduce)/.+": "uniform"},

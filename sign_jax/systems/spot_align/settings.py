@@ -10,12 +10,15 @@ from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.systems.retrieval_settings import retrieval_config
 
 EMBEDDINGS = ("file", "corpus", "hash", "learned")
-SYSTEMS = ("sr", "cm", "comb")  # recognised signs, embeddings, the mean of both similarities
+MEASURES = tuple(f"sr.{key}" for key in (
+    "source", "threshold", "recognized", "classes", "translations", "lemmatize", "lemmas",
+    "language",
+))
 # Of settings outside of the model.
 CHOICES = {
     "spotting.vocabulary": ("full", "mouthing"), "spotting.similarity": ("cosine", "unit"),
     "spotting.forms": ("both", "original", "lemma"), "sr.source": ("recognition", "translation"),
-    "fusion.systems": SYSTEMS, "data.alignment": ("signing", "speech"),
+    "data.alignment": ("signing", "speech"),
 }
 
 # From the released code, in the settings nearest to the paper's, which does not say them.
@@ -105,9 +108,15 @@ def _change_sections(config):
       "sr": {  # retrieval by recognised signs
           "source": "recognition",  # or "translation": the words of a table (table 7)
           "threshold": 0.5,  # least probability of a recognised sign (table 4)
+          "recognized": "",  # folder of sign_jax.extract --recognized
+          "classes": "",  # file of the names of its classes, one a line
+          "translations": "",  # table video,translation
           "lemmatize": True,
+          "lemmas": "simplemma",  # or a table word,lemma
+          "language": "en",  # of simplemma's dictionary
       },
-      "fusion": {"systems": "cm"},  # or "sr", or "comb" of both (tables 1, 6 and 7)
   }
+  # Or "sr", or "comb" of both (tables 1, 6 and 7).
+  config["fusion"] = {"systems": "cm", **config["fusion"]}
   config["protocol"] = "pair"
   config["optim"] = dict(OPTIM)

@@ -1,0 +1,140 @@
+"""The annotations that the encoders of the rounds are trained on."""
+
+import collections
+import pathlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sign_jax.data import clip_table, feature_files, label_table, lexicon_table, mouthings
+from sign_jax.data.feature_files import FeatureFile
+from sign_jax.data.label_table import Label, Provenance
+from sign_jax.encoder import spotting
+from sign_jax.errors import UserError
+from sign_jax.video import frames
+
+CORPUS = "corpus"  # the folder of the corpus among the media
+LEAST_CONFIDENCE = 0.5  # of a mouthing
+
+
+class Found(NamedTuple):
+  """Annotations, and what was left out.
+
+  Attributes:
+    labels: [`Label`], whose `label` is 0: the class is that of the gloss.
+    skipped: {reason: how many}.
+  """
+
+  labels: list[Label]
+  skipped: collections.Counter
+
+
+def of_mouthings(
+  path: pathlib.Path, rows: Iterable[clip_table.Row], media: pathlib.Path, encoder: str,
+  words: Collection[str],
+) -> Found:
+  """Annotations of mouthings.
+
+  Args:
+    path: table of `data.mouthings`.
+    rows: the training clips.
+    media: folder of their feature files or videos.
+    encoder: "features" or "i3d".
+    words: of the lexicons; others are left out.
+  """
+  clips = collections.defaultdict(list)
+  for row in rows:
+    clips[row.video].append(row)
+  labels, skipped = [], collections.Counter()
+  for mouthing in mouthings.read(path):
+    row = next((x for x in clips[mouthing.video] if x.start <= mouthing.time < x.end), None)
+    content = row and _extent(media, row, encoder)
+    if row is None:
+      skipped["in no training clip"] += 1
+    elif mouthing.word.lower() not in words:
+      skipped["of a word that no lexicon has"] += 1
+    elif mouthing.confidence <= LEAST_CONFIDENCE:
+      skipped["that are not sure"] += 1
+    elif (t := int((mouthing.time - row.start) * content.fps + 0.5)) >= content.num_frames:
+      skipped["behind the end of their video"] += 1
+    else:
+      where = spotting.place(row, False, "mouthing", t, content, encoder)
+      word = mouthing.word.lower()
+      source = Provenance("mouthing")
+      labels.append(Label(*where, 0, mouthing.confidence, word, None, source))
+  return Found([_in_corpus(label) for label in labels], skipped)
+
+
+def _extent(media, row, encoder):
+  """A `FeatureFile` without features: how many frames a clip has, and how many a second."""
+  if encoder == "features":
+    return feature_files.read(feature_files.path_of(media, row.name))
+  info = frames.probe(media / row.video)
+  seconds = min(row.end, info.num_frames / info.fps) - row.start
+  return FeatureFile(None, max(int(seconds * info.fps), 1), info.fps, 1, "")
+
+
+def _in_corpus(label):
+  return label._replace(video=f"{CORPUS}/{label.video}")
+
+
+def of_spotting(path: pathlib.Path) -> list[Label]:
+  """The annotations that `sign_jax.spot` has written."""
+  return [_in_corpus(label) for labels in label_table.read(path).values() for label in labels]
+
+
+def of_lexicons(folders: Mapping[str, pathlib.Path], table: str) -> list[Label]:
+  """Every exemplar, cut to its sign.
+
+  Args:
+    folders: {name: folder of a lexicon}.
+    table: name of the table in it.
+  """
+  return [
+    Label(f"{name}/{row.exemplar}.npz", row.start, row.end, 0, 1.0, row.word.lower(), None,
+          Provenance("exemplar", 0, f"{name}/{row.exemplar}"))
+    for name, folder in folders.items() for row in lexicon_table.read(folder / table)
+  ]  # fmt: skip
+
+
+def truth(path: pathlib.Path | None, splits: Sequence[str]) -> dict[str, list[Label]]:
+  """{split: labels} of a table of all signs; {} without one."""
+  if path is None:
+    return {}
+  found = label_table.read(path)
+  return {split: [_in_corpus(label) for label in found[split]] for split in splits}
+
+
+def classes(labels: Iterable[Label]) -> list[str]:
+  """The words of labels, sorted: the class list."""
+  return sorted({label.gloss for label in labels})
+
+
+def numbered(labels: Iterable[Label], names: Sequence[str]) -> list[Label]:
+  """The labels of the listed words, with the numbers of their classes."""
+  numbers = {name: number for number, name in enumerate(names)}
+  return [x._replace(label=numbers[x.gloss]) for x in labels if x.gloss in numbers]
+
+
+def write(
+  path: pathlib.Path, train: Iterable[Label], held_out: Mapping[str, Sequence[Label]],
+  names: Sequence[str],
+) -> None:
+  """Writes the table that an encoder is trained on.
+
+  Args:
+    path: of the table.
+    train: the annotations; those of unlisted words are left out.
+    held_out: {split: labels} to measure by; {} leaves a tenth of the videos for validation.
+    names: the class list.
+
+  Raises:
+    UserError: there is nothing to train on.
+  """
+  train = numbered(train, names)
+  if not train:
+    raise UserError(f"there are no annotations for {path}: look at mouthings and lexicons")
+  if held_out:
+    others = {split: numbered(labels, names) for split, labels in held_out.items()}
+    label_table.write_all(path, {"train": train, **others})
+  else:
+    label_table.write(path, train)

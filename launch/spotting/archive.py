@@ -1,0 +1,69 @@
+"""What the rounds read: sentences, features or videos, lexicons and mouthings of a corpus."""
+
+import dataclasses
+import pathlib
+
+import ml_collections
+
+from sign_jax.errors import UserError
+from sign_jax.files import existing_file, existing_folder, user_path
+
+TABLE = "lexicon.csv"  # of a lexicon's folder
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+  """A corpus to spot signs in.
+
+  Attributes:
+    captions: table of clips with their sentences, `data.clip_table`.
+    media: folder of what the encoder reads of the clips, feature files or videos.
+    mouthings: table of `data.mouthings`.
+    lexicons: {name: folder that holds TABLE, and the exemplars' `features` or `videos`}.
+    truth: table of labels of all signs, to judge by; None where there is none.
+    lemmas: "simplemma", or a table.
+  """
+
+  captions: pathlib.Path
+  media: pathlib.Path
+  mouthings: pathlib.Path
+  lexicons: dict[str, pathlib.Path]
+  truth: pathlib.Path | None = None
+  lemmas: str = "simplemma"
+
+
+def simulated(folder: pathlib.Path) -> Archive:
+  """The archive that `data_builders.signing_sim.archive` has written into a folder."""
+  lexicons = {path.parent.name: path.parent for path in folder.glob(f"lexicons/*/{TABLE}")}
+  return Archive(
+      folder / "captions.csv", folder / "features", folder / "mouthings.csv",
+      dict(sorted(lexicons.items())), folder / "signs.csv", str(folder / "lemmas.csv"),
+  )
+
+
+def of_user(spotting: ml_collections.ConfigDict) -> Archive:
+  """The archive that a configuration names.
+
+  Args:
+    spotting: the section of the configuration.
+
+  Raises:
+    UserError: a file or folder is missing.
+  """
+  option = "--config.spotting.{}".format
+  lexicons = {}
+  for text in spotting.lexicons:
+    folder = existing_folder(user_path(text), option("lexicons"), f"pass folders with {TABLE}")
+    if folder.name in lexicons:
+      raise UserError(f"two lexicons are called {folder.name}: rename a folder")
+    existing_file(folder / TABLE, option("lexicons"), f"write {TABLE} into the folder")
+    lexicons[folder.name] = folder
+  if not lexicons:
+    raise UserError("no lexicon is given: pass --config.spotting.lexicons=FOLDER,FOLDER")
+  file = lambda key, what: existing_file(user_path(spotting[key]), option(key), f"pass {what}")
+  return Archive(
+      file("captions", "a table of clips"),
+      existing_folder(user_path(spotting.media), option("media"), "pass what the encoder reads"),
+      file("mouthings", "a table video,word,time,confidence"), lexicons,
+      file("truth", "a table of labels") if spotting.truth else None, spotting.lemmas,
+  )

@@ -1,0 +1,178 @@
+"""Rounds of joint training and spotting, up to the features of the last encoder.
+
+Round r trains an encoder on the annotations of round r - 1, mouthings and exemplars, and spots
+signs with it. The last encoder is trained on mouthings and the last round's annotations alone, and
+its features and recognised signs are what retrieval reads.
+"""
+
+import json
+import os
+
+from launch import notes
+from launch.spotting import annotations, archive
+from launch.stages import Stages
+from sign_jax.data import class_list, clip_table
+from sign_jax.encoder import clips
+
+DONE = "complete"  # in a folder of files: they are all there
+_ENCODERS = {  # the configuration, and what its samples lie in
+    "features": "configs/feature_encoder.py", "i3d": "configs/sign_encoder.py:signing_sim",
+}
+
+
+class Rounds(Stages):
+  """The stages, each of which is skipped where its result is there."""
+
+  def __init__(self, root, config, given):
+    """Begins nothing.
+
+    Args:
+      root: pathlib.Path, absolute.
+      config: the whole configuration of configs/spot_align.py.
+      given: `archive.Archive`.
+    """
+    super().__init__(root)
+    self.config, self.given, self.spotting = config, given, config.spotting
+    self.encoder = self.spotting.encoder
+    self.media = root / "media"
+
+  @property
+  def rounds(self):
+    """The numbers of the rounds, from 1."""
+    return range(1, self.spotting.iterations + 1)
+
+  def link(self):
+    """Puts what encoders read into one folder: the corpus, and each lexicon under its name."""
+    kind = "features" if self.encoder == "features" else "videos"
+    places = {name: folder / kind for name, folder in self.given.lexicons.items()}
+    self.media.mkdir(parents=True, exist_ok=True)
+    for name, folder in {annotations.CORPUS: self.given.media, **places}.items():
+      link = self.media / name
+      if not link.exists():
+        link.symlink_to(os.path.relpath(folder, self.media))
+
+  def mouthing(self):
+    """Notes the annotations of mouthings; returns them as `annotations.Found`."""
+    words = {label.gloss for label in self._exemplars()}
+    rows = clip_table.read(self.given.captions, ("video", "sentence")).rows
+    return annotations.of_mouthings(
+        self.given.mouthings, clips.training_clips(rows), self.given.media, self.encoder, words
+    )
+
+  def _exemplars(self):
+    return annotations.of_lexicons(self.given.lexicons, archive.TABLE)
+
+  def names(self, turn):
+    """The class list of a round's encoder: words of M, and from round 2 on those of D1 too."""
+    labels = list(self.mouthing().labels)
+    if self.spotting.vocabulary == "full" and turn > 1:
+      labels += annotations.of_spotting(self.spotted(1))
+    return annotations.classes(labels)
+
+  def spotted(self, turn):
+    """The table of a round's annotations."""
+    return self.root / f"round_{turn}" / "spotted.csv"
+
+  def labels(self, turn, joint=True):
+    """Writes what an encoder is trained on; `joint` adds the exemplars. Returns the table."""
+    folder = self.folder(turn, joint)
+    spotted = annotations.of_spotting(self.spotted(turn - 1)) if turn > 1 else []
+    is_kept = self.spotting.keep_mouthing or not spotted
+    train = [*(self.mouthing().labels if is_kept else ()), *spotted]
+    names = self.names(turn)
+    table = folder / "labels.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    held_out = annotations.truth(self.given.truth, ("validation", "test"))
+    annotations.write(table, [*train, *(self._exemplars() if joint else ())], held_out, names)
+    class_list.write(folder / "classes.txt", names)
+    return table
+
+  def folder(self, turn, joint=True):
+    """Of a round's encoder, or of the last one, which is that of a round that is not spotted."""
+    return self.root / (f"round_{turn}" if joint else "final")
+
+  def train(self, turn, joint=True):
+    """Trains an encoder."""
+    table, folder = self.labels(turn, joint), self.folder(turn, joint)
+    values = {
+        "data.labels": table, "data.videos": self.media, "seed": self.config.seed,
+        **self._dim(), **self.spotting.training.to_dict(),
+    }
+    config = _ENCODERS[self.encoder]
+    self.run(
+        folder / "encoder" / "results.json", "sign_jax.main", "--config", config,
+        "--workdir", folder / "encoder",
+        *(f"--config.{key}={value}" for key, value in values.items()),
+        made_from=[table], configuration=notes.configuration_digest(config),
+    )
+
+  def encode(self, turn, joint=True):
+    """Features of the corpus and, for spotting, of the lexicons."""
+    names = [annotations.CORPUS, *(self.given.lexicons if joint else ())]
+    folder = self.folder(turn, joint)
+    for name in names:
+      out = folder / "features" / name
+      more = () if joint else ("--recognized", folder / "recognized")
+      self.run(
+          out / DONE, "sign_jax.extract", *self._media_flag(name), "--weights",
+          folder / "encoder", "--out", out, *more,
+          made_from=[folder / "encoder" / "results.json"],
+      )
+      (out / DONE).touch()
+
+  def spot(self, turn):
+    """Annotations of a round."""
+    folder, spotting = self.folder(turn), self.spotting
+    lexicons = [
+        part for name, place in self.given.lexicons.items()
+        for part in ("--lexicon", place / archive.TABLE, folder / "features" / name)
+    ]
+    self.run(
+        self.spotted(turn), "sign_jax.spot", "--captions", self.given.captions, "--features",
+        folder / "features" / annotations.CORPUS, *lexicons, "--out", self.spotted(turn),
+        "--threshold", spotting.threshold, "--similarity", spotting.similarity,
+        "--forms", spotting.forms, "--lemmas", self.given.lemmas, "--pad", spotting.pad,
+        "--encoder", self.encoder, "--round", turn,
+        made_from=[folder / "features" / name / DONE for name in self.given.lexicons],
+    )
+
+  def stages(self):
+    """[(what a progress bar calls it, function)] of all rounds and of the last encoder."""
+    found = [("media", self.link)]
+    for turn in self.rounds:
+      found += [
+          (f"round {turn}: {name}", lambda stage=stage, turn=turn: stage(turn))
+          for name, stage in (
+              ("training", self.train), ("features", self.encode), ("spotting", self.spot))
+      ]
+    last = self.spotting.iterations + 1
+    return [
+        *found,
+        ("last encoder", lambda: self.train(last, joint=False)),
+        ("last features", lambda: self.encode(last, joint=False)),
+    ]
+
+  def _media_flag(self, name):
+    if self.encoder == "features":
+      return "--features", self.media / name
+    return "--videos", self.media / name, "--size", self.spotting.size, "--stride", 1
+
+  def _dim(self):
+    return {"data.dim": self.spotting.dim} if self.encoder == "features" else {}
+
+
+def yields(rounds):
+  """[{"annotations", "words", "right"}] of M and of each round; "right" with the truth alone."""
+  truth = annotations.truth(rounds.given.truth, ("train",)).get("train")
+  tables = [rounds.mouthing().labels, *(annotations.of_spotting(rounds.spotted(r))
+                                        for r in rounds.rounds)]
+  return [
+      {"annotations": len(labels), "words": len({x.gloss for x in labels}),
+       **({"right": annotations.share_right(labels, truth)} if truth else {})}
+      for labels in tables
+  ]  # fmt: skip
+
+
+def write_json(path, value):
+  """Writes JSON for people, whole or not at all."""
+  path.write_text(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,82 @@
+"""Programs that are run one after the other, each unless its result is there already."""
+
+import contextlib
+import ctypes
+import signal
+import subprocess
+import sys
+
+from launch import notes
+from sign_jax.errors import UserError
+from sign_jax.untrusted import budget
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Stages:
+  """Runs commands of this library in a folder that can be taken up again.
+
+  Attributes:
+    root: pathlib.Path, absolute.
+  """
+
+  def __init__(self, root):
+    self.root = root
+
+  def results(self, workdir):
+    """What a run has written at its end."""
+    return budget.read_json(workdir / "results.json")
+
+  def note(self, result):
+    """Where it is noted what `result` was made with."""
+    return self.root / "settings" / f"{result.relative_to(self.root)}.json"
+
+  def _facts(self, command, made_from):
+    """The command's words, and digests of the files; all paths relative, as a study may move."""
+    local = lambda word: str(word).replace(f"{self.root}/", "")
+    return {
+        "command": " ".join(map(local, command)),
+        **{local(path): notes.file_digest(path) for path in made_from},
+    }
+
+  def run(self, result, *command, made_from=(), **facts):
+    """`start` unless its result is there.
+
+    Raises:
+      UserError: the result was made with other settings or from other files; or as `start`.
+    """
+    facts |= self._facts(command, made_from)
+    remedy = "use the same or another --workdir, or delete it to make it anew"
+    notes.check(self.note(result), facts, result, remedy, result.exists())
+    if not result.exists():
+      self.start(*command)
+
+  def start(self, *command):
+    """`python -m COMMAND`; the output goes to log.txt.
+
+    Raises:
+      UserError: with the command's own last line when it fails.
+    """
+    log = self.root / "log.txt"
+    self.root.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", *map(str, command)]
+    with log.open("a") as file:
+      file.write(" ".join(command) + "\n")
+      file.flush()
+      status = subprocess.run(
+          command, stdout=file, stderr=subprocess.STDOUT, check=False, preexec_fn=_die_with_parent
+      )
+    if status.returncode:
+      lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+      # Below 0: ended by a signal, most often for want of memory, and then without a word.
+      reason = f"signal {-status.returncode}" if status.returncode < 0 else lines[-1]
+      raise UserError(f"{command[2]} failed ({reason}): see {log}")
+
+
+def _die_with_parent():
+  """In a child process: where this process is killed, so is the child; on Linux alone.
+
+  What is started again would else write the same files as the child that was left.
+  """
+  with contextlib.suppress(OSError, AttributeError):
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,47 @@
+"""Tables of lexicons: which exemplar, a video of an isolated sign, shows which word."""
+
+from typing import NamedTuple
+
+from sign_jax.data import clip_table
+from sign_jax.errors import UserError, shown
+from sign_jax.untrusted import csv_table
+
+COLUMNS = ("exemplar", "word", "start", "end")
+
+
+class Exemplar(NamedTuple):
+  """An isolated sign."""
+
+  exemplar: str  # its name, that of its file without the extension
+  word: str  # in lower case; several words have blanks between them
+  start: float  # seconds: where the sign itself begins
+  end: float
+
+
+def read(path: str) -> list[Exemplar]:
+  """Reads a table.
+
+  Args:
+    path: CSV file with the columns exemplar and word, and perhaps start and end in seconds, to
+      which the exemplar is cut.
+
+  Returns:
+    [`Exemplar`] in the order of the table.
+
+  Raises:
+    UserError: names the line: as `csv_table.read`; no rows, no word, an exemplar that an earlier
+      line names too, or whose name leaves its folder, times that are none.
+  """
+  found = {}
+  for line, row in csv_table.read(path, COLUMNS[:2], COLUMNS):
+    where = f"{path}, line {line}"
+    name, word = row["exemplar"], " ".join(row["word"].lower().split())
+    csv_table.check_inside(name, where)
+    if not word:
+      raise UserError(f"{where}: the exemplar {shown(name)} has no word, write it")
+    if name in found:
+      raise UserError(f"{where}: an earlier line names the exemplar {shown(name)}, rename one")
+    found[name] = Exemplar(name, word, *clip_table.times(row, where))
+  if not found:
+    raise UserError(f"{path} has no rows, write one for each exemplar")
+  return list(found.values())
