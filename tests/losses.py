@@ -23,6 +23,8 @@ MESHES = {"data": {}, "fsdp+tensor": {"mesh.fsdp": 2, "mesh.tensor": 2}}
 
 # How CiCo trains on devices that divide the batch alone is compared in tests/launch/test_local.py.
 LEFT_OUT = {("cico", "data")}
+# How fresh weights are drawn on this mesh is compared with CiCo: UPRet's runs there are resumed.
+RESUMED = {("upret", "fsdp+tensor")}
 # Exact, so it must not show: the numbers of this mesh come from two chunks of each batch.
 CHUNKED = {("cico", "fsdp+tensor"): {"gradient_cache.chunks": 2}}
 
@@ -69,7 +71,8 @@ def run(system, folder):
   several = jax.device_count() > 1
   for mesh in meshes(system) if several else ("data",):
     trainer = make_trainer(system, mesh)
-    results[mesh] = train(trainer, trainer.create(), 0, None if several else save)
+    if not several or (system, mesh) not in RESUMED:
+      results[mesh] = train(trainer, trainer.create(), 0, None if several else save)
     if several:
       state, _ = checkpoints.restore_last(trainer.target)
       results[f"resumed {mesh}"] = train(trainer, state, int(state.step))

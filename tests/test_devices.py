@@ -41,7 +41,7 @@ def assert_same(got, expected, tolerance):
   assert got["evaluation"] == expected["evaluation"]
 
 
-@pytest.mark.parametrize(("system", "mesh"), CASES)
+@pytest.mark.parametrize(("system", "mesh"), [x for x in CASES if x not in losses.RESUMED])
 def test_eight_devices_train_as_one(runs, system, mesh):
   expected = runs[system][1]["data"]
   assert len(expected["loss"]) == losses.STEPS and len(set(expected["loss"])) == losses.STEPS

@@ -4,12 +4,32 @@
 hundred of them.
 """
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray, PyTree
+
+
+def shapes(model: nn.Module, inputs: PyTree[tuple]) -> dict[str, PyTree[jax.ShapeDtypeStruct]]:
+  """Shapes and dtypes of a module's variables, computed without running it.
+
+  Args:
+    model: traced once for all equal ones, which takes a second where layers are many.
+    inputs: the shape of each of its float32 inputs, a tree; tuples are its leaves.
+  """
+  leaves, tree = jax.tree.flatten(inputs, is_leaf=lambda x: isinstance(x, tuple))
+  return jax.tree.map(lambda x: x, _shapes(model, tuple(leaves), tree))  # a dict of the caller's
+
+
+@functools.lru_cache(maxsize=16)
+def _shapes(model: nn.Module, leaves: tuple, tree: Any):
+  inputs = tree.unflatten([jax.ShapeDtypeStruct(shape, "float32") for shape in leaves])
+  return jax.eval_shape(model.init, jax.random.key(0), inputs)
 
 
 def he(path: str) -> float:

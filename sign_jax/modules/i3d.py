@@ -157,8 +157,7 @@ class Logits(nn.Module):
 
 def init_shapes(model: I3D) -> dict[str, PyTree[jax.ShapeDtypeStruct]]:
   """Shapes and dtypes of an `I3D`'s variables, computed without running it."""
-  clip = jax.ShapeDtypeStruct((1, 16, 32, 32, 3), "float32")  # its size changes no variable
-  return jax.eval_shape(model.init, jax.random.key(0), clip)
+  return fresh.shapes(model, (1, 16, 32, 32, 3))  # the size of clips changes no variable
 
 
 def init(model: I3D, key: PRNGKeyArray) -> dict[str, PyTree[Array]]:

@@ -177,22 +177,22 @@ def test_a_batch_may_have_one_flip_and_one_colour(tmp_path):
   labels = [segment(name, 0, 19) for name in "abcd"]
   segments = Segments(tmp_path, labels, CROP, FeatureCache(2**30))
 
-  def draws(per, **options):
+  def draws(per, count=8, **options):
     """Whether it is flipped, gain, and place of the crop, of (batches, windows)."""
     augment = Augmentation(scale=0.1, jitter=0.2, flip=True, per=per)
-    found = batches(segments, 30, batch_size=4, augment=augment, **options)
+    found = batches(segments, count, batch_size=4, augment=augment, **options)
     corner = np.stack([batch["video"][:, 0, 0].astype(float) for batch in found])
     red, green, blue = np.moveaxis(corner, -1, 0)
     return red[..., 0] > red[..., -1], green.mean(-1), blue[..., 0]
 
-  shared, gains, crops = draws("batch")
+  shared, gains, crops = draws("batch", 30)
   assert (shared == shared[:, :1]).all() and 8 < shared[:, 0].sum() < 22
   assert (gains == gains[:, :1]).all() and np.ptp(gains[:, 0]) > 20
   assert (crops != crops[:, :1]).any()
   own, gains, _ = draws("window")
   assert (own != own[:, :1]).any() and (gains != gains[:, :1]).any()
   halves = [draws("batch", shard_index=i, shard_count=2)[0] for i in (0, 1)]
-  np.testing.assert_array_equal(np.concatenate(halves, axis=1), shared)
+  np.testing.assert_array_equal(np.concatenate(halves, axis=1), shared[:8])
 
 
 def test_a_damaged_video_is_named(folder, tmp_path):

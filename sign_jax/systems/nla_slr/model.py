@@ -132,8 +132,7 @@ class _Linear(nn.Module):
 
 def init_shapes(model: VKNet) -> dict[str, PyTree[jax.ShapeDtypeStruct]]:
   """Shapes and dtypes of a `VKNet`'s variables, computed without running it."""
-  clips = {name: jax.ShapeDtypeStruct(shape, "float32") for name, shape in _smallest(model)}
-  return jax.eval_shape(model.init, jax.random.key(0), clips)
+  return fresh.shapes(model, dict(_smallest(model)))
 
 
 def _smallest(model):
