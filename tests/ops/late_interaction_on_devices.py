@@ -1,7 +1,7 @@
-"""One similarity on 1, 2, 4 and 8 devices: `python -m tests.ops.late_interaction_on_devices FILE`.
+"""One similarity on 1, 2 and 8 devices: `python -m tests.ops.late_interaction_on_devices FILE`.
 
-FILE receives {devices: {"temporaries": bytes of one device, "arrays": scores and gradients,
-"uneven": with masks, of a batch that not all axes of the mesh divide}}.
+FILE receives {devices: {"temporaries": bytes of one device, "arrays": every 16th row of scores
+and gradients, "uneven": with masks, of a batch that not all axes of the mesh divide}}.
 """
 
 import json
@@ -58,18 +58,18 @@ def measure(devices):
   )
   rows = NamedSharding(mesh, P(("data", "fsdp")))
   with jax.set_mesh(mesh):
-    shapes = [jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows) for x in inputs(BATCH)]
-    compiled = scores_and_gradients.lower(*shapes).compile()
-    found = scores_and_gradients(*(jax.device_put(x, rows) for x in inputs(16)))
+    placed = [jax.device_put(x, rows) for x in inputs(BATCH)]
+    compiled = scores_and_gradients.lower(*placed).compile()
+    found = compiled(*placed)
     # Of 4 x 2 devices, the first axis alone divides 12.
     masked = uneven(12) if devices in (1, 8) else ()
   return {
     "temporaries": compiled.memory_analysis().temp_size_in_bytes,
-    "arrays": [np.asarray(x).tolist() for x in jax.tree.leaves(found)],
+    "arrays": [np.asarray(x)[::16].tolist() for x in jax.tree.leaves(found)],
     "uneven": [np.asarray(x).tolist() for x in jax.tree.leaves(masked)],
   }
 
 
 if __name__ == "__main__":
-  result = {devices: measure(devices) for devices in (1, 2, 4, 8)}
+  result = {devices: measure(devices) for devices in (1, 2, 8)}
   pathlib.Path(sys.argv[1]).write_text(json.dumps(result))
