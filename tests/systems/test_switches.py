@@ -45,7 +45,7 @@ def loss_of(case, golden):
   def loss_of(switches):
     changes = {"ot.solver": "ott", "ot.iterations": 50, **switches}
     task = cases.make_task("upret", case[0], **{f"model.{k}": x for k, x in changes.items()})
-    first_is_mean = switches.get("distribution.first_is_mean", "variant" not in switches)
+    first_is_mean = switches.get("distribution.first_is_mean", True)
     noise = retrieval_inputs.noise()
     if not first_is_mean:  # then the mean is no sample, and one more is drawn
       noise = {
@@ -77,9 +77,14 @@ def test_the_other_setting_is_another_computation(case, loss_of, key):
   assert abs(changed / case[1]["loss"] - 1) > LEAST
 
 
-def test_the_variant_paper_is_all_of_its_switches(loss_of):
+def test_the_variant_paper_is_all_of_its_switches(case):
   overrides = {key: value for key, value in OTHER.items() if key != "distribution.refine"}
-  assert loss_of({"variant": "paper"}) == loss_of(overrides)
+  switched = {f"model.{key}": value for key, value in overrides.items()}
+  paper, same, released = (
+      cases.make_task("upret", case[0], model__ot__solver="ott", **changes)._model
+      for changes in ({"model.variant": "paper"}, switched, {})
+  )
+  assert repr(paper) == repr(same) != repr(released)
 
 
 def test_the_released_solver_stops_before_the_others():

@@ -50,6 +50,12 @@ def variables(system):
 
 
 @pytest.fixture(scope="module")
+def shared(system):
+  """A task for several tests, so that its programs are traced once."""
+  return run_task.make(config(system), splits())
+
+
+@pytest.fixture(scope="module")
 def one_by_one(system, variables):
   """(videos, sentences) scores, each from a batch that holds nothing but its pair."""
   settings, data = config(system), splits()["test"]
@@ -70,17 +76,18 @@ def one_by_one(system, variables):
 
 
 @pytest.mark.parametrize("size", [4, 9, 16])
-def test_similarities_are_those_of_the_pairs(system, variables, one_by_one, size):
-  scores = run_task.make(config(system, eval_batch_size=size), splits()).similarity(
-      variables, "test", place
-  )
+def test_similarities_are_those_of_the_pairs(shared, system, variables, one_by_one, size):
+  task = shared
+  if size != task._config.eval_batch_size:
+    task = run_task.make(config(system, eval_batch_size=size), splits())
+  scores = task.similarity(variables, "test", place)
   assert scores.shape == (VIDEOS, SENTENCES) and scores.dtype == np.float32
   assert one_by_one.std() > 0.01
   np.testing.assert_allclose(scores, one_by_one, atol=2e-6)
 
 
-def test_scores_are_fetched_after_the_next_batch_has_begun(system, variables, monkeypatch):
-  task, events = run_task.make(config(system), splits()), []
+def test_scores_are_fetched_after_the_next_batch_has_begun(shared, variables, monkeypatch):
+  task, events = shared, []
   score, fetch = task._score, multihost_utils.process_allgather
   monkeypatch.setattr(task, "_score", lambda *x: events.append("begin") or score(*x))
   monkeypatch.setattr(
@@ -90,14 +97,14 @@ def test_scores_are_fetched_after_the_next_batch_has_begun(system, variables, mo
   assert events == ["begin", "begin", "fetch", "begin", "fetch", "fetch"]  # 9 videos by 4
 
 
-def test_evaluation_is_of_these_similarities(system, variables, one_by_one):
-  task = run_task.make(config(system), splits())
+def test_evaluation_is_of_these_similarities(shared, variables, one_by_one):
+  task = shared
   expected = retrieval_metrics(one_by_one, splits()["test"].sentence_of_video)
   assert task.evaluate(variables, "test", place) == pytest.approx(expected)
   assert task.selection.name in expected
 
 
-def test_rows_that_fill_up_a_batch_do_not_matter(system, variables, one_by_one, monkeypatch):
+def test_rows_that_fill_up_a_batch_do_not_matter(shared, variables, one_by_one, monkeypatch):
   def spoil(batch):
     padding, filled = ~batch["mask"], dict(batch)
     for name, value in (("video", 1e3), ("video_valid", True), ("text", 7)):
@@ -111,21 +118,20 @@ def test_rows_that_fill_up_a_batch_do_not_matter(system, variables, one_by_one, 
   monkeypatch.setattr(
       pipeline, "eval_batches", lambda *a, **k: [map(spoil, b) for b in batches(*a, **k)]
   )
-  scores = run_task.make(config(system), splits()).similarity(variables, "test", place)
+  scores = shared.similarity(variables, "test", place)
   assert sum(spoiled) == 3 + 2  # of 9 videos and 6 sentences in batches of 4
   np.testing.assert_allclose(scores, one_by_one, atol=2e-6)
 
 
-def test_scores_that_are_not_finite_are_one_sentence(variables, system):
+def test_scores_that_are_not_finite_are_one_sentence(shared, variables):
   broken = jax.tree.map(lambda x: np.full_like(x, np.nan), variables)
   with pytest.raises(UserError, match="similarities of the test split are not finite, all .*lower"):
-    run_task.make(config(system), splits()).evaluate(broken, "test", place)
+    shared.evaluate(broken, "test", place)
 
 
-def test_training_draws_and_says_the_scale(system, variables):
-  task = run_task.make(config(system), splits())
-  batch = next(task.train_batches(0))
-  loss = jax.jit(task.loss)
+def test_training_draws_and_says_the_scale(shared, system, variables):
+  batch = next(shared.train_batches(0))
+  loss = jax.jit(shared.loss)
   one, again, other = (float(loss(variables, batch, jax.random.key(k), 0)[0]) for k in (0, 0, 1))
   assert one == again
   assert (one != other) == (system == "upret")  # dropout and noise
