@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import json
 import re
 import shutil
@@ -33,13 +34,24 @@ def make_task(system, **init):
   return run_task.make(config, fakes.splits()), config
 
 
+def bits(x):
+  """What two arrays share that are equal in all."""
+  return str(x.dtype), x.shape, x.tobytes()
+
+
+@functools.cache
+def shapes_of(system):
+  """Of a system's variables, traced once."""
+  return jax.eval_shape(make_task(system)[0].init, jax.random.key(0))
+
+
 def make_run(workdir, task, config, seed):
   """A workdir as the program leaves it, with seeded parameters; returns them."""
   rng = np.random.default_rng(seed)
-  shapes = jax.eval_shape(task.init, jax.random.key(0))
+  shapes = shapes_of(config.model.name)
   variables = jax.tree.map(lambda x: rng.standard_normal(x.shape, np.float32), shapes)
   settle = optim.settling(config.optim, task.parameter_kinds)
-  variables = jax.tree.map(np.asarray, variables | {"params": settle(variables["params"])})
+  variables = jax.tree.map(np.asarray, variables | {"params": jax.jit(settle)(variables["params"])})
   with contextlib.closing(Checkpoints(workdir / "checkpoints")) as checkpoints:
     checkpoints.ensure_best(7, jax.tree.map(jax.numpy.asarray, variables), {"best_step": 7})
   (workdir / "config.json").write_text(json.dumps(json.loads(config.to_json())))
@@ -63,17 +75,8 @@ def test_out_and_in_again_is_bit_identical(run, tmp_path, suffix, capsys):
   assert "of step 7 ->" in capsys.readouterr().out
   task, _ = make_task(system, model=str(out))
   loaded = task.load(jax.tree.map(np.zeros_like, variables))
-  jax.tree.map(np.testing.assert_array_equal, loaded, variables)
-  # ... and out once more.
-  again = tmp_path / "again"
-  again.mkdir()
-  with contextlib.closing(Checkpoints(again / "checkpoints")) as checkpoints:
-    checkpoints.ensure_best(1, jax.tree.map(jax.numpy.asarray, loaded), {"best_step": 1})
-  (again / "config.json").write_text((workdir / "config.json").read_text())
-  export.export(again, tmp_path / f"second{suffix}")
-  first, second = readers.read(out), readers.read(tmp_path / f"second{suffix}")
-  assert first.keys() == second.keys()
-  assert all(first[name].tobytes() == second[name].tobytes() for name in first)
+  # Bit by bit, so what is written of it once more is the same file.
+  assert jax.tree.map(bits, loaded) == jax.tree.map(bits, variables)
 
 
 @pytest.mark.parametrize(("system", "suffix"), CASES)

@@ -32,6 +32,14 @@ FACTS = (
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled_once():
+  """Most tests evaluate one run over and over; `tests/test_resume.py` starts it anew."""
+  with pytest.MonkeyPatch.context() as patch:
+    program.share_compiled(patch)
+    yield
+
+
 def results(workdir):
   return json.loads((workdir / "results.json").read_text())
 
