@@ -107,13 +107,13 @@ def training(
 ) -> Quantities:
   """Losses, gradient norms and logit scales of the case's steps, and what went in."""
   taken = steps.Steps(task, config)
-  state, found = taken.first(), []
+  state, found, norm = taken.first(), [], jax.jit(optim.global_norm)
   given = facts["videos"], facts["given"]["text_aug"]
   for batch in batches(task.split("train"), config, *given, noise):
     state, step = taken.take(state, batch)
     found.append({
         "losses": step.loss, "log_logit_scale": state.params["logit_scale"],
-        "gradient_norm_before_clipping": optim.global_norm(step.gradients),
+        "gradient_norm_before_clipping": norm(step.gradients),
         "text": batch["text"], "text_aug": batch["text_aug"],
         "windows": batch["video_valid"].sum(1), "video_part": batch["video"][_PART],
     })

@@ -129,11 +129,12 @@ def training(
     config = twenty_steps.settings(system, params, weights, overrides)
     taken = steps.Steps(case.task_of(config, make_task), config)
     now = first = taken.first()
+  norm = jax.jit(optim.global_norm)
   found = {"losses": [], "gradient_norm_before_clipping": [], "log_logit_scale": []}
   for batch in twenty_steps.batches(config, inputs, recorded, arrays, state, facts["batches"]):
     now, step = taken.take(now, batch)
     found["losses"].append(step.loss)
-    found["gradient_norm_before_clipping"].append(optim.global_norm(step.gradients))
+    found["gradient_norm_before_clipping"].append(norm(step.gradients))
     found["log_logit_scale"].append(now.params["logit_scale"])
   title = "twenty_steps/{}".format
   yield judge.within(title("losses"), found["losses"], facts["losses"], LOSSES)
