@@ -46,7 +46,7 @@ def test_the_closed_form_is_the_limit_of_ott(quick_compile):
     np.testing.assert_allclose(closed, ott, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 2), (8, 8)])
+@pytest.mark.parametrize("shape", [(1, 4), (3, 2), (8, 8)])
 def test_ott_plans_of_any_shape(shape):
   m, n = shape
   s = similarities(m, n, problems=5)
@@ -60,8 +60,9 @@ def test_closed_form_refuses_other_shapes():
     transport.closed_form_plans(similarities(3, 2))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (3, 5)])
-@pytest.mark.parametrize("iterations", [1, 3, 50])
+@pytest.mark.parametrize(("shape", "iterations"), [
+    ((1, 1), 1), ((2, 2), 50), ((3, 5), 1), ((3, 5), 3), ((3, 5), 50),
+])
 def test_scaling_is_ott_after_any_number_of_iterations(shape, iterations):
   s = 4 * similarities(*shape) - 1  # cosines from -1 to 1
   plans = [
@@ -75,25 +76,27 @@ def test_scaling_refuses_an_epsilon_that_float32_cannot_hold():
     uniform_plans(similarities(2, 2), "scaling", 0.01, 50)
 
 
+@jax.jit
+@jax.grad
+def gradient_with_fixed_plans(video, text, plans):
+  s = jnp.einsum("kad,lbd->abkl", normalize(video), normalize(text)).reshape(-1, 2, 2)
+  moved = plans * s
+  return (0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))).sum()
+
+
 @pytest.mark.parametrize("solver", ["ott", "scaling", "closed_form", "released"])
 def test_plans_carry_no_gradient(solver):
   video, text = (jax.random.normal(jax.random.key(i), (2, 3, 4)) for i in (0, 1))
 
-  @jax.jit
-  def score(video):
-    return transport.sample_similarity(normalize(video), normalize(text), solver=solver)
+  def total(video):
+    score, plans, _ = transport.sample_similarity(
+        normalize(video), normalize(text), solver=solver
+    )
+    return score.sum(), plans
 
-  plans = score(video)[1]
-
-  @jax.jit
-  def with_fixed_plans(video):
-    s = jnp.einsum("kad,lbd->abkl", normalize(video), normalize(text)).reshape(-1, 2, 2)
-    moved = plans * s
-    return (0.5 * (moved.max(1).mean(-1) + moved.max(2).mean(-1))).sum()
-
-  got = jax.jit(jax.grad(lambda v: score(v)[0].sum()))(video)
+  got, plans = jax.jit(jax.grad(total, has_aux=True))(video)
   assert np.abs(got).max() > 1e-3
-  np.testing.assert_allclose(got, jax.jit(jax.grad(with_fixed_plans))(video), atol=1e-6)
+  np.testing.assert_allclose(got, gradient_with_fixed_plans(video, text, plans), atol=1e-6)
 
 
 @pytest.mark.parametrize("solver", ["ott", "scaling"])
@@ -142,7 +145,7 @@ def test_token_similarity_has_finite_gradients(solver):
     assert np.isfinite(grad).all() and np.abs(grad).max() > 0
 
 
-@pytest.mark.parametrize("iterations", [1, 3, 7])
+@pytest.mark.parametrize("iterations", [1, 2, 3])
 def test_every_iteration_counts(iterations):
   s = similarities(3, 4, problems=5)
   plans = uniform_plans(s, "ott", 0.1, iterations)

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from sign_jax.golden import retrieval_inputs, seeded  # noqa: E402
@@ -94,7 +95,7 @@ def test_ours_is_the_reference_on_other_weights_and_another_batch():
   expected = reference(tensors(batch), noise(prefix, size, 128))
   task = cases.make_task("upret", facts)
   variables = cases.variables("upret", {**facts, "seed_prefix": prefix}, task)
-  loss, out = cases.loss(task, variables, batch, drawn)
+  loss, out = jax.jit(lambda variables: cases.loss(task, variables, batch, drawn))(variables)
   for name, logits in zip(("i2t", "t2i"), expected, strict=True):
     compare.assert_close(out[name], logits, name)
   assert float(loss) == pytest.approx(upret.contrastive_loss(*expected).item(), rel=1e-5)

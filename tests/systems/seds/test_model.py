@@ -67,7 +67,8 @@ def test_the_fusion_is_searched_with():
   # Scores are without the scale; their I2T reads the same text, their T2I the plain one.
   model, batch = make_model(), make_batch()
   variables = make_variables(model, batch)
-  i2t, t2i = model.apply(variables, streams["fusion"], out["text"], method="similarity")
+  similarity = jax.jit(functools.partial(model.apply, method="similarity"))
+  i2t, t2i = similarity(variables, streams["fusion"], out["text"])
   np.testing.assert_allclose(score, (i2t + t2i) / 2, atol=1e-6)
   np.testing.assert_allclose(SCALE * i2t, out["i2t"], rtol=1e-4, atol=1e-5)
 
@@ -134,7 +135,8 @@ def test_matching_in_tiles_is_the_same():
   out, streams, _, _ = computed()
   model = make_model(max_elements=1)
   variables = make_variables(model, make_batch())
-  found = model.apply(variables, streams["pose"], streams["rgb"], method="match")
+  match = jax.jit(functools.partial(model.apply, method="match"))
+  found = match(variables, streams["pose"], streams["rgb"])
   np.testing.assert_allclose(SCALE * np.stack(found), out["logits"]["match"], atol=1e-4)
 
 
