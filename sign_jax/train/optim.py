@@ -346,6 +346,11 @@ def check(optim: ConfigDict, kinds: ParameterKinds, system: str) -> None:
     )
 
 
+def keep(params: PyTree) -> PyTree:
+  """What `settling` gives where nothing is to be done: callers need not compile it."""
+  return params
+
+
 def settling(
     optim: ConfigDict, kinds: ParameterKinds = NO_KINDS
 ) -> Callable[[PyTree], PyTree]:
@@ -355,7 +360,7 @@ def settling(
     a function parameters -> parameters: float16 ones rounded, where the section asks for that.
   """
   if precision(optim) == "float32":
-    return lambda params: params
+    return keep
   return functools.partial(released_float16.settle, kinds=kinds)
 
 

@@ -186,8 +186,10 @@ class Trainer(Evaluator):
       # Outside jit: files are no constants of a program.
       loaded = self.task.load(state.variables)
       variables = dict(jax.device_put(loaded, self._shardings.variables))
-      settle = jax.jit(self._rule.settle, out_shardings=self._shardings.params)
-      return state.replace(params=settle(variables.pop("params")), model_state=variables)
+      params = variables.pop("params")
+      if self._rule.settle is not optim.keep:
+        params = jax.jit(self._rule.settle, out_shardings=self._shardings.params)(params)
+      return state.replace(params=params, model_state=variables)
 
   @functools.cached_property
   def resident(self) -> Batch:
