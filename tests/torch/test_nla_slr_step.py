@@ -56,7 +56,7 @@ def test_training_steps_of_the_whole_network(without_type_checks):
   """Batch statistics, all losses, Adam with its decay, the pull: parameters after two updates.
 
   The two are in different epochs, so that the weight of the mixup and the pull differ. Of depth
-  "small": the full one compiles for long.
+  "small", and with the parameters as one vector for Adam: all else compiles for long.
   """
   module = reference.NLASLR(CLASSES, EMBEDDING, WIDTH, s3d.DEPTHS["small"]).train()
   unsettle(module)
@@ -72,7 +72,7 @@ def test_training_steps_of_the_whole_network(without_type_checks):
 
   system = registry.get("nla_slr")
   config = system.config("wlasl")
-  config.update({"optim": {"schedule": "constant", "lr": RATE}})
+  config.update({"optim": {"schedule": "constant", "lr": RATE, "flat": True}})
   optimizer, _ = optim.from_config(config.optim, epochs)
   targets = {"label": labels, "other": labels[::-1], "share": jnp.float64(share)}
   resident, recognizer = {"embeddings": embeddings}, system.recognizer
