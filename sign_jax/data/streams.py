@@ -130,9 +130,10 @@ def _lacks(there, mode, way, names, missing):
       + did_you_mean(mode, (*WAYS, *there))
     )
   have = "" if set(there) <= set(names) else f" (it has {', '.join(there)})"
+  alone = next((name for name in names if name in there), there[0])
   said = (
     f"data.combine={mode} needs the streams {' and '.join(names)}, and the data set has no "
-    f"{' and no '.join(missing)}{have}: build it with both, or use --config.data.combine={there[0]}"
+    f"{' and no '.join(missing)}{have}: build it with both, or use --config.data.combine={alone}"
   )
   if mode == "sum" and len(there) == 1:
     said += " (a run that was begun without goes on with --config.data.combine=auto)"
