@@ -87,7 +87,7 @@ def videos(settings):
           for split in SPLITS}
 
 
-def _tremor(frames, signer, random):
+def tremor(frames, signer, random):
   """(F, 2, 2) pixels: noise, averaged over three frames, of both arms."""
   noise = random.normal((frames + 2, 2, 2))
   return signer.tremor * (noise[:-2] + noise[1:-1] + noise[2:]) / 3
@@ -103,8 +103,8 @@ def simulate(video, settings):
   forms = phonology.forms(settings.lookalike_share)
   random = Random(settings.seed, "motion", video.video_id)
   track, spans = motion.utterance([forms[g] for g in video.glosses], video.signer, random)
-  tremor = _tremor(len(track), video.signer, random)
-  return skeleton.keypoints(track, video.signer, tremor), spans
+  shaking = tremor(len(track), video.signer, random)
+  return skeleton.keypoints(track, video.signer, shaking), spans
 
 
 def example(video, settings):
