@@ -3,34 +3,12 @@
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from tests import program
 
-# The system refuses to let any file grow beyond so many bytes.
-LIMITED = """
-import resource, runpy, sys
-limit = int(sys.argv.pop(1))
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-module = sys.argv[1]
-del sys.argv[0]
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
-
-
-def run_with_small_files(limit, *args):
-  """`program.run` where no file may be larger than so many bytes.
-
-  Nothing is added to the cache of compiled programs: JAX would leave damaged files, which stay.
-  """
-  child = subprocess.run(
-      [sys.executable, "-c", LIMITED, str(limit), *map(str, args)], cwd=program.ROOT,
-      env={**program.environment(), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1e9"},
-      text=True, capture_output=True, check=False,
-  )
-  return child.returncode, child.stdout, child.stderr
+LIMIT = 800  # bytes: less than results.json has, and enough for a sentence on stderr
 
 
 def only_sentence(error):
@@ -59,7 +37,7 @@ def whole(data_dir, tmp_path_factory):
 
 def test_files_that_may_not_grow_and_then_may(data_dir, whole, tmp_path):
   args = arguments(tmp_path / "run", data_dir)
-  status, _, error = run_with_small_files(20_000, "sign_jax.main", *args)
+  status, _, error = program.run("tests.limited", 20_000, "sign_jax.main", *args)
   assert status == 1
   sentence = only_sentence(error)
   assert sentence.startswith("there is no room for ") and "free some" in sentence
@@ -72,7 +50,7 @@ def test_files_that_may_not_grow_and_then_may(data_dir, whole, tmp_path):
 def test_old_results_and_checkpoints_stay(data_dir, whole, tmp_path):
   workdir = shutil.copytree(whole, tmp_path / "run")
   args = [*arguments(workdir, data_dir), "--mode=evaluate"]
-  status, _, error = run_with_small_files(100, "sign_jax.main", *args)
+  status, _, error = program.run("tests.limited", LIMIT, "sign_jax.main", *args)
   assert status == 1 and "no room for" in only_sentence(error)
   assert results(workdir) == results(whole)
   files = [p.relative_to(whole) for p in (whole / "checkpoints").rglob("*") if p.is_file()]
