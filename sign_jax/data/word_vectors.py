@@ -1,6 +1,8 @@
 """Word vectors for the captions of a data set: of a file, of the captions themselves, or drawn."""
 
 import hashlib
+import itertools
+import sys
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,7 +11,7 @@ from sign_jax.data import spelling, vector_files
 from sign_jax.data.vector_files import VectorFile
 from sign_jax.data.word_table import FIRST, NONE, WordTable
 from sign_jax.data.words import Lemmatizer
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable, shown
 from sign_jax.files import existing_file
 
 FILE = "--config.model.text.file"
@@ -18,6 +20,7 @@ REMEDY = (
   "array for each sentence"
 )
 _BLOCK = 4096  # rows whose spellings are compared at a time
+_MOST_NAMED = 10
 _FINE = 4096  # parts of one, in which drawn numbers are counted
 
 
@@ -26,7 +29,7 @@ def of_file(path, needed: Iterable[str], lemma: Lemmatizer) -> WordTable:
 
   The file is read as a stream, once for the words and their lemmas, and once more where some have
   neither, for those that are spelled alike. Its words count in lower case; one that is written so
-  comes before others, and else the first.
+  comes before others, and else the first. What becomes of words that it lacks is told on stderr.
 
   Args:
     path: of a file that `vector_files.VectorFile` reads.
@@ -48,9 +51,29 @@ def of_file(path, needed: Iterable[str], lemma: Lemmatizer) -> WordTable:
       f"{FILE}: {path} has none of the {len(needed)} words of the captions, nor any that is "
       "spelled like them: pass one in their language"
     )
+  _tell(path, needed, [word for word in strange if word not in alike], alike)
   number_of = {word: number for number, word in enumerate(found, FIRST)}
   known = {word: number_of[alike[word][0]] if word in alike else NONE for word in strange}
   return WordTable(list(found), np.stack(list(found.values())), lemma, known)
+
+
+def _tell(path, needed, dropped, alike):
+  """What becomes of words without a vector, on stderr."""
+  lacking = len(dropped) + len(alike)
+  if not lacking:
+    return
+  others = (f"{shown(word)} as {shown(other)}" for word, (other, _) in alike.items())
+  said = "; ".join(
+    f"{what}: {len(found)} ({', '.join(itertools.islice(names, _MOST_NAMED))}"
+    f"{', ...' if len(found) > _MOST_NAMED else ''})"
+    for what, found, names in (
+      ("read as a word that is spelled like it", alike, others),
+      ("left out", dropped, map(shown, dropped)),
+    )
+    if found
+  )
+  sentence = f"{path} lacks {lacking} of {len(needed)} words of the captions; {said}"
+  print(printable(sentence), file=sys.stderr)
 
 
 def _exact(file, wanted):

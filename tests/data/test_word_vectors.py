@@ -43,6 +43,20 @@ def test_a_word_then_its_lemma_then_a_spelling(tmp_path, lemma):
   assert "unrelated" not in table.words  # which no caption can need
 
 
+def test_words_that_are_left_out_are_told(tmp_path, lemma, capsys):
+  path = written(tmp_path / "a")
+  of(path, ["the children ran mountian", "xyzzyxyzzy bcdefghij"], lemma)
+  assert capsys.readouterr().err == (
+    f"{path} lacks 3 of 6 words of the captions; read as a word that is spelled like it: 1 "
+    "('mountian' as 'mountain'); left out: 2 ('xyzzyxyzzy', 'bcdefghij')\n"
+  )
+  of(path, ["the " + " ".join(f"xyzzyxyzzy{i}" for i in range(12))], lemma)
+  assert capsys.readouterr().err.endswith("left out: 12 ('xyzzyxyzzy0', " + ", ".join(
+    f"'xyzzyxyzzy{i}'" for i in range(1, 10)) + ", ...)\n")  # fmt: skip
+  of(path, ["the children"], lemma)
+  assert not capsys.readouterr().err
+
+
 def test_a_text_without_a_known_word_has_the_mean(tmp_path, lemma):
   table = of(written(tmp_path / "a"), ["the run", "xyzzyxyzzy"], lemma)
   for text in ("xyzzyxyzzy", "", "?!"):
