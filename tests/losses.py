@@ -1,4 +1,4 @@
-"""Trains for four steps on the devices there are: `python -m tests.losses SYSTEM FILE CHECKPOINTS`.
+"""Trains for four steps on the devices there are: `python -m tests.losses FILE CHECKPOINTS`.
 
 FILE receives losses and evaluation for each mesh as JSON. On one device a checkpoint of step 2 is
 left in CHECKPOINTS; on several, training goes on from there.
@@ -18,28 +18,20 @@ from sign_jax.train.step import Trainer
 from tests import fakes, program
 
 STEPS, SAVED = 4, 2
-MESHES = {"data": {}, "fsdp+tensor": {"mesh.fsdp": 2, "mesh.tensor": 2}}
+# UPRet computes all that CiCo does, which tests/launch/test_local.py and tests/test_placements.py
+# train on several devices.
+MESHES = {
+    "data": {},
+    # In two chunks of each batch: exact, so it must not show.
+    "fsdp+tensor": {"mesh.fsdp": 2, "mesh.tensor": 2, "gradient_cache.chunks": 2},
+}
 
 
-# How CiCo trains on devices that divide the batch alone is compared in tests/launch/test_local.py.
-LEFT_OUT = {("cico", "data")}
-# How fresh weights are drawn on this mesh is compared with CiCo: UPRet's runs there are resumed.
-RESUMED = {("upret", "fsdp+tensor")}
-# Exact, so it must not show: the numbers of this mesh come from two chunks of each batch.
-CHUNKED = {("cico", "fsdp+tensor"): {"gradient_cache.chunks": 2}}
-
-
-def meshes(system):
-  """The names of those on which a system trains on several devices."""
-  return [name for name in MESHES if (system, name) not in LEFT_OUT]
-
-
-def make_trainer(system, name):
-  config = registry.get(system).config("signing_sim")
+def make_trainer(name):
+  config = registry.get("upret").config("signing_sim")
   config.update_from_flattened_dict({
       **program.SMALL_MODEL, "data.video_length": 12, "data.text_length": 12,
       "batch_size": 8, "eval_batch_size": 16, "steps": STEPS, "seed": 7, **MESHES[name],
-      **CHUNKED.get((system, name), {}),
   })
   dims = {"agnostic": 16, "aware": 16}
   splits = fakes.splits(sentences=18, videos=21, windows=12, dims=dims)
@@ -60,7 +52,7 @@ def train(trainer, state, first, after=None):
   return {"loss": losses, "evaluation": evaluation, "similarity": scores.tolist()}
 
 
-def run(system, folder):
+def run(folder):
   """{mesh: what `train` returns}, and "resumed MESH" on several devices."""
   results, checkpoints = {}, Checkpoints(folder)
 
@@ -69,10 +61,9 @@ def run(system, folder):
       checkpoints.save_last(step, state, {})
 
   several = jax.device_count() > 1
-  for mesh in meshes(system) if several else ("data",):
-    trainer = make_trainer(system, mesh)
-    if not several or (system, mesh) not in RESUMED:
-      results[mesh] = train(trainer, trainer.create(), 0, None if several else save)
+  for mesh in MESHES if several else ("data",):
+    trainer = make_trainer(mesh)
+    results[mesh] = train(trainer, trainer.create(), 0, None if several else save)
     if several:
       state, _ = checkpoints.restore_last(trainer.target)
       results[f"resumed {mesh}"] = train(trainer, state, int(state.step))
@@ -82,5 +73,5 @@ def run(system, folder):
 
 if __name__ == "__main__":
   compile_cache.enable()
-  name, file, folder = sys.argv[1:]
-  pathlib.Path(file).write_text(json.dumps(run(name, pathlib.Path(folder))))
+  file, folder = sys.argv[1:]
+  pathlib.Path(file).write_text(json.dumps(run(pathlib.Path(folder))))

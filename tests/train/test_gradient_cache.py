@@ -36,7 +36,7 @@ def task(settings):
 
 
 def test_chunks_change_nothing_not_even_with_dropout_and_noise():
-  """UPRet's; `tests/test_devices.py` compares CiCo's, which draws nothing."""
+  """UPRet's, which are CiCo's and more."""
   whole, cut = task(config("upret")), task(config("upret", **{"model.remat": True}))
   state = jax.jit(functools.partial(train_step.create_state, whole, optax.identity(), 0))()
   mesh = sharding.make_mesh(devices=jax.devices()[:1])
