@@ -106,7 +106,6 @@ def test_all_seven_tables_are_there():
     ("optim.precision=released_float16", "is the arithmetic of released_adam, not of radam"),
     ("sr.threshold=1.5", "sr.threshold=1.5 is not between 0 and 1"),
     ("sr.source=speech", "sr.source='speech' is not one of recognition, translation"),
-    ("fusion.systems=both", "fusion.systems='both' is not one of sr, cm, comb"),
     ("spotting.vocabulary=all", "spotting.vocabulary='all' is not one of full, mouthing"),
     ("spotting.iterations=-1", "spotting.iterations=-1 must not be negative"),
     ("data.alignment=sign", "data.alignment='sign' is not one of signing, speech"),

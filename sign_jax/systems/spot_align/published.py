@@ -6,12 +6,11 @@ Rows of embeddings are means over three seeds.
 from typing import Any
 
 from sign_jax.systems.published_rows import RANKS, Row, Table
-from sign_jax.systems.spot_align.settings import SYSTEMS
 
 COLUMNS = ("t2v/R@1", "t2v/R@5", "t2v/R@10", "t2v/MedR")
 HOW2SIGN, PHOENIX = "how2sign", "phoenix14t"
 BEST_CM, BEST_SR = (24.5, 40.7, 46.7, 15.7), (18.4, 32.2, 36.6, 68.0)
-SR, CM, COMB = SYSTEMS
+SR, CM, COMB = "sr", "cm", "comb"  # values of fusion.systems
 WORDS = {"mouthing": 1079, "full": 1887}  # of a vocabulary
 
 # {(rounds, vocabulary): (SR, CM)}; without rounds there are mouthings alone.

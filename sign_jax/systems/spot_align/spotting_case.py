@@ -9,7 +9,9 @@ from sign_jax.data import recognized_files, spotted_clips, subtitle_words
 from sign_jax.golden import seeded
 from sign_jax.golden.compare import Facts, Quantities
 from sign_jax.metrics import retrieval as metrics
-from sign_jax.ops import set_overlap, spotting
+from sign_jax.ops import spotting
+from sign_jax.systems.spot_align import recognized_signs
+from sign_jax.tasks import fusion
 
 THRESHOLDS = (0.0, 0.1, 0.25, 0.5, 0.75)  # of recognised signs (table 4)
 CHOSEN = 0.5
@@ -90,27 +92,17 @@ def _signs(inputs, prefix, logits):
   recognised = _recognised(logits, prefix)
   found, overlap = {"sr_query": table(query)}, {}
   for threshold in THRESHOLDS:
-    words = [
-        [inputs["vocabulary"][label] for label in video.label[video.score >= threshold]]
-        for video in recognised
-    ]
-    overlap[threshold] = _overlap(sets(words), query)
-    found |= {f"sr_recognised_{threshold:.2f}": table(sets(words)),
+    names = (recognized_signs.seen(x, inputs["vocabulary"], threshold) for x in recognised)
+    videos = sets(names)
+    overlap[threshold] = recognized_signs.overlap(videos, query)
+    found |= {f"sr_recognised_{threshold:.2f}": table(videos),
               f"sr_similarity_{threshold:.2f}": overlap[threshold]}
   translated = sets([text] for text in inputs["translations"])
   similarities = _similarities(prefix, overlap[CHOSEN])
   return {
-      **found, "sr_translation_similarity": _overlap(translated, query),
-      "comb_similarity": similarities["comb"], **_ranks(similarities),
+      **found, "sr_translation_similarity": recognized_signs.overlap(translated, query),
+      "comb_similarity": similarities[fusion.ALL], **_ranks(similarities),
   }
-
-
-def _overlap(first, second):
-  """(V, S) float32 of V and S sets."""
-  order = sorted(frozenset().union(*first, *second))
-  return np.asarray(
-      set_overlap.jaccard(*(subtitle_words.indicators(x, order) for x in (first, second)))
-  )
 
 
 def _recognised(
@@ -131,7 +123,8 @@ def _similarities(
   """Of recognised signs, of drawn embeddings, and the mean of both."""
   drawn = seeded.normal(f"{prefix}input/cm", overlap.shape, 0.2)
   embedded = drawn + np.float32(0.25) * np.eye(len(drawn), dtype=np.float32)
-  return {"cm": embedded, "sr": overlap, "comb": (embedded + overlap) / 2}
+  parts = {"cm": embedded, "sr": overlap}
+  return {**parts, fusion.ALL: fusion.combined(parts)}
 
 
 def _ranks(similarities: dict[str, Any]) -> Quantities:
