@@ -133,7 +133,7 @@ def test_bad_data(sentence, tmp_path, change, words):
   bad = {**tiny.clip(0, 0, **options), **arrays}
   good = [tiny.clip(i, i, 2) for i in range(1, 12)]
   tiny.build(tmp_path, {"train": [bad, *good], "validation": good, "test": good})
-  args = program.arguments(tmp_path / "run", tmp_path, data__name="tiny")
+  args = program.arguments(tmp_path / "run", tmp_path, "cico", data__name="tiny")
   assert re.search(words, sentence(*args))
 
 

@@ -90,8 +90,9 @@ def test_a_mistake_of_ours_keeps_its_trace(error):
     raise error
 
 
-@pytest.mark.parametrize("module", ["sign_jax.main", "sign_jax.extract"])
-@pytest.mark.parametrize("platform", ["cuda", "nonsense"])
+@pytest.mark.parametrize(("module", "platform"), [
+    ("sign_jax.main", "cuda"), ("sign_jax.extract", "nonsense"),
+])
 def test_a_platform_without_its_device_is_one_sentence(module, platform, monkeypatch, tmp_path):
   arguments = {
       "sign_jax.main": ["--config=configs/cico.py", f"--workdir={tmp_path / 'run'}"],
