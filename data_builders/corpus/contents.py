@@ -108,7 +108,10 @@ class Stream:
             return path, self._folder.read(path)
         except (UserError, OSError) as error:
           reason = str(error)
-    raise UserError(f"{self.root} holds no features that can be read ({reason})")
+    raise UserError(
+      f"{self.root} holds no features that can be read ({reason}), put them there or move the "
+      "folder elsewhere"
+    )
 
 
 class Poses:

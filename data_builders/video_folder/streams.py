@@ -23,6 +23,7 @@ class Stream(contents.Stream):
       raise UserError(
         f"{root} has no features for {named(missing)}, extract them with "
         f"`python -m sign_jax.extract` or remove the rows{f' ({others})' if others else ''}"
+        + ("" if name in streams.TWO else "; to leave this encoder out, move its folder elsewhere")
       )
     super().__init__(name, root, {None: clips}, dtype)
 

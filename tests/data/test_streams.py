@@ -1,15 +1,17 @@
 """Feature streams of any name: what they may be called, and which of them are combined."""
 
+import jax
 import numpy as np
 import pytest
 
 from data_builders.writing import schema
 from sign_jax.data import assemble, pipeline, resident, source, streams
-from sign_jax.data.pose import Pose
+from sign_jax.data.pose import Pose, Settings
 from sign_jax.data.split_sizes import SplitSizes
 from sign_jax.errors import UserError
 from tests import fakes
 from tests.data import tiny
+from tests.data.test_pose import HEIGHT, WIDTH, person
 
 LENGTH = 12
 TRIO = ("bobsl", "agnostic", "aware")
@@ -162,3 +164,24 @@ def test_a_data_set_without_streams_is_one_sentence(tmp_path):
   for read in (source.stream_names, lambda *x: source.RetrievalSplit(x[0], "train", x[1])):
     with pytest.raises(UserError, match=words):
       read("tiny", tmp_path)
+
+
+def test_streams_of_any_name_go_with_poses(tmp_path):
+  """As they do under the names of the papers; of all of them, those that are asked for."""
+  frames, batches = (30, 40, 50), []
+  for first, other in (("kinetics", "bobsl"), streams.TWO):
+    clips = [tiny.clip(i, i, n - 15, streams=(), pose=person(n)) for i, n in enumerate(frames)]
+    for number, clip in enumerate(clips):
+      rows = tiny.clip(number, number, frames[number] - 15, streams=("a", "b"))
+      clip |= {first: rows["a"], other: rows["b"], "unused": rows["a"]}
+    tiny.build(tmp_path / first, {"train": clips})
+    mode = "sum" if first == "agnostic" else f"sum:{first},{other}"
+    split = source.RetrievalSplit(
+      "tiny", "train", tmp_path / first, streams=(first, other),
+      poses=Settings((WIDTH, HEIGHT), windows=8, max_frames=64),
+    )
+    options = {"batch_size": 3, "seed": 3, "video_length": 8, "text_length": 8, "combine": mode}
+    batches.append(next(pipeline.train_batches(split, **options)))
+  assert batches[0]["pose"] and batches[0]["video"].any()
+  for ours, papers in zip(*map(jax.tree.leaves, batches), strict=True):
+    np.testing.assert_array_equal(ours, papers)
