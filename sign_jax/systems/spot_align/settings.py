@@ -31,7 +31,7 @@ _AS_PUBLISHED = {"optim.lr": 1e-3, "optim.precision": "float32", "batch_size": 1
 # Beside those of all retrieval systems.
 OVERRIDES = {
     "signing_sim": {
-        "optim.lr": 4e-3, "steps": 300, "eval_every": 50,
+        "optim.lr": 4e-3, "steps": 300, "eval_every": 50, "data.video_length": 64,
         "model.embed_dim": 128, "model.text.clusters": 8, "model.text.embedding": "hash",
         "model.text.width": 64,
     },
