@@ -45,10 +45,11 @@ def test_every_golden_number_agrees(recheck):
   assert len(found) == 120
 
 
-def test_all_but_gradients_and_changes_agree_far_below_the_tolerance(recheck):
+def test_all_agree_far_below_the_tolerances(recheck):
+  """Decay that is rounded together with the step moves changes of parameters by 2e-4."""
   for row in recheck():
-    if not row.name.startswith(("grad", "change")):
-      assert row.max_rel < 5e-6, row
+    if np.isfinite(row.max_rel):
+      assert row.max_rel < (2e-5 if row.name.startswith("change") else 5e-6), row
 
 
 @pytest.mark.parametrize("pick", [largest_changed, median_changed])

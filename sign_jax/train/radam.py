@@ -85,15 +85,21 @@ def radam(
     schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8,
     weight_decay: float = 0.0,
 ) -> optax.GradientTransformation:
-  """`scale_by_radam`, with decay of every parameter as it was before the step.
+  """`scale_by_radam`, after the decay of every parameter.
 
   Args:
     schedule: step (from 0) -> learning rate.
     b1, b2, eps: see `scale_by_radam`.
-    weight_decay: rate * weight_decay * parameter is taken off beside the step.
+    weight_decay: a parameter first loses rate * weight_decay of itself.
   """
-  return optax.chain(
-      scale_by_radam(b1, b2, eps),
-      optax.add_decayed_weights(weight_decay),
-      optax.scale_by_learning_rate(schedule),
-  )
+  moments = scale_by_radam(b1, b2, eps)
+
+  def update(updates, state, params):
+    rate = schedule(state.count)
+    steps, state = moments.update(updates, state)
+    # Rounded after the decay, which is small beside its parameter, as the released program is; the
+    # difference of what is so close is exact.
+    new = lambda p, step: (p - weight_decay * rate * p) - rate * step
+    return jax.tree.map(lambda p, step: new(p, step) - p, params, steps), state
+
+  return optax.GradientTransformation(moments.init, update)

@@ -164,7 +164,7 @@ class RAdam:
     for p, m, v in zip(self.params, self.m, self.v, strict=True):
       m.mul_(b1).add_(p.grad, alpha=1 - b1)
       v.mul_(b2).addcmul_(p.grad, p.grad, value=1 - b2)
-      p.mul_(1 - self.decay * lr)
+      p.add_(p, alpha=-self.decay * lr)  # not p * (1 - decay * lr), which float32 rounds more
       if r < 5:
         p.sub_(m, alpha=lr / (1 - b1**t))
         continue

@@ -41,5 +41,5 @@ def test_ours_is_the_reference_on_a_case_of_other_sizes(tmp_path):
   golden = compare.expected_quantities(*compare.read_case(STEM))
   assert {row.name for row in rows} >= golden.keys()
   for row in rows:
-    if not row.name.startswith(("grad", "change")) and np.isfinite(row.max_rel):
-      assert row.max_rel < 1e-5, row
+    if np.isfinite(row.max_rel):
+      assert row.max_rel < 2e-5, row
