@@ -209,7 +209,8 @@ def run(monkeypatch, capsys, *args):
 
 def test_a_solver_with_too_small_an_epsilon_is_the_reason(data_dir, tmp_path, monkeypatch, capsys):
   args = program.arguments(
-      tmp_path / "run", data_dir, steps=3, model__ot__solver="released", model__ot__epsilon=0.001
+      tmp_path / "run", data_dir, steps=3, model__ot__solver="released", model__ot__epsilon=0.001,
+      model__distribution__modelling=False,  # quicker to compile
   )
   lines = run(monkeypatch, capsys, *args)
   reason = "model.ot.epsilon=0.001 is too small for model.ot.solver=released"
