@@ -13,7 +13,7 @@ import ml_collections
 
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_file, path_argument
-from sign_jax.run import compile_cache
+from sign_jax.run import compile_cache, text_notes
 from sign_jax.run import task as run_task
 from sign_jax.train import nonfinite
 from sign_jax.train.state import TrainState
@@ -33,7 +33,8 @@ def reproduce(path, task=None):
   facts, trees = read(path)
   if task is None:
     try:
-      task = run_task.make(ml_collections.ConfigDict(facts["config"]))
+      config = ml_collections.ConfigDict(facts["config"])
+      task = run_task.make(config, notes=text_notes.path(path))
     except (AttributeError, KeyError, TypeError) as error:
       raise UserError(
         f"{path} holds settings that this version does not take ({' '.join(str(error).split())}): "

@@ -40,7 +40,7 @@ def main(argv):
   said = f"{mode} {of_run} {config.to_json()}"
   distributed.check_same(said, "the mode, the configuration or the run in --workdir")
   compile_cache.enable()
-  made = task.make(config, notes=text_notes.path(folder) if of_run else None)
+  made = task.make(config, notes=_notes(config, folder, mode, of_run))
   with distributed.together(), workdir.claim(folder):
     if mode == "train":
       labels = getattr(made, "class_names", None)
@@ -51,6 +51,12 @@ def main(argv):
       distributed.on_first(lambda: workdir.note_inputs(folder, made.inputs))
       return loop.evaluate(made, config, folder, changed)
     return loop.evaluate_weights(made, config, folder, weights.facts(config))
+
+
+def _notes(config, folder, mode, of_run):
+  if of_run:
+    return text_notes.path(folder)
+  return text_notes.path(weights.path(config)) if mode == "evaluate" else None
 
 
 def _begin(folder, config, made, labels):

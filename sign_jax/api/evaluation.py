@@ -76,7 +76,7 @@ def _of_config(config, given, splits):
     raise UserError("the configuration names no weights: set init.model to a file of them")
   config = from_weights.sized(config, given)
   facts = weights.facts(config)
-  made = task.make(config)
+  made = task.make(config, notes=text_notes.path(weights.path(config)))
   evaluator = Evaluator(made, config)
   splits = splits or evaluator.splits
   results = facts | report.measured(made, config, splits)

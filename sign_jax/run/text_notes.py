@@ -9,7 +9,7 @@ from sign_jax.data.word_notes import FILE
 
 
 def path(place: pathlib.Path) -> pathlib.Path | None:
-  """The notes in a run's folder, or beside a file of weights; None where there are none."""
+  """The notes in a run's folder, or beside a file that lies there; None where there are none."""
   file = (place if place.is_dir() else place.parent) / FILE
   return file if file.is_file() else None
 

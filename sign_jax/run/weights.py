@@ -19,9 +19,13 @@ def facts(config):
   Raises:
     UserError: there is no such file.
   """
+  return facts_of(path(config))
+
+
+def path(config):
+  """That file, a pathlib.Path; errors as of `facts`."""
   key = next(key for key in _keys(config) if config.init.get(key))
-  path = existing_file(config.init[key], f"--config.init.{key}", "pass a file of weights")
-  return facts_of(path)
+  return existing_file(config.init[key], f"--config.init.{key}", "pass a file of weights")
 
 
 def facts_of(path):

@@ -159,6 +159,18 @@ def test_a_file_of_weights_needs_the_words_beside_it(run, model, tmp_path):
   np.testing.assert_array_equal(found.tokens, model.encode_texts(NEW).tokens)
 
 
+def test_weights_are_evaluated_by_the_words_beside_them(run, data_dir, tmp_path):
+  workdir, args = run
+  out = tmp_path / "weights.safetensors"
+  export.main(["--workdir", str(workdir), "--out", str(out)])
+  measure = [*args, f"--config.init.model={out}", "--mode=evaluate"]
+  with pytest.raises(SystemExit), pytest.MonkeyPatch.context() as patch:
+    program.call(patch, *measure, f"--workdir={tmp_path / 'without'}")
+  shutil.copy(workdir / "word_vectors.npz", tmp_path)
+  found = call(*measure, f"--workdir={tmp_path / 'with'}")
+  assert numbers(found) == pytest.approx(numbers(results(workdir)))
+
+
 def config(data_dir, **changes):
   values = registry.get("spot_align").config(None)
   values.update_from_flattened_dict(
