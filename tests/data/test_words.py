@@ -1,9 +1,13 @@
 """Words of texts, and lemmas by the package and by tables."""
 
+import json
+
+import numpy as np
 import pytest
 
 from sign_jax.data import words
 from sign_jax.errors import UserError
+from tests.program import ROOT
 
 # The words of the golden case's sentences and those that are no lemmas of their own.
 SENTENCES = {
@@ -45,6 +49,17 @@ def test_texts_without_words(text):
 def test_long_texts_take_little_time():
   assert words.words("a'" * 200_000) == ["'".join("a" * 200_000)]
   assert words.words("'_" * 200_000) == []
+
+
+def test_lemmas_of_the_golden_case():
+  """The words of its sentences, by its table of lemmas, are the sets that it compares."""
+  facts = json.loads((ROOT / "tests/golden/spot_align.json").read_text())["inputs"]
+  with np.load(ROOT / "tests/golden/spot_align.npz") as arrays:
+    expected = arrays["sr_query"]
+  lemma = words.of_table(facts["lemmas"])
+  for text, row in zip(facts["sentences"], expected, strict=True):
+    found = {lemma(word) for word in words.words(text)}
+    assert found == {facts["lemma_order"][i] for i in np.flatnonzero(row)}
 
 
 def test_without_lemmas():
