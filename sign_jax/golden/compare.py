@@ -4,8 +4,8 @@ The module that a system's card names as `golden` has
 
     quantities(system, facts, weights, make_task) -> {name: array}
 
-and perhaps TOLERANCES and ZERO of its own, which come before those below. Or, where a case's files
-are of another form, it has
+and perhaps TOLERANCES, ZERO and LISTS of its own (see `Rules`); its tolerances come before those
+below. Or, where a case's files are of another form, it has
 
     check(system, stem, make_task, rtol) -> [Row]
 
@@ -75,10 +75,13 @@ class Rules(NamedTuple):
   Attributes:
     tolerances: (beginning of a name, relative tolerance); the first that fits.
     zero: (regular expression of whole names, absolute tolerance): zero in theory.
+    lists: regular expressions of whole names of lists that may be empty; of anything else nothing
+      agrees with nothing.
   """
 
   tolerances: tuple[tuple[str, float], ...] = TOLERANCES
   zero: tuple[tuple[str, float], ...] = ()
+  lists: tuple[str, ...] = ()
 
 
 RULES = Rules()
@@ -152,7 +155,7 @@ def rules(system: System) -> Rules:
   """The `Rules` of a system: its golden module's own before the general ones."""
   module = importlib.import_module(system.golden)
   own = getattr(module, "TOLERANCES", ())
-  return Rules((*own, *TOLERANCES), getattr(module, "ZERO", ()))
+  return Rules((*own, *TOLERANCES), getattr(module, "ZERO", ()), getattr(module, "LISTS", ()))
 
 
 def compare(name: str, got: Any, expected: Any, rules: Rules = RULES) -> Row:
@@ -166,6 +169,8 @@ def compare(name: str, got: Any, expected: Any, rules: Rules = RULES) -> Row:
     got = got.reshape(expected.shape)
   else:
     return Row(name, np.nan, np.nan, tolerance, f"shape {got.shape}, not {expected.shape}")
+  if not expected.size and any(re.fullmatch(pattern, name) for pattern in rules.lists):
+    return Row(name, 0.0, 0.0, tolerance, "ok (both are empty)")
   if not expected.size or not np.isfinite(expected).all():
     return Row(name, np.nan, np.nan, tolerance, "the file has no finite numbers of it")
   error, largest = np.abs(got - expected), np.abs(expected).max(initial=0.0)

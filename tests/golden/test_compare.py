@@ -18,6 +18,15 @@ def test_an_empty_quantity_agrees_with_nothing():
   assert not compare.compare("loss", np.zeros(0), np.zeros(0)).agrees
 
 
+def test_a_list_may_be_empty_where_the_other_one_is_too():
+  rules = compare.Rules(lists=(r"spot_\w+",))
+  nothing = np.zeros((0, 4))
+  assert compare.compare("spot_unit", nothing, nothing, rules).agrees
+  assert not compare.compare("loss", nothing, nothing, rules).agrees
+  assert not compare.compare("spot_unit", np.ones((1, 4)), nothing, rules).agrees
+  assert not compare.compare("spot_unit", nothing, np.ones((1, 4)), rules).agrees
+
+
 def test_numbers_that_are_not_finite_disagree():
   assert compare.compare("loss", [0, 1, 2], [0, 1, 2]).agrees
   assert not compare.compare("loss", [0, np.nan, 2], [0, 1, 2]).agrees

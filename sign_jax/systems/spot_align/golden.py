@@ -30,6 +30,7 @@ ZERO = (
     (r"grad_norms/.+\.cg\.fc\.bias", 1e-7),
     (r"change_norms_after_trajectory/.+\.cg\.fc\.bias", 1e-5),
 )
+LISTS = (r"spot_(unit|cosine)(_score)?",)  # of what passes a threshold
 _OTHER = "mimic."  # before the names of what the other projections of videos need
 _SHARED = 0.7  # of a number that all words and windows of a pair have in common
 _STATISTICS = "running"  # in the released names of what is no parameter
