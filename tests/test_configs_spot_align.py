@@ -87,6 +87,15 @@ def test_rows_of_tables_are_configurations_and_have_all_numbers(name):
   assert reproduce._parser().parse_args([name, f"--dataset={table.dataset}"])
 
 
+@pytest.mark.parametrize("name", ["spot_align/switches", "spot_align/words"])
+def test_tables_of_the_simulator_are_configurations(name):
+  found = [rows.configuration(row, "signing_sim", 0, ()) for row in TABLES[name].rows]
+  for config in found:
+    checks.check(config)
+  decided = [str(base.resolve(SYSTEM, config.model)) for config in found]
+  assert len(set(decided)) == len(decided)
+
+
 def test_all_seven_tables_are_there():
   assert OURS.keys() == {f"spot_align/table{number}" for number in range(1, 8)}
   assert [len(table.rows) for table in OURS.values()] == [2 + 2 * 7, 2, 5, 5, 4, 3, 3]

@@ -1,11 +1,12 @@
 """The tables of SPOT-ALIGN's paper: retrieval by recognised signs (SR), by embeddings (CM), both.
 
-Rows of embeddings are means over three seeds.
+Rows of embeddings are means over three seeds. Two tables are no paper's: the switches between the
+paper and the released components, and vectors of words that the simulator can have.
 """
 
 from typing import Any
 
-from sign_jax.systems.published_rows import RANKS, Row, Table
+from sign_jax.systems.published_rows import RANKS, Row, Table, switch
 
 COLUMNS = ("t2v/R@1", "t2v/R@5", "t2v/R@10", "t2v/MedR")
 HOW2SIGN, PHOENIX = "how2sign", "phoenix14t"
@@ -113,5 +114,25 @@ TABLES = {
         _row("combination", (55.8, 79.6, 87.2, 1.0, 53.1, 79.4, 86.1, 1.0), COMB,
              sr__source="translation"),
         dataset=PHOENIX, columns=RANKS,
+    ),
+    "spot_align/switches": Table(
+        "What the paper says in place of the released components, and their other forms", "",
+        ("t2v/R@1", "v2t/R@1"),
+        (
+            switch("spot_align", "released"),
+            switch("spot_align", "padding masked", text__mask_padding=True),
+            switch("spot_align", "loss divided by the batch", loss="batch"),
+            switch("spot_align", "loss with right pairs", loss="diagonal"),
+            switch("spot_align", "linear projection", video__projection="linear"),
+            switch("spot_align", "linear layer before the gate", video__projection="reduce_geu"),
+            switch("spot_align", "variant=paper", variant="paper"),
+        ),
+    ),
+    "spot_align/words": Table(
+        "Vectors of words that need no file", "", ("t2v/R@1", "v2t/R@1"),
+        tuple(
+            switch("spot_align", name, text__embedding=name)
+            for name in ("hash", "corpus", "learned")
+        ),
     ),
 }
