@@ -5,14 +5,23 @@ import pathlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sign_jax.data import clip_table, feature_files, label_table, lexicon_table, mouthings
+from sign_jax.data import (
+  clip_table,
+  feature_files,
+  label_table,
+  lexicon_table,
+  mouthings,
+  splits,
+)
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.data.label_table import Label, Provenance
 from sign_jax.encoder import spotting
 from sign_jax.errors import UserError
+from sign_jax.untrusted import csv_table
 from sign_jax.video import frames
 
 CORPUS = "corpus"  # the folder of the corpus among the media
+TRUTH = ("video", "start", "end", "word")  # columns
 LEAST_CONFIDENCE = 0.5  # of a mouthing
 
 
@@ -82,26 +91,75 @@ def of_spotting(path: pathlib.Path) -> list[Label]:
   return [_in_corpus(label) for labels in label_table.read(path).values() for label in labels]
 
 
-def of_lexicons(folders: Mapping[str, pathlib.Path], table: str) -> list[Label]:
+def of_lexicons(
+  folders: Mapping[str, pathlib.Path], table: str, encoder: str
+) -> list[Label]:
   """Every exemplar, cut to its sign.
 
   Args:
     folders: {name: folder of a lexicon}.
     table: name of the table in it.
+    encoder: "features" or "i3d".
   """
-  return [
-    Label(f"{name}/{row.exemplar}.npz", row.start, row.end, 0, 1.0, row.word.lower(), None,
-          Provenance("exemplar", 0, f"{name}/{row.exemplar}"))
-    for name, folder in folders.items() for row in lexicon_table.read(folder / table)
-  ]  # fmt: skip
+  found = []
+  for name, folder in folders.items():
+    for row in lexicon_table.read(folder / table):
+      place = f"{name}/{_file(row.exemplar, encoder)}"
+      # A label has an end; whole exemplars are as long as one may be.
+      end = min(row.end, row.start + label_table.MAX_SECONDS)
+      source = Provenance("exemplar", 0, f"{name}/{row.exemplar}")
+      found.append(Label(place, row.start, end, 0, 1.0, row.word, None, source))
+  return found
 
 
-def truth(path: pathlib.Path | None, splits: Sequence[str]) -> dict[str, list[Label]]:
-  """{split: labels} of a table of all signs; {} without one."""
+def _file(video, encoder):
+  """What a table of labels calls a whole video."""
+  return video if encoder == "i3d" else f"{clip_table.stem_of(video)}.npz"
+
+
+def truth(
+  path: pathlib.Path | None, rows: Iterable[clip_table.Row], encoder: str
+) -> dict[str, list[Label]]:
+  """All signs of a corpus, where they are known.
+
+  Args:
+    path: CSV file with the columns video, start, end and word; None for none.
+    rows: of the clips, each a whole video, which tell the splits.
+    encoder: "features" or "i3d".
+
+  Returns:
+    {split: labels}; {} without a table.
+
+  Raises:
+    UserError: names the line of what is wrong.
+  """
   if path is None:
     return {}
-  found = label_table.read(path)
-  return {split: [_in_corpus(label) for label in found[split]] for split in splits}
+  split_of = {row.video: row.split for row in rows}
+  found = {split: [] for split in splits.SPLITS}
+  for line, row in csv_table.read(path, TRUTH):
+    if split := split_of.get(row["video"]):
+      start, end = clip_table.times(row, f"{path}, line {line}")
+      file = _file(row["video"], encoder)
+      found[split].append(_in_corpus(Label(file, start, end, 0, 1.0, row["word"].lower())))
+  return found
+
+
+def share_right(labels: Sequence[Label], true: Iterable[Label]) -> float:
+  """Percent of annotations during which the word is signed.
+
+  Args:
+    labels: annotations, at least one.
+    true: all signs of the same videos.
+  """
+  signs = collections.defaultdict(list)
+  for sign in true:
+    signs[sign.video, sign.gloss].append(sign)
+  right = sum(
+    any(x.start < sign.end and sign.start < x.end for sign in signs[x.video, x.gloss])
+    for x in labels
+  )
+  return 100 * right / len(labels)
 
 
 def classes(labels: Iterable[Label]) -> list[str]:

@@ -52,7 +52,7 @@ def of_user(spotting: ml_collections.ConfigDict) -> Archive:
   """
   option = "--config.spotting.{}".format
   lexicons = {}
-  for text in spotting.lexicons:
+  for text in filter(None, spotting.lexicons.split(",")):
     folder = existing_folder(user_path(text), option("lexicons"), f"pass folders with {TABLE}")
     if folder.name in lexicons:
       raise UserError(f"two lexicons are called {folder.name}: rename a folder")

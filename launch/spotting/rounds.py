@@ -5,6 +5,7 @@ signs with it. The last encoder is trained on mouthings and the last round's ann
 its features and recognised signs are what retrieval reads.
 """
 
+import functools
 import json
 import os
 
@@ -54,13 +55,23 @@ class Rounds(Stages):
   def mouthing(self):
     """Notes the annotations of mouthings; returns them as `annotations.Found`."""
     words = {label.gloss for label in self._exemplars()}
-    rows = clip_table.read(self.given.captions, ("video", "sentence")).rows
     return annotations.of_mouthings(
-        self.given.mouthings, clips.training_clips(rows), self.given.media, self.encoder, words
+        self.given.mouthings, clips.training_clips(self.rows), self.given.media, self.encoder,
+        words,
     )
 
+  @functools.cached_property
+  def rows(self):
+    """The clips of the corpus."""
+    return clip_table.read(self.given.captions, ("video", "sentence")).rows
+
+  @functools.cached_property
+  def truth(self):
+    """All signs, see `annotations.truth`."""
+    return annotations.truth(self.given.truth, self.rows, self.encoder)
+
   def _exemplars(self):
-    return annotations.of_lexicons(self.given.lexicons, archive.TABLE)
+    return annotations.of_lexicons(self.given.lexicons, archive.TABLE, self.encoder)
 
   def names(self, turn):
     """The class list of a round's encoder: words of M, and from round 2 on those of D1 too."""
@@ -82,7 +93,7 @@ class Rounds(Stages):
     names = self.names(turn)
     table = folder / "labels.csv"
     folder.mkdir(parents=True, exist_ok=True)
-    held_out = annotations.truth(self.given.truth, ("validation", "test"))
+    held_out = {split: x for split, x in self.truth.items() if split != "train"}
     annotations.write(table, [*train, *(self._exemplars() if joint else ())], held_out, names)
     class_list.write(folder / "classes.txt", names)
     return table
@@ -96,7 +107,7 @@ class Rounds(Stages):
     table, folder = self.labels(turn, joint), self.folder(turn, joint)
     values = {
         "data.labels": table, "data.videos": self.media, "seed": self.config.seed,
-        **self._dim(), **self.spotting.training.to_dict(),
+        **self._sizes(),
     }
     config = _ENCODERS[self.encoder]
     self.run(
@@ -157,13 +168,18 @@ class Rounds(Stages):
       return "--features", self.media / name
     return "--videos", self.media / name, "--size", self.spotting.size, "--stride", 1
 
-  def _dim(self):
-    return {"data.dim": self.spotting.dim} if self.encoder == "features" else {}
+  def _sizes(self):
+    """Settings of an encoder's training; 0 leaves it to the encoder's own configuration."""
+    spotting = self.spotting
+    found = {"steps": spotting.steps, "batch_size": spotting.batch_size}
+    reads_features = self.encoder == "features"
+    found |= {"data.dim": spotting.dim} if reads_features else {"data.size": spotting.size}
+    return {key: value for key, value in found.items() if value}
 
 
 def yields(rounds):
   """[{"annotations", "words", "right"}] of M and of each round; "right" with the truth alone."""
-  truth = annotations.truth(rounds.given.truth, ("train",)).get("train")
+  truth = rounds.truth.get("train")
   tables = [rounds.mouthing().labels, *(annotations.of_spotting(rounds.spotted(r))
                                         for r in rounds.rounds)]
   return [

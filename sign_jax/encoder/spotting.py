@@ -60,7 +60,8 @@ def read_lexicons(sources: Sequence[tuple[pathlib.Path, pathlib.Path]]) -> Lexic
       name = f"{table.absolute().parent.name}/{row.exemplar}"
       if name in found:
         raise UserError(f"{table}: there are two exemplars {name!r}, rename a lexicon's folder")
-      content = feature_files.read(feature_files.path_of(folder, row.exemplar))
+      path = feature_files.path_of(folder, clip_table.stem_of(row.exemplar))
+      content = feature_files.read(path)
       rows = content.feature[feature_segments.inside(content, row.start, row.end)]
       found[name] = row.word.lower(), rows.astype(np.float32).mean(0)
   if not found:

@@ -84,10 +84,4 @@ def _translated(sr, data):
   path = existing_file(
       user_path(sr.translations), _OPTION("translations"), "pass a table video,translation"
   )
-  found = translations.read(path)
-  missing = [video_id for video_id in data.video_ids if video_id not in found]
-  if missing:
-    raise UserError(
-        f"{path} has no translation of {len(missing)} videos, the first {missing[0]!r}: add rows"
-    )
-  return ([found[video_id]] for video_id in data.video_ids)
+  return ([text] for text in translations.of_videos(path, data.video_ids))

@@ -16,7 +16,8 @@ MEASURES = tuple(f"sr.{key}" for key in (
 ))
 # Of settings outside of the model.
 CHOICES = {
-    "spotting.vocabulary": ("full", "mouthing"), "spotting.similarity": ("cosine", "unit"),
+    "spotting.encoder": ("features", "i3d"), "spotting.vocabulary": ("full", "mouthing"),
+    "spotting.similarity": ("cosine", "unit"),
     "spotting.forms": ("both", "original", "lemma"), "sr.source": ("recognition", "translation"),
     "data.alignment": ("signing", "speech"),
 }
@@ -106,6 +107,16 @@ def _change_sections(config):
           "forms": "both",  # of a subtitle's words: as written and lemmas, or "original", "lemma"
           "keep_mouthing": True,  # trains every round on mouthings too
           "pad": 0.0,  # seconds around a subtitle that are searched too
+          # Of launch.spot_align: what the encoder reads, "features" of another one or (i3d) videos,
+          # and how long it is trained in each round; 0 leaves it to the encoder's configuration.
+          "encoder": "features", "dim": 256, "size": 48, "steps": 0, "batch_size": 0,
+          # A corpus of one's own; the simulator's where captions is "".
+          "captions": "",  # table of clips
+          "media": "",  # folder of feature files or videos
+          "mouthings": "",  # table video,word,time,confidence
+          "lexicons": "",  # folders with a lexicon.csv, with commas between them
+          "truth": "",  # table video,start,end,word of all signs, to judge by
+          "lemmas": "simplemma",  # or a table word,lemma
       },
       "sr": {  # retrieval by recognised signs
           "source": "recognition",  # or "translation": the words of a table (table 7)
