@@ -16,40 +16,41 @@ spotted.png shows some spotted signs. --config.KEY=VALUE changes settings, such 
 
 import sys
 
-from absl import app, flags
-from ml_collections import config_flags
 from tqdm import tqdm
 
 from launch.spotting import archive, report
 from launch.spotting.retrieval import Retrieval
 from sign_jax.errors import UserError, crash_status, one_sentence
-from sign_jax.files import user_path
-from sign_jax.run import checks, workdir
-
-_CONFIG = config_flags.DEFINE_config_file("config", "configs/spot_align.py", "settings")
-_WORKDIR = flags.DEFINE_string("workdir", "runs/spot_align", "folder of the results")
+from sign_jax.run import checks, command_line, workdir
 
 
 def main(argv):
   """The command; returns the numbers of results.json."""
-  if len(argv) > 1:
-    raise UserError(f"{argv[1]!r} is no flag: pass --config.KEY=VALUE")
-  config, root = _CONFIG.value, user_path(_WORKDIR.value).absolute()
+  if {"-h", "--help"} & set(argv[1:]):
+    print(__doc__ + command_line.options())
+    return {}
+  config, root, mode = command_line.parse(argv)
+  if mode != "train":
+    raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
   system = checks.check(config)
   if "spotting" not in config:
     raise UserError(f"{system.name} spots no signs: pass --config configs/spot_align.py")
   with workdir.claim(root):
-    given = None if config.spotting.captions else archive.simulated(root / "archive")
-    run = Retrieval(root, config, given or archive.of_user(config.spotting))
-    stages = [("simulator", run.simulate)] if given else []
-    stages += run.stages()
-    with tqdm(stages, unit="stage") as bar:
-      for name, stage in bar:
-        bar.set_description(name)
-        stage()
-    return report.write(run)
+    return report.write(_run(root.absolute(), config, argv))
+
+
+def _run(root, config, argv):
+  is_simulated = not config.spotting.captions
+  given = archive.simulated(root) if is_simulated else archive.of_user(config.spotting)
+  run = Retrieval(root, config, given, [x for x in argv[1:] if x.startswith("--config.")])
+  stages = [("simulator", run.simulate)] if is_simulated else []
+  with tqdm([*stages, *run.stages()], unit="stage") as bar:
+    for name, stage in bar:
+      bar.set_description(name)
+      stage()
+  return run
 
 
 if __name__ == "__main__":
   with crash_status(), one_sentence():
-    app.run(main, argv=sys.argv)
+    main(sys.argv)

@@ -32,12 +32,13 @@ class Archive:
   lemmas: str = "simplemma"
 
 
-def simulated(folder: pathlib.Path) -> Archive:
-  """The archive that `data_builders.signing_sim.archive` has written into a folder."""
-  lexicons = {path.parent.name: path.parent for path in folder.glob(f"lexicons/*/{TABLE}")}
+def simulated(root: pathlib.Path) -> Archive:
+  """The archive that `data_builders.signing_sim.archive` writes into a folder of `root`."""
+  folder = root / "archive"
   return Archive(
       folder / "captions.csv", folder / "features", folder / "mouthings.csv",
-      dict(sorted(lexicons.items())), folder / "signs.csv", str(folder / "lemmas.csv"),
+      {name: folder / "lexicons" / name for name in ("first", "second")},
+      folder / "signs.csv", str(folder / "lemmas.csv"),
   )
 
 

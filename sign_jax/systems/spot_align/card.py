@@ -47,7 +47,7 @@ SYSTEM = System(
         probabilities=("sr.threshold", "optim.gamma"),
     ),
     check=settings.check,
-    free_keys=("model.text.file",),
+    free_keys=settings.FREE_KEYS,
     selection=Selection("t2v/geometric_mean"),
     text_reader=captions.reader,
     text_inputs=released_names.text_inputs,

@@ -26,14 +26,14 @@ def similarity(
   """Similarities of all videos and sentences of a split, in [0, 1].
 
   Args:
-    config: the whole configuration.
+    config: the whole configuration; lemmas are those of `model.text`.
     data: `data.source.RetrievalSplit`.
 
   Raises:
     UserError: files that `config.sr` names are missing or damaged, or of other videos.
   """
-  sr = config.sr
-  lemma = words.lemmatizer(sr.lemmas if sr.lemmatize else words.NONE, sr.language)
+  sr, text = config.sr, config.model.text
+  lemma = words.lemmatizer(text.lemmas if sr.lemmatize else words.NONE, text.language)
   texts = _translated(sr, data) if sr.source == "translation" else _recognized(sr, data)
   return overlap(
       [subtitle_words.lemmas(said, lemma) for said in texts],

@@ -10,10 +10,9 @@ from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.systems.retrieval_settings import retrieval_config
 
 EMBEDDINGS = ("file", "corpus", "hash", "learned")
-MEASURES = tuple(f"sr.{key}" for key in (
-    "source", "threshold", "recognized", "classes", "translations", "lemmatize", "lemmas",
-    "language",
-))
+MEASURES = ("sr.source", "sr.threshold", "sr.lemmatize")
+FREE_KEYS = ("model.text.file", "sr.recognized", "sr.classes", "sr.translations")
+SYSTEMS = ("sr", "cm", "comb")  # recognised signs, embeddings, the mean of both similarities
 # Of settings outside of the model.
 CHOICES = {
     "spotting.encoder": ("features", "i3d"), "spotting.vocabulary": ("full", "mouthing"),
@@ -110,7 +109,8 @@ def _change_sections(config):
           # Of launch.spot_align: what the encoder reads, "features" of another one or (i3d) videos,
           # and how long it is trained in each round; 0 leaves it to the encoder's configuration.
           "encoder": "features", "dim": 256, "size": 48, "steps": 0, "batch_size": 0,
-          # A corpus of one's own; the simulator's where captions is "".
+          # A corpus of one's own; the simulator's, of this size, where captions is "".
+          "archive": "small",
           "captions": "",  # table of clips
           "media": "",  # folder of feature files or videos
           "mouthings": "",  # table video,word,time,confidence
@@ -124,9 +124,7 @@ def _change_sections(config):
           "recognized": "",  # folder of sign_jax.extract --recognized
           "classes": "",  # file of the names of its classes, one a line
           "translations": "",  # table video,translation
-          "lemmatize": True,
-          "lemmas": "simplemma",  # or a table word,lemma
-          "language": "en",  # of simplemma's dictionary
+          "lemmatize": True,  # by model.text.lemmas
       },
   }
   # Or "sr", or "comb" of both (tables 1, 6 and 7).

@@ -1,0 +1,72 @@
+"""What the whole way ends with: tables, results.json and a picture."""
+
+from launch.spotting import picture, rounds
+from sign_jax.systems.spot_align import published
+from sign_jax.train import report
+
+COLUMNS = ("R@1", "R@5", "R@10", "MedR")
+PARTS = {"sr": "SR", "cm": "CM", "comb": "SR + CM"}
+
+
+def write(run):
+  """Writes results.json, table.txt and spotted.png into the run's folder, and prints the tables.
+
+  Args:
+    run: `retrieval.Retrieval`, all of whose stages are done.
+
+  Returns:
+    {name: number}, what results.json holds.
+  """
+  numbers, found = results(run.measured()), rounds.yields(run)
+  for turn, counts in enumerate(found):
+    numbers |= {f"round_{turn}/{name}": value for name, value in counts.items()}
+  final = run.results(run.folder(0, joint=False) / "encoder")
+  numbers |= {f"recognition/{key}": final[f"validation/{key}"] for key in ("top1", "top5")}
+  report.write_json(run.root / report.RESULTS, numbers)
+  text = "\n\n".join((_yields(found), _table6(numbers)))
+  (run.root / "table.txt").write_text(text + "\n")
+  print(text)
+  picture.draw(run, run.root / "spotted.png")
+  print(f"results are in {run.root}: {report.RESULTS}, table.txt, spotted.png")
+  return numbers
+
+
+def results(measured):
+  """{"test/sr/t2v/R@1": percent, ...} of an evaluation of both scorers."""
+  found = {}
+  for key, value in measured.items():
+    split, _, name = key.partition("/")
+    if split not in ("validation", "test") or not isinstance(value, int | float):
+      continue
+    part = name.partition("/")[0]
+    found[f"{split}/{name}" if part in PARTS else f"{split}/comb/{name}"] = value
+  return found
+
+
+def _yields(found):
+  lines = [f"{'annotations':14}{'number':>10}{'words':>8}{'right':>9}"]
+  for turn, counts in enumerate(found):
+    name = f"D{turn}" if turn else "M (mouthings)"
+    right = f"{counts['right']:7.1f} %" if "right" in counts else f"{'':>9}"
+    lines.append(f"{name:14}{counts['annotations']:10}{counts['words']:8}{right}")
+  return "\n".join(lines)
+
+
+def _table6(numbers):
+  """The paper's table 6, text to video, published and measured."""
+  table = published.TABLES["spot_align/table6"]
+  lines = [
+      "table 6, text to video: published (How2Sign) | measured (test)",
+      f"{'':10}" + "".join(f"{c:>8}" for c in COLUMNS) + "  |" + "".join(
+          f"{c:>8}" for c in COLUMNS),
+  ]  # fmt: skip
+  for (part, label), row in zip(PARTS.items(), table.rows, strict=True):
+    measured = [numbers[f"test/{part}/t2v/{column}"] for column in COLUMNS]
+    lines.append(
+        f"{label:10}" + "".join(map(_cell, row.published)) + "  |" + "".join(map(_cell, measured))
+    )
+  return "\n".join(lines)
+
+
+def _cell(number):
+  return f"{'':>8}" if number is None else f"{number:8.1f}"

@@ -1,0 +1,100 @@
+"""The rounds, and then retrieval on the last encoder's features: CM, SR and both."""
+
+import os
+
+from launch import notes
+from launch.spotting import annotations
+from launch.spotting.rounds import Rounds
+from sign_jax.run import settings
+from sign_jax.train import report
+from sign_jax.untrusted import budget
+
+DONE_ARCHIVE = "complete"  # in the simulator's folder: it is
+_CONFIG = "configs/spot_align.py"
+# Of this program, or of stages before the run that reads the features.
+_NOT_OF_RETRIEVAL = (
+    "spotting.", "fusion.", "sr.", "data.name", "data.data_dir", "model.text.lemmas",
+)
+
+
+class Retrieval(Rounds):
+  """All stages; `given` as in `Rounds`, and the flags --config.KEY=VALUE of the command line."""
+
+  def __init__(self, root, config, given, flags):
+    super().__init__(root, config, given)
+    name = lambda flag: flag.removeprefix("--config.")
+    self._flags = [x for x in flags if not name(x).startswith(_NOT_OF_RETRIEVAL)]
+    self.dataset, self.cm = root / "dataset", root / "cm"
+
+  def simulate(self):
+    """Writes the simulator's archive."""
+    folder = self.given.captions.parent
+    self.run(
+        folder / DONE_ARCHIVE, "data_builders.signing_sim.archive", "--out", folder,
+        "--config", self.spotting.archive, "--seed", self.config.seed,
+    )
+    (folder / DONE_ARCHIVE).touch()
+
+  def build(self):
+    """The data set of the last encoder's features."""
+    self.dataset.mkdir(parents=True, exist_ok=True)
+    features = self.folder(0, joint=False) / "features" / annotations.CORPUS
+    for name, place in (("captions.csv", self.given.captions), ("features", features)):
+      link = self.dataset / name
+      if not link.exists():
+        link.symlink_to(os.path.relpath(place, self.dataset))
+    self.start(  # which itself knows whether what is there was built from the same files
+        "data_builders.build", "video_folder", "--manual_dir", self.dataset,
+        "--data_dir", self.dataset / "tfds",
+    )
+
+  def embed(self):
+    """Trains the cross-modal embeddings."""
+    self.run(
+        self.cm / report.RESULTS, "sign_jax.main", *self._command(),
+        configuration=notes.configuration_digest(_CONFIG),
+        data=notes.data_fingerprint("video_folder", self.dataset / "tfds"),
+    )
+
+  def fuse(self):
+    """Measures embeddings, recognised signs and both."""
+    sr, final = self.config.sr, self.folder(0, joint=False)
+    files = {
+        "sr.recognized": sr.recognized or final / "recognized",
+        "sr.classes": sr.classes or final / "classes.txt", "sr.translations": sr.translations,
+    }
+    self.start(
+        "sign_jax.main", *self._command(), "--mode", "evaluate",
+        *_flags(files | self._measures()),
+    )
+
+  def _measures(self):
+    sr = self.config.sr
+    return {
+        "fusion.systems": "comb", "sr.lemmatize": sr.lemmatize, "sr.source": sr.source,
+        "sr.threshold": sr.threshold,
+    }
+
+  def measured(self):
+    """The numbers of `fuse`."""
+    before = settings.flat(settings.of_run(self.cm))
+    changed = [f"{key}={value}" for key, value in self._measures().items() if before[key] != value]
+    return budget.read_json(self.cm / report.results_name(changed))
+
+  def _command(self):
+    values = {
+        "data.name": "video_folder", "data.data_dir": self.dataset / "tfds",
+        "model.text.lemmas": self.given.lemmas,
+    }
+    return "--config", _CONFIG, "--workdir", self.cm, *_flags(values), *self._flags
+
+  def stages(self):
+    """As of `Rounds`, with those of retrieval."""
+    return [
+        *super().stages(), ("data set", self.build), ("embeddings", self.embed),
+        ("retrieval", self.fuse),
+    ]
+
+
+def _flags(values):
+  return [f"--config.{key}={value}" for key, value in values.items()]
