@@ -1,16 +1,12 @@
 """Programs that are run one after the other, each unless its result is there already."""
 
-import contextlib
-import ctypes
-import signal
+import os
 import subprocess
 import sys
 
 from launch import notes
 from sign_jax.errors import UserError
 from sign_jax.untrusted import budget
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Stages:
@@ -63,20 +59,10 @@ class Stages:
     with log.open("a") as file:
       file.write(" ".join(command) + "\n")
       file.flush()
-      status = subprocess.run(
-          command, stdout=file, stderr=subprocess.STDOUT, check=False, preexec_fn=_die_with_parent
-      )
+      child = [sys.executable, "-m", "launch.child", str(os.getpid()), *command[2:]]
+      status = subprocess.run(child, stdout=file, stderr=subprocess.STDOUT, check=False)
     if status.returncode:
       lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
       # Below 0: ended by a signal, most often for want of memory, and then without a word.
       reason = f"signal {-status.returncode}" if status.returncode < 0 else lines[-1]
       raise UserError(f"{command[2]} failed ({reason}): see {log}")
-
-
-def _die_with_parent():
-  """In a child process: where this process is killed, so is the child; on Linux alone.
-
-  What is started again would else write the same files as the child that was left.
-  """
-  with contextlib.suppress(OSError, AttributeError):
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

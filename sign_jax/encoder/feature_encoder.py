@@ -12,7 +12,7 @@ from sign_jax.files import sha256
 from sign_jax.run import trained
 from sign_jax.tasks import isolated
 
-_BATCH = 1024  # windows at once
+_BATCH = 64  # windows at once, about those of a sentence
 
 
 class Encoded(NamedTuple):
