@@ -28,6 +28,6 @@ def config(dataset: str | None = None) -> ml_collections.ConfigDict:
   )
   found.update_from_flattened_dict({
       "batch_size": 128, "eval_batch_size": 256, "steps": 700, "epochs": 0, "eval_every": 350,
-      "optim.name": "adam", "optim.lr": 1e-3,
+      "optim.name": "adam", "optim.lr": 5e-3, "optim.schedule": "constant",
   })
   return found
