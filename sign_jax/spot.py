@@ -11,7 +11,6 @@ encoders on; --classes FILE receives the names of its classes.
 """
 
 import argparse
-import pathlib
 
 from tqdm import tqdm
 
@@ -32,7 +31,7 @@ def main(argv=None):
     captions = existing_file(args.captions, "--captions")
     rows = clips.training_clips(clip_table.read(captions, ("video", "sentence")).rows)
     features = existing_folder(args.features, "--features")
-    lexicon = spotting.read_lexicons([tuple(map(pathlib.Path, pair)) for pair in args.lexicon])
+    lexicon = spotting.read_lexicons(args.lexicon)
     find = subtitle_words.Candidates(
         lexicon.words, words.lemmatizer(args.lemmas, args.language), args.forms
     )
@@ -67,7 +66,7 @@ def _parse(argv):
       help="table of clips with the columns video and sentence")
   add("--features", required=True, type=path_argument,
       help="folder of the features of the clips, or of their whole videos")
-  add("--lexicon", required=True, nargs=2, action="append", metavar=("TABLE", "FEATURES"),
+  add("--lexicon", required=True, nargs=2, action="append", type=path_argument, metavar=("TABLE", "FEATURES"),
       help="table exemplar,word,start,end and the folder of the exemplars' features; repeatable")
   add("--out", required=True, type=path_argument, help="the table of labels to write")
   add("--classes", type=path_argument, help="file that receives the names of the classes")

@@ -15,7 +15,7 @@ from tests import program
 # Options whose values are words and no paths.
 WORDS = {
   "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size",
-  "--pose_range", "--splits", "--license", "--data_license",
+  "--pose_range", "--splits", "--license", "--data_license", "--lemmas", "--language",
 }
 ADD = ("add_argument", "add")
 SOURCES = [
@@ -84,7 +84,7 @@ def test_the_folder_of_compiled_programs(home, monkeypatch):
 
 
 # That compute nothing themselves: they start other programs.
-STARTERS = {"local", "scaling_study", "sign_encoder_study"}
+STARTERS = {"local", "scaling_study", "sign_encoder_study", "spot_align", "child"}
 
 
 def programs():

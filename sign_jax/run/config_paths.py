@@ -5,16 +5,18 @@ from sign_jax.files import user_path
 
 _PATHS = (
   "data.data_dir", "data.videos", "data.labels", "data.synonyms", "data.gloss_embeddings",
-  "model.text.file",
+  "model.text.file", "sr.recognized", "sr.classes", "sr.translations", "spotting.captions",
+  "spotting.media", "spotting.mouthings", "spotting.truth",
 )
+_LISTS = ("fusion.runs", "spotting.lexicons")  # of paths, with commas between them
 # Keys that name a file, unless they are one of some words.
-_OR_WORDS = {"model.text.lemmas": (SIMPLEMMA, NONE)}
+_OR_WORDS = dict.fromkeys(("model.text.lemmas", "spotting.lemmas"), (SIMPLEMMA, NONE))
 _NO_PATH = ("init.classifier", "init.fresh")
 
 
 def is_path(key):
   """Whether a setting names a file or a folder: all of `init` but how it is used."""
-  return key in _PATHS or key.startswith("init.") and key not in _NO_PATH
+  return key in (*_PATHS, *_LISTS) or key.startswith("init.") and key not in _NO_PATH
 
 
 def names_path(key, value):
@@ -35,7 +37,12 @@ def expanded(values):
     UserError: names a variable that is not set.
   """
   return {
-    key: str(user_path(value)) if value and isinstance(value, str) and names_path(key, value)
+    key: _expanded(key, value) if value and isinstance(value, str) and names_path(key, value)
     else value
     for key, value in values.items()
   }
+
+
+def _expanded(key, value):
+  parts = value.split(",") if key in _LISTS else [value]
+  return ",".join(str(user_path(part.strip())) for part in parts)

@@ -11,7 +11,7 @@ from tests import program
 CONFIGS = {
   **{
     name: lambda name=name: registry.get(name).config(None)
-    for name in ("upret", "seds", "nla_slr")
+    for name in ("upret", "seds", "nla_slr", "spot_align")
   },
   "sign_encoder": sign_encoder.get_config,
 }
@@ -66,3 +66,8 @@ def test_two_ways_to_write_a_path_are_one_setting(home):
   argv = ["main", "--config.init.clip=~/clip.pt"]  # which `parse` has filled in
   config, changed = settings.for_evaluation(now, home, argv)
   assert config.init.clip == str(home / "clip.pt") and changed == ()
+
+
+def test_lists_of_paths_are_filled_in_one_by_one(home):
+  found = config_paths.expanded({"fusion.runs": "~/one, two", "spotting.lexicons": ""})
+  assert found == {"fusion.runs": f"{home}/one,two", "spotting.lexicons": ""}
