@@ -66,7 +66,8 @@ def _parse(argv):
       help="table of clips with the columns video and sentence")
   add("--features", required=True, type=path_argument,
       help="folder of the features of the clips, or of their whole videos")
-  add("--lexicon", required=True, nargs=2, action="append", type=path_argument, metavar=("TABLE", "FEATURES"),
+  add("--lexicon", required=True, nargs=2, action="append", type=path_argument,
+      metavar=("TABLE", "FEATURES"),
       help="table exemplar,word,start,end and the folder of the exemplars' features; repeatable")
   add("--out", required=True, type=path_argument, help="the table of labels to write")
   add("--classes", type=path_argument, help="file that receives the names of the classes")
