@@ -16,6 +16,8 @@ SYSTEM ?= upret
 JOBS ?= 2
 WORKDIR ?= runs/$(SYSTEM)
 SIMULATOR = signing_sim$(if $(filter nla_slr,$(SYSTEM)),/frames)
+# The module that goes a system's whole way, as its card says.
+PROGRAM = from sign_jax.systems import registry; print(registry.get('$(SYSTEM)').program)
 TORCH ?= torch==2.13.0
 # Shells leave a tilde alone behind "=" and between quotes.
 home = $(if $(filter ~/%,$(firstword $(1))),$(patsubst ~/%,$(HOME)/%,$(1)),$(1))
@@ -35,7 +37,8 @@ help:
 
 train: $(VENV)/.installed
 	$(VENV)/bin/python -m data_builders.build $(SIMULATOR)
-	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
+	$(VENV)/bin/python -m $$($(VENV)/bin/python -c "$(PROGRAM)") \
+	  --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
 
 example: $(VENV)/.installed
 	@sed -n '/^```python$$/,/^```$$/p' README.md | sed '/^```/d; s|runs/upret|$(WORKDIR)|' \

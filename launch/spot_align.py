@@ -41,6 +41,11 @@ def main(argv):
 
 def _run(root, config, argv):
   is_simulated = not config.spotting.captions
+  if is_simulated and config.spotting.encoder == "i3d":
+    raise UserError(
+        "the simulator's archive has features for an encoder on features: leave "
+        "--config.spotting.encoder out, or name a corpus with videos in --config.spotting.captions"
+    )
   given = archive.simulated(root) if is_simulated else archive.of_user(config.spotting)
   run = Retrieval(root, config, given, [x for x in argv[1:] if x.startswith("--config.")])
   stages = [("simulator", run.simulate)] if is_simulated else []

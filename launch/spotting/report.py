@@ -23,7 +23,9 @@ def write(run):
   final = run.results(run.folder(0, joint=False) / "encoder")
   numbers |= {f"recognition/{key}": final[f"validation/{key}"] for key in ("top1", "top5")}
   report.write_json(run.root / report.RESULTS, numbers)
-  text = "\n\n".join((_yields(found), _table6(numbers)))
+  skipped = run.mouthing().skipped
+  left_out = [f"{count} mouthings {why} are left out" for why, count in skipped.items()]
+  text = "\n\n".join(("\n".join((_yields(found), *left_out)), _table6(numbers)))
   (run.root / "table.txt").write_text(text + "\n")
   print(text)
   picture.draw(run, run.root / "spotted.png")
@@ -62,9 +64,8 @@ def _table6(numbers):
   ]  # fmt: skip
   for (part, label), row in zip(PARTS.items(), table.rows, strict=True):
     measured = [numbers[f"test/{part}/t2v/{column}"] for column in COLUMNS]
-    lines.append(
-        f"{label:10}" + "".join(map(_cell, row.published)) + "  |" + "".join(map(_cell, measured))
-    )
+    cells = ("".join(map(_cell, x)) for x in (row.published[: len(COLUMNS)], measured))
+    lines.append(f"{label:10}" + "  |".join(cells))
   return "\n".join(lines)
 
 

@@ -86,6 +86,7 @@ class System:
       that is not finite, or None.
     golden: name of the module whose `quantities` computes a golden case, see `golden.compare`.
     published: name of the module whose TABLES are those of the paper.
+    program: name of the module that goes the system's whole way, which `make train` runs.
   """
 
   name: str
@@ -121,6 +122,7 @@ class System:
   advice: Callable = lambda finding, model: None
   golden: str = ""
   published: str = ""
+  program: str = "sign_jax.main"
 
   def build(self, model: ml_collections.ConfigDict, inputs: Inputs) -> nn.Module:
     """The Flax module of a `model` section.

@@ -60,4 +60,5 @@ SYSTEM = System(
     feature_width=released_names.feature_width,
     golden="sign_jax.systems.spot_align.golden",
     published="sign_jax.systems.spot_align.published",
+    program="launch.spot_align",
 )
