@@ -32,14 +32,31 @@ def main(argv):
   config, root, mode = command_line.parse(argv)
   if mode != "train":
     raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
+  return go(config, root, [x for x in argv[1:] if x.startswith("--config.")])
+
+
+def go(config, root, flags):
+  """All stages, and what they end with.
+
+  Args:
+    config: ml_collections.ConfigDict.
+    root: pathlib.Path of the folder.
+    flags: those of the command line that change the configuration, --config.KEY=VALUE.
+
+  Returns:
+    The numbers of results.json.
+
+  Raises:
+    UserError: on settings that cannot work, a stage that fails, or another start at work there.
+  """
   system = checks.check(config)
   if "spotting" not in config:
     raise UserError(f"{system.name} spots no signs: pass --config configs/spot_align.py")
   with workdir.claim(root):
-    return report.write(_run(root.absolute(), config, argv))
+    return report.write(_run(root.absolute(), config, flags))
 
 
-def _run(root, config, argv):
+def _run(root, config, flags):
   is_simulated = not config.spotting.captions
   if is_simulated and config.spotting.encoder == "i3d":
     raise UserError(
@@ -47,7 +64,7 @@ def _run(root, config, argv):
         "--config.spotting.encoder out, or name a corpus with videos in --config.spotting.captions"
     )
   given = archive.simulated(root) if is_simulated else archive.of_user(config.spotting)
-  run = Retrieval(root, config, given, [x for x in argv[1:] if x.startswith("--config.")])
+  run = Retrieval(root, config, given, flags)
   stages = [("simulator", run.simulate)] if is_simulated else []
   with tqdm([*stages, *run.stages()], unit="stage") as bar:
     for name, stage in bar:

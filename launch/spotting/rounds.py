@@ -12,7 +12,7 @@ import os
 from launch import notes
 from launch.spotting import annotations, archive
 from launch.stages import Stages
-from sign_jax.data import class_list, clip_table
+from sign_jax.data import class_list, clip_table, label_table
 from sign_jax.encoder import clips
 
 DONE = "complete"  # in a folder of files: they are all there
@@ -107,7 +107,7 @@ class Rounds(Stages):
     table, folder = self.labels(turn, joint), self.folder(turn, joint)
     values = {
         "data.labels": table, "data.videos": self.media, "seed": self.config.seed,
-        **self._sizes(),
+        **self._sizes(table),
     }
     config = _ENCODERS[self.encoder]
     self.run(
@@ -168,13 +168,14 @@ class Rounds(Stages):
       return "--features", self.media / name
     return "--videos", self.media / name, "--size", self.spotting.size, "--stride", 1
 
-  def _sizes(self):
-    """Settings of an encoder's training; 0 leaves it to the encoder's own configuration."""
+  def _sizes(self, table):
     spotting = self.spotting
-    found = {"steps": spotting.steps, "batch_size": spotting.batch_size}
     reads_features = self.encoder == "features"
-    found |= {"data.dim": spotting.dim} if reads_features else {"data.size": spotting.size}
-    return {key: value for key, value in found.items() if value}
+    return {
+        "steps": spotting.steps,
+        "batch_size": min(spotting.batch_size, len(label_table.read(table)["train"])),
+        **({"data.dim": spotting.dim} if reads_features else {"data.size": spotting.size}),
+    }
 
 
 def yields(rounds):

@@ -13,7 +13,9 @@ from sign_jax.errors import ReaderLost, UserError
 
 SECONDS = 300.0  # without a batch, where the configuration says nothing else
 _TICK = 1.0  # seconds between two looks at the worker processes
+_FIRST_TICK = 0.05  # until there are some
 _CLOSING_SECONDS = 10.0  # for an item that is still being read
+_WORKER_ENDED = "Worker process was terminated unexpectedly"  # in Grain's own error
 
 
 class Watched:
@@ -48,19 +50,22 @@ class Watched:
     self._wanted.put(True)
     waited = 0.0
     while True:
+      # Workers are noted while they live: nothing tells afterwards which there were.
+      tick = _TICK if self._seen else min(_TICK, _FIRST_TICK)
       try:
-        item, error = self._found.get(timeout=_TICK)
+        item, error = self._found.get(timeout=tick)
         break
       except queue.Empty:
         # By ticks, not by a clock: Ctrl-Z stops the readers too.
-        waited += _TICK
+        waited += tick
         if waited >= self._limit or self._broken():
           raise self._lost(waited) from None
     if error is None:
       return item
     self._end()
-    if not isinstance(error, UserError | StopIteration) and self._broken():
-      raise self._lost(waited) from error
+    is_passing = isinstance(error, UserError | StopIteration)
+    if not is_passing and (self._broken() or _WORKER_ENDED in str(error)):
+      raise self._lost(waited, str(error)) from error
     raise error
 
   def _broken(self):
@@ -68,10 +73,17 @@ class Watched:
     self._seen |= {worker.pid: worker for worker in self._workers()}
     return any(worker.exitcode for worker in self._seen.values())
 
-  def _lost(self, waited):
-    """The `ReaderLost` of now; ends the workers, which nothing else would end if they stand."""
+  def _lost(self, waited, reason=""):
+    """The `ReaderLost` of now; ends the workers, which nothing else would end if they stand.
+
+    Args:
+      waited: seconds.
+      reason: what Grain says of a worker's end.
+    """
     workers = self._seen.values()
     ended = [f"{x.pid} (status {x.exitcode})" for x in workers if x.exitcode]
+    if not ended and _WORKER_ENDED in reason:  # before anybody has seen it
+      ended = ["before its first batch"]
     stopped = [str(x.pid) for x in workers if x.exitcode is None and _is_stopped(x.pid)]
     self._kill()
     self._end()

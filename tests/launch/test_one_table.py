@@ -4,7 +4,7 @@ import pytest
 
 from data_builders import build
 from data_builders.video_folder import captions
-from sign_jax import extract, pseudo_labels
+from sign_jax import extract
 from sign_jax.data import clip_table
 from sign_jax.encoder import clips, windows
 from sign_jax.errors import UserError
@@ -56,7 +56,7 @@ def test_clips_of_one_video_go_from_the_table_to_a_data_set(folder):
 
 def programs(folder, table):
   yield lambda: clips.find(folder / "videos", table).clips
-  yield lambda: pseudo_labels.training_clips(clips.find(folder / "videos", table).clips)
+  yield lambda: clips.training_clips(clips.find(folder / "videos", table).clips)
   yield lambda: captions.read(table)[0]
   yield lambda: clip_table.read(table).rows
 

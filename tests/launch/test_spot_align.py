@@ -13,11 +13,12 @@ from launch.stages import Stages
 from sign_jax.data import clip_table, label_table
 from sign_jax.data.label_table import Label
 from sign_jax.errors import UserError
+from sign_jax.run import command_line
 from tests import program
 
 SETTINGS = {
     "spotting.archive": "tiny", "spotting.dim": 32, "spotting.iterations": 1, "spotting.steps": 40,
-    "spotting.batch_size": 32, "spotting.threshold": 0.2, "steps": 4, "eval_every": 4,
+    "spotting.batch_size": 64, "spotting.threshold": 0.2, "steps": 4, "eval_every": 4,
     "batch_size": 8, "model.text.clusters": 2, "model.embed_dim": 16, "data.video_length": 32,
 }
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -53,7 +54,8 @@ def run(root, **settings):
   with pytest.MonkeyPatch.context() as patch, program.command_line(
     patch, "--config=configs/spot_align.py", f"--workdir={root}", *flags
   ) as argv:
-    return spot_align.main(argv)
+    config, root, _ = command_line.parse(argv)
+  return spot_align.go(config, root, flags)  # later: stages in this process have flags of their own
 
 
 def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):
@@ -87,10 +89,8 @@ def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):
   assert kinds["mouthing"] == numbers["round_0/annotations"] and kinds["exemplar"] > 0
   final = label_table.read(tmp_path / "final" / "labels.csv")["train"]
   assert {x.provenance.kind for x in final} == {"mouthing", "dictionary"}
-  with pytest.raises(SystemExit), pytest.MonkeyPatch.context() as patch:
-    patch.setattr(spot_align, "checks", spot_align.checks)
-    with spot_align.one_sentence():
-      run(tmp_path, **{"spotting.threshold": 0.3})
+  with pytest.raises(UserError, match="spotted.csv was made with other settings.*threshold"):
+    run(tmp_path, **{"spotting.threshold": 0.3})
 
 
 def test_mouthings_that_cannot_be_used_are_counted(tmp_path):

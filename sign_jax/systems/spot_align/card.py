@@ -40,7 +40,10 @@ SYSTEM = System(
         "text.mask_padding": (True, False),
     },
     limits=Limits(
-        positive=("model.text.clusters", "model.text.width"),
+        positive=(
+            "model.text.clusters", "model.text.width", "spotting.dim", "spotting.size",
+            "spotting.steps", "spotting.batch_size",
+        ),
         not_negative=(
             "model.text.ghost_clusters", "model.margin", "spotting.iterations", "spotting.pad",
         ),

@@ -107,8 +107,8 @@ def _change_sections(config):
           "keep_mouthing": True,  # trains every round on mouthings too
           "pad": 0.0,  # seconds around a subtitle that are searched too
           # Of launch.spot_align: what the encoder reads, "features" of another one or (i3d) videos,
-          # and how long it is trained in each round; 0 leaves it to the encoder's configuration.
-          "encoder": "features", "dim": 256, "size": 48, "steps": 0, "batch_size": 0,
+          # and how it is trained in each round, where a batch is no larger than all labels.
+          "encoder": "features", "dim": 256, "size": 224, "steps": 700, "batch_size": 128,
           # A corpus of one's own; the simulator's, of this size, where captions is "".
           "archive": "small",
           "captions": "",  # table of clips
