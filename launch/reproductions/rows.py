@@ -4,14 +4,33 @@ import ast
 import importlib
 
 from sign_jax.errors import UserError
+from sign_jax.systems import registry
 
 _PREFIX = "--config."
 
 
+_SCORER = "fusion.systems"
+
+
 def folder_name(row):
   """Of a row's runs: its system and overrides, so that tables share what they have in common."""
-  overrides = (f"{key.removeprefix('model.')}={value}" for key, value in row.overrides.items())
-  return ",".join([row.system, *overrides])
+  measures_all = bool(scorer(row))
+  kept = {k: v for k, v in row.overrides.items() if not (measures_all and k == _SCORER)}
+  overrides = (f"{key.removeprefix('model.')}={value}" for key, value in kept.items())
+  return ",".join([row.system, *([program(row)] if measures_all else []), *overrides])
+
+
+def program(row):
+  """The module that trains a row: the one that goes the system's whole way, where it takes that."""
+  return registry.get(row.system).program if scorer(row) else "sign_jax.main"
+
+
+def scorer(row):
+  """Which of the scorers a row measures, of a program that measures all; "" for `sign_jax.main`."""
+  system, asked = registry.get(row.system), row.overrides.get(_SCORER, "")
+  needs = any(key.startswith((*system.only_of_program, "sr.")) for key in row.overrides)
+  is_model = asked in ("", next(iter(system.scorers), ""))
+  return asked if asked and (needs or not is_model) else ""
 
 
 def arguments(row, dataset, seed, extra):

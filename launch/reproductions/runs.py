@@ -28,18 +28,18 @@ def measure(table, dataset, seeds, root, extra, train=True):
   for row, seed, workdir in tqdm(jobs, unit="run"):
     config = rows.configuration(row, dataset, seed, extra)
     if train:
-      run(workdir, rows.arguments(row, dataset, seed, extra))
-    if measured := check_run(workdir, config):
+      run(workdir, rows.arguments(row, dataset, seed, extra), rows.program(row))
+    if not rows.scorer(row) and (measured := check_run(workdir, config)):
       data[measured] = workdir
     if len(data) > 1:
       names = " and ".join(str(path) for path in data.values())
       raise UserError(f"{names} were measured on different data: use another --workdirs")
-    for column, number in collect(workdir, table.columns).items():
+    for column, number in collect(workdir, table.columns, rows.scorer(row)).items():
       found[row.label][column].append(number)
   return found
 
 
-def run(workdir, given):
+def run(workdir, given, program="sign_jax.main"):
   """Trains with these flags unless there are results; the output goes to log.txt.
 
   Raises:
@@ -48,7 +48,7 @@ def run(workdir, given):
   if (workdir / report.RESULTS).exists():
     return
   workdir.mkdir(parents=True, exist_ok=True)
-  command = [sys.executable, "-m", "sign_jax.main", "--workdir", str(workdir), *given]
+  command = [sys.executable, "-m", program, "--workdir", str(workdir), *given]
   log = workdir / "log.txt"
   with log.open("a") as file:
     status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
@@ -85,14 +85,20 @@ def check_run(workdir, config):
   return measured
 
 
-def collect(workdir, columns):
+def collect(workdir, columns, scorer=""):
   """{column: number} of one run's test split, and how many videos it leaves out.
+
+  Args:
+    workdir: of the run.
+    columns: names of numbers.
+    scorer: whose numbers they are, where the run measures several; "" for one.
 
   Raises:
     UserError: when the run has no results yet.
   """
   results = _results(workdir)
-  numbers = {c: results[f"test/{c}"] for c in columns if c != SECONDS}
+  split = f"test/{scorer}" if scorer else "test"
+  numbers = {c: results[f"{split}/{c}"] for c in columns if c != SECONDS}
   numbers[LEFT_OUT] = results.get(f"test/{LEFT_OUT}", 0)
   if SECONDS in columns:
     numbers[SECONDS] = _seconds_per_step(workdir)

@@ -22,6 +22,8 @@ class Archive:
     lexicons: {name: folder that holds TABLE, and the exemplars' `features` or `videos`}.
     truth: table of labels of all signs, to judge by; None where there is none.
     lemmas: "simplemma", or a table.
+    speech: (captions, media) of the same sentences, cut by the times at which they are said; None
+      where there are none.
   """
 
   captions: pathlib.Path
@@ -30,6 +32,7 @@ class Archive:
   lexicons: dict[str, pathlib.Path]
   truth: pathlib.Path | None = None
   lemmas: str = "simplemma"
+  speech: tuple[pathlib.Path, pathlib.Path] | None = None
 
 
 def simulated(root: pathlib.Path) -> Archive:
@@ -39,6 +42,7 @@ def simulated(root: pathlib.Path) -> Archive:
       folder / "captions.csv", folder / "features", folder / "mouthings.csv",
       {name: folder / "lexicons" / name for name in ("first", "second")},
       folder / "signs.csv", str(folder / "lemmas.csv"),
+      (folder / "long" / "speech" / "captions.csv", folder / "long" / "speech" / "features"),
   )
 
 

@@ -3,8 +3,7 @@
 import os
 
 from launch import notes
-from launch.spotting import annotations
-from launch.spotting.rounds import Rounds
+from launch.spotting.rounds import RETRIEVED, Rounds
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
@@ -13,7 +12,8 @@ DONE_ARCHIVE = "complete"  # in the simulator's folder: it is
 _CONFIG = "configs/spot_align.py"
 # Of this program, or of stages before the run that reads the features.
 _NOT_OF_RETRIEVAL = (
-    "spotting.", "fusion.", "sr.", "data.name", "data.data_dir", "model.text.lemmas",
+    "spotting.", "fusion.", "sr.", "data.name", "data.data_dir", "data.alignment",
+    "model.text.lemmas",
 )
 
 
@@ -32,14 +32,15 @@ class Retrieval(Rounds):
     self.run(
         folder / DONE_ARCHIVE, "data_builders.signing_sim.archive", "--out", folder,
         "--config", self.spotting.archive, "--seed", self.config.seed,
+        *(["--long"] if self.config.data.alignment == "speech" else []),
     )
     (folder / DONE_ARCHIVE).touch()
 
   def build(self):
     """The data set of the last encoder's features."""
     self.dataset.mkdir(parents=True, exist_ok=True)
-    features = self.folder(0, joint=False) / "features" / annotations.CORPUS
-    for name, place in (("captions.csv", self.given.captions), ("features", features)):
+    features = self.folder(0, joint=False) / "features" / RETRIEVED
+    for name, place in (("captions.csv", self.retrieved[0]), ("features", features)):
       link = self.dataset / name
       if not link.exists():
         link.symlink_to(os.path.relpath(place, self.dataset))

@@ -14,8 +14,10 @@ from launch.spotting import annotations, archive
 from launch.stages import Stages
 from sign_jax.data import class_list, clip_table, label_table
 from sign_jax.encoder import clips
+from sign_jax.errors import UserError
 
 DONE = "complete"  # in a folder of files: they are all there
+RETRIEVED = "retrieved"  # among the media: what retrieval reads
 _ENCODERS = {  # the configuration, and what its samples lie in
     "features": "configs/feature_encoder.py", "i3d": "configs/sign_encoder.py:signing_sim",
 }
@@ -46,11 +48,27 @@ class Rounds(Stages):
     """Puts what encoders read into one folder: the corpus, and each lexicon under its name."""
     kind = "features" if self.encoder == "features" else "videos"
     places = {name: folder / kind for name, folder in self.given.lexicons.items()}
+    _, places[RETRIEVED] = self.retrieved
     self.media.mkdir(parents=True, exist_ok=True)
     for name, folder in {annotations.CORPUS: self.given.media, **places}.items():
       link = self.media / name
       if not link.exists():
         link.symlink_to(os.path.relpath(folder, self.media))
+
+  @property
+  def retrieved(self):
+    """(captions, media) of what retrieval reads: the corpus, cut by signing or by speech.
+
+    Raises:
+      UserError: nothing tells when the sentences are said.
+    """
+    if self.config.data.alignment == "signing":
+      return self.given.captions, self.given.media
+    if self.given.speech is None:
+      raise UserError(
+          "data.alignment=speech is for the simulator: cut your own clips by a table of their times"
+      )
+    return self.given.speech
 
   def mouthing(self):
     """Notes the annotations of mouthings; returns them as `annotations.Found`."""
@@ -118,8 +136,8 @@ class Rounds(Stages):
     )
 
   def encode(self, turn, joint=True):
-    """Features of the corpus and, for spotting, of the lexicons."""
-    names = [annotations.CORPUS, *(self.given.lexicons if joint else ())]
+    """Features of the corpus and the lexicons, to spot signs; or of what retrieval reads."""
+    names = [annotations.CORPUS, *self.given.lexicons] if joint else [RETRIEVED]
     folder = self.folder(turn, joint)
     for name in names:
       out = folder / "features" / name

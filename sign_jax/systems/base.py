@@ -87,6 +87,7 @@ class System:
     golden: name of the module whose `quantities` computes a golden case, see `golden.compare`.
     published: name of the module whose TABLES are those of the paper.
     program: name of the module that goes the system's whole way, which `make train` runs.
+    only_of_program: beginnings of the settings that `sign_jax.main` does not heed.
   """
 
   name: str
@@ -123,6 +124,7 @@ class System:
   golden: str = ""
   published: str = ""
   program: str = "sign_jax.main"
+  only_of_program: tuple[str, ...] = ()
 
   def build(self, model: ml_collections.ConfigDict, inputs: Inputs) -> nn.Module:
     """The Flax module of a `model` section.

@@ -64,4 +64,6 @@ SYSTEM = System(
     golden="sign_jax.systems.spot_align.golden",
     published="sign_jax.systems.spot_align.published",
     program="launch.spot_align",
+    only_of_program=settings.ONLY_OF_PROGRAM,
+    training_warning=settings.warning,
 )

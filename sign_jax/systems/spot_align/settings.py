@@ -11,6 +11,7 @@ from sign_jax.systems.retrieval_settings import retrieval_config
 
 EMBEDDINGS = ("file", "corpus", "hash", "learned")
 MEASURES = ("sr.source", "sr.threshold", "sr.lemmatize")
+ONLY_OF_PROGRAM = ("spotting.", "data.alignment")  # of launch.spot_align
 FREE_KEYS = ("model.text.file", "sr.recognized", "sr.classes", "sr.translations")
 SYSTEMS = ("sr", "cm", "comb")  # recognised signs, embeddings, the mean of both similarities
 # Of settings outside of the model.
@@ -66,6 +67,22 @@ def check(values: Mapping[str, Any]) -> None:
           f"{key}={shown(values[key])} is not one of {', '.join(choices)}"
           + did_you_mean(str(values[key])[:80], choices)
       )
+
+
+def warning(given: ml_collections.ConfigDict) -> str | None:
+  """A sentence where a configuration has settings that training alone does not heed, or None.
+
+  Args:
+    given: the whole configuration.
+  """
+  default = config()
+  is_other = given.data.alignment != default.data.alignment
+  if not is_other and given.spotting.to_dict() == default.spotting.to_dict():
+    return None
+  return (
+      "settings of spotting, and data.alignment, change nothing here: they are for "
+      "python -m launch.spot_align, which trains the features' encoder"
+  )
 
 
 def _change_sections(config):
