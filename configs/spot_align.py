@@ -16,7 +16,8 @@ recognised signs (SR), 32.8 / 23.3 by both (COMB); PHOENIX-2014T 48.6 / 50.3, 30
 translation, 55.8 / 53.1 (tables 6 and 7).
 
 Every row of the paper's tables is a set of overrides, --config.KEY=VALUE, here without "--config."
-in front, and without "model." before video and text:
+in front, and without "model." before video and text. Rows with spotting or data.alignment are for
+launch.spot_align, which measures sr, cm and comb at once:
 
     table 1 (features; fusion.systems=sr for the left half, cm for the right one)
       Kinetics      data.combine=kinetics

@@ -53,7 +53,12 @@ def configuration_digest(given):
   """Of the values in configs/NAME.py:DATASET as they are now; another version has others."""
   name, _, dataset = given.removeprefix("configs/").partition(":")
   config = importlib.import_module(f"configs.{name.removesuffix('.py')}").get_config(dataset)
-  return hashlib.sha256(config.to_json().encode()).hexdigest()
+  return text_digest(config.to_json())
+
+
+def text_digest(text):
+  """Of a text."""
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def data_fingerprint(name, data_dir=None):

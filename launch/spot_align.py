@@ -32,15 +32,17 @@ def main(argv):
   config, root, mode = command_line.parse(argv)
   if mode != "train":
     raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
-  return go(config, root, [x for x in argv[1:] if x.startswith("--config.")])
+  flags = [x for x in argv[1:] if x.startswith("--config.")]
+  return go(config, root, command_line.with_config_file(argv)[1], flags)
 
 
-def go(config, root, flags):
+def go(config, root, given, flags):
   """All stages, and what they end with.
 
   Args:
     config: ml_collections.ConfigDict.
     root: pathlib.Path of the folder.
+    given: the configuration's file, FILE or FILE:DATASET.
     flags: those of the command line that change the configuration, --config.KEY=VALUE.
 
   Returns:
@@ -53,18 +55,35 @@ def go(config, root, flags):
   if "spotting" not in config:
     raise UserError(f"{system.name} spots no signs: pass --config configs/spot_align.py")
   with workdir.claim(root):
-    return report.write(_run(root.absolute(), config, flags))
+    return report.write(_run(root.absolute(), config, given, flags))
 
 
-def _run(root, config, flags):
-  is_simulated = not config.spotting.captions
-  if is_simulated and config.spotting.encoder == "i3d":
+# What this program decides itself, and what to do instead.
+_NOT_HERE = {
+    "fusion.runs": "combine other runs with the folder cm, by sign_jax.main --mode evaluate",
+    "fusion.weights": "combine with weights by sign_jax.main --mode evaluate",
+    "model.text.lemmas": "set --config.spotting.lemmas, which all stages read",
+    "spotting.pad": "it is for features of whole videos, which sign_jax.spot reads",
+}
+
+
+def _check(config, flags):
+  for flag in flags:
+    key = flag.removeprefix("--config.").partition("=")[0]
+    if key in _NOT_HERE:
+      raise UserError(f"leave --config.{key} out: {_NOT_HERE[key]}")
+  if not config.spotting.captions and config.spotting.encoder == "i3d":
     raise UserError(
         "the simulator's archive has features for an encoder on features: leave "
         "--config.spotting.encoder out, or name a corpus with videos in --config.spotting.captions"
     )
-  given = archive.simulated(root) if is_simulated else archive.of_user(config.spotting)
-  run = Retrieval(root, config, given, flags)
+
+
+def _run(root, config, given, flags):
+  _check(config, flags)
+  is_simulated = not config.spotting.captions
+  corpus = archive.simulated(root) if is_simulated else archive.of_user(config.spotting)
+  run = Retrieval(root, config, corpus, given, flags)
   stages = [("simulator", run.simulate)] if is_simulated else []
   with tqdm([*stages, *run.stages()], unit="stage") as bar:
     for name, stage in bar:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from launch import notes
-from sign_jax.errors import UserError
+from sign_jax.errors import Stopped, UserError
 from sign_jax.untrusted import budget
 
 
@@ -60,9 +60,20 @@ class Stages:
       file.write(" ".join(command) + "\n")
       file.flush()
       child = [sys.executable, "-m", "launch.child", str(os.getpid()), *command[2:]]
-      status = subprocess.run(child, stdout=file, stderr=subprocess.STDOUT, check=False)
-    if status.returncode:
+      status = _wait(subprocess.Popen(child, stdout=file, stderr=subprocess.STDOUT))
+    if status == Stopped.status:
+      raise Stopped(f"stopped: the same command goes on from there, see {log}")
+    if status:
       lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
       # Below 0: ended by a signal, most often for want of memory, and then without a word.
-      reason = f"signal {-status.returncode}" if status.returncode < 0 else lines[-1]
+      reason = f"signal {-status}" if status < 0 else lines[-1]
       raise UserError(f"{command[2]} failed ({reason}): see {log}")
+
+
+def _wait(child):
+  """The exit status of a process; Ctrl-C reaches it too, and it saves what it has done."""
+  try:
+    return child.wait()
+  except KeyboardInterrupt:
+    child.wait()
+    raise

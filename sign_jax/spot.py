@@ -88,6 +88,7 @@ def _parse(argv):
 def _print(counts, found, names, out):
   rows = {
       "subtitles": counts.subtitles, "without a word of the lexicons": counts.without_words,
+      "behind their video's end": counts.outside,
       "candidates": counts.candidates, "windows": counts.windows,
       "annotations": len(found), "words": len(names),
   }

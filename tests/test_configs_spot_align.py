@@ -50,7 +50,7 @@ def test_the_variant_paper_is_its_switches(monkeypatch):
 
 def text_rows():
   """Every row of the tables in the text of configs/spot_align.py, as a list of overrides."""
-  text = spot_align.__doc__.split("before video and text:")[1].split("The paper leaves open")[0]
+  text = spot_align.__doc__.split("at once:")[1].split("The paper leaves open")[0]
   for line in text.splitlines():
     pairs = re.findall(r"([a-z_.]+)=([\w.]+(?:, [\w.]+)*)", line)
     if not pairs or re.match(r" +table", line):

@@ -1,6 +1,7 @@
 """The annotations that the encoders of the rounds are trained on."""
 
 import collections
+import functools
 import pathlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 from sign_jax.data import (
   clip_table,
   feature_files,
+  feature_segments,
   label_table,
   lexicon_table,
   mouthings,
@@ -53,30 +55,33 @@ def of_mouthings(
   clips = collections.defaultdict(list)
   for row in rows:
     clips[row.video].append(row)
+  extent = functools.cache(functools.partial(_extent, media, encoder=encoder))
   labels, skipped = [], collections.Counter()
   for mouthing in mouthings.read(path):
     row = next((x for x in clips[mouthing.video] if x.start <= mouthing.time < x.end), None)
-    content = row and _extent(media, row, encoder)
     if row is None:
       skipped["in no training clip"] += 1
-    elif mouthing.word.lower() not in words:
+    elif mouthing.word not in words:
       skipped["of a word that no lexicon has"] += 1
     elif mouthing.confidence <= LEAST_CONFIDENCE:
       skipped["that are not sure"] += 1
-    elif (t := int((mouthing.time - row.start) * content.fps + 0.5)) >= content.num_frames:
+    elif (t := _frame(mouthing, row, extent(row))) >= extent(row).num_frames:
       skipped["behind the end of their video"] += 1
     else:
-      where = spotting.place(row, False, "mouthing", t, content, encoder)
-      word = mouthing.word.lower()
+      where = spotting.place(row, False, "mouthing", t, extent(row), encoder)
       source = Provenance("mouthing")
-      labels.append(Label(*where, 0, mouthing.confidence, word, None, source))
+      labels.append(Label(*where, 0, mouthing.confidence, mouthing.word, None, source))
   return Found([_in_corpus(label) for label in labels], skipped)
+
+
+def _frame(mouthing, row, content):
+  return int((mouthing.time - row.start) * (content.fps or feature_segments.FPS) + 0.5)
 
 
 def _extent(media, row, encoder):
   """A `FeatureFile` without features: how many frames a clip has, and how many a second."""
   if encoder == "features":
-    return feature_files.read(feature_files.path_of(media, row.name))
+    return feature_files.read(feature_files.path_of(media, row.name))._replace(feature=None)
   info = frames.probe(media / row.video)
   seconds = min(row.end, info.num_frames / info.fps) - row.start
   return FeatureFile(None, max(int(seconds * info.fps), 1), info.fps, 1, "")
@@ -174,25 +179,30 @@ def numbered(labels: Iterable[Label], names: Sequence[str]) -> list[Label]:
 
 
 def write(
-  path: pathlib.Path, train: Iterable[Label], held_out: Mapping[str, Sequence[Label]],
-  names: Sequence[str],
+  path: pathlib.Path, train: Iterable[Label], exemplars: Iterable[Label],
+  held_out: Mapping[str, Sequence[Label]], names: Sequence[str],
 ) -> None:
   """Writes the table that an encoder is trained on.
 
   Args:
     path: of the table.
-    train: the annotations; those of unlisted words are left out.
-    held_out: {split: labels} to measure by; {} leaves a tenth of the videos for validation.
+    train: the annotations of the corpus; those of unlisted words are left out.
+    exemplars: of lexicons.
+    held_out: {split: labels} to measure by; {} leaves the annotations of about a tenth of the
+      videos for validation, which then measures how well annotations are predicted.
     names: the class list.
 
   Raises:
     UserError: there is nothing to train on.
   """
   train = numbered(train, names)
-  if not train:
+  if len(train) < 2:
     raise UserError(f"there are no annotations for {path}: look at mouthings and lexicons")
-  if held_out:
-    others = {split: numbered(labels, names) for split, labels in held_out.items()}
-    label_table.write_all(path, {"train": train, **others})
-  else:
-    label_table.write(path, train)
+  others = {split: numbered(labels, names) for split, labels in held_out.items()}
+  if not others:
+    kept = [label_table.is_held_out(x.video) for x in train]
+    if all(kept) or not any(kept):
+      kept = [number == 0 for number in range(len(train))]
+    others = {"validation": [x for x, away in zip(train, kept, strict=True) if away]}
+    train = [x for x, away in zip(train, kept, strict=True) if not away]
+  label_table.write_all(path, {"train": [*train, *numbered(exemplars, names)], **others})

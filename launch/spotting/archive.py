@@ -9,6 +9,7 @@ from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder, user_path
 
 TABLE = "lexicon.csv"  # of a lexicon's folder
+TAKEN = ("corpus", "retrieved")  # among the media, see `rounds`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Archive:
     media: folder of what the encoder reads of the clips, feature files or videos.
     mouthings: table of `data.mouthings`.
     lexicons: {name: folder that holds TABLE, and the exemplars' `features` or `videos`}.
-    truth: table of labels of all signs, to judge by; None where there is none.
+    truth: table video,start,end,word of all signs, to judge by; None where there is none. Clips
+      must then be whole videos.
     lemmas: "simplemma", or a table.
     speech: (captions, media) of the same sentences, cut by the times at which they are said; None
       where there are none.
@@ -59,9 +61,12 @@ def of_user(spotting: ml_collections.ConfigDict) -> Archive:
   lexicons = {}
   for text in filter(None, spotting.lexicons.split(",")):
     folder = existing_folder(user_path(text), option("lexicons"), f"pass folders with {TABLE}")
-    if folder.name in lexicons:
-      raise UserError(f"two lexicons are called {folder.name}: rename a folder")
+    folder = folder.absolute()
+    if folder.name in (*lexicons, *TAKEN):
+      raise UserError(f"a lexicon cannot be called {folder.name} here: rename its folder")
     existing_file(folder / TABLE, option("lexicons"), f"write {TABLE} into the folder")
+    kind = "features" if spotting.encoder == "features" else "videos"
+    existing_folder(folder / kind, option("lexicons"), "it holds what the encoder reads")
     lexicons[folder.name] = folder
   if not lexicons:
     raise UserError("no lexicon is given: pass --config.spotting.lexicons=FOLDER,FOLDER")
@@ -70,5 +75,5 @@ def of_user(spotting: ml_collections.ConfigDict) -> Archive:
       file("captions", "a table of clips"),
       existing_folder(user_path(spotting.media), option("media"), "pass what the encoder reads"),
       file("mouthings", "a table video,word,time,confidence"), lexicons,
-      file("truth", "a table of labels") if spotting.truth else None, spotting.lemmas,
+      file("truth", "a table video,start,end,word") if spotting.truth else None, spotting.lemmas,
   )

@@ -6,15 +6,16 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 
-from launch.spotting import annotations, films  # noqa: E402
+from launch.spotting import annotations, archive, films  # noqa: E402
 from sign_jax.data import clip_table, feature_files, feature_segments  # noqa: E402
 from sign_jax.data.lexicon_table import read as read_lexicon  # noqa: E402
 from sign_jax.files import replacing  # noqa: E402
+from sign_jax.ops.spotting import as_similarity  # noqa: E402
+from sign_jax.ops.unit_length import unit_length  # noqa: E402
 from sign_jax.video.frames import WINDOW  # noqa: E402
 
 _ROWS, _COLUMNS = 2, 3
 _STRIP = 4  # frames of a strip
-_FPS = 25.0  # of files that do not say
 
 
 def draw(run, path):
@@ -54,16 +55,20 @@ def _draw_one(axis, run, turn, label):
   folder = run.folder(turn) / "features"
   content = feature_files.read(_features(folder, label.video))
   exemplar = _exemplar(run, folder, label)
-  cosine = _unit(content.feature) @ _unit(exemplar)
-  seconds = (np.arange(len(cosine)) * content.stride + WINDOW / 2) / (content.fps or _FPS)
+  cosine = np.asarray(unit_length(content.feature) @ unit_length(exemplar))
+  similarity = as_similarity(cosine, run.spotting.similarity)
+  middles = np.arange(len(cosine)) * content.stride + WINDOW / 2
+  seconds = middles / (content.fps or feature_segments.FPS)
   for sign in run.truth.get("train", ()):
     if (sign.video, sign.gloss) == (label.video, label.gloss):
       axis.axvspan(sign.start, sign.end, color="tab:green", alpha=0.25)
-  axis.plot(seconds, cosine, color="tab:blue")
+  axis.plot(seconds, similarity, color="tab:blue")
   axis.axhline(run.spotting.threshold, color="grey", linewidth=0.8, linestyle=":")
   axis.plot((label.start + label.end) / 2, label.score, "o", color="tab:red")
-  axis.set(ylim=(min(0, cosine.min()), 1.75), yticks=(0, 0.5, 1), xlabel="seconds",
-           title=f'"{label.gloss}", {label.score:.2f}, {label.provenance.exemplar}')  # fmt: skip
+  axis.set(ylim=(min(0, similarity.min()), 1.75), yticks=(0, 0.5, 1), xlabel="seconds",
+          )  # fmt: skip
+  title = f'"{label.gloss}", {label.score:.2f}, {label.provenance.exemplar}'
+  axis.set_title(title, parse_math=False)
   _draw_strips(axis, run, label)
 
 
@@ -84,12 +89,8 @@ def _features(folder, video):
 
 def _exemplar(run, folder, label):
   lexicon, _, name = label.provenance.exemplar.partition("/")
-  (row,) = [x for x in read_lexicon(run.given.lexicons[lexicon] / "lexicon.csv")
+  (row,) = [x for x in read_lexicon(run.given.lexicons[lexicon] / archive.TABLE)
             if x.exemplar == name]
   content = feature_files.read(_features(folder / lexicon, name))
   rows = content.feature[feature_segments.inside(content, row.start, row.end)]
   return rows.mean(0)
-
-
-def _unit(x):
-  return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)

@@ -23,7 +23,7 @@ def write(run):
   final = run.results(run.folder(0, joint=False) / "encoder")
   numbers |= {f"recognition/{key}": final[f"validation/{key}"] for key in ("top1", "top5")}
   report.write_json(run.root / report.RESULTS, numbers)
-  skipped = run.mouthing().skipped
+  skipped = run.mouthing.skipped
   left_out = [f"{count} mouthings {why} are left out" for why, count in skipped.items()]
   text = "\n\n".join(("\n".join((_yields(found), *left_out)), _table6(numbers)))
   (run.root / "table.txt").write_text(text + "\n")

@@ -1,15 +1,12 @@
 """The rounds, and then retrieval on the last encoder's features: CM, SR and both."""
 
-import os
-
 from launch import notes
-from launch.spotting.rounds import RETRIEVED, Rounds
+from launch.spotting.rounds import RETRIEVED, Rounds, link
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
 
 DONE_ARCHIVE = "complete"  # in the simulator's folder: it is
-_CONFIG = "configs/spot_align.py"
 # Of this program, or of stages before the run that reads the features.
 _NOT_OF_RETRIEVAL = (
     "spotting.", "fusion.", "sr.", "data.name", "data.data_dir", "data.alignment",
@@ -18,10 +15,14 @@ _NOT_OF_RETRIEVAL = (
 
 
 class Retrieval(Rounds):
-  """All stages; `given` as in `Rounds`, and the flags --config.KEY=VALUE of the command line."""
+  """All stages; arguments as of `Rounds`, and those of the command line.
 
-  def __init__(self, root, config, given, flags):
+  `file` is that of the configuration, FILE or FILE:DATASET; `flags` are --config.KEY=VALUE.
+  """
+
+  def __init__(self, root, config, given, file, flags):
     super().__init__(root, config, given)
+    self._file = file
     name = lambda flag: flag.removeprefix("--config.")
     self._flags = [x for x in flags if not name(x).startswith(_NOT_OF_RETRIEVAL)]
     self.dataset, self.cm = root / "dataset", root / "cm"
@@ -41,9 +42,7 @@ class Retrieval(Rounds):
     self.dataset.mkdir(parents=True, exist_ok=True)
     features = self.folder(0, joint=False) / "features" / RETRIEVED
     for name, place in (("captions.csv", self.retrieved[0]), ("features", features)):
-      link = self.dataset / name
-      if not link.exists():
-        link.symlink_to(os.path.relpath(place, self.dataset))
+      link(self.dataset / name, place)
     self.start(  # which itself knows whether what is there was built from the same files
         "data_builders.build", "video_folder", "--manual_dir", self.dataset,
         "--data_dir", self.dataset / "tfds",
@@ -53,7 +52,7 @@ class Retrieval(Rounds):
     """Trains the cross-modal embeddings."""
     self.run(
         self.cm / report.RESULTS, "sign_jax.main", *self._command(),
-        configuration=notes.configuration_digest(_CONFIG),
+        configuration=notes.text_digest(self.config.to_json()),
         data=notes.data_fingerprint("video_folder", self.dataset / "tfds"),
     )
 
@@ -87,7 +86,7 @@ class Retrieval(Rounds):
         "data.name": "video_folder", "data.data_dir": self.dataset / "tfds",
         "model.text.lemmas": self.given.lemmas,
     }
-    return "--config", _CONFIG, "--workdir", self.cm, *_flags(values), *self._flags
+    return "--config", self._file, "--workdir", self.cm, *_flags(values), *self._flags
 
   def stages(self):
     """As of `Rounds`, with those of retrieval."""

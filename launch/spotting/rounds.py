@@ -6,16 +6,17 @@ its features and recognised signs are what retrieval reads.
 """
 
 import functools
-import json
 import os
+import pathlib
 
 from launch import notes
 from launch.spotting import annotations, archive
 from launch.stages import Stages
-from sign_jax.data import class_list, clip_table, label_table
+from sign_jax.data import class_list, clip_table, label_table, words
 from sign_jax.encoder import clips
 from sign_jax.errors import UserError
 
+_WORDS = (words.SIMPLEMMA, words.NONE)
 DONE = "complete"  # in a folder of files: they are all there
 RETRIEVED = "retrieved"  # among the media: what retrieval reads
 _ENCODERS = {  # the configuration, and what its samples lie in
@@ -51,9 +52,7 @@ class Rounds(Stages):
     _, places[RETRIEVED] = self.retrieved
     self.media.mkdir(parents=True, exist_ok=True)
     for name, folder in {annotations.CORPUS: self.given.media, **places}.items():
-      link = self.media / name
-      if not link.exists():
-        link.symlink_to(os.path.relpath(folder, self.media))
+      link(self.media / name, folder)
 
   @property
   def retrieved(self):
@@ -70,12 +69,13 @@ class Rounds(Stages):
       )
     return self.given.speech
 
+  @functools.cached_property
   def mouthing(self):
-    """Notes the annotations of mouthings; returns them as `annotations.Found`."""
-    words = {label.gloss for label in self._exemplars()}
+    """The annotations of mouthings, `annotations.Found`."""
+    known = {label.gloss for label in self._exemplars()}
     return annotations.of_mouthings(
         self.given.mouthings, clips.training_clips(self.rows), self.given.media, self.encoder,
-        words,
+        known,
     )
 
   @functools.cached_property
@@ -93,7 +93,7 @@ class Rounds(Stages):
 
   def names(self, turn):
     """The class list of a round's encoder: words of M, and from round 2 on those of D1 too."""
-    labels = list(self.mouthing().labels)
+    labels = list(self.mouthing.labels)
     if self.spotting.vocabulary == "full" and turn > 1:
       labels += annotations.of_spotting(self.spotted(1))
     return annotations.classes(labels)
@@ -106,13 +106,13 @@ class Rounds(Stages):
     """Writes what an encoder is trained on; `joint` adds the exemplars. Returns the table."""
     folder = self.folder(turn, joint)
     spotted = annotations.of_spotting(self.spotted(turn - 1)) if turn > 1 else []
-    is_kept = self.spotting.keep_mouthing or not spotted
-    train = [*(self.mouthing().labels if is_kept else ()), *spotted]
+    is_kept = self.spotting.keep_mouthing or not spotted or not joint
+    train = [*(self.mouthing.labels if is_kept else ()), *spotted]
     names = self.names(turn)
     table = folder / "labels.csv"
     folder.mkdir(parents=True, exist_ok=True)
     held_out = {split: x for split, x in self.truth.items() if split != "train"}
-    annotations.write(table, [*train, *(self._exemplars() if joint else ())], held_out, names)
+    annotations.write(table, train, self._exemplars() if joint else (), held_out, names)
     class_list.write(folder / "classes.txt", names)
     return table
 
@@ -160,9 +160,14 @@ class Rounds(Stages):
         self.spotted(turn), "sign_jax.spot", "--captions", self.given.captions, "--features",
         folder / "features" / annotations.CORPUS, *lexicons, "--out", self.spotted(turn),
         "--threshold", spotting.threshold, "--similarity", spotting.similarity,
-        "--forms", spotting.forms, "--lemmas", self.given.lemmas, "--pad", spotting.pad,
+        "--forms", spotting.forms, "--lemmas", self.given.lemmas,
+        "--language", self.config.model.text.language,
         "--encoder", self.encoder, "--round", turn,
-        made_from=[folder / "features" / name / DONE for name in self.given.lexicons],
+        made_from=[
+            self.given.captions, folder / "encoder" / "results.json",
+            *(place / archive.TABLE for place in self.given.lexicons.values()),
+            *([pathlib.Path(self.given.lemmas)] if self.given.lemmas not in _WORDS else []),
+        ],
     )
 
   def stages(self):
@@ -184,7 +189,8 @@ class Rounds(Stages):
   def _media_flag(self, name):
     if self.encoder == "features":
       return "--features", self.media / name
-    return "--videos", self.media / name, "--size", self.spotting.size, "--stride", 1
+    table = ("--csv", self.given.captions) if name not in self.given.lexicons else ()
+    return "--videos", self.media / name, "--size", self.spotting.size, *table
 
   def _sizes(self, table):
     spotting = self.spotting
@@ -196,10 +202,23 @@ class Rounds(Stages):
     }
 
 
+def link(path, target):
+  """Makes `path` a link to a file or folder.
+
+  Raises:
+    UserError: it is there, and leads elsewhere.
+  """
+  here = path.parent.resolve()
+  if not path.is_symlink() and not path.exists():
+    path.symlink_to(os.path.relpath(target.resolve(), here))
+  elif path.resolve() != target.resolve():
+    raise UserError(f"{path} leads to {path.resolve()}, and not to {target}: use another --workdir")
+
+
 def yields(rounds):
   """[{"annotations", "words", "right"}] of M and of each round; "right" with the truth alone."""
   truth = rounds.truth.get("train")
-  tables = [rounds.mouthing().labels, *(annotations.of_spotting(rounds.spotted(r))
+  tables = [rounds.mouthing.labels, *(annotations.of_spotting(rounds.spotted(r))
                                         for r in rounds.rounds)]
   return [
       {"annotations": len(labels), "words": len({x.gloss for x in labels}),
@@ -207,7 +226,3 @@ def yields(rounds):
       for labels in tables
   ]  # fmt: skip
 
-
-def write_json(path, value):
-  """Writes JSON for people, whole or not at all."""
-  path.write_text(json.dumps(value, indent=2) + "\n")

@@ -13,6 +13,8 @@ from sign_jax.data.cache import FeatureCache, new_key
 from sign_jax.errors import UserError
 from sign_jax.video.frames import WINDOW
 
+FPS = 25.0  # of files that do not say
+
 
 class FeatureSegments:
   """Features of labelled segments; may be pickled and shared between threads."""
@@ -63,7 +65,8 @@ class FeatureSegments:
     if content.feature.shape[1] != self._dim:
       raise UserError(
         f"{path} has features of {content.feature.shape[1]} columns and data.dim is {self._dim}: "
-        "set --config.data.dim, or extract all with one encoder"
+        "set --config.data.dim (launch.spot_align: --config.spotting.dim), or extract all with one "
+        "encoder"
       )
     chosen = inside(content, label.start, label.end)
     return np.asarray(content.feature[chosen], np.float32)
@@ -80,7 +83,7 @@ def inside(content, start, end):
   Returns:
     slice of the rows. Where no middle lies inside, it is the window nearest to the part's middle.
   """
-  middles = (np.arange(len(content.feature)) * content.stride + WINDOW / 2) / (content.fps or 25.0)
+  middles = (np.arange(len(content.feature)) * content.stride + WINDOW / 2) / (content.fps or FPS)
   found = np.flatnonzero((start <= middles) & (middles < end))
   if len(found):
     return slice(int(found[0]), int(found[-1]) + 1)

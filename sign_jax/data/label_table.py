@@ -92,6 +92,11 @@ def write_all(path, labels):
   clip_table.write_boxed(path, columns, rows, [label.box for _, label in items])
 
 
+def is_held_out(video):
+  """Whether the labels of a video are for validation, where a table does not say."""
+  return zlib.crc32(video.encode()) % 100 < VALIDATION_SHARE
+
+
 def _values(label):
   times = f"{label.start:.6f}", f"{label.end:.6f}"
   return label.video, *times, label.label, f"{label.score:.6f}", label.gloss
@@ -99,8 +104,7 @@ def _values(label):
 
 def _split(row, where):
   if "split" not in row:
-    bucket = zlib.crc32(row["video"].encode()) % 100
-    return "validation" if bucket < VALIDATION_SHARE else "train"
+    return "validation" if is_held_out(row["video"]) else "train"
   return split_names.parse(row["split"], where)
 
 

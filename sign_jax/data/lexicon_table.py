@@ -12,7 +12,7 @@ COLUMNS = ("exemplar", "word", "start", "end")
 class Exemplar(NamedTuple):
   """An isolated sign."""
 
-  exemplar: str  # its name, that of its file without the extension
+  exemplar: str  # the path of its video in the lexicon's folder of videos
   word: str  # in lower case; several words have blanks between them
   start: float  # seconds: where the sign itself begins
   end: float

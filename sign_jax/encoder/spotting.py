@@ -24,8 +24,6 @@ from sign_jax.data.label_table import Label, Provenance
 from sign_jax.errors import UserError
 from sign_jax.ops import spotting
 
-_FPS = 25.0  # of files that do not say
-
 
 class Lexicon(NamedTuple):
   """The exemplars of isolated signs, of one or several lexicons.
@@ -127,12 +125,13 @@ class Counts:
   """What became of the subtitles of a corpus.
 
   Attributes:
-    subtitles, without_words, candidates, windows: numbers of subtitles, of those that have no word
-      of the lexicon, of candidates, and of windows that were looked at.
+    subtitles, without_words, outside, candidates, windows: numbers of subtitles, of those that
+      have no word of the lexicon, and that lie behind the end of their video; of candidates, and of
+      windows that were looked at.
   """
 
   def __init__(self):
-    self.subtitles = self.without_words = self.candidates = self.windows = 0
+    self.subtitles = self.without_words = self.outside = self.candidates = self.windows = 0
 
 
 def spot(
@@ -171,6 +170,9 @@ def spot(
       if not found:
         continue
       subtitle = _subtitle(row, features, pad, found)
+      if subtitle is None:
+        counts.outside += 1
+        continue
       windows = subtitle.content.feature[subtitle.rows]
       if windows.shape[1] != lexicon.embeddings.shape[1]:
         raise UserError(
@@ -196,6 +198,7 @@ def spot(
 
 
 def _subtitle(row, features, pad, candidates):
+  """`Subtitle`, or None where the clip lies behind the end of its video."""
   own = feature_files.path_of(features, row.name)
   if own.is_file():
     if pad:
@@ -212,6 +215,8 @@ def _subtitle(row, features, pad, candidates):
       "extract them with `python -m sign_jax.extract`"
     )
   content = feature_files.read(whole)
+  if row.start >= content.num_frames / (content.fps or feature_segments.FPS):
+    return None
   rows = feature_segments.inside(content, max(row.start - pad, 0.0), row.end + pad)
   return Subtitle(row, content, rows, True, candidates)
 
@@ -249,7 +254,7 @@ def place(
     encoder: see `label`.
   """
   interval = spotted_clips.interval(kind, t, content.num_frames, encoder)
-  start, end = spotted_clips.seconds(interval, content.fps or _FPS)
+  start, end = spotted_clips.seconds(interval, content.fps or feature_segments.FPS)
   if encoder == "i3d":
     offset = 0.0 if is_whole else row.start
     return row.video, start + offset, min(end + offset, row.end if not is_whole else math.inf)

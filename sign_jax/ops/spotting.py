@@ -12,7 +12,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int, Int32
+from jaxtyping import Float, Float32, Int, Int32
+
+from sign_jax.ops.unit_length import unit_length
 
 SIMILARITIES = ("cosine", "unit")
 _WINDOWS, _EXEMPLARS = 64, 64  # of a tile
@@ -31,12 +33,6 @@ class Best(NamedTuple):
   cosine: Float32[np.ndarray, " K"]
   window: Int[np.ndarray, " K"]
   exemplar: Int[np.ndarray, " K"]
-
-
-def unit_rows(x: Float[Array, "... D"]) -> Float32[Array, "... D"]:
-  """Rows divided by their length, or by 1e-12 where that is less."""
-  x = x.astype(jnp.float32)
-  return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
 
 def as_similarity(
@@ -69,9 +65,9 @@ def _tile(windows, valid, exemplars, rows):
   Returns:
     (B, C) float32 and (B, C) int32.
   """
-  similarity = jnp.einsum(
-      "btd,bcd->bct", unit_rows(windows), exemplars[rows], precision=jax.lax.Precision.HIGHEST
-  )
+  unit = unit_length(windows.astype(jnp.float32))
+  exact = jax.lax.Precision.HIGHEST
+  similarity = jnp.einsum("btd,bcd->bct", unit, exemplars[rows], precision=exact)
   there = jnp.arange(windows.shape[1])[None] < valid[:, None]
   similarity = jnp.where(there[:, None], similarity, _NOTHING)
   return similarity.max(-1), similarity.argmax(-1).astype(jnp.int32)
@@ -106,7 +102,7 @@ class Dictionary:
       max_elements: similarities that are computed at a time, at most.
     """
     self.rows_of = [np.flatnonzero(entry_of == entry).astype(np.int32) for entry in range(entries)]
-    self._exemplars = unit_rows(jnp.asarray(exemplars))
+    self._exemplars = unit_length(jnp.asarray(exemplars, jnp.float32))
     # Windows and exemplars of a tile are copied, and so count too.
     largest = max(_WINDOWS * _EXEMPLARS, (_WINDOWS + _EXEMPLARS) * exemplars.shape[1])
     self._batch = max(1, max_elements // largest)

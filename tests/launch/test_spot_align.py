@@ -55,7 +55,8 @@ def run(root, **settings):
     patch, "--config=configs/spot_align.py", f"--workdir={root}", *flags
   ) as argv:
     config, root, _ = command_line.parse(argv)
-  return spot_align.go(config, root, flags)  # later: stages in this process have flags of their own
+  # Later: stages in this process have flags of their own.
+  return spot_align.go(config, root, "configs/spot_align.py", flags)
 
 
 def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):

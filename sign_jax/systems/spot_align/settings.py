@@ -118,7 +118,7 @@ def _change_sections(config):
       "spotting": {  # of signs for words, from which the features' encoder is trained
           "iterations": 3,  # rounds of spotting; 0 leaves mouthings alone (table 1)
           "vocabulary": "full",  # or "mouthing": words of mouthings alone (table 1)
-          "threshold": 0.75,  # least similarity of a window to an exemplar
+          "threshold": 0.75,  # a window must be more like an exemplar
           "similarity": "cosine",  # or "unit": (1 + cosine) / 2
           "forms": "both",  # of a subtitle's words: as written and lemmas, or "original", "lemma"
           "keep_mouthing": True,  # trains every round on mouthings too
