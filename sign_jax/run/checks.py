@@ -6,7 +6,7 @@ from sign_jax.modules.clip import CONTEXT
 from sign_jax.run import config_paths, settings
 from sign_jax.systems import base, registry
 from sign_jax.tasks import isolated, retrieval
-from sign_jax.train import optim
+from sign_jax.train import optim, schedules
 
 TASKS = {"retrieval": retrieval.Retrieval, "recognition": isolated.Recognition}
 # Of every system; a system's card has its own.
@@ -59,7 +59,7 @@ def check(config):
     raise UserError("there is nothing to train: set --config.epochs or --config.steps above 0")
   choices = {
       **TASKS[config.task].CHOICES,
-      "optim.name": tuple(optim.OPTIMIZERS), "optim.schedule": tuple(optim.SCHEDULES),
+      "optim.name": tuple(optim.OPTIMIZERS), "optim.schedule": tuple(schedules.SCHEDULES),
       "optim.precision": optim.PRECISIONS,
   }
   for key in (key for key in choices if key in values):

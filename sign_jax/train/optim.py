@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError, did_you_mean
 from sign_jax.protocols import NO_KINDS, ParameterKinds
-from sign_jax.train import radam, released_float16
+from sign_jax.train import radam, released_float16, schedules
 
 PRECISIONS = ("float32", "released_float16")
 CLIP_EPS = 1e-6  # added to norms before dividing, as PyTorch's clipping does
@@ -76,59 +76,6 @@ def scale_by_uncorrected_adam(b1: float, b2: float, eps: float) -> optax.Gradien
     return steps, optax.ScaleByAdamState(count=state.count + 1, mu=mu, nu=nu)
 
   return optax.GradientTransformation(init, update)
-
-
-def warmup_cosine(
-    lr: float, total_steps: int, warmup: float, stairs: int = 0
-) -> optax.Schedule:
-  """lr * f(step / total): f(x) = x / warmup below it, else 0.5 (1 + cos(pi x)).
-
-  The first update has rate 0, and the rate jumps at the end of the warm-up: both as released.
-  """
-  del stairs
-
-  def schedule(step):
-    x = step / total_steps
-    return lr * jnp.where(x < warmup, x / warmup, 0.5 * (1 + jnp.cos(jnp.pi * x)))
-
-  return schedule
-
-
-def constant(lr: float, total_steps: int, warmup: float, stairs: int = 0) -> optax.Schedule:
-  """`lr` at every step, the first one too."""
-  del total_steps, warmup, stairs
-  return optax.constant_schedule(lr)
-
-
-def cosine(lr: float, total_steps: int, warmup: float, stairs: int = 0) -> optax.Schedule:
-  """lr * 0.5 (1 + cos(pi step / total)), without warm-up.
-
-  With `stairs` above 0 the rate changes only so many times, at the same distance: once an epoch
-  where they are as many as the epochs, as PyTorch's CosineAnnealingLR is mostly used.
-  """
-  del warmup
-
-  def schedule(step):
-    share = step * stairs // total_steps / stairs if stairs else step / total_steps
-    return lr * 0.5 * (1 + jnp.cos(jnp.pi * share))
-
-  return schedule
-
-
-def exponential(
-    lr: float, total_steps: int, warmup: float, stairs: int = 0, *, epoch: int, gamma: float
-) -> optax.Schedule:
-  """`lr`, times `gamma` after every `epoch` steps, however many there are in all."""
-  del total_steps, warmup, stairs
-  return lambda step: lr * gamma ** jnp.asarray(step // epoch, jnp.float32)
-
-
-SCHEDULES = {
-    "warmup_cosine": warmup_cosine, "constant": constant, "cosine": cosine,
-    "exponential": exponential,
-}
-BY_EPOCHS = ("exponential",)  # those that need to know how many steps an epoch has
-GAMMA = 0.95  # of a section that does not say it
 
 
 def decay_mask(params: PyTree, norms: bool = True) -> PyTree[bool]:
@@ -309,11 +256,6 @@ def _rates(optim: ConfigDict) -> list[tuple[str, float]]:
   return rates
 
 
-def schedule_of(optim: ConfigDict) -> str:
-  """The name of a section's schedule; a section made before there was a choice has the first."""
-  return optim.get("schedule", "warmup_cosine")
-
-
 def precision(optim: ConfigDict) -> str:
   """One of PRECISIONS; a section made before there was a choice is float32."""
   return optim.get("precision", PRECISIONS[0])
@@ -378,7 +320,7 @@ def from_config(
     total_steps: of the whole run.
     kinds: which parameters are float16 under `precision=released_float16`, and which ones
       `released_gpus` leaves whole.
-    epoch: steps of an epoch, for the schedules of BY_EPOCHS.
+    epoch: steps of an epoch, for the schedules of schedules.BY_EPOCHS.
 
   Returns:
     (optax.GradientTransformation, function of a step that is the rate `optim.lr` scheduled).
@@ -398,12 +340,14 @@ def from_config(
         f"optim.name={name} needs optim.{missing[0]}, which this configuration does not have: use "
         f"{' or '.join(fitting)}"
     )
+  kind = schedules.schedule_of(optim)
   scheduled = functools.partial(
-      SCHEDULES[schedule_of(optim)], total_steps=total_steps, warmup=optim.warmup,
+      schedules.SCHEDULES[kind], total_steps=total_steps, warmup=optim.warmup,
       stairs=optim.get("stairs", 0),
   )
-  if schedule_of(optim) in BY_EPOCHS:
-    scheduled = functools.partial(scheduled, epoch=epoch, gamma=optim.get("gamma", GAMMA))
+  if kind in schedules.BY_EPOCHS:
+    gamma = optim.get("gamma", schedules.GAMMA)
+    scheduled = functools.partial(scheduled, epoch=epoch, gamma=gamma)
   steps = _steps(optim, scheduled, kinds)
   gpus = optim.get("released_gpus", 1)
   if gpus > 1:

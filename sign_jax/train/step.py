@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray, PyTree, UInt32
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import NO_KINDS, Batch, Outcome, Task, Variables
-from sign_jax.train import compilation, gradient_cache, optim, sharding
+from sign_jax.train import compilation, gradient_cache, optim, schedules, sharding
 from sign_jax.train.state import TrainState
 
 Metrics = dict[str, PyTree]  # of a step: scalars, beside what a golden case compares
@@ -48,7 +48,8 @@ def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:
   """
   kinds = getattr(task, "parameter_kinds", NO_KINDS)
   # Asked for where it matters alone: it opens the data that are trained on.
-  epoch = task.steps_per_epoch if optim.schedule_of(config.optim) in optim.BY_EPOCHS else 0
+  by_epochs = schedules.schedule_of(config.optim) in schedules.BY_EPOCHS
+  epoch = task.steps_per_epoch if by_epochs else 0
   optimizer, schedule = optim.from_config(
       config.optim, steps or total_steps(task, config), kinds, epoch
   )

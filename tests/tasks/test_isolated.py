@@ -18,7 +18,7 @@ from sign_jax.modules import i3d
 from sign_jax.run import task as run_task
 from sign_jax.run import trained
 from sign_jax.systems.i3d import released_names as table
-from sign_jax.train import optim
+from sign_jax.train import optim, schedules
 from sign_jax.untrusted import csv_table
 from sign_jax.video import frames
 from sign_jax.video.boxes import Box
@@ -410,7 +410,7 @@ def test_sgd_is_that_of_pytorch(options):
   params = {"kernel": rng.standard_normal((4, 3)), "bias": rng.standard_normal(3)}
   ours = jax.tree.map(np.float32, params)
   theirs = {name: torch.tensor(x, requires_grad=True) for name, x in params.items()}
-  schedule = optim.warmup_cosine(0.1, 6, 0.25)
+  schedule = schedules.warmup_cosine(0.1, 6, 0.25)
   optimizer = optim.sgd(schedule, **options)
   reference = torch.optim.SGD(
     theirs.values(), lr=0.1, momentum=0.9, weight_decay=options.get("weight_decay", 0)

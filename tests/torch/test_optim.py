@@ -8,7 +8,7 @@ import numpy as np  # noqa: E402
 
 from sign_jax.modules import clip  # noqa: E402
 from sign_jax.systems.cico import released_names as cico  # noqa: E402
-from sign_jax.train import optim  # noqa: E402
+from sign_jax.train import optim, schedules  # noqa: E402
 from sign_jax.weights import convert  # noqa: E402
 from tests.torch import compare, reference  # noqa: E402
 
@@ -28,7 +28,7 @@ def test_released_adam_over_several_steps():
   theirs = {f"clip.visual.{name}": p for name, p in module.named_parameters()}
   first = {name: p.detach().clone() for name, p in theirs.items()}
   reference_optimizer = reference.ReleasedAdam(theirs, RATE, TOTAL)
-  optimizer = optim.released_adam(optim.warmup_cosine(RATE, TOTAL, 0.1))
+  optimizer = optim.released_adam(schedules.warmup_cosine(RATE, TOTAL, 0.1))
   update, state = jax.jit(optimizer.update), optimizer.init(params)
   shapes = {"params": {"visual": params}}
   for step in range(STEPS):
@@ -53,7 +53,7 @@ def test_released_adam_over_several_steps():
 def test_the_first_step_changes_nothing_and_biases_do_not_decay():
   params = {"a": {"kernel": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}}
   zeros = jax.tree.map(np.zeros_like, params)
-  optimizer = optim.released_adam(optim.warmup_cosine(1.0, 10, 0.1))
+  optimizer = optim.released_adam(schedules.warmup_cosine(1.0, 10, 0.1))
   first, state = optimizer.update(zeros, optimizer.init(params), params)
   assert not any(np.any(x) for x in jax.tree.leaves(first))
   second, _ = optimizer.update(zeros, state, params)

@@ -7,7 +7,7 @@ import pytest
 from configs import sign_encoder, upret
 from sign_jax import protocols
 from sign_jax.errors import UserError
-from sign_jax.train import optim
+from sign_jax.train import optim, schedules
 
 PARAMS = {
     "attn": {"kernel": (8, 6), "bias": (6,)},
@@ -243,7 +243,7 @@ def test_adam_has_no_bias_correction():
 
 
 def test_warm_up_jumps_onto_the_cosine():
-  schedule = optim.warmup_cosine(LR, 100, 0.1)
+  schedule = schedules.warmup_cosine(LR, 100, 0.1)
   rates = np.array([float(schedule(jnp.int32(step))) for step in range(101)])
   np.testing.assert_allclose(rates[:10], LR * np.arange(10) / 10, rtol=1e-5, atol=1e-9)
   np.testing.assert_allclose(rates[10], LR * 0.5 * (1 + np.cos(0.1 * np.pi)), rtol=1e-6)
@@ -251,7 +251,7 @@ def test_warm_up_jumps_onto_the_cosine():
 
 
 def test_a_cosine_begins_at_its_rate():
-  schedule = optim.cosine(LR, 100, warmup=0.1)
+  schedule = schedules.cosine(LR, 100, warmup=0.1)
   rates = [float(schedule(jnp.int32(step))) for step in range(101)]
   np.testing.assert_allclose(
       rates, LR * 0.5 * (1 + np.cos(np.pi * np.arange(101) / 100)), rtol=1e-5, atol=1e-8

@@ -12,7 +12,7 @@ from sign_jax.golden.compare import Facts, Quantities, Row
 from sign_jax.golden.judge import Judge
 from sign_jax.systems import retrieval_case as case
 from sign_jax.systems.base import System
-from sign_jax.train import optim
+from sign_jax.train import optim, schedules
 from sign_jax.weights import convert
 
 FLOAT32 = 2e-6  # of float32 parameters, relative; float16 ones are equal
@@ -44,7 +44,7 @@ def updates(
   section.update(precision="released_float16", lr=settings["lr"])
   kinds = system.parameter_kinds
   rule = optim.released_float16_adam(
-      section, optim.warmup_cosine(1.0, settings["total_steps"], section.warmup), [], kinds,
+      section, schedules.warmup_cosine(1.0, settings["total_steps"], section.warmup), [], kinds,
       joint=settings["clip_joint"],
   )
   settle = optim.settling(section, kinds)
