@@ -4,8 +4,9 @@ import functools
 
 import numpy as np
 
-from data_builders.signing_sim import archive, corpus, exemplars, render
-from launch.spotting import annotations
+from data_builders.signing_sim import archive as simulator
+from data_builders.signing_sim import corpus, exemplars, render
+from launch.spotting import annotations, archive
 from sign_jax.data import clip_table
 from sign_jax.data.lexicon_table import read as read_lexicon
 from sign_jax.video import frames
@@ -26,7 +27,7 @@ def of_annotation(run, label, count):
   if run.config.spotting.captions:
     return None  # features alone
   name = label.video.removeprefix(f"{annotations.CORPUS}/").removesuffix(".npz")
-  settings = archive.CONFIGS[run.spotting.archive]
+  settings = simulator.CONFIGS[run.spotting.archive]
   points, _ = corpus.simulate(_videos(settings)[name], settings)
   middle = (label.start + label.end) / 2 * corpus.FPS
   return _drawn(points, middle - frames.WINDOW / 2, middle + frames.WINDOW / 2, count)
@@ -36,11 +37,11 @@ def of_exemplar(run, label, count):
   """The same of the exemplar that an annotation was found with."""
   lexicon, _, name = label.provenance.exemplar.partition("/")
   if run.encoder == "i3d":
-    rows = {x.exemplar: x for x in read_lexicon(run.given.lexicons[lexicon] / "lexicon.csv")}
+    rows = {x.exemplar: x for x in read_lexicon(run.given.lexicons[lexicon] / archive.TABLE)}
     return _of_video(run.media / lexicon / name, rows[name].start, rows[name].end, count)
   if run.config.spotting.captions:
     return None
-  settings = archive.CONFIGS[run.spotting.archive]
+  settings = simulator.CONFIGS[run.spotting.archive]
   items = {x.name: x for x in exemplars.exemplars(lexicon, settings)}
   points, (first, last) = exemplars.simulate(items[clip_table.stem_of(name)], settings)
   return _drawn(points, first, last, count)

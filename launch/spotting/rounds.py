@@ -189,7 +189,8 @@ class Rounds(Stages):
   def _media_flag(self, name):
     if self.encoder == "features":
       return "--features", self.media / name
-    table = ("--csv", self.given.captions) if name not in self.given.lexicons else ()
+    captions = self.retrieved[0] if name == RETRIEVED else self.given.captions
+    table = () if name in self.given.lexicons else ("--csv", captions)
     return "--videos", self.media / name, "--size", self.spotting.size, *table
 
   def _sizes(self, table):
