@@ -192,8 +192,11 @@ def _is_recognized(folder, job):
   """Whether the signs of a clip are there, where they are wanted."""
   if not folder:
     return True
+  path = recognized_files.path_of(folder, job.name)
+  if not path.exists():  # whose error would look for those like it
+    return False
   try:
-    recognized_files.read(recognized_files.path_of(folder, job.name))
+    recognized_files.read(path)
   except UserError:
     return False
   return True

@@ -79,10 +79,13 @@ def _write(job, encoder, features, recognized=None):
 
 
 def _is_complete(paths, encoder):
+  # Before reading: the error of a missing file names those like it, which takes long in each file.
+  if not all(path.exists() for path in paths):
+    return False
   readers = (feature_files.read, recognized_files.read)
   try:
     found = [(path, read(path)) for path, read in zip(paths, readers, strict=False)]
-  except UserError:  # not there, or cut short: do it again
+  except UserError:  # cut short: do it again
     return False
   for path, content in found:
     if content.weights != encoder.fingerprint:
