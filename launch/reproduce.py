@@ -64,9 +64,10 @@ def main(argv=None):
 def _from_runs(table, args, extra):
   dataset, seeds = args.dataset or _SIMULATOR, args.seeds or _SEEDS
   root = args.workdirs / dataset
-  found = runs.measure(table, dataset, seeds, root, extra, train=not args.collect)
+  found, failed = runs.measure(table, dataset, seeds, root, extra, train=not args.collect)
   note = f"mean ± standard deviation over seeds {', '.join(map(str, seeds))}"
-  output.write(table, found, dataset, note + _left_out(table, found), root / _stem(args))
+  lines = [note + _left_out(table, found), *_not_filled(failed)]
+  _write(table, found, dataset, lines, root, args)
 
 
 def _from_checkpoints(table, args, extra):
@@ -78,14 +79,17 @@ def _from_checkpoints(table, args, extra):
   root = args.workdirs / dataset / "checkpoints"
   found, missing, facts = checkpoints.measure(table, dataset, args.checkpoints, root, extra)
   lines = ["; ".join(facts) + _left_out(table, found)] if facts else []
-  lines += [f"not filled: {label}: {printable(why)}" for label, why in missing.items()]
-  output.write(table, found, dataset, "\n".join(lines), root / _stem(args))
+  _write(table, found, dataset, [*lines, *_not_filled(missing)], root, args)
+
+
+def _not_filled(missing):
+  return [f"not filled: {label}: {printable(why)}" for label, why in missing.items()]
+
+
+def _write(table, found, dataset, lines, root, args):
+  output.write(table, found, dataset, "\n".join(lines), root / args.table.replace("/", "-"))
   if not found:
     raise UserError(f"no row of {args.table} could be filled: the lines above say why")
-
-
-def _stem(args):
-  return args.table.replace("/", "-")
 
 
 def _left_out(table, found):

@@ -1,11 +1,10 @@
 """Programs that are run one after the other, each unless its result is there already."""
 
+import json
 import os
-import subprocess
-import sys
 
-from launch import notes
-from sign_jax.errors import Stopped, UserError
+from launch import logged, notes
+from sign_jax.errors import UserError
 from sign_jax.untrusted import budget
 
 
@@ -14,10 +13,13 @@ class Stages:
 
   Attributes:
     root: pathlib.Path, absolute.
+    shared: folder in which several roots find each other's results, by what these were made with
+      and from; None for a root of its own.
+    origin: {name: text or number} of what all stages depend on, beside their commands and files.
   """
 
-  def __init__(self, root):
-    self.root = root
+  def __init__(self, root, shared=None, origin=()):
+    self.root, self.shared, self.origin = root, shared, dict(origin)
 
   def results(self, workdir):
     """What a run has written at its end."""
@@ -35,8 +37,16 @@ class Stages:
         **{local(path): notes.file_digest(path) for path in made_from},
     }
 
-  def run(self, result, *command, made_from=(), **facts):
+  def run(self, result, *command, made_from=(), products=(), **facts):
     """`start` unless its result is there.
+
+    Args:
+      result: pathlib.Path of a file that is there when the command is done.
+      command: words.
+      made_from: files that the result depends on.
+      products: files and folders of the command, which other roots may share; the first is or
+        holds the result.
+      facts: more that the result depends on, {name: text, number or None}.
 
     Raises:
       UserError: the result was made with other settings or from other files; or as `start`.
@@ -44,36 +54,51 @@ class Stages:
     facts |= self._facts(command, made_from)
     remedy = "use the same or another --workdir, or delete it to make it anew"
     notes.check(self.note(result), facts, result, remedy, result.exists())
-    if not result.exists():
+    if not result.exists() and not self._take(result, products, facts):
       self.start(*command)
+    self._give(products, facts)
+
+  def _places(self, products, facts):
+    """Where each product of a stage is found by other roots, {product: link to it}."""
+    if not self.shared:
+      return {}
+    key = notes.text_digest(json.dumps([self.origin, facts], sort_keys=True))
+    return {x: self.shared / key / str(number) for number, x in enumerate(products)}
+
+  def _take(self, result, products, facts):
+    """Links what another root has made with and from the same; whether it has."""
+    for product in products:
+      if product.is_symlink() and not product.exists():
+        product.unlink()  # the other root is gone
+    places = self._places(products, facts)
+    if not places or products[0].exists():  # begun here, and stopped
+      return False
+    if not (places[products[0]] / result.relative_to(products[0])).exists():
+      return False
+    for product, place in places.items():
+      link(product, place.resolve())
+    return True
+
+  def _give(self, products, facts):
+    for product, place in self._places(products, facts).items():
+      if not product.is_symlink() and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)  # what it led to is gone
+        place.symlink_to(os.path.relpath(product, place.parent.resolve()))
 
   def start(self, *command):
-    """`python -m COMMAND`; the output goes to log.txt.
-
-    Raises:
-      UserError: with the command's own last line when it fails.
-    """
-    log = self.root / "log.txt"
-    self.root.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", *map(str, command)]
-    with log.open("a") as file:
-      file.write(" ".join(command) + "\n")
-      file.flush()
-      child = [sys.executable, "-m", "launch.child", str(os.getpid()), *command[2:]]
-      status = _wait(subprocess.Popen(child, stdout=file, stderr=subprocess.STDOUT))
-    if status == Stopped.status:
-      raise Stopped(f"stopped: the same command goes on from there, see {log}")
-    if status:
-      lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-      # Below 0: ended by a signal, most often for want of memory, and then without a word.
-      reason = f"signal {-status}" if status < 0 else lines[-1]
-      raise UserError(f"{command[2]} failed ({reason}): see {log}")
+    """`logged.call`; the output goes to log.txt."""
+    logged.call(command, self.root / "log.txt")
 
 
-def _wait(child):
-  """The exit status of a process; Ctrl-C reaches it too, and it saves what it has done."""
-  try:
-    return child.wait()
-  except KeyboardInterrupt:
-    child.wait()
-    raise
+def link(path, target):
+  """Makes `path` a link to a file or folder.
+
+  Raises:
+    UserError: it is there, and leads elsewhere.
+  """
+  if not path.is_symlink() and not path.exists():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(os.path.relpath(target.resolve(), path.parent.resolve()))
+  elif path.resolve() != target.resolve():
+    raise UserError(f"{path} leads to {path.resolve()}, and not to {target}: use another --workdir")

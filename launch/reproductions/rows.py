@@ -3,19 +3,18 @@
 import ast
 import importlib
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, did_you_mean, shown
+from sign_jax.run import settings
 from sign_jax.systems import registry
 
+SCORER = "fusion.systems"  # setting that names which of a system's scorers a row measures
 _PREFIX = "--config."
-
-
-_SCORER = "fusion.systems"
 
 
 def folder_name(row):
   """Of a row's runs: its system and overrides, so that tables share what they have in common."""
   measures_all = bool(scorer(row))
-  kept = {k: v for k, v in row.overrides.items() if not (measures_all and k == _SCORER)}
+  kept = {k: v for k, v in row.overrides.items() if not (measures_all and k == SCORER)}
   overrides = (f"{key.removeprefix('model.')}={value}" for key, value in kept.items())
   return ",".join([row.system, *([program(row)] if measures_all else []), *overrides])
 
@@ -27,7 +26,7 @@ def program(row):
 
 def scorer(row):
   """Which of the scorers a row measures, of a program that measures all; "" for `sign_jax.main`."""
-  system, asked = registry.get(row.system), row.overrides.get(_SCORER, "")
+  system, asked = registry.get(row.system), row.overrides.get(SCORER, "")
   needs = any(key.startswith((*system.only_of_program, "sr.")) for key in row.overrides)
   is_model = asked in ("", next(iter(system.scorers), ""))
   return asked if asked and (needs or not is_model) else ""
@@ -37,6 +36,12 @@ def arguments(row, dataset, seed, extra):
   """The flags that configure one row with one seed."""
   overrides = [f"{_PREFIX}{key}={value}" for key, value in {**row.overrides, "seed": seed}.items()]
   return [f"--config=configs/{row.system}.py:{dataset}", *overrides, *extra]
+
+
+def sharing(row, root):
+  """The flags by which runs of the program that goes a system's whole way share their stages."""
+  key = registry.get(row.system).shared
+  return [f"{_PREFIX}{key}={root / 'shared'}"] if scorer(row) and key else []
 
 
 def settings_of(extra):
@@ -54,6 +59,9 @@ def configuration(row, dataset, seed, extra):
   config = importlib.import_module(f"configs.{row.system}").get_config(dataset)
   config.update_from_flattened_dict({**row.overrides, "seed": seed})
   for argument in extra:
+    key = argument.removeprefix(_PREFIX).partition("=")[0]
+    if key not in (known := settings.flat(config.to_dict())):
+      raise UserError(f"the configuration has no key {shown(key)}" + did_you_mean(key, known))
     try:
       config.update_from_flattened_dict(settings_of([argument]))
     except (AttributeError, KeyError, TypeError) as error:

@@ -3,12 +3,11 @@
 import collections
 import json
 import statistics
-import subprocess
 import sys
 
 from tqdm import tqdm
 
-from launch import notes
+from launch import logged, notes
 from launch.reproductions import rows
 from launch.tables import LEFT_OUT, SECONDS
 from sign_jax.errors import UserError
@@ -16,19 +15,37 @@ from sign_jax.run import config_paths, settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
 
+_REMEDY = "give the same --config flags and data, or another --workdirs"
+
 
 def measure(table, dataset, seeds, root, extra, train=True):
-  """{row label: {column: [a number per seed]}}; trains what is missing unless `train` is False."""
+  """Trains what is missing unless `train` is False, and collects.
+
+  Rows that go a system's whole way share the stages that they have in common.
+
+  Returns:
+    ({row label: {column: [a number per seed]}}, {label of a row whose training fails: why}).
+  """
   jobs = [
     (row, seed, root / rows.folder_name(row) / f"seed{seed}") for row in table.rows
     for seed in seeds
   ]  # fmt: skip
   found = collections.defaultdict(lambda: collections.defaultdict(list))
-  data = {}
+  data, failed = {}, {}
   for row, seed, workdir in tqdm(jobs, unit="run"):
+    if row.label in failed:
+      continue
     config = rows.configuration(row, dataset, seed, extra)
-    if train:
-      run(workdir, rows.arguments(row, dataset, seed, extra), rows.program(row))
+    given = rows.arguments(row, dataset, seed, extra)
+    if rows.scorer(row):
+      _check_program(workdir, given, train)
+    try:
+      if train:
+        run(workdir, [*given, *rows.sharing(row, root)], rows.program(row))
+    except UserError as reason:
+      failed[row.label] = str(reason)
+      found.pop(row.label, None)
+      continue
     if not rows.scorer(row) and (measured := check_run(workdir, config)):
       data[measured] = workdir
     if len(data) > 1:
@@ -36,7 +53,7 @@ def measure(table, dataset, seeds, root, extra, train=True):
       raise UserError(f"{names} were measured on different data: use another --workdirs")
     for column, number in collect(workdir, table.columns, rows.scorer(row)).items():
       found[row.label][column].append(number)
-  return found
+  return found, failed
 
 
 def run(workdir, given, program="sign_jax.main"):
@@ -44,17 +61,19 @@ def run(workdir, given, program="sign_jax.main"):
 
   Raises:
     UserError: with the run's own last line when it fails.
+    Stopped: as it was asked to.
   """
   if (workdir / report.RESULTS).exists():
     return
-  workdir.mkdir(parents=True, exist_ok=True)
-  command = [sys.executable, "-m", program, "--workdir", str(workdir), *given]
-  log = workdir / "log.txt"
-  with log.open("a") as file:
-    status = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False).returncode
-  if status:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    raise UserError(f"{workdir} failed ({lines[-1] if lines else 'no output'}): see {log}")
+  logged.call([program, "--workdir", workdir, *given], workdir / "log.txt")
+
+
+def _check_program(workdir, given, train):
+  """Compares the flags with those that a run's numbers were made with, where these are there."""
+  is_there = (workdir / report.RESULTS).exists()
+  if is_there or train:
+    flags = {"flags": " ".join(x for x in given if not x.startswith(f"--config.{rows.SCORER}="))}
+    notes.check(workdir / "flags.json", flags, workdir, _REMEDY, is_there)
 
 
 def check_run(workdir, config):
@@ -69,19 +88,18 @@ def check_run(workdir, config):
   """
   if not (workdir / report.RESULTS).exists():
     return None  # the run compares what it has left with what it is started with
-  remedy = "give the same --config flags and data, or another --workdirs"
   before, now = (
       settings.flat(x) for x in (settings.of_run(workdir), json.loads(config.to_json()))
   )
   if changed := [f"{x}={before.get(x)}, not {now.get(x)}" for x in settings.differing(before, now)]:
-    raise UserError(f"{workdir} holds a run with other settings ({', '.join(changed)}): {remedy}")
+    raise UserError(f"{workdir} holds a run with other settings ({', '.join(changed)}): {_REMEDY}")
   data_dir = config_paths.expanded({"data.data_dir": config.data.data_dir})["data.data_dir"]
   today = notes.data_fingerprint(config.data.name, data_dir or None)
   measured = _results(workdir).get("fingerprint")
   if not measured:
     tqdm.write(f"nothing says on which version of the data {workdir} was measured", sys.stderr)
   elif today and today != measured:
-    raise UserError(f"{workdir} was measured on another version of {config.data.name}: {remedy}")
+    raise UserError(f"{workdir} was measured on another version of {config.data.name}: {_REMEDY}")
   return measured
 
 

@@ -1,7 +1,10 @@
 """The rounds, and then retrieval on the last encoder's features: CM, SR and both."""
 
+import json
+
 from launch import notes
-from launch.spotting.rounds import RETRIEVED, Rounds, link
+from launch.spotting.rounds import RETRIEVED, Rounds
+from launch.stages import link
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
@@ -33,7 +36,7 @@ class Retrieval(Rounds):
     self.run(
         folder / DONE_ARCHIVE, "data_builders.signing_sim.archive", "--out", folder,
         "--config", self.spotting.archive, "--seed", self.config.seed,
-        *(["--long"] if self.config.data.alignment == "speech" else []),
+        *(["--long"] if self.config.data.alignment == "speech" else []), products=[folder],
     )
     (folder / DONE_ARCHIVE).touch()
 
@@ -52,9 +55,14 @@ class Retrieval(Rounds):
     """Trains the cross-modal embeddings."""
     self.run(
         self.cm / report.RESULTS, "sign_jax.main", *self._command(),
-        configuration=notes.text_digest(self.config.to_json()),
+        configuration=notes.text_digest(json.dumps(self._own_settings(), sort_keys=True)),
         data=notes.data_fingerprint("video_folder", self.dataset / "tfds"),
     )
+
+  def _own_settings(self):
+    """{dotted name: value} of what the embeddings depend on."""
+    given = settings.flat(json.loads(self.config.to_json()))
+    return {key: value for key, value in given.items() if not key.startswith(_NOT_OF_RETRIEVAL)}
 
   def fuse(self):
     """Measures embeddings, recognised signs and both."""

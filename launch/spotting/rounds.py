@@ -6,16 +6,20 @@ its features and recognised signs are what retrieval reads.
 """
 
 import functools
-import os
 import pathlib
 
 from launch import notes
 from launch.spotting import annotations, archive
-from launch.stages import Stages
+from launch.stages import Stages, link
 from sign_jax.data import class_list, clip_table, label_table, words
 from sign_jax.encoder import clips
 from sign_jax.errors import UserError
+from sign_jax.files import user_path
+from sign_jax.run import config_paths, settings
 
+# Settings that tell one corpus from another.
+_ORIGIN = ("seed", "data.alignment", *(f"spotting.{name}" for name in (
+    "archive", "captions", "media", "mouthings", "lexicons", "lemmas", "truth")))
 _WORDS = (words.SIMPLEMMA, words.NONE)
 DONE = "complete"  # in a folder of files: they are all there
 RETRIEVED = "retrieved"  # among the media: what retrieval reads
@@ -35,8 +39,9 @@ class Rounds(Stages):
       config: the whole configuration of configs/spot_align.py.
       given: `archive.Archive`.
     """
-    super().__init__(root)
     self.config, self.given, self.spotting = config, given, config.spotting
+    shared = self.spotting.shared
+    super().__init__(root, user_path(shared).absolute() if shared else None, _origin(config))
     self.encoder = self.spotting.encoder
     self.media = root / "media"
 
@@ -50,7 +55,6 @@ class Rounds(Stages):
     kind = "features" if self.encoder == "features" else "videos"
     places = {name: folder / kind for name, folder in self.given.lexicons.items()}
     _, places[RETRIEVED] = self.retrieved
-    self.media.mkdir(parents=True, exist_ok=True)
     for name, folder in {annotations.CORPUS: self.given.media, **places}.items():
       link(self.media / name, folder)
 
@@ -132,7 +136,8 @@ class Rounds(Stages):
         folder / "encoder" / "results.json", "sign_jax.main", "--config", config,
         "--workdir", folder / "encoder",
         *(f"--config.{key}={value}" for key, value in values.items()),
-        made_from=[table], configuration=notes.configuration_digest(config),
+        made_from=[table], products=[folder / "encoder"],
+        configuration=notes.configuration_digest(config),
     )
 
   def encode(self, turn, joint=True):
@@ -141,11 +146,11 @@ class Rounds(Stages):
     folder = self.folder(turn, joint)
     for name in names:
       out = folder / "features" / name
-      more = () if joint else ("--recognized", folder / "recognized")
+      recognized = () if joint else (folder / "recognized",)
       self.run(
           out / DONE, "sign_jax.extract", *self._media_flag(name), "--weights",
-          folder / "encoder", "--out", out, *more,
-          made_from=[folder / "encoder" / "results.json"],
+          folder / "encoder", "--out", out, *(x for y in recognized for x in ("--recognized", y)),
+          made_from=[folder / "encoder" / "results.json"], products=[out, *recognized],
       )
       (out / DONE).touch()
 
@@ -162,7 +167,7 @@ class Rounds(Stages):
         "--threshold", spotting.threshold, "--similarity", spotting.similarity,
         "--forms", spotting.forms, "--lemmas", self.given.lemmas,
         "--language", self.config.model.text.language,
-        "--encoder", self.encoder, "--round", turn,
+        "--encoder", self.encoder, "--round", turn, products=[self.spotted(turn)],
         made_from=[
             self.given.captions, folder / "encoder" / "results.json",
             *(place / archive.TABLE for place in self.given.lexicons.values()),
@@ -203,17 +208,9 @@ class Rounds(Stages):
     }
 
 
-def link(path, target):
-  """Makes `path` a link to a file or folder.
-
-  Raises:
-    UserError: it is there, and leads elsewhere.
-  """
-  here = path.parent.resolve()
-  if not path.is_symlink() and not path.exists():
-    path.symlink_to(os.path.relpath(target.resolve(), here))
-  elif path.resolve() != target.resolve():
-    raise UserError(f"{path} leads to {path.resolve()}, and not to {target}: use another --workdir")
+def _origin(config):
+  values = config_paths.expanded(settings.flat(config.to_dict()))
+  return {key: values[key] for key in _ORIGIN}
 
 
 def yields(rounds):
@@ -226,4 +223,3 @@ def yields(rounds):
        **({"right": annotations.share_right(labels, truth)} if truth else {})}
       for labels in tables
   ]  # fmt: skip
-

@@ -88,6 +88,7 @@ class System:
     published: name of the module whose TABLES are those of the paper.
     program: name of the module that goes the system's whole way, which `make train` runs.
     only_of_program: beginnings of the settings that `sign_jax.main` does not heed.
+    shared: setting that names the folder in which that program's runs find each other's results.
   """
 
   name: str
@@ -125,6 +126,7 @@ class System:
   published: str = ""
   program: str = "sign_jax.main"
   only_of_program: tuple[str, ...] = ()
+  shared: str = ""
 
   def build(self, model: ml_collections.ConfigDict, inputs: Inputs) -> nn.Module:
     """The Flax module of a `model` section.

@@ -110,7 +110,9 @@ def measured_on(tmp_path, monkeypatch, noted, today):
     path.write_text(json.dumps(results))
   monkeypatch.setattr(runs.notes, "data_fingerprint", lambda *_: today)
   root, extra = tmp_path / "signing_sim", ["--config.batch_size=100"]
-  return runs.measure(table, "signing_sim", [0], root, extra, train=False)
+  found, failed = runs.measure(table, "signing_sim", [0], root, extra, train=False)
+  assert not failed
+  return found
 
 
 @pytest.mark.parametrize("today", ["a", None])

@@ -22,7 +22,7 @@ def row_of(table, label):
     ("table2", "max", "sign_jax.main", ""),
     ("table5", "speech, CM", "launch.spot_align", "cm"),
     ("table6", "SR", "launch.spot_align", "sr"),
-    ("table6", "CM", "sign_jax.main", ""),
+    ("table6", "CM", "launch.spot_align", "cm"),
     ("table6", "SR + CM", "launch.spot_align", "comb"),
   ],
 )

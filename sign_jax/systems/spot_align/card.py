@@ -65,5 +65,6 @@ SYSTEM = System(
     published="sign_jax.systems.spot_align.published",
     program="launch.spot_align",
     only_of_program=settings.ONLY_OF_PROGRAM,
+    shared="spotting.shared",
     training_warning=settings.warning,
 )

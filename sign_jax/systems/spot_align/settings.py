@@ -12,7 +12,9 @@ from sign_jax.systems.retrieval_settings import retrieval_config
 EMBEDDINGS = ("file", "corpus", "hash", "learned")
 MEASURES = ("sr.source", "sr.threshold", "sr.lemmatize")
 ONLY_OF_PROGRAM = ("spotting.", "data.alignment")  # of launch.spot_align
-FREE_KEYS = ("model.text.file", "sr.recognized", "sr.classes", "sr.translations")
+FREE_KEYS = (
+    "model.text.file", "sr.recognized", "sr.classes", "sr.translations", "spotting.shared",
+)
 SYSTEMS = ("sr", "cm", "comb")  # recognised signs, embeddings, the mean of both similarities
 # Of settings outside of the model.
 CHOICES = {
@@ -126,6 +128,7 @@ def _change_sections(config):
           # Of launch.spot_align: what the encoder reads, "features" of another one or (i3d) videos,
           # and how it is trained in each round, where a batch is no larger than all labels.
           "encoder": "features", "dim": 256, "size": 224, "steps": 700, "batch_size": 128,
+          "shared": "",  # folder in which several --workdir find each other's results
           # A corpus of one's own; the simulator's, of this size, where captions is "".
           "archive": "small",
           "captions": "",  # table of clips
