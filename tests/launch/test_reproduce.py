@@ -167,6 +167,25 @@ def test_a_run_that_fails_is_named(tmp_path, capsys):
   assert "no key 'nonsense'" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_row_that_fails_is_named_and_the_others_are_filled(tmp_path, monkeypatch, capsys):
+  table = TABLES["upret/figure3b"]
+  lost = rows.folder_name(table.rows[0])
+
+  def run(workdir, given, program):
+    if lost in str(workdir):
+      raise UserError("no memory")
+
+  fake_runs(table, tmp_path)
+  monkeypatch.setattr(runs, "run", run)
+  flags = ["--workdirs", str(tmp_path), "--seeds", "0", "1", "--config.batch_size=100"]
+  reproduce.main(["upret/figure3b", *flags])
+  out = capsys.readouterr().out
+  assert f"not filled: {table.rows[0].label}: no memory" in out
+  filled = (tmp_path / "signing_sim" / "upret-figure3b.txt").read_text().splitlines()
+  ours = [line.split()[2] for line in filled[2 : 2 + len(table.rows)]]
+  assert ours[0] == "-" and "-" not in ours[1:]
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_rows_are_overrides_that_the_configuration_has(name):
   table = TABLES[name]
