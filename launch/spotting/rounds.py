@@ -8,6 +8,7 @@ its features and recognised signs are what retrieval reads.
 import functools
 import pathlib
 
+from data_builders.video_folder import captions
 from launch import notes
 from launch.spotting import annotations, archive
 from launch.stages import Stages, link
@@ -84,8 +85,14 @@ class Rounds(Stages):
 
   @functools.cached_property
   def rows(self):
-    """The clips of the corpus."""
-    return clip_table.read(self.given.captions, ("video", "sentence")).rows
+    """The clips of the corpus.
+
+    Raises:
+      UserError: a split has none: retrieval needs all three, and would miss them at the end.
+    """
+    rows = clip_table.read(self.given.captions, ("video", "sentence")).rows
+    captions.by_split(rows)
+    return rows
 
   @functools.cached_property
   def truth(self):

@@ -1,6 +1,7 @@
 """SPOT-ALIGN's whole way on a tiny archive: stopped after every stage, and taken up again."""
 
 import collections
+import dataclasses
 import importlib
 import json
 
@@ -8,7 +9,7 @@ import pytest
 
 from data_builders.signing_sim import archive as simulator
 from launch import spot_align
-from launch.spotting import annotations, archive
+from launch.spotting import annotations, archive, rounds
 from launch.stages import Stages
 from sign_jax.data import clip_table, label_table
 from sign_jax.data.label_table import Label
@@ -120,6 +121,14 @@ def test_annotations_are_right_where_their_word_is_signed():
     Label("a.npz", 1.2, 1.5, 0, gloss="rain"), Label("b.npz", 1.2, 1.5, 0, gloss="sun"),
   ]
   assert annotations.share_right(found, true) == 25
+
+
+def test_a_table_without_a_split_is_named_before_the_first_round(tmp_path, monkeypatch):
+  (tmp_path / "captions.csv").write_text("video,sentence,split\na.mp4,sun,train\nb.mp4,sun,val\n")
+  config = program.parse(monkeypatch, "--config=configs/spot_align.py")
+  given = dataclasses.replace(archive.simulated(tmp_path), captions=tmp_path / "captions.csv")
+  with pytest.raises(UserError, match="no rows for test"):
+    rounds.Rounds(tmp_path, config, given).rows  # noqa: B018
 
 
 @pytest.mark.parametrize(
