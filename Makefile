@@ -35,10 +35,13 @@ MANUAL = $(VIDEOS_WORKDIR)/dataset
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
+# A program that goes the whole way makes its own data.
 train: $(VENV)/.installed
-	$(VENV)/bin/python -m data_builders.build $(SIMULATOR)
-	$(VENV)/bin/python -m $$($(VENV)/bin/python -c "$(PROGRAM)") \
-	  --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
+	@set -e; program=$$($(VENV)/bin/python -c "$(PROGRAM)"); set -x; \
+	  if [ "$$program" = sign_jax.main ]; then \
+	    $(VENV)/bin/python -m data_builders.build $(SIMULATOR); \
+	  fi; \
+	  $(VENV)/bin/python -m $$program --config configs/$(SYSTEM).py --workdir $(WORKDIR) $(ARGS)
 
 example: $(VENV)/.installed
 	@sed -n '/^```python$$/,/^```$$/p' README.md | sed '/^```/d; s|runs/upret|$(WORKDIR)|' \
