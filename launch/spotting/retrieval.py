@@ -5,6 +5,7 @@ import json
 from launch import notes
 from launch.spotting.rounds import RETRIEVED, Rounds
 from launch.stages import link
+from sign_jax.data import pipeline
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
@@ -65,29 +66,39 @@ class Retrieval(Rounds):
     return {key: value for key, value in given.items() if not key.startswith(_NOT_OF_RETRIEVAL)}
 
   def fuse(self):
-    """Measures embeddings, recognised signs and both."""
+    """Measures embeddings, recognised signs and both, by both protocols."""
     sr, final = self.config.sr, self.folder(0, joint=False)
     files = {
         "sr.recognized": sr.recognized or final / "recognized",
         "sr.classes": sr.classes or final / "classes.txt", "sr.translations": sr.translations,
     }
-    self.start(
-        "sign_jax.main", *self._command(), "--mode", "evaluate",
-        *_flags(files | self._measures()),
-    )
+    for protocol in self.protocols:
+      self.start(
+          "sign_jax.main", *self._command(), "--mode", "evaluate",
+          *_flags(files | self._measures(protocol)),
+      )
 
-  def _measures(self):
+  @property
+  def protocols(self):
+    """What counts as right: the configuration's protocol, and then the other one."""
+    return sorted(pipeline.COUNTED, key=lambda name: name != self.config.protocol)
+
+  def _measures(self, protocol):
     sr = self.config.sr
     return {
-        "fusion.systems": "comb", "sr.lemmatize": sr.lemmatize, "sr.source": sr.source,
-        "sr.threshold": sr.threshold,
+        "fusion.systems": "comb", "protocol": protocol, "sr.lemmatize": sr.lemmatize,
+        "sr.source": sr.source, "sr.threshold": sr.threshold,
     }
 
   def measured(self):
-    """The numbers of `fuse`."""
+    """The numbers of `fuse`, {protocol: {name: number}}."""
     before = settings.flat(settings.of_run(self.cm))
-    changed = [f"{key}={value}" for key, value in self._measures().items() if before[key] != value]
-    return budget.read_json(self.cm / report.results_name(changed))
+    changed = lambda protocol: [
+        f"{key}={value}" for key, value in self._measures(protocol).items() if before[key] != value
+    ]
+    return {
+        x: budget.read_json(self.cm / report.results_name(changed(x))) for x in self.protocols
+    }
 
   def _command(self):
     values = {

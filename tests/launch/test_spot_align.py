@@ -80,7 +80,8 @@ def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):
   assert "table 6" in out and "M (mouthings)" in out
   assert numbers == json.loads((tmp_path / "results.json").read_text())
   for part in ("sr", "cm", "comb"):
-    assert 0 <= numbers[f"test/{part}/t2v/R@10"] <= 100
+    # Some videos share their sentence, and with pairs one of them alone counts.
+    assert 0 <= numbers[f"test/{part}/t2v/R@10"] <= numbers[f"sentence/test/{part}/t2v/R@10"] <= 100
   assert numbers["round_1/annotations"] > numbers["round_0/annotations"] > 0
   assert 0 <= numbers["round_1/right"] <= 100
   assert (tmp_path / "spotted.png").read_bytes().startswith(b"\x89PNG")
