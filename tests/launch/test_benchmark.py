@@ -5,10 +5,11 @@ import sys
 import time
 import types
 
+import numpy as np
 import pytest
 
 from launch import benchmark, benchmarks
-from launch.benchmarks import _measure, _sign_clips, input_pipeline, similarity, transport
+from launch.benchmarks import _measure, _sign_clips, input_pipeline, similarity, spotting, transport
 from sign_jax.errors import UserError
 
 
@@ -95,6 +96,43 @@ def test_transport(quick_compile, tmp_path):
   assert error["released"] == pytest.approx(error["PyTorch"], abs=1e-5)
 
 
+SPOTTING = ["spotting", "--windows=40", "--subtitle=20", "--exemplars=12", "--words=4", "--dim=16",
+            "--threshold=0.5", "--more=2", "--repeats=2"]  # fmt: skip
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+  """What is measured in processes of their own, here: they take seconds to start."""
+  monkeypatch.setattr(spotting, "_memory", spotting._memory_here)
+
+
+def test_spotting(quick_compile, in_this_process, tmp_path):
+  pytest.importorskip("torch")
+  result = measured(tmp_path, *SPOTTING)
+  last = result["rows"].pop()
+  check(result, ["ours", "NumPy", "PyTorch"], "NumPy")
+  assert last["way"] == "ours, 2 times the windows" and last["best s"] == ""
+  for row in result["rows"]:
+    assert row["annotations"] > 0 and row["largest difference"] < 1e-5
+    assert row["MiB"] >= 0
+
+
+def test_spotting_without_pytorch_leaves_it_out(
+  quick_compile, in_this_process, tmp_path, monkeypatch, capsys
+):
+  monkeypatch.setitem(sys.modules, "torch", None)
+  result = measured(tmp_path, *SPOTTING)
+  assert [row["way"] for row in result["rows"][:2]] == ["ours", "NumPy"]
+  assert len(result["rows"]) == 3 and "PyTorch is not installed" in capsys.readouterr().out
+
+
+def test_spotting_tells_where_others_are_found():
+  one = spotting.Annotations(np.array([[0, 1, 2, 3]]), np.float32([0.9]))
+  near, other = one._replace(scores=one.scores - 0.25), one._replace(places=one.places + 1)
+  assert spotting._difference(near, one) == pytest.approx(0.25)
+  assert spotting._difference(other, one) == "other annotations"
+
+
 def test_i3d(quick_compile, tmp_path):
   pytest.importorskip("torch")
   result = measured(tmp_path, "i3d", "--batch_size=1", "--size=32", "--network_width=0.125",
@@ -140,6 +178,7 @@ def test_without_the_reference_a_sentence_says_so(monkeypatch):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
+  (["spotting", "--words=7"], "--exemplars must be a multiple of --words"),
   (["similarity", "--width=0"], "--width must be at least 1"),
   (["upret_step", "--set=model.nothing"], "--set model.nothing: give KEY=VALUE"),
   (["input_pipline"], "no benchmark 'input_pipline' (did you mean 'input_pipeline'?)"),

@@ -43,7 +43,8 @@ def case(seed, lengths, entries=7, most=90):
 def test_every_subtitle_has_its_best_windows(max_elements):
   # Shorter and longer than a tile, some without windows or candidates; entries with more exemplars
   # than a tile has.
-  subtitles, exemplars, entry_of = case(0, [5, 0, 64, 65, 200, 1, 130, 7], entries=2, most=150)
+  lengths = [5, 0, 64, 65, 200, 1, 700, 7, *[1] * 40]
+  subtitles, exemplars, entry_of = case(0, lengths, entries=2, most=600)
   subtitles[5] = (subtitles[5][0], np.zeros(0, int))
   dictionary = spotting.Dictionary(exemplars, entry_of, 2, max_elements)
   found = list(dictionary.best(iter(subtitles)))
