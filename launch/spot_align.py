@@ -18,9 +18,10 @@ import sys
 
 from tqdm import tqdm
 
-from launch.spotting import archive, report
+from launch.spotting import archive, report, sizes
 from launch.spotting.retrieval import Retrieval
 from sign_jax.errors import UserError, crash_status, one_sentence
+from sign_jax.files import existing_path, user_path
 from sign_jax.run import checks, command_line, workdir
 
 
@@ -72,17 +73,28 @@ def _check(config, flags):
     key = flag.removeprefix("--config.").partition("=")[0]
     if key in _NOT_HERE:
       raise UserError(f"leave --config.{key} out: {_NOT_HERE[key]}")
-  if not config.spotting.captions and config.spotting.encoder == "i3d":
+  spotting = config.spotting
+  if spotting.weights:
+    existing_path(
+        user_path(spotting.weights), "--config.spotting.weights",
+        "pass a file of weights or the folder of a run",
+    )
+  is_filmed = spotting.encoder == "i3d" and not spotting.captions
+  if is_filmed and config.data.alignment == "speech":
     raise UserError(
-        "the simulator's archive has features for an encoder on features: leave "
-        "--config.spotting.encoder out, or name a corpus with videos in --config.spotting.captions"
+        "the simulator films no long videos: leave --config.data.alignment or "
+        "--config.spotting.encoder out"
     )
 
 
 def _run(root, config, given, flags):
   _check(config, flags)
-  is_simulated = not config.spotting.captions
-  corpus = archive.simulated(root) if is_simulated else archive.of_user(config.spotting)
+  spotting = config.spotting
+  sizes.fill(spotting)
+  is_simulated = not spotting.captions
+  corpus = (
+      archive.simulated(root, spotting.encoder) if is_simulated else archive.of_user(spotting)
+  )
   run = Retrieval(root, config, corpus, given, flags)
   stages = [("simulator", run.simulate)] if is_simulated else []
   with tqdm([*stages, *run.stages()], unit="stage") as bar:

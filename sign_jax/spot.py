@@ -80,7 +80,8 @@ def _parse(argv):
   add("--pad", type=float, default=0.0,
       help="seconds beside a sentence in which its words may be signed; for whole videos")
   add("--encoder", choices=sorted(spotted_clips.AROUND), default="i3d",
-      help="what is trained on the labels: an I3D on videos, or an encoder on features")
+      help="what is trained on the labels: an I3D on videos, or on the simulator's films, or an "
+      "encoder on features")
   add("--round", type=int, default=1, help="of spotting, for the table")
   return parser.parse_args(argv)
 

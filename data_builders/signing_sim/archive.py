@@ -34,6 +34,7 @@ from data_builders.signing_sim import (
   mouthed,
   processes,
   recordings,
+  videos,
 )
 from data_builders.signing_sim.archive_items import VERSION, Archive, file_of, text_of
 from sign_jax.data import clip_table, words
@@ -41,7 +42,7 @@ from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument, replacing
 from sign_jax.untrusted import csv_table
 
-CONFIGS = {"tiny": corpus.TINY, "small": corpus.SMALL}
+CONFIGS = videos.CONFIGS
 _FACTS, _CAPTIONS = "archive.json", "captions.csv"
 _COLUMNS = ("video", "sentence", "split", "signer")
 _SIGNS = ("video", "start", "end", "gloss", "word")

@@ -45,6 +45,7 @@ class Settings:
 
 
 TINY = Settings(sentences=(24, 8, 8), signers=5, width=32)
+STUDY = Settings(sentences=(400, 100, 150), signers=10)
 SMALL = Settings(sentences=(800, 200, 240), signers=12)
 MEDIUM = Settings(sentences=(4000, 400, 800), signers=30, width=512)
 

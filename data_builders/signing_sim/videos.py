@@ -25,11 +25,7 @@ from sign_jax.files import path_argument, replacing
 from sign_jax.untrusted import csv_table
 from sign_jax.video.frames import WINDOW
 
-CONFIGS = {
-  "tiny": corpus.TINY,
-  "study": corpus.Settings(sentences=(400, 100, 150), signers=10),
-  "small": corpus.SMALL,
-}
+CONFIGS = {"tiny": corpus.TINY, "study": corpus.STUDY, "small": corpus.SMALL}
 _SLACK = 2  # frames by which a sign's segment is longer than a window, before and behind
 _KEYFRAMES = 12  # frames from one that can be jumped to to the next
 _SOURCE_SEED = 1000  # added to the corpus's seed

@@ -3,7 +3,7 @@
 import collections
 import functools
 import pathlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sign_jax.data import (
@@ -25,6 +25,7 @@ from sign_jax.video import frames
 CORPUS = "corpus"  # the folder of the corpus among the media
 TRUTH = ("video", "start", "end", "word")  # columns
 LEAST_CONFIDENCE = 0.5  # of a mouthing
+_ROOM = 4  # frames by which the least part of a video is longer than a window
 
 
 class Found(NamedTuple):
@@ -49,7 +50,7 @@ def of_mouthings(
     path: table of `data.mouthings`.
     rows: the training clips.
     media: folder of their feature files or videos.
-    encoder: "features" or "i3d".
+    encoder: a key of `spotted_clips.AROUND`.
     words: of the lexicons; others are left out.
   """
   clips = collections.defaultdict(list)
@@ -82,9 +83,34 @@ def _extent(media, row, encoder):
   """A `FeatureFile` without features: how many frames a clip has, and how many a second."""
   if encoder == "features":
     return feature_files.read(feature_files.path_of(media, row.name))._replace(feature=None)
-  info = frames.probe(media / row.video)
-  seconds = min(row.end, info.num_frames / info.fps) - row.start
-  return FeatureFile(None, max(int(seconds * info.fps), 1), info.fps, 1, "")
+  num_frames, fps = _length(media / row.video)
+  seconds = min(row.end, num_frames / fps) - row.start
+  return FeatureFile(None, max(int(seconds * fps + 0.5), 1), fps, 1, "")
+
+
+def _length(path):
+  """(frames, frames a second) of a video."""
+  info = frames.probe(path)
+  return info.num_frames, info.fps or feature_segments.FPS
+
+
+def extents(
+  rows: Iterable[clip_table.Row], media: pathlib.Path, encoder: str, stride: int | None
+) -> Callable[[str], FeatureFile]:
+  """A function from the video of a label of the corpus to a `FeatureFile` without features.
+
+  Args:
+    rows, media, encoder: as of `of_mouthings`; each row is a whole video.
+    stride: of the windows of videos; feature files tell their own.
+  """
+  known = {f"{CORPUS}/{_file(row.video, encoder)}": row for row in rows}
+
+  @functools.cache
+  def extent(video):
+    found = _extent(media, known[video], encoder)
+    return found if encoder == "features" else found._replace(stride=stride)
+
+  return extent
 
 
 def _in_corpus(label):
@@ -99,27 +125,38 @@ def of_spotting(path: pathlib.Path) -> list[Label]:
 def of_lexicons(
   folders: Mapping[str, pathlib.Path], table: str, encoder: str
 ) -> list[Label]:
-  """Every exemplar, cut to its sign.
+  """Every exemplar, cut to its sign; of videos, to a window at least.
 
   Args:
     folders: {name: folder of a lexicon}.
     table: name of the table in it.
-    encoder: "features" or "i3d".
+    encoder: a key of `spotted_clips.AROUND`.
   """
   found = []
   for name, folder in folders.items():
     for row in lexicon_table.read(folder / table):
       place = f"{name}/{_file(row.exemplar, encoder)}"
       # A label has an end; whole exemplars are as long as one may be.
-      end = min(row.end, row.start + label_table.MAX_SECONDS)
+      start, end = row.start, min(row.end, row.start + label_table.MAX_SECONDS)
+      if encoder != "features":
+        start, end = _with_room(folder / "videos" / row.exemplar, start, end)
       source = Provenance("exemplar", 0, f"{name}/{row.exemplar}")
-      found.append(Label(place, row.start, end, 0, 1.0, row.word, None, source))
+      found.append(Label(place, start, end, 0, 1.0, row.word, None, source))
   return found
+
+
+def _with_room(path, start, end):
+  """A part of a video, longer about its middle where windows would find too few frames in it."""
+  num_frames, fps = _length(path)
+  missing = (frames.WINDOW + _ROOM) / fps - (end - start)
+  if missing <= 0:
+    return start, end
+  return max(start - missing / 2, 0.0), min(end + missing / 2, num_frames / fps)
 
 
 def _file(video, encoder):
   """What a table of labels calls a whole video."""
-  return video if encoder == "i3d" else f"{clip_table.stem_of(video)}.npz"
+  return f"{clip_table.stem_of(video)}.npz" if encoder == "features" else video
 
 
 def truth(
@@ -130,7 +167,7 @@ def truth(
   Args:
     path: CSV file with the columns video, start, end and word; None for none.
     rows: of the clips, each a whole video, which tell the splits.
-    encoder: "features" or "i3d".
+    encoder: a key of `spotted_clips.AROUND`.
 
   Returns:
     {split: labels}; {} without a table.
@@ -148,23 +185,6 @@ def truth(
       file = _file(row["video"], encoder)
       found[split].append(_in_corpus(Label(file, start, end, 0, 1.0, row["word"].lower())))
   return found
-
-
-def share_right(labels: Sequence[Label], true: Iterable[Label]) -> float:
-  """Percent of annotations during which the word is signed.
-
-  Args:
-    labels: annotations, at least one.
-    true: all signs of the same videos.
-  """
-  signs = collections.defaultdict(list)
-  for sign in true:
-    signs[sign.video, sign.gloss].append(sign)
-  right = sum(
-    any(x.start < sign.end and sign.start < x.end for sign in signs[x.video, x.gloss])
-    for x in labels
-  )
-  return 100 * right / len(labels)
 
 
 def classes(labels: Iterable[Label]) -> list[str]:

@@ -37,15 +37,25 @@ class Archive:
   speech: tuple[pathlib.Path, pathlib.Path] | None = None
 
 
-def simulated(root: pathlib.Path) -> Archive:
-  """The archive that `data_builders.signing_sim.archive` writes into a folder of `root`."""
+def simulated(root: pathlib.Path, encoder: str) -> Archive:
+  """The archive that `data_builders.signing_sim.archive` writes into a folder of `root`.
+
+  Args:
+    root: of the whole way.
+    encoder: "features" or "i3d".
+  """
   folder = root / "archive"
   return Archive(
-      folder / "captions.csv", folder / "features", folder / "mouthings.csv",
+      folder / "captions.csv", folder / kind(encoder), folder / "mouthings.csv",
       {name: folder / "lexicons" / name for name in ("first", "second")},
       folder / "signs.csv", str(folder / "lemmas.csv"),
       (folder / "long" / "speech" / "captions.csv", folder / "long" / "speech" / "features"),
   )
+
+
+def kind(encoder: str) -> str:
+  """What an encoder reads, as folders of it are called: "features" or "videos"."""
+  return "features" if encoder == "features" else "videos"
 
 
 def of_user(spotting: ml_collections.ConfigDict) -> Archive:
@@ -65,8 +75,8 @@ def of_user(spotting: ml_collections.ConfigDict) -> Archive:
     if folder.name in (*lexicons, *TAKEN):
       raise UserError(f"a lexicon cannot be called {folder.name} here: rename its folder")
     existing_file(folder / TABLE, option("lexicons"), f"write {TABLE} into the folder")
-    kind = "features" if spotting.encoder == "features" else "videos"
-    existing_folder(folder / kind, option("lexicons"), "it holds what the encoder reads")
+    media = folder / kind(spotting.encoder)
+    existing_folder(media, option("lexicons"), "it holds what the encoder reads")
     lexicons[folder.name] = folder
   if not lexicons:
     raise UserError("no lexicon is given: pass --config.spotting.lexicons=FOLDER,FOLDER")

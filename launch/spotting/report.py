@@ -5,6 +5,7 @@ from sign_jax.systems.spot_align import published
 from sign_jax.train import report
 
 COLUMNS = ("R@1", "R@5", "R@10", "MedR")
+_SHARES = (("right", 7), ("right_at_random", 10))  # and widths of their columns
 PARTS = {"sr": "SR", "cm": "CM", "comb": "SR + CM"}
 
 
@@ -27,8 +28,9 @@ def write(run):
   report.write_json(run.root / report.RESULTS, numbers)
   skipped = run.mouthing.skipped
   left_out = [f"{count} mouthings {why} are left out" for why, count in skipped.items()]
+  begun = f"every encoder began with {run.spotting.weights or 'random weights'}"
   tables = (_table6(name, x) for name, x in by_protocol.items())
-  text = "\n\n".join(("\n".join((_yields(found), *left_out)), *tables))
+  text = "\n\n".join(("\n".join((_yields(found), *left_out, begun)), *tables))
   (run.root / "table.txt").write_text(text + "\n")
   print(text)
   picture.draw(run, run.root / "spotted.png")
@@ -49,10 +51,10 @@ def results(measured):
 
 
 def _yields(found):
-  lines = [f"{'annotations':14}{'number':>10}{'words':>8}{'right':>9}"]
+  lines = [f"{'annotations':14}{'number':>10}{'words':>8}{'right':>9}{'at random':>12}"]
   for turn, counts in enumerate(found):
     name = f"D{turn}" if turn else "M (mouthings)"
-    right = f"{counts['right']:7.1f} %" if "right" in counts else f"{'':>9}"
+    right = "".join(f"{counts[key]:{width}.1f} %" for key, width in _SHARES if key in counts)
     lines.append(f"{name:14}{counts['annotations']:10}{counts['words']:8}{right}")
   return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 import json
 
+from data_builders.signing_sim import archive as simulator
 from launch import notes
 from launch.spotting.rounds import RETRIEVED, Rounds
 from launch.stages import link
@@ -37,9 +38,16 @@ class Retrieval(Rounds):
     self.run(
         folder / DONE_ARCHIVE, "data_builders.signing_sim.archive", "--out", folder,
         "--config", self.spotting.archive, "--seed", self.config.seed,
-        *(["--long"] if self.config.data.alignment == "speech" else []), products=[folder],
+        *(["--long"] if self.config.data.alignment == "speech" else []), *self._films(),
+        products=[folder],
     )
     (folder / DONE_ARCHIVE).touch()
+
+  def _films(self):
+    if self.encoder == "features":
+      return ()
+    videos = simulator.corpus.videos(simulator.CONFIGS[self.spotting.archive])
+    return "--films", sum(map(len, videos.values()))
 
   def build(self):
     """The data set of the last encoder's features."""

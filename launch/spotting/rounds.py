@@ -10,7 +10,7 @@ import pathlib
 
 from data_builders.video_folder import captions
 from launch import notes
-from launch.spotting import annotations, archive
+from launch.spotting import annotations, archive, judged, sizes
 from launch.stages import Stages, link
 from sign_jax.data import class_list, clip_table, label_table, words
 from sign_jax.encoder import clips
@@ -23,10 +23,9 @@ _ORIGIN = ("seed", "data.alignment", *(f"spotting.{name}" for name in (
     "archive", "captions", "media", "mouthings", "lexicons", "lemmas", "truth")))
 _WORDS = (words.SIMPLEMMA, words.NONE)
 DONE = "complete"  # in a folder of files: they are all there
+_LEAST_BATCH = 8  # windows that an encoder reads at once
 RETRIEVED = "retrieved"  # among the media: what retrieval reads
-_ENCODERS = {  # the configuration, and what its samples lie in
-    "features": "configs/feature_encoder.py", "i3d": "configs/sign_encoder.py:signing_sim",
-}
+_SYSTEMS = {"features": "feature_encoder", "i3d": "i3d"}  # of the encoders
 
 
 class Rounds(Stages):
@@ -44,6 +43,8 @@ class Rounds(Stages):
     shared = self.spotting.shared
     super().__init__(root, user_path(shared).absolute() if shared else None, _origin(config))
     self.encoder = self.spotting.encoder
+    is_filmed = self.encoder == "i3d" and not self.spotting.captions
+    self.around = "films" if is_filmed else self.encoder  # of `spotted_clips.AROUND`
     self.media = root / "media"
 
   @property
@@ -53,11 +54,17 @@ class Rounds(Stages):
 
   def link(self):
     """Puts what encoders read into one folder: the corpus, and each lexicon under its name."""
-    kind = "features" if self.encoder == "features" else "videos"
+    kind = archive.kind(self.encoder)
     places = {name: folder / kind for name, folder in self.given.lexicons.items()}
     _, places[RETRIEVED] = self.retrieved
     for name, folder in {annotations.CORPUS: self.given.media, **places}.items():
       link(self.media / name, folder)
+    clip_table.write(self.searched, clips.training_clips(self.rows))
+
+  @property
+  def searched(self):
+    """The table of the clips in which signs are spotted."""
+    return self.root / "training.csv"
 
   @property
   def retrieved(self):
@@ -79,7 +86,7 @@ class Rounds(Stages):
     """The annotations of mouthings, `annotations.Found`."""
     known = {label.gloss for label in self._exemplars()}
     return annotations.of_mouthings(
-        self.given.mouthings, clips.training_clips(self.rows), self.given.media, self.encoder,
+        self.given.mouthings, clips.training_clips(self.rows), self.given.media, self.around,
         known,
     )
 
@@ -97,10 +104,15 @@ class Rounds(Stages):
   @functools.cached_property
   def truth(self):
     """All signs, see `annotations.truth`."""
-    return annotations.truth(self.given.truth, self.rows, self.encoder)
+    return annotations.truth(self.given.truth, self.rows, self.around)
+
+  @functools.cached_property
+  def extent(self):
+    """How long each video is, see `annotations.extents`."""
+    return annotations.extents(self.rows, self.given.media, self.around, self.spotting.stride)
 
   def _exemplars(self):
-    return annotations.of_lexicons(self.given.lexicons, archive.TABLE, self.encoder)
+    return annotations.of_lexicons(self.given.lexicons, archive.TABLE, self.around)
 
   def names(self, turn):
     """The class list of a round's encoder: words of M, and from round 2 on those of D1 too."""
@@ -138,13 +150,35 @@ class Rounds(Stages):
         "data.labels": table, "data.videos": self.media, "seed": self.config.seed,
         **self._sizes(table),
     }
-    config = _ENCODERS[self.encoder]
+    if self.weights:
+      values |= {f"init.{_SYSTEMS[self.encoder]}": self.weights, "init.classifier": "fresh"}
+    config = sizes.configuration(self.spotting)
     self.run(
         folder / "encoder" / "results.json", "sign_jax.main", "--config", config,
         "--workdir", folder / "encoder",
         *(f"--config.{key}={value}" for key, value in values.items()),
-        made_from=[table], products=[folder / "encoder"],
+        made_from=[table, *([self.weights] if self.weights else [])],
+        products=[folder / "encoder"],
         configuration=notes.configuration_digest(config),
+    )
+
+  @property
+  def weights(self):
+    """File of the weights that each round begins with; None for random numbers."""
+    if self._is_weights_of_run:
+      return self.root / "base.safetensors"
+    return user_path(self.spotting.weights).absolute() if self.spotting.weights else None
+
+  @property
+  def _is_weights_of_run(self):
+    return bool(self.spotting.weights) and user_path(self.spotting.weights).is_dir()
+
+  def export(self):
+    """Writes the weights of the run that each round begins with to a file."""
+    run = user_path(self.spotting.weights).absolute()
+    self.run(
+        self.weights, "sign_jax.export", "--workdir", run, "--out", self.weights,
+        made_from=[run / "results.json"], products=[self.weights],
     )
 
   def encode(self, turn, joint=True):
@@ -174,7 +208,7 @@ class Rounds(Stages):
         "--threshold", spotting.threshold, "--similarity", spotting.similarity,
         "--forms", spotting.forms, "--lemmas", self.given.lemmas,
         "--language", self.config.model.text.language,
-        "--encoder", self.encoder, "--round", turn, products=[self.spotted(turn)],
+        "--encoder", self.around, "--round", turn, products=[self.spotted(turn)],
         made_from=[
             self.given.captions, folder / "encoder" / "results.json",
             *(place / archive.TABLE for place in self.given.lexicons.values()),
@@ -185,6 +219,7 @@ class Rounds(Stages):
   def stages(self):
     """[(what a progress bar calls it, function)] of all rounds and of the last encoder."""
     found = [("media", self.link)]
+    found += [("weights", self.export)] if self._is_weights_of_run else []
     for turn in self.rounds:
       found += [
           (f"round {turn}: {name}", lambda stage=stage, turn=turn: stage(turn))
@@ -201,9 +236,12 @@ class Rounds(Stages):
   def _media_flag(self, name):
     if self.encoder == "features":
       return "--features", self.media / name
-    captions = self.retrieved[0] if name == RETRIEVED else self.given.captions
-    table = () if name in self.given.lexicons else ("--csv", captions)
-    return "--videos", self.media / name, "--size", self.spotting.size, *table
+    spotting = self.spotting
+    table = {annotations.CORPUS: self.searched, RETRIEVED: self.retrieved[0]}.get(name)
+    return (
+        "--videos", self.media / name, "--size", spotting.size, "--stride", spotting.stride,
+        "--batch_size", max(spotting.batch_size, _LEAST_BATCH), *(("--csv", table) if table else ())
+    )
 
   def _sizes(self, table):
     spotting = self.spotting
@@ -221,12 +259,23 @@ def _origin(config):
 
 
 def yields(rounds):
-  """[{"annotations", "words", "right"}] of M and of each round; "right" with the truth alone."""
-  truth = rounds.truth.get("train")
+  """[{"annotations", "words", "right", "right_at_random"}] of M and of each round.
+
+  The last two, in percent, where the truth is known.
+  """
   tables = [rounds.mouthing.labels, *(annotations.of_spotting(rounds.spotted(r))
                                         for r in rounds.rounds)]
   return [
       {"annotations": len(labels), "words": len({x.gloss for x in labels}),
-       **({"right": annotations.share_right(labels, truth)} if truth else {})}
+       **_shares(rounds, labels)}
       for labels in tables
   ]  # fmt: skip
+
+
+def _shares(rounds, labels):
+  if not (true := rounds.truth.get("train")):
+    return {}
+  return {
+      "right": judged.share_right(labels, true),
+      "right_at_random": judged.share_right_at_random(labels, true, rounds.extent, rounds.around),
+  }

@@ -228,8 +228,8 @@ def label(found: Spotted, lexicon: Lexicon, number: int, encoder: str, turn: int
     found: `Spotted`.
     lexicon: that it was found with.
     number: of the word's class.
-    encoder: whose training it is for: "i3d", whose labels lie in videos, or "features", whose
-      labels lie in feature files.
+    encoder: whose training it is for, a key of `spotted_clips.AROUND`: labels for "features" lie
+      in feature files, and others in videos.
     turn: the round of spotting, from 1.
   """
   content = found.subtitle.content
@@ -255,7 +255,7 @@ def place(
   """
   interval = spotted_clips.interval(kind, t, content.num_frames, encoder)
   start, end = spotted_clips.seconds(interval, content.fps or feature_segments.FPS)
-  if encoder == "i3d":
+  if encoder != "features":
     offset = 0.0 if is_whole else row.start
     return row.video, start + offset, min(end + offset, row.end if not is_whole else math.inf)
   return f"{clip_table.stem_of(row.video) if is_whole else row.name}.npz", start, end

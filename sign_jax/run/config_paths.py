@@ -7,6 +7,7 @@ _PATHS = (
   "data.data_dir", "data.videos", "data.labels", "data.synonyms", "data.gloss_embeddings",
   "model.text.file", "sr.recognized", "sr.classes", "sr.translations", "spotting.captions",
   "spotting.media", "spotting.mouthings", "spotting.truth", "spotting.shared",
+  "spotting.weights",
 )
 _LISTS = ("fusion.runs", "spotting.lexicons")  # of paths, with commas between them
 # Keys that name a file, unless they are one of some words.

@@ -42,7 +42,7 @@ SYSTEM = System(
     limits=Limits(
         positive=(
             "model.text.clusters", "model.text.width", "spotting.dim", "spotting.size",
-            "spotting.steps", "spotting.batch_size",
+            "spotting.stride", "spotting.steps", "spotting.batch_size",
         ),
         not_negative=(
             "model.text.ghost_clusters", "model.margin", "spotting.iterations", "spotting.pad",

@@ -126,11 +126,16 @@ def _change_sections(config):
           "keep_mouthing": True,  # trains every round on mouthings too
           "pad": 0.0,  # seconds around a subtitle that are searched too
           # Of launch.spot_align: what the encoder reads, "features" of another one or (i3d) videos,
-          # and how it is trained in each round, where a batch is no larger than all labels.
-          "encoder": "features", "dim": 256, "size": 224, "steps": 700, "batch_size": 128,
+          # and how it is trained in each round, where a batch is no larger than all labels. What is
+          # None is for the encoder to say, see launch/spotting/sizes.py.
+          "encoder": "features", "dim": 256,  # columns of the features
+          "size": placeholder(int), "stride": placeholder(int),  # of an I3D's frames and windows
+          "steps": placeholder(int), "batch_size": placeholder(int),
+          # That each round begins with: a file, or a run of the encoder; "" is random numbers.
+          "weights": "",
           "shared": "",  # folder in which several --workdir find each other's results
           # A corpus of one's own; the simulator's, of this size, where captions is "".
-          "archive": "small",
+          "archive": placeholder(str),
           "captions": "",  # table of clips
           "media": "",  # folder of feature files or videos
           "mouthings": "",  # table video,word,time,confidence
