@@ -38,10 +38,10 @@ class BatchNorm(nn.Module):
         0 leaves padding out, n stands for n equal positions. None counts each once.
 
     Returns:
-      (..., C) float32.
+      (..., C) float32, or float64 of such an x.
     """
     scale, bias, running = _variables(self, x.shape[-1:])
-    x = x.astype(jnp.float32)
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean, var = (variable.value for variable in running)
     if train:
       mean, var, bessel = _statistics(x, counts)

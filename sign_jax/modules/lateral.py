@@ -8,9 +8,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from sign_jax.modules.s3d import Kernel
-from sign_jax.ops import convolution
+from sign_jax.ops import convolution, convolution_3d
 
-_FRAMES, _TIME = (1, 3, 3), (3, 1, 1)
+_TIME = (3, 1, 1)
 
 
 class Lateral(nn.Module):
@@ -18,9 +18,11 @@ class Lateral(nn.Module):
 
   Attributes:
     kind: "smaller" or "larger" frames, "shorter" or "longer" clips, as the target has them.
+    span: frames in time that connections of other frames read, odd: 1 in NLA-SLR, 7 in TwoStream.
   """
 
   kind: str
+  span: int = 1
 
   @nn.compact
   def __call__(
@@ -31,14 +33,14 @@ class Lateral(nn.Module):
     Raises:
       ValueError: the two maps do not differ by a factor of 2.
     """
-    window = _FRAMES if self.kind in ("smaller", "larger") else _TIME
+    window = (self.span, 3, 3) if self.kind in ("smaller", "larger") else _TIME
     kernel = Kernel(window, source.shape[-1], name="conv")(source)
     _check(self.kind, source.shape, target.shape)
     match self.kind:
       case "smaller":
-        part = convolution.spatial(source, kernel, stride=2)
+        part = convolution_3d.volumetric(source, kernel, stride=2)
       case "larger":
-        part = convolution.spatial_transposed(source, kernel, target.shape[2:4])
+        part = convolution_3d.volumetric_transposed(source, kernel, target.shape[2:4])
       case "shorter":
         part = convolution.temporal(source, kernel, stride=2)
       case "longer":

@@ -5,33 +5,17 @@ from typing import Any
 
 from sign_jax.modules import s3d
 from sign_jax.systems.nla_slr import streams as names
+from sign_jax.weights import layer_names
 from sign_jax.weights.convert import CONV, LINEAR, TRANSPOSED_CONV, Rule
 
 _LENGTHS = {"long": "high", "short": "low"}
 _MODALITIES = {"video": "rgb", "keypoint": "pose"}
-_UNITS = (("conv", "bn"), ("conv_s", "bn_s"), ("conv_t", "bn_t"))
-_OF_BATCH_NORM = (
-    ("weight", "params", "scale"), ("bias", "params", "bias"),
-    ("running_mean", "batch_stats", "mean"), ("running_var", "batch_stats", "var"),
-)
-# Layers of an S3D, and within its Mixed blocks.
-_PLACES = (("{i}.{branch}.{n}", "base_{i}/{branch}_{n}"), ("{i}", "base_{i}"))
 
 
 def stream(name: str) -> str:
   """What stands before the names of a stream's S3D: "backbone.ts_high.rgb_stream.backbone."."""
   modality, length = name.split("_")
   return f"backbone.ts_{_LENGTHS[length]}.{_MODALITIES[modality]}_stream.backbone."
-
-
-def _s3d_rules(there, here):
-  """Rules of a `modules.s3d.S3D`."""
-  for released, ours in _PLACES:
-    for conv, norm in _UNITS:
-      layer, place = f"{there}base.{released}", f"{here}/{ours}"
-      yield Rule(f"{layer}.{conv}.weight", f"params/{place}/{conv}/kernel", CONV)
-      for theirs, kind, own in _OF_BATCH_NORM:
-        yield Rule(f"{layer}.{norm}.{theirs}", f"{kind}/{place}/{norm}/{own}")
 
 
 def _lateral_rules():
@@ -71,7 +55,7 @@ def _head_rules():
 
 
 NAMES = (
-    *(rule for name in names.STREAMS for rule in _s3d_rules(stream(name), name)),
+    *(rule for name in names.STREAMS for rule in layer_names.s3d(f"{stream(name)}base", name)),
     *_lateral_rules(),
     *_head_rules(),
 )

@@ -1,0 +1,1 @@
+"""SignVTCL: continuous sign language recognition from video, keypoints and optical flow."""

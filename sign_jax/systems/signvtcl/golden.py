@@ -1,0 +1,271 @@
+"""SignVTCL's golden case: networks and losses, in evaluation and in training, and mBART.
+
+`operator_case` has what no network computes. Numbers of training are compared in float64: few
+values have a part in a batch's statistics, which enlarge the rounding of float32.
+"""
+
+import functools
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from sign_jax.golden import compare, seeded
+from sign_jax.golden.compare import Facts, MakeTask, Quantities, Row
+from sign_jax.modules.mbart import PAD, MBartEncoder
+from sign_jax.systems.base import System
+from sign_jax.systems.signvtcl import losses, operator_case, released_names
+from sign_jax.systems.signvtcl import streams as names
+from sign_jax.systems.signvtcl.model import LATERAL, SignVTCL, ensemble
+from sign_jax.weights import convert
+
+FRAMES, SIZE, MAP = 32, 64, 32  # of the videos, and of what has half their size
+_TOKENS, _MBART = 60, {"width": 32, "layers": 2, "heads": 4, "hidden": 64, "positions": 64}
+_END, _LANGUAGE = 2, 55  # tokens behind those of the glosses
+_SPN = {"video": 0.2, "keypoint": 0.5}  # weights of the pyramids' losses
+TOLERANCES = (
+    ("base_train", 1e-5), ("vtcl_train", 1e-5), ("grad_norms", 1e-5),
+    ("base_eval/loss", 1e-5), ("vtcl_eval/loss", 1e-5), ("ctc/loss", 1e-5),
+    ("dtw/log", 1e-6), ("align/gloss", 1e-5), ("sentence", 1e-5),
+)
+ZERO = ((r"grad_norms/vtcl\.fusion\.\d\.2\.bias", 1e-7),)  # before a BatchNorm
+
+
+def check(
+    system: System, stem: str | pathlib.Path, make_task: MakeTask, rtol: float | None = None
+) -> list[Row]:
+  """[`Row`] of all numbers, and one of each sentence whose words are cleaned and compared."""
+  facts, arrays = compare.read_case(stem)
+  with compare.weights_file(seeded.state_dict(facts)) as weights:
+    found = quantities(system, facts, weights, make_task)
+  texts = facts.pop("text_cases")
+  tolerances = (*TOLERANCES, *compare.TOLERANCES) if rtol is None else (("", rtol),)
+  rules = compare.Rules(tolerances, ZERO)
+  numbers = compare.rows(facts, arrays, {k: np.asarray(v) for k, v in found.items()}, rules)
+  return [*numbers, *operator_case.texts(texts)]
+
+
+def quantities(
+    system: System, facts: Facts, weights: pathlib.Path, make_task: MakeTask
+) -> Quantities:
+  """All numbers that a case can hold; arguments as in `golden.compare.quantities`."""
+  del system, weights, make_task  # the weights are of two systems and a language model
+  case = Case(facts)
+  return {
+      "fingerprint": seeded.fingerprint(case.state),
+      **case.mbart(), **case.evaluated("base"), **case.evaluated("vtcl"),
+      **case.trained("base"), **case.trained("vtcl"), **operator_case.quantities(facts),
+  }
+
+
+class Case:
+  """The facts of a case, its weights and its inputs."""
+
+  def __init__(self, facts: Facts) -> None:
+    self.state = seeded.state_dict(facts)
+    self._prefix, self._batch = facts.get("seed_prefix", ""), facts["batch"]
+    self._lengths = np.array(facts["inputs"]["lengths"], np.int32)
+    self._glosses = self._sentences(facts["inputs"]["gloss_counts"])
+
+  def _sentences(self, counts):
+    """(B, N) int32, 0 behind the end; the longest sentence has a gloss twice."""
+    shape = self._batch, 6
+    drawn = seeded.integers(f"{self._prefix}input/glosses", 1, 20, shape).astype(np.int32)
+    longest = int(np.argmax(counts))
+    drawn[longest, 2] = drawn[longest, 0]
+    return drawn * (np.arange(6)[None] < np.array(counts)[:, None])
+
+  def mbart(self) -> Quantities:
+    """The encoder's features of the glosses' tokens."""
+    ids, gloss_of_token = self._tokens()
+    return {
+        "mbart/token_ids": ids, "mbart/gloss_of_token": gloss_of_token,
+        "mbart/features": self._text * (ids != PAD)[:, :, None],
+    }
+
+  def _tokens(self) -> tuple[Int[np.ndarray, "B M"], Int[np.ndarray, "B M"]]:
+    """Token ids, and the place of the gloss that each belongs to."""
+    rows, places = [], []
+    for sentence in self._glosses:
+      glosses = [int(gloss) for gloss in sentence if gloss]
+      rows.append([4 + (7 * g + 13 * j) % 50 for g in glosses for j in range(1 + g % 3)])
+      places.append([n for n, g in enumerate(glosses) for _ in range(1 + g % 3)])
+    length = max(map(len, rows)) + 2
+    fill = lambda row, end, pad: np.array([*row, *end, *[pad] * (length - len(row) - 2)])
+    return (
+        np.stack([fill(row, (_END, _LANGUAGE), PAD) for row in rows]),
+        np.stack([fill(row, (-1, -1), -1) for row in places]),
+    )
+
+  @functools.cached_property
+  def _text(self) -> Float[np.ndarray, "B M D"]:
+    """What mBART makes of the tokens."""
+    ids, _ = self._tokens()
+    model = MBartEncoder(_TOKENS, **_MBART)
+    shapes = jax.eval_shape(model.init, jax.random.key(0), ids)
+    variables = convert.merge(shapes, self._own("mbart"), released_names.MBART)
+    return np.asarray(jax.jit(model.apply)(variables, ids))
+
+  def _own(self, kind):
+    """The weights whose names begin so, without that."""
+    start = f"{kind}."
+    return {n.removeprefix(start): x for n, x in self.state.items() if n.startswith(start)}
+
+  def _inputs(self, kind) -> dict[str, Float[np.ndarray, "B T H W C"]]:
+    """{stream: clips} drawn from names; the samples differ in scale and shift."""
+    found = {}
+    streams = names.BASE if kind == "base" else names.STREAMS
+    for name in streams:
+      title, size = name, MAP
+      if kind == "base":
+        title = {"video": "base_video", "keypoint": "base_heatmap"}[name]
+        size = SIZE if name == "video" else MAP
+      shape = self._batch, names.CHANNELS[name], FRAMES, size, size
+      clips = seeded.normal(f"{self._prefix}input/{title}", shape, 0.5)
+      each = np.arange(self._batch, dtype=np.float32).reshape(-1, 1, 1, 1, 1)
+      found[name] = np.moveaxis(clips * (1 + each) + each / 2, 1, -1)
+    return found
+
+  def _built(self, kind, dtype):
+    """(model, variables, batch) of "base" or "vtcl" in a precision."""
+    batch = self._batch_of(kind)
+    text = batch["text"] if kind == "vtcl" else None
+    model = make_model(kind, dtype)
+    example = {name: x[:, :8] for name, x in batch["inputs"].items()}
+    init = functools.partial(model.init, text=text)
+    shapes = jax.eval_shape(init, jax.random.key(0), example, batch["lengths"])
+    table = released_names.BASE if kind == "base" else released_names.PAPER
+    variables = convert.merge(shapes, self._own(kind), table, released_names.IGNORE)
+    as_dtype = lambda x: x.astype(dtype) if np.issubdtype(x.dtype, np.floating) else x
+    return model, jax.tree.map(as_dtype, variables), jax.tree.map(as_dtype, batch)
+
+  def _batch_of(self, kind):
+    ids, gloss_of_token = self._tokens()
+    end = (ids == _END).argmax(1)
+    return {
+        "inputs": self._inputs(kind), "lengths": self._lengths, "glosses": self._glosses,
+        "text": self._text, "tokens": losses.Text(gloss_of_token, end), "padding": ids == PAD,
+    }
+
+  def evaluated(self, kind: str) -> Quantities:
+    """What "base" or "vtcl" computes with running statistics."""
+    model, variables, batch = self._built(kind, np.float32)
+
+    @jax.jit
+    def run(variables, batch):
+      text = batch["text"] if kind == "vtcl" else None
+      out = model.apply(variables, batch["inputs"], batch["lengths"], text=text)
+      return _LOOKS[kind](out, batch)[1]
+
+    found = run(variables, batch)
+    return {f"{kind}_eval/{name}": x for name, x in found.items()}
+
+  def trained(self, kind: str) -> Quantities:
+    """The same with the batch's statistics in float64, and what a training step needs."""
+    with jax.enable_x64(True):
+      model, variables, batch = self._built(kind, np.float64)
+
+      @jax.jit
+      def run(variables, batch):
+        def loss(params):
+          out, state = model.apply(
+              {**variables, "params": params}, batch["inputs"], batch["lengths"], train=True,
+              text=batch["text"] if kind == "vtcl" else None, mutable=["batch_stats"],
+          )
+          total, found = _LOOKS[kind](out, batch)
+          return total, (found, state["batch_stats"])
+
+        return jax.grad(loss, has_aux=True)(variables["params"])
+
+      gradients, (found, statistics) = run(variables, batch)
+      table = released_names.BASE if kind == "base" else released_names.PAPER
+      norms = convert.export({"params": gradients}, table)
+      after = convert.export({"batch_stats": statistics}, table)
+      return {
+          **{f"{kind}_train/{name}": found[name] for name in found if _is_of_training(kind, name)},
+          **{f"{kind}_train/{name}": after[there] for name, there in _STATISTICS[kind].items()},
+          **{f"grad_norms/{kind}.{name}": np.linalg.norm(x) for name, x in norms.items()},
+      }
+
+
+def make_model(kind: str, dtype: Any) -> SignVTCL:
+  """The small model of a case: "base" or "vtcl"."""
+  sizes = {"hidden": 64, "feedforward": 128, "dropout": 0.0, "dtype": dtype}
+  if kind == "base":
+    return SignVTCL(
+        20, names.BASE, names.BASE[::-1], LATERAL, pyramid=names.BASE, shared=0, **sizes
+    )
+  return SignVTCL(20, shared=32, adapter=48, **sizes)
+
+
+def _look_at_base(out, batch) -> tuple[Any, Quantities]:
+  """(total loss, quantities) of TwoStream-SLR."""
+  ctc = losses.of_heads(out, batch["glosses"])
+  distil = losses.distillation(out["logits"])
+  heads = {"joint": ctc["joint"]}
+  for name, weight in _SPN.items():
+    heads[name] = ctc[name] + weight * sum(ctc[f"{name}_{level}"] for level in names.PYRAMID)
+  total = sum(heads.values()) + sum(distil.values())
+  found = {f"logits/{name}": x for name, x in out["logits"].items()}
+  for name in names.BASE:
+    found[f"feature/{name}/c4"] = out["features"][name]
+    for level, one in out["pyramid"][name].items():
+      found[f"feature/{name}/{level}"] = one["features"]
+      found[f"logits/{name}_{level}"] = one["logits"]
+  levels = [out["pyramid"]["video"][level]["steps"] for level in names.PYRAMID]
+  return total, found | {
+      **{f"loss/{name}": x for name, x in heads.items()},
+      **{f"loss/distil_{name}": x for name, x in distil.items()},
+      "loss/total": total, "log_probability_ensemble": ensemble(out["logits"]),
+      "valid_steps": jnp.stack([*levels, out["steps"]]),
+  }
+
+
+def _look_at_paper(out, batch) -> tuple[Any, Quantities]:
+  """(total loss, quantities) of SignVTCL."""
+  glosses, path = batch["glosses"], losses.path_of(out, batch["glosses"])
+  ctc = losses.of_heads(out, glosses)
+  aligned = losses.aligned(out, path, glosses, batch["tokens"], losses.Alignment())
+  total = sum(ctc.values()) + sum(aligned.values())
+  adapters = dict(out["shared"])
+  adapters["t2v"] = jnp.where(batch["padding"][:, :, None], 0, adapters["t2v"])
+  return total, {
+      **{f"feature/{name}": x for name, x in out["features"].items()},
+      **{f"logits/{name}": x for name, x in out["logits"].items()},
+      **{f"adapter/{name}": x for name, x in adapters.items()},
+      **{f"loss/ctc_{name}": x for name, x in ctc.items()},
+      **{f"loss/align_{name}": x for name, x in aligned.items()},
+      "loss/total": total, "probability_average": jnp.exp(ensemble(out["logits"])),
+      "path": path.position,
+  }
+
+
+_LOOKS: dict[str, Callable] = {"base": _look_at_base, "vtcl": _look_at_paper}
+# {quantity: released name of a running statistic}
+_RUNNING = {
+    "base": {
+        "head_video": "visual_head.bn1.norm",
+        "first": "visual_backbone_twostream.rgb_stream.backbone.base.0.bn_s",
+    },
+    "vtcl": {
+        "head_joint": "head.joint.bn1.norm", "first_flow": "branch.flow.backbone.base.0.bn_t",
+    },
+}
+_STATISTICS = {
+    kind: {
+        f"{which}/{title}": f"{there}.{which}"
+        for title, there in places.items() for which in ("running_mean", "running_var")
+    }
+    for kind, places in _RUNNING.items()
+}
+
+
+def _is_of_training(kind, name):
+  """Whether a case holds this quantity of training too."""
+  if kind == "vtcl":
+    return True
+  return name.startswith("loss/") or name in [f"logits/{x}" for x in names.heads(names.BASE)]
