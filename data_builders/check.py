@@ -8,6 +8,10 @@ or leaves the video out). The exit status is 1 if there are errors.
 
 `python -m data_builders.check --records NAME[/CONFIG] [--data_dir DIR]` checks a data set that is
 built: it reads and decodes every record, and compares them with what is noted beside them.
+
+`python -m data_builders.check spotting --captions captions.csv --mouthings mouthings.csv --lexicons
+FOLDER FOLDER` checks what signs are spotted with: every line of the tables, whether mouthings lie
+inside of their clips, the files of all exemplars, and which words there are on one side alone.
 """
 
 import argparse
@@ -15,11 +19,12 @@ import sys
 
 from data_builders.attachments import scaling
 from data_builders.attachments.scaling import UNSTATED
-from data_builders.checks import annotations, files, records, report, sentences, signs
+from data_builders.checks import annotations, files, records, report, sentences, signs, spotting
 from data_builders.corpus import corpora
 from sign_jax.data import splits as split_names
+from sign_jax.data import words
 from sign_jax.errors import UserError, one_sentence, printable
-from sign_jax.files import path_argument
+from sign_jax.files import existing_folder, path_argument
 
 
 def check(name, manual_dir, protocol=None, poses=UNSTATED, wanted=split_names.SPLITS):
@@ -66,7 +71,8 @@ def main(argv=None):
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   names = ", ".join(corpora.names())
-  parser.add_argument("name", help=f"one of {names}; with --records, any data set that is built")
+  parser.add_argument("name", help=f"one of {names}; {spotting.NAME}; with --records, any data set "
+                      "that is built")  # fmt: skip
   parser.add_argument("--manual_dir", type=path_argument, help="folder with your files")
   parser.add_argument("--records", action="store_true", help="check what was built, not your files")
   parser.add_argument("--data_dir", type=path_argument, help="where it was built; default: "
@@ -75,23 +81,43 @@ def main(argv=None):
   parser.add_argument("--splits", metavar="SPLIT,...",
                       help="the splits to look at, such as test; default: all")
   scaling.add_options(parser)
+  _add_spotting(parser.add_argument_group(spotting.NAME))
   parser.add_argument("--json", type=path_argument, help="file to write all findings to")
   args = parser.parse_args(argv)
   with one_sentence():
-    if not (args.records or args.manual_dir):
-      raise UserError(
-        "pass --manual_dir the folder of your files, or --records to check what was built"
-      )
-    found = (
-      records.check(args.name, args.data_dir) if args.records else
-      check(args.name, args.manual_dir, args.protocol, scaling.stated(args),
-            split_names.SPLITS if args.splits is None else split_names.parse_list(args.splits))
-    )  # fmt: skip
+    found = _found(args)
     if args.json:
       found.write(args.json)
     print("\n".join(map(printable, found.lines())))
     if found.counts()[report.ERROR]:
       sys.exit(1)
+
+
+def _found(args):
+  if args.records:
+    return records.check(args.name, args.data_dir)
+  if args.name == spotting.NAME:
+    if not args.captions:
+      raise UserError("pass --captions the table of clips with their sentences")
+    folders = [existing_folder(folder, "--lexicons").absolute() for folder in args.lexicons]
+    lemma = words.lemmatizer(args.lemmas, args.language)
+    return spotting.check(args.captions, args.mouthings, folders, lemma)
+  if not args.manual_dir:
+    raise UserError(
+      "pass --manual_dir the folder of your files, or --records to check what was built"
+    )
+  wanted = split_names.SPLITS if args.splits is None else split_names.parse_list(args.splits)
+  return check(args.name, args.manual_dir, args.protocol, scaling.stated(args), wanted)
+
+
+def _add_spotting(group):
+  group.add_argument("--captions", type=path_argument, help="table of clips and their sentences")
+  group.add_argument("--mouthings", type=path_argument, help="table video,word,time,confidence")
+  group.add_argument("--lexicons", nargs="+", default=(), type=path_argument, metavar="FOLDER",
+                     help="each with lexicon.csv, and features/ or videos/")  # fmt: skip
+  group.add_argument("--lemmas", default=words.SIMPLEMMA,
+                     help="simplemma, none, or a table word,lemma")  # fmt: skip
+  group.add_argument("--language", default="en", help="of simplemma's dictionary")
 
 
 if __name__ == "__main__":

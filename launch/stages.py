@@ -4,7 +4,7 @@ import json
 import os
 
 from launch import logged, notes
-from sign_jax.errors import UserError
+from sign_jax.files import link
 from sign_jax.untrusted import budget
 
 
@@ -89,16 +89,3 @@ class Stages:
   def start(self, *command):
     """`logged.call`; the output goes to log.txt."""
     logged.call(command, self.root / "log.txt")
-
-
-def link(path, target):
-  """Makes `path` a link to a file or folder.
-
-  Raises:
-    UserError: it is there, and leads elsewhere.
-  """
-  if not path.is_symlink() and not path.exists():
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to(os.path.relpath(target.resolve(), path.parent.resolve()))
-  elif path.resolve() != target.resolve():
-    raise UserError(f"{path} leads to {path.resolve()}, and not to {target}: use another --workdir")

@@ -162,3 +162,16 @@ def sha256(path):
   """Hex digest of a file's content."""
   with open(path, "rb") as file:
     return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def link(path, target):
+  """Makes `path` a link to a file or folder, by the way from one to the other; makes its folder.
+
+  Raises:
+    UserError: it is there, and leads elsewhere.
+  """
+  if not path.is_symlink() and not path.exists():
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(os.path.relpath(target.resolve(), path.parent.resolve()))
+  elif path.resolve() != target.resolve():
+    raise UserError(f"{path} leads to {path.resolve()}, and not to {target}: use another folder")

@@ -45,6 +45,7 @@ class Report:
     ceilings: {split: {metric: percent}}, see `sentences.ceilings`.
     classes: {split: {class: number of clips}} of isolated signs.
     files: {kind of file: {split: {"found", "missing", "unreadable": count}}}.
+    tables: {what is counted: {name: {fact: number or text}}}, of what is in no corpus.
     findings: list of `Finding`.
     origins: {split: where it comes from}, of splits that are not as they were released.
   """
@@ -56,6 +57,7 @@ class Report:
   ceilings: dict = dataclasses.field(default_factory=dict)
   classes: dict = dataclasses.field(default_factory=dict)
   files: dict = dataclasses.field(default_factory=dict)
+  tables: dict = dataclasses.field(default_factory=dict)
   findings: list = dataclasses.field(default_factory=list)
   origins: dict = dataclasses.field(default_factory=dict)
 
@@ -71,10 +73,10 @@ class Report:
     """The report as lines of text, the worst findings last."""
     protocol = f"protocol {self.protocol}, " if self.protocol else ""
     yield f"{self.name}, {protocol}{self.manual_dir}"
-    if self.splits:
-      facts = list(next(iter(self.splits.values())))
-      rows = [[split, *map(_text, row.values())] for split, row in self.splits.items()]
-      yield from _table([["split", *facts], *rows])
+    for heading, rows in {"split": self.splits, **self.tables}.items():
+      if rows:
+        cells = [[name, *map(_text, row.values())] for name, row in rows.items()]
+        yield from _table([[heading, *next(iter(rows.values()))], *cells])
     if self.files:
       rows = [
         [kind, split, *map(str, counts.values())]

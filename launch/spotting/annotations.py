@@ -24,7 +24,6 @@ from sign_jax.video import frames
 
 CORPUS = "corpus"  # the folder of the corpus among the media
 TRUTH = ("video", "start", "end", "word")  # columns
-LEAST_CONFIDENCE = 0.5  # of a mouthing
 _ROOM = 4  # frames by which the least part of a video is longer than a window
 
 
@@ -64,7 +63,7 @@ def of_mouthings(
       skipped["in no training clip"] += 1
     elif mouthing.word not in words:
       skipped["of a word that no lexicon has"] += 1
-    elif mouthing.confidence <= LEAST_CONFIDENCE:
+    elif mouthing.confidence <= mouthings.LEAST_CONFIDENCE:
       skipped["that are not sure"] += 1
     elif (t := _frame(mouthing, row, extent(row))) >= extent(row).num_frames:
       skipped["behind the end of their video"] += 1

@@ -5,8 +5,8 @@ import json
 from data_builders.signing_sim import archive as simulator
 from launch import notes
 from launch.spotting.rounds import RETRIEVED, Rounds
-from launch.stages import link
 from sign_jax.data import pipeline
+from sign_jax.files import link
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget

@@ -11,11 +11,11 @@ import pathlib
 from data_builders.video_folder import captions
 from launch import notes
 from launch.spotting import annotations, archive, judged, sizes
-from launch.stages import Stages, link
+from launch.stages import Stages
 from sign_jax.data import class_list, clip_table, label_table, words
 from sign_jax.encoder import clips
 from sign_jax.errors import UserError
-from sign_jax.files import user_path
+from sign_jax.files import link, user_path
 from sign_jax.run import config_paths, settings
 
 # Settings that tell one corpus from another.

@@ -1,5 +1,6 @@
 """Tables of lexicons: which exemplar, a video of an isolated sign, shows which word."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sign_jax.data import clip_table
@@ -29,19 +30,34 @@ def read(path: str) -> list[Exemplar]:
     [`Exemplar`] in the order of the table.
 
   Raises:
-    UserError: names the line: as `csv_table.read`; no rows, no word, an exemplar that an earlier
-      line names too, or whose name leaves its folder, times that are none.
+    UserError: names the line: as `csv_table.read` and `of_row`; no rows, or an exemplar that an
+      earlier line names too.
   """
   found = {}
   for line, row in csv_table.read(path, COLUMNS[:2], COLUMNS):
     where = f"{path}, line {line}"
-    name, word = row["exemplar"], " ".join(row["word"].lower().split())
-    csv_table.check_inside(name, where)
-    if not word:
-      raise UserError(f"{where}: the exemplar {shown(name)} has no word, write it")
-    if name in found:
-      raise UserError(f"{where}: an earlier line names the exemplar {shown(name)}, rename one")
-    found[name] = Exemplar(name, word, *clip_table.times(row, where))
+    exemplar = of_row(row, where)
+    if exemplar.exemplar in found:
+      name = shown(exemplar.exemplar)
+      raise UserError(f"{where}: an earlier line names the exemplar {name}, rename one")
+    found[exemplar.exemplar] = exemplar
   if not found:
     raise UserError(f"{path} has no rows, write one for each exemplar")
   return list(found.values())
+
+
+def of_row(row: Mapping[str, str], where: str) -> Exemplar:
+  """The `Exemplar` of a row.
+
+  Args:
+    row: {column: text}.
+    where: what the error names: a file and a line.
+
+  Raises:
+    UserError: no word, a name that leaves its folder, times that are none.
+  """
+  name, word = row["exemplar"], " ".join(row["word"].lower().split())
+  csv_table.check_inside(name, where)
+  if not word:
+    raise UserError(f"{where}: the exemplar {shown(name)} has no word, write it")
+  return Exemplar(name, word, *clip_table.times(row, where))

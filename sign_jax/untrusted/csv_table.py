@@ -1,5 +1,6 @@
 """CSV files of users: rows as dicts, and names of files in them that stay inside their folder."""
 
+import contextlib
 import csv
 import difflib
 import io
@@ -22,7 +23,7 @@ _CURLED = "\u201c\u201d\u201e\u201f\u00ab\u00bb"  # quotation marks of texts, no
 _SIMILAR = 0.8  # how alike two names of columns are of which one is a slip of the pen
 
 
-def read(path, required, known=()):
+def read(path, required, known=(), faults=None):
   """Reads a CSV file: UTF-8 with or without byte order mark, commas, quotes as in RFC 4180.
 
   Empty lines, rows of empty values and empty columns at the end are left out.
@@ -31,6 +32,8 @@ def read(path, required, known=()):
     path: the file; its first line that is not empty names the columns.
     required: names of columns that must be there.
     known: further names that mean something; a name that is one of them but for a slip is refused.
+    faults: dict that receives {line: sentence} of single rows that are wrong, which are then left
+      out; None to raise the first.
 
   Returns:
     [(line, {column: text without surrounding white space})]; `line` is where a row begins, from 1.
@@ -52,10 +55,22 @@ def read(path, required, known=()):
       check_columns(where, columns, required, known, "add it")
     else:
       take_row(budget, len(columns), where)
-      rows.append((line, _row(where, columns, values)))
+      with guard(faults, line):
+        rows.append((line, _row(where, columns, values)))
   if columns is None:
     check_columns(f"{path}, line 1", [], required, known, "add it")
   return rows
+
+
+@contextlib.contextmanager
+def guard(faults, line):
+  """Notes the `UserError` of a row in {line: sentence}, or lets it pass where that is None."""
+  try:
+    yield
+  except UserError as error:
+    if faults is None:
+      raise
+    faults[line] = str(error)
 
 
 def write(path, columns, rows):
