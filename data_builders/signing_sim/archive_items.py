@@ -23,6 +23,9 @@ from sign_jax.data import clip_table, feature_files
 
 VERSION = 1  # of what an archive holds
 _SIZE = 48  # height and width of films, pixels
+# Frames of a film for each of the simulator's: an encoder of films reads windows of 16, and a sign
+# of six frames would share them with its neighbours.
+_FINER = 2
 _STREAM = "agnostic"
 _GAINS = {"first": (0.8, 0.9, 1.1), "second": (1.1, 0.9, 0.8)}  # of the films' red, green and blue
 
@@ -131,7 +134,16 @@ def _film(folder, name, points, look):
   path = folder / "videos" / name
   if not path.is_file():
     path.parent.mkdir(parents=True, exist_ok=True)
-    videos.write_video(path, videos.frames(points, look, _SIZE))
+    pictures = videos.frames(_finer(points), look, _SIZE)
+    videos.write_video(path, pictures, _FINER * corpus.FPS)
+
+
+def _finer(points):
+  """Motion (F, 133, 2) at _FINER times the frames; those between are interpolated."""
+  at = np.minimum(np.arange(_FINER * len(points)) / _FINER, len(points) - 1)
+  before = np.floor(at).astype(int)
+  after, share = np.minimum(before + 1, len(points) - 1), (at - before)[:, None, None]
+  return (1 - share) * points[before] + share * points[after]
 
 
 def _seconds(first, last):

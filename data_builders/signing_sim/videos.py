@@ -80,10 +80,10 @@ def frames(points, look, size):
   return np.clip(np.rint(pictures * np.array(look.gains)), 0, 255).astype(np.uint8)
 
 
-def write_video(path, pictures):
-  """Writes (F, H, W, 3) uint8 RGB as a video of `corpus.FPS`, whole or not at all."""
+def write_video(path, pictures, fps=corpus.FPS):
+  """Writes (F, H, W, 3) uint8 RGB as a video of `fps`, whole or not at all."""
   with replacing(path) as partial, av.open(str(partial), "w", format="mp4") as container:
-    stream = container.add_stream("mpeg4", rate=int(corpus.FPS))
+    stream = container.add_stream("mpeg4", rate=int(fps))
     stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], "yuv420p"
     stream.codec_context.gop_size = _KEYFRAMES
     stream.codec_context.bit_rate = 30 * pictures[0].size  # more than such pictures need

@@ -4,9 +4,9 @@ import ml_collections
 
 _OPEN = {  # by the encoder, of the simulator and then of other corpora
     "features": ({"archive": "small", "steps": 700, "batch_size": 128},) * 2,
-    # Small enough for two cores. Films are 48 pixels wide, and a sign lasts six frames.
+    # Small enough for two cores. Films are 48 pixels wide, and a sign lasts twelve frames.
     "i3d": (
-        {"archive": "study", "size": 32, "stride": 2, "steps": 1000, "batch_size": 16},
+        {"archive": "study", "size": 32, "stride": 4, "steps": 1200, "batch_size": 16},
         {"size": 224, "stride": 1, "steps": 4000, "batch_size": 32},
     ),
 }

@@ -9,7 +9,7 @@ from sign_jax.video.frames import WINDOW
 # has those windows whose middle lies among them.
 AROUND = {
   "i3d": {"mouthing": (15, 4), "dictionary": (3, 22)},
-  # The simulator's, whose signs last six frames and are mouthed at their middle.
+  # The simulator's, whose signs last twelve frames and are mouthed at their middle.
   "films": {"mouthing": (WINDOW // 2 + 2, WINDOW // 2 + 1), "dictionary": (2, WINDOW + 1)},
   "features": {"mouthing": (2, 2), "dictionary": (2 - WINDOW // 2, 2 + WINDOW // 2)},
 }

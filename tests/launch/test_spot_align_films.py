@@ -85,7 +85,7 @@ def test_encoders_are_trained_on_windows_of_films(root):
   (command,) = run.commands
   given = flags(command)
   assert given["--config"] == "configs/sign_encoder.py:signing_sim"
-  assert (given["steps"], given["data.size"], given["batch_size"]) == ("1000", "32", "4")
+  assert (given["steps"], given["data.size"], given["batch_size"]) == ("1200", "32", "4")
   assert "init.i3d" not in given and "data.dim" not in given
 
   labels = label_table.read(run.folder(1) / "labels.csv")
@@ -109,7 +109,7 @@ def test_features_are_of_what_is_read_later(root):
   assert rows(corpus) == ["a.mp4"] and rows(final) == ["a.mp4", "b.mp4", "c.mp4"]
   assert "--csv" not in first and "--recognized" in final
   assert {(x["--size"], x["--stride"], x["--batch_size"]) for x in (corpus, first, final)} == {
-    ("32", "2", "16")}
+    ("32", "4", "16")}
   run.spot(1)
   assert flags(run.commands[-1])["--encoder"] == "films"
 

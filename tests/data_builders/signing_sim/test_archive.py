@@ -150,7 +150,8 @@ def test_films_show_the_first_videos_and_all_exemplars(_few, tmp_path, monkeypat
     content = feature_files.read(path.parent.parent / f"features/{path.stem}.npz")
     with av.open(str(path)) as container:
       pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert len(pictures) == content.num_frames and pictures[0].shape == (48, 48, 3)
+      assert container.streams.video[0].average_rate == 2 * corpus.FPS
+    assert len(pictures) == 2 * content.num_frames and pictures[0].shape == (48, 48, 3)
   assert len(list((tmp_path / "a/lexicons").rglob("*.mp4"))) == 2 * _LEFT
   told = capsys.readouterr().out
   assert "videos                        67     133" in told
