@@ -8,6 +8,9 @@ the annotations (spotted.csv), the encoders that spotted them and their features
 encoder, `dataset` what retrieval reads and `cm` its run. The same command resumes, whatever has
 stopped it.
 
+Several processes or machines that see the folder may share the work: the same command, with
+--shard 1/3, 2/3 and 3/3. The first does what cannot be divided.
+
 At the end stand the paper's table 6 (published beside measured), how many annotations each round
 found and, on the simulator, how many of them are right; `results.json` holds the numbers and
 spotted.png shows some spotted signs. --config.KEY=VALUE changes settings, such as
@@ -16,13 +19,18 @@ spotted.png shows some spotted signs. --config.KEY=VALUE changes settings, such 
 
 import sys
 
+from absl import flags as absl_flags
 from tqdm import tqdm
 
+from launch.sharing import Shard
 from launch.spotting import archive, report, sizes
 from launch.spotting.retrieval import Retrieval
+from launch.spotting.rounds import DIVIDED
 from sign_jax.errors import UserError, crash_status, one_sentence
 from sign_jax.files import existing_path, user_path
-from sign_jax.run import checks, command_line, workdir
+from sign_jax.run import checks, command_line
+
+absl_flags.DEFINE_string("shard", "", "Which part of the work this start does, such as 1/3.")
 
 
 def main(argv):
@@ -34,10 +42,11 @@ def main(argv):
   if mode != "train":
     raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
   flags = [x for x in argv[1:] if x.startswith("--config.")]
-  return go(config, root, command_line.with_config_file(argv)[1], flags)
+  shard = absl_flags.FLAGS.shard
+  return go(config, root, command_line.with_config_file(argv)[1], flags, shard)
 
 
-def go(config, root, given, flags):
+def go(config, root, given, flags, shard=""):
   """All stages, and what they end with.
 
   Args:
@@ -45,9 +54,10 @@ def go(config, root, given, flags):
     root: pathlib.Path of the folder.
     given: the configuration's file, FILE or FILE:DATASET.
     flags: those of the command line that change the configuration, --config.KEY=VALUE.
+    shard: "2/3" for the second of three starts that share the work, "" for all of it.
 
   Returns:
-    The numbers of results.json.
+    The numbers of results.json; {} of a shard that is not the first.
 
   Raises:
     UserError: on settings that cannot work, a stage that fails, or another start at work there.
@@ -55,8 +65,13 @@ def go(config, root, given, flags):
   system = checks.check(config)
   if "spotting" not in config:
     raise UserError(f"{system.name} spots no signs: pass --config configs/spot_align.py")
-  with workdir.claim(root):
-    return report.write(_run(root.absolute(), config, given, flags))
+  shard = Shard(root.absolute(), shard)
+  with shard.at_work():
+    run = _run(root.absolute(), config, given, flags, shard)
+    if shard.is_first:
+      return report.write(run)
+    print(f"shard {shard} has done its parts; shard 1/{shard.count} goes on alone")
+    return {}
 
 
 # What this program decides itself, and what to do instead.
@@ -87,7 +102,7 @@ def _check(config, flags):
     )
 
 
-def _run(root, config, given, flags):
+def _run(root, config, given, flags, shard):
   _check(config, flags)
   spotting = config.spotting
   sizes.fill(spotting)
@@ -96,12 +111,34 @@ def _run(root, config, given, flags):
       archive.simulated(root, spotting.encoder) if is_simulated else archive.of_user(spotting)
   )
   run = Retrieval(root, config, corpus, given, flags)
-  stages = [("simulator", run.simulate)] if is_simulated else []
-  with tqdm([*stages, *run.stages()], unit="stage") as bar:
+  run.shard = shard
+  work(run, [("simulator", run.simulate)] if is_simulated else [])
+  return run
+
+
+def work(run, before=()):
+  """Goes through the stages; a shard that is not the first does its parts of those divided.
+
+  Args:
+    run: `stages.Stages` with stages of its own, pairs of a name and a function.
+    before: further ones.
+
+  Raises:
+    UserError: a stage fails, or another shard.
+  """
+  shard, stages = run.shard, [*before, *run.stages()]
+  is_divided = lambda name: name.endswith(DIVIDED)
+  if not shard.is_first:  # behind the last one that is divided there is nothing to do
+    stages = stages[: 1 + max(n for n, (name, _) in enumerate(stages) if is_divided(name))]
+  with tqdm(stages, unit="stage") as bar:
     for name, stage in bar:
       bar.set_description(name)
-      stage()
-  return run
+      if shard.is_first or is_divided(name):
+        stage()
+      else:
+        shard.wait(1, name, lambda name=name: shard.noted(name) is not None)
+      if shard.is_first:
+        shard.note(name)
 
 
 if __name__ == "__main__":

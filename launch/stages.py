@@ -1,9 +1,11 @@
 """Programs that are run one after the other, each unless its result is there already."""
 
+import functools
 import json
 import os
 
-from launch import logged, notes
+from launch import logged, notes, sharing
+from sign_jax.errors import UserError
 from sign_jax.files import link
 from sign_jax.untrusted import budget
 
@@ -16,10 +18,12 @@ class Stages:
     shared: folder in which several roots find each other's results, by what these were made with
       and from; None for a root of its own.
     origin: {name: text or number} of what all stages depend on, beside their commands and files.
+    shard: `sharing.Shard` of the work in this root; all of it, unless it is set.
   """
 
   def __init__(self, root, shared=None, origin=()):
     self.root, self.shared, self.origin = root, shared, dict(origin)
+    self.shard = sharing.Shard(root)
 
   def results(self, workdir):
     """What a run has written at its end."""
@@ -37,7 +41,7 @@ class Stages:
         **{local(path): notes.file_digest(path) for path in made_from},
     }
 
-  def run(self, result, *command, made_from=(), products=(), **facts):
+  def run(self, result, *command, made_from=(), products=(), is_divided=False, **facts):
     """`start` unless its result is there.
 
     Args:
@@ -46,17 +50,49 @@ class Stages:
       made_from: files that the result depends on.
       products: files and folders of the command, which other roots may share; the first is or
         holds the result.
+      is_divided: whether the command takes --shard, and several starts do a part of it each.
       facts: more that the result depends on, {name: text, number or None}.
 
     Raises:
       UserError: the result was made with other settings or from other files; or as `start`.
     """
     facts |= self._facts(command, made_from)
+    start = functools.partial(self._start_part, result, facts) if is_divided else self.start
+    if not self.shard.is_first:
+      start(*command)
+      return
     remedy = "use the same or another --workdir, or delete it to make it anew"
     notes.check(self.note(result), facts, result, remedy, result.exists())
     if not result.exists() and not self._take(result, products, facts):
-      self.start(*command)
+      start(*command)
+    if is_divided:
+      self.shard.note(self._made(result))
     self._give(products, facts)
+
+  def _made(self, result):
+    """What says that a result is there, or need not be made by parts."""
+    return f"made {result.relative_to(self.root)}"
+
+  def _start_part(self, result, facts, *command):
+    """`start` of this shard's part of a command; the first one waits for those of the others."""
+    shard = self.shard
+    if not shard.others:
+      self.start(*command)
+      return
+    name, key = str(result.parent.relative_to(self.root)), notes.text_digest(json.dumps(facts))
+    if shard.is_first:
+      shard.note(name, key)
+    else:
+      is_made = lambda: shard.noted(self._made(result)) is not None
+      shard.wait(1, name, lambda: is_made() or shard.noted(name))
+      if is_made():
+        return
+      if shard.noted(name) != key:
+        raise UserError(f"shard {shard} was started with other settings than the first one")
+    self.start(*command, "--shard", shard)
+    shard.note(shard.part(name, shard.number))
+    for number in shard.others if shard.is_first else ():
+      shard.wait(number, name, lambda x=number: shard.noted(shard.part(name, x)) is not None)
 
   def _places(self, products, facts):
     """Where each product of a stage is found by other roots, {product: link to it}."""
@@ -87,5 +123,5 @@ class Stages:
         place.symlink_to(os.path.relpath(product, place.parent.resolve()))
 
   def start(self, *command):
-    """`logged.call`; the output goes to log.txt."""
-    logged.call(command, self.root / "log.txt")
+    """`logged.call`; the output goes to the shard's log."""
+    logged.call(command, self.shard.log)

@@ -24,6 +24,7 @@ _ORIGIN = ("seed", "data.alignment", *(f"spotting.{name}" for name in (
 _WORDS = (words.SIMPLEMMA, words.NONE)
 DONE = "complete"  # in a folder of files: they are all there
 _LEAST_BATCH = 8  # windows that an encoder reads at once
+DIVIDED = "features"  # ends the names of the stages of which each shard does a part
 RETRIEVED = "retrieved"  # among the media: what retrieval reads
 _SYSTEMS = {"features": "feature_encoder", "i3d": "i3d"}  # of the encoders
 
@@ -192,8 +193,10 @@ class Rounds(Stages):
           out / DONE, "sign_jax.extract", *self._media_flag(name), "--weights",
           folder / "encoder", "--out", out, *(x for y in recognized for x in ("--recognized", y)),
           made_from=[folder / "encoder" / "results.json"], products=[out, *recognized],
+          is_divided=True,
       )
-      (out / DONE).touch()
+      if self.shard.is_first:
+        (out / DONE).touch()
 
   def spot(self, turn):
     """Annotations of a round."""
@@ -224,13 +227,13 @@ class Rounds(Stages):
       found += [
           (f"round {turn}: {name}", lambda stage=stage, turn=turn: stage(turn))
           for name, stage in (
-              ("training", self.train), ("features", self.encode), ("spotting", self.spot))
+              ("training", self.train), (DIVIDED, self.encode), ("spotting", self.spot))
       ]
     last = self.spotting.iterations + 1
     return [
         *found,
         ("last encoder", lambda: self.train(last, joint=False)),
-        ("last features", lambda: self.encode(last, joint=False)),
+        (f"last {DIVIDED}", lambda: self.encode(last, joint=False)),
     ]
 
   def _media_flag(self, name):
