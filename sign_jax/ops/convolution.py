@@ -29,9 +29,8 @@ def spatial(
   """Every frame by itself: (B, T, H, W, C) -> (B, T, H', W', F), H' = H / stride rounded up."""
   batch, time, *frame = x.shape
   pad = kernel.shape[1] // 2
-  out = lax.conv_general_dilated(
-      x.reshape(batch * time, *frame), kernel[0], (stride, stride), [(pad, pad)] * 2,
-      dimension_numbers=("NHWC", "HWIO", "NHWC"),
+  out = _in_two_dimensions(
+      x.reshape(batch * time, *frame), kernel[0], (stride, stride), [(pad, pad)] * 2
   )
   return out.reshape(batch, time, *out.shape[1:])
 
@@ -49,11 +48,33 @@ def temporal(
 def _over_time(x, taps, stride, pads):
   """A convolution of (B, T, H, W, C) over time with taps (k, C, F), as one in two dimensions."""
   batch, time, height, width, channels = x.shape
-  out = lax.conv_general_dilated(
-      x.reshape(batch, time, height * width, channels), taps[:, None], (stride, 1),
-      [pads, (0, 0)], dimension_numbers=("NHWC", "HWIO", "NHWC"),
+  out = _in_two_dimensions(
+      x.reshape(batch, time, height * width, channels), taps[:, None], (stride, 1), [pads, (0, 0)]
   )
   return out.reshape(batch, -1, height, width, out.shape[-1])
+
+
+def _in_two_dimensions(x, kernel, strides, pads):
+  """A convolution of (N, H, W, C) with (k, l, C, F); XLA's in float64 are slow on CPUs."""
+  if x.dtype == jnp.float64 and jax.default_backend() == "cpu":
+    return _by_products(x, kernel, strides, pads)
+  return lax.conv_general_dilated(
+      x, kernel, strides, pads, dimension_numbers=("NHWC", "HWIO", "NHWC")
+  )
+
+
+def _by_products(x, kernel, strides, pads):
+  """The same as the sum of a matrix product for each tap."""
+  ends = [(0, 0, 0), *((*pad, 0) for pad in pads), (0, 0, 0)]
+  x = lax.pad(x, jnp.zeros((), x.dtype), ends)
+  sizes = zip(x.shape[1:3], kernel.shape[:2], strides, strict=True)
+  spans = [(n - k) // s * s + 1 for n, k, s in sizes]
+
+  def read(tap):
+    ends = (tap[0] + spans[0], tap[1] + spans[1])
+    return lax.slice(x, (0, *tap, 0), (len(x), *ends, x.shape[-1]), (1, *strides, 1))
+
+  return sum(linear.product(read(tap), kernel[tap]) for tap in np.ndindex(*kernel.shape[:2]))
 
 
 # On CPU, XLA's gradients of this convolution take two to four times what they must: that of the

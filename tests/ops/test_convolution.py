@@ -43,6 +43,19 @@ def test_over_frames(k, stride):
 
 
 @pytest.mark.parametrize(("k", "stride"), [(3, 1), (7, 2), (3, 2)])
+def test_in_float64_it_is_exact(k, stride):
+  """Which CPUs compute as matrix products."""
+  with jax.enable_x64(True):
+    shapes = (2, 7, 8, 9, 4), (1, k, k, 4, 5), (k, 1, 1, 4, 5)
+    x, over_frames, over_time = (draw(*shape).astype(np.float64) for shape in shapes)
+    found = convolution.spatial(x, over_frames, stride)
+    expected = by_definition(x, over_frames, (1, stride, stride))
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    found = convolution.temporal(x, over_time, stride)
+    np.testing.assert_allclose(found, by_definition(x, over_time, (stride, 1, 1)), atol=1e-12)
+
+
+@pytest.mark.parametrize(("k", "stride"), [(3, 1), (7, 2), (3, 2)])
 @pytest.mark.parametrize("length", [8, 9])
 def test_gradients_over_time_are_the_adjoints(k, stride, length):
   """A linear map's gradients, by numpy: <f(dx), g> = <dx, gradient> for every direction."""

@@ -13,26 +13,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
+from ml_collections import ConfigDict
 
 from sign_jax.golden import compare, seeded
 from sign_jax.golden.compare import Facts, MakeTask, Quantities, Row
 from sign_jax.modules.mbart import PAD, MBartEncoder
-from sign_jax.systems.base import System
-from sign_jax.systems.signvtcl import losses, operator_case, released_names
+from sign_jax.systems.base import System, resolve
+from sign_jax.systems.signvtcl import card, losses, operator_case, released_names, settings
 from sign_jax.systems.signvtcl import streams as names
-from sign_jax.systems.signvtcl.model import LATERAL, SignVTCL, ensemble
+from sign_jax.systems.signvtcl.model import ensemble
 from sign_jax.weights import convert
 
 FRAMES, SIZE, MAP = 32, 64, 32  # of the videos, and of what has half their size
 _TOKENS, _MBART = 60, {"width": 32, "layers": 2, "heads": 4, "hidden": 64, "positions": 64}
 _END, _LANGUAGE = 2, 55  # tokens behind those of the glosses
-_SPN = {"video": 0.2, "keypoint": 0.5}  # weights of the pyramids' losses
+_CLASSES = 20
+_TABLES = {"base": released_names.BASE, "vtcl": released_names.PAPER}
 TOLERANCES = (
     ("base_train", 1e-5), ("vtcl_train", 1e-5), ("grad_norms", 1e-5),
     ("base_eval/loss", 1e-5), ("vtcl_eval/loss", 1e-5), ("ctc/loss", 1e-5),
     ("dtw/log", 1e-6), ("align/gloss", 1e-5), ("sentence", 1e-5),
 )
 ZERO = ((r"grad_norms/vtcl\.fusion\.\d\.2\.bias", 1e-7),)  # before a BatchNorm
+RULES = compare.Rules((*TOLERANCES, *compare.TOLERANCES), ZERO)
 
 
 def check(
@@ -43,8 +46,7 @@ def check(
   with compare.weights_file(seeded.state_dict(facts)) as weights:
     found = quantities(system, facts, weights, make_task)
   texts = facts.pop("text_cases")
-  tolerances = (*TOLERANCES, *compare.TOLERANCES) if rtol is None else (("", rtol),)
-  rules = compare.Rules(tolerances, ZERO)
+  rules = RULES if rtol is None else RULES._replace(tolerances=(("", rtol),))
   numbers = compare.rows(facts, arrays, {k: np.asarray(v) for k, v in found.items()}, rules)
   return [*numbers, *operator_case.texts(texts)]
 
@@ -69,12 +71,12 @@ class Case:
     self.state = seeded.state_dict(facts)
     self._prefix, self._batch = facts.get("seed_prefix", ""), facts["batch"]
     self._lengths = np.array(facts["inputs"]["lengths"], np.int32)
-    self._glosses = self._sentences(facts["inputs"]["gloss_counts"])
+    self.glosses = self._sentences(facts["inputs"]["gloss_counts"])
 
   def _sentences(self, counts):
     """(B, N) int32, 0 behind the end; the longest sentence has a gloss twice."""
     shape = self._batch, 6
-    drawn = seeded.integers(f"{self._prefix}input/glosses", 1, 20, shape).astype(np.int32)
+    drawn = seeded.integers(f"{self._prefix}input/glosses", 1, _CLASSES, shape).astype(np.int32)
     longest = int(np.argmax(counts))
     drawn[longest, 2] = drawn[longest, 0]
     return drawn * (np.arange(6)[None] < np.array(counts)[:, None])
@@ -90,7 +92,7 @@ class Case:
   def _tokens(self) -> tuple[Int[np.ndarray, "B M"], Int[np.ndarray, "B M"]]:
     """Token ids, and the place of the gloss that each belongs to."""
     rows, places = [], []
-    for sentence in self._glosses:
+    for sentence in self.glosses:
       glosses = [int(gloss) for gloss in sentence if gloss]
       rows.append([4 + (7 * g + 13 * j) % 50 for g in glosses for j in range(1 + g % 3)])
       places.append([n for n, g in enumerate(glosses) for _ in range(1 + g % 3)])
@@ -131,119 +133,110 @@ class Case:
     return found
 
   def _built(self, kind, dtype):
-    """(model, variables, batch) of "base" or "vtcl" in a precision."""
+    """(function (variables, batch, more) -> outputs, variables, batch) in a precision."""
     batch = self._batch_of(kind)
-    text = batch["text"] if kind == "vtcl" else None
-    model = make_model(kind, dtype)
-    example = {name: x[:, :8] for name, x in batch["inputs"].items()}
-    init = functools.partial(model.init, text=text)
-    shapes = jax.eval_shape(init, jax.random.key(0), example, batch["lengths"])
-    table = released_names.BASE if kind == "base" else released_names.PAPER
-    variables = convert.merge(shapes, self._own(kind), table, released_names.IGNORE)
-    as_dtype = lambda x: x.astype(dtype) if np.issubdtype(x.dtype, np.floating) else x
-    return model, jax.tree.map(as_dtype, variables), jax.tree.map(as_dtype, batch)
+    model = card.SYSTEM.build(section_of(kind), {"classes": _CLASSES}).clone(dtype=dtype)
+    apply = lambda variables, batch, **how: model.apply(
+        variables, batch["inputs"], batch["lengths"], text=batch["text"], **how
+    )
+    init = lambda key, batch: model.init(key, batch["inputs"], batch["lengths"], text=batch["text"])
+    shapes = jax.eval_shape(init, jax.random.key(0), batch)
+    variables = convert.merge(shapes, self._own(kind), _TABLES[kind], released_names.IGNORE)
+    wide = lambda x: x.astype(dtype) if np.issubdtype(x.dtype, np.floating) else x
+    return apply, jax.tree.map(wide, variables), jax.tree.map(wide, batch)
 
   def _batch_of(self, kind):
     ids, gloss_of_token = self._tokens()
-    end = (ids == _END).argmax(1)
     return {
-        "inputs": self._inputs(kind), "lengths": self._lengths, "glosses": self._glosses,
-        "text": self._text, "tokens": losses.Text(gloss_of_token, end), "padding": ids == PAD,
+        "inputs": self._inputs(kind), "lengths": self._lengths, "glosses": self.glosses,
+        "text": self._text if kind == "vtcl" else None, "padding": ids == PAD,
+        "tokens": losses.Text(gloss_of_token, (ids == _END).argmax(1)),
     }
 
   def evaluated(self, kind: str) -> Quantities:
     """What "base" or "vtcl" computes with running statistics."""
-    model, variables, batch = self._built(kind, np.float32)
-
-    @jax.jit
-    def run(variables, batch):
-      text = batch["text"] if kind == "vtcl" else None
-      out = model.apply(variables, batch["inputs"], batch["lengths"], text=text)
-      return _LOOKS[kind](out, batch)[1]
-
-    found = run(variables, batch)
-    return {f"{kind}_eval/{name}": x for name, x in found.items()}
+    apply, variables, batch = self._built(kind, np.float32)
+    run = jax.jit(lambda variables, batch: _looked(kind, apply(variables, batch), batch)[1])
+    return {f"{kind}_eval/{name}": x for name, x in run(variables, batch).items()}
 
   def trained(self, kind: str) -> Quantities:
     """The same with the batch's statistics in float64, and what a training step needs."""
     with jax.enable_x64(True):
-      model, variables, batch = self._built(kind, np.float64)
+      apply, variables, batch = self._built(kind, np.float64)
 
       @jax.jit
       def run(variables, batch):
         def loss(params):
-          out, state = model.apply(
-              {**variables, "params": params}, batch["inputs"], batch["lengths"], train=True,
-              text=batch["text"] if kind == "vtcl" else None, mutable=["batch_stats"],
-          )
-          total, found = _LOOKS[kind](out, batch)
-          return total, (found, state["batch_stats"])
+          given = {**variables, "params": params}
+          out, state = apply(given, batch, train=True, mutable=["batch_stats"])
+          total, found = _looked(kind, out, batch)
+          return total, (found, state)
 
         return jax.grad(loss, has_aux=True)(variables["params"])
 
-      gradients, (found, statistics) = run(variables, batch)
-      table = released_names.BASE if kind == "base" else released_names.PAPER
-      norms = convert.export({"params": gradients}, table)
-      after = convert.export({"batch_stats": statistics}, table)
-      return {
-          **{f"{kind}_train/{name}": found[name] for name in found if _is_of_training(kind, name)},
-          **{f"{kind}_train/{name}": after[there] for name, there in _STATISTICS[kind].items()},
-          **{f"grad_norms/{kind}.{name}": np.linalg.norm(x) for name, x in norms.items()},
-      }
+      gradients, (found, state) = run(variables, batch)
+      norms = convert.export({"params": gradients}, _TABLES[kind])
+      after = convert.export(state, _TABLES[kind])
+    return {
+        **{f"{kind}_train/{name}": found[name] for name in found if _is_of_training(kind, name)},
+        **{f"{kind}_train/{name}": after[there] for name, there in _STATISTICS[kind].items()},
+        **{f"grad_norms/{kind}.{name}": np.linalg.norm(x) for name, x in norms.items()},
+    }
 
 
-def make_model(kind: str, dtype: Any) -> SignVTCL:
-  """The small model of a case: "base" or "vtcl"."""
-  sizes = {"hidden": 64, "feedforward": 128, "dropout": 0.0, "dtype": dtype}
-  if kind == "base":
-    return SignVTCL(
-        20, names.BASE, names.BASE[::-1], LATERAL, pyramid=names.BASE, shared=0, **sizes
-    )
-  return SignVTCL(20, shared=32, adapter=48, **sizes)
+def _looked(kind, out, batch) -> tuple[Any, Quantities]:
+  """(total loss, quantities) of what a network returned."""
+  text = batch["tokens"] if kind == "vtcl" else None
+  terms = losses.terms(out, batch["glosses"], section_of(kind), text)
+  total = sum(terms.values())
+  return total, {
+      **_LOOKS[kind](out, terms, batch), "loss/total": total,
+      **{f"logits/{name}": x for name, x in out["logits"].items()},
+  }
 
 
-def _look_at_base(out, batch) -> tuple[Any, Quantities]:
-  """(total loss, quantities) of TwoStream-SLR."""
-  ctc = losses.of_heads(out, batch["glosses"])
-  distil = losses.distillation(out["logits"])
-  heads = {"joint": ctc["joint"]}
-  for name, weight in _SPN.items():
-    heads[name] = ctc[name] + weight * sum(ctc[f"{name}_{level}"] for level in names.PYRAMID)
-  total = sum(heads.values()) + sum(distil.values())
-  found = {f"logits/{name}": x for name, x in out["logits"].items()}
+def section_of(kind: str) -> ConfigDict:
+  """The decided `model` section of a case: "base" or "vtcl"."""
+  section = settings.model_section(_VARIANTS[kind])
+  section.update_from_flattened_dict({
+      "dtype": "float32", "head.hidden": 64, "head.feedforward": 128, "head.dropout": 0.0,
+      "align.shared": 32, "align.adapter": 48,
+  })
+  return resolve(card.SYSTEM, section)
+
+
+def _look_at_base(out, terms, batch) -> Quantities:
+  """Quantities of TwoStream-SLR; the losses of its streams contain those of their pyramids."""
+  del batch
+  found = {"loss/joint": terms["ctc_joint"]}
   for name in names.BASE:
+    found[f"loss/{name}"] = terms[f"ctc_{name}"] + terms[f"spn_{name}"]
     found[f"feature/{name}/c4"] = out["features"][name]
     for level, one in out["pyramid"][name].items():
       found[f"feature/{name}/{level}"] = one["features"]
       found[f"logits/{name}_{level}"] = one["logits"]
   levels = [out["pyramid"]["video"][level]["steps"] for level in names.PYRAMID]
-  return total, found | {
-      **{f"loss/{name}": x for name, x in heads.items()},
-      **{f"loss/distil_{name}": x for name, x in distil.items()},
-      "loss/total": total, "log_probability_ensemble": ensemble(out["logits"]),
+  return found | {
+      **{f"loss/{name}": x for name, x in terms.items() if name.startswith("distil")},
+      "log_probability_ensemble": ensemble(out["logits"]),
       "valid_steps": jnp.stack([*levels, out["steps"]]),
   }
 
 
-def _look_at_paper(out, batch) -> tuple[Any, Quantities]:
-  """(total loss, quantities) of SignVTCL."""
-  glosses, path = batch["glosses"], losses.path_of(out, batch["glosses"])
-  ctc = losses.of_heads(out, glosses)
-  aligned = losses.aligned(out, path, glosses, batch["tokens"], losses.Alignment())
-  total = sum(ctc.values()) + sum(aligned.values())
+def _look_at_paper(out, terms, batch) -> Quantities:
+  """Quantities of SignVTCL; text features at padding count as 0."""
   adapters = dict(out["shared"])
   adapters["t2v"] = jnp.where(batch["padding"][:, :, None], 0, adapters["t2v"])
-  return total, {
+  return {
       **{f"feature/{name}": x for name, x in out["features"].items()},
-      **{f"logits/{name}": x for name, x in out["logits"].items()},
       **{f"adapter/{name}": x for name, x in adapters.items()},
-      **{f"loss/ctc_{name}": x for name, x in ctc.items()},
-      **{f"loss/align_{name}": x for name, x in aligned.items()},
-      "loss/total": total, "probability_average": jnp.exp(ensemble(out["logits"])),
-      "path": path.position,
+      **{f"loss/{name}": x for name, x in terms.items()},
+      "probability_average": jnp.exp(ensemble(out["logits"])),
+      "path": losses.path_of(out, batch["glosses"]).position,
   }
 
 
+_VARIANTS = {"base": "base", "vtcl": "paper"}
 _LOOKS: dict[str, Callable] = {"base": _look_at_base, "vtcl": _look_at_paper}
 # {quantity: released name of a running statistic}
 _RUNNING = {

@@ -5,14 +5,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PyTree
+from ml_collections import ConfigDict
 
 from sign_jax.ops import alignment
 from sign_jax.ops.ctc import ctc_loss
 from sign_jax.systems.signvtcl.model import ensemble
 
 KINDS = ("channels", "batch")
-Outputs = Mapping[str, PyTree[Array]]
+Outputs = Mapping[str, PyTree[ArrayLike]]
 
 
 class Text(NamedTuple):
@@ -23,30 +25,48 @@ class Text(NamedTuple):
     end: (B,) int, the place of the end-of-sentence token.
   """
 
-  gloss_of_token: Int[Array, "B M"]
-  end: Int[Array, " B"]
+  gloss_of_token: Int[ArrayLike, "B M"]
+  end: Int[ArrayLike, " B"]
 
 
-class Alignment(NamedTuple):
-  """How videos and texts are compared; weights of 0 leave a loss out.
+# Shares of the pyramids' losses, as released; that of flow is ours.
+SPN = {"video": 0.2, "keypoint": 0.5, "flow": 0.5}
 
-  Attributes:
-    gloss, sentence: weights of the two losses.
-    row, normalize, temperature: as in `alignment.gloss_loss`.
-    sentence_kind: of KINDS.
-    detach_text: leaves the text's side of the sentences' loss without a gradient.
+
+def terms(
+    out: Outputs,
+    glosses: Int[ArrayLike, "B N"],
+    model: ConfigDict,
+    text: Text | None = None,
+    path: alignment.Path | None = None,
+) -> dict[str, Float[Array, ""]]:
+  """{name: weighted loss}: "ctc_HEAD", "spn_STREAM", "distil_HEAD", "align_gloss" and so on.
+
+  Their sum is the loss of a training step. What has no weight is not there.
+
+  Args:
+    out: what the model returned.
+    glosses: (B, N) int, 0 behind the end.
+    model: the `model` section of a configuration, every switch of which is decided.
+    text: of the tokens whose features the model was given; None leaves the alignment out.
+    path: which gloss each step belongs to; None is `path_of`.
   """
+  heads = of_heads(out, glosses)
+  found = {f"ctc_{name}": model.ctc * heads[name] for name in out["logits"]}
+  for name, levels in out.get("pyramid", {}).items():
+    share = model.ctc * model.spn.weight * SPN[name]
+    found[f"spn_{name}"] = share * sum(heads[f"{name}_{level}"] for level in levels)
+  if model.distil and len(out["logits"]) > 1:
+    parts = distillation(out["logits"])
+    found |= {f"distil_{name}": model.distil * x for name, x in parts.items()}
+  if text is not None:
+    path = path_of(out, glosses) if path is None else path
+    parts = aligned(out, path, glosses, text, model.align)
+    found |= {f"align_{name}": model.align[name] * x for name, x in parts.items()}
+  return found
 
-  gloss: float = 1.0
-  sentence: float = 1.0
-  row: str = "sum"
-  normalize: bool = False
-  temperature: float = 1.0
-  sentence_kind: str = "channels"
-  detach_text: bool = False
 
-
-def of_heads(out: Outputs, glosses: Int[Array, "B N"]) -> dict[str, Float[Array, ""]]:
+def of_heads(out: Outputs, glosses: Int[ArrayLike, "B N"]) -> dict[str, Float[Array, ""]]:
   """{head: CTC loss}, sums over the batch over its size; heads of pyramids are "STREAM_LEVEL"."""
   found = {name: _ctc(x, out["steps"], glosses) for name, x in out["logits"].items()}
   for name, levels in out.get("pyramid", {}).items():
@@ -59,7 +79,7 @@ def _ctc(logits, steps, glosses):
   return jnp.mean(ctc_loss(logits, steps, glosses))
 
 
-def distillation(logits: Mapping[str, Float[Array, "B T V"]]) -> dict[str, Float[Array, ""]]:
+def distillation(logits: Mapping[str, Float[ArrayLike, "B T V"]]) -> dict[str, Float[Array, ""]]:
   """{head: KL(mean of all heads || head)}, summed over steps, padding too, over the batch's size.
 
   The mean has no gradient.
@@ -73,14 +93,14 @@ def _divergence(target, log_probabilities):
   return jnp.sum(parts) / len(parts)
 
 
-def path_of(out: Outputs, glosses: Int[Array, "B N"]) -> alignment.Path:
+def path_of(out: Outputs, glosses: Int[ArrayLike, "B N"]) -> alignment.Path:
   """The path of the target glosses through the mean of the model's own heads, no gradient."""
   scores = jax.lax.stop_gradient(ensemble(dict(out["logits"])))
   return alignment.monotone_path(scores, out["steps"], glosses)
 
 
 def aligned(
-    out: Outputs, path: alignment.Path, glosses: Int[Array, "B N"], text: Text, how: Alignment
+    out: Outputs, path: alignment.Path, glosses: Int[ArrayLike, "B N"], text: Text, how: ConfigDict
 ) -> dict[str, Float[Array, ""]]:
   """{"gloss", "sentence"}: the losses that have a weight, before it.
 
@@ -89,13 +109,8 @@ def aligned(
     path: which gloss each step belongs to.
     glosses: (B, N) int, 0 behind the end.
     text: of the tokens whose features the model was given.
-    how: what is compared.
-
-  Raises:
-    ValueError: another kind of the sentences' loss.
+    how: the section `model.align` of a configuration.
   """
-  if how.sentence_kind not in KINDS:
-    raise ValueError(f"unknown kind of loss of sentences {how.sentence_kind!r}")
   shared, found = out["shared"], {}
   if how.gloss:
     count = glosses.shape[1]

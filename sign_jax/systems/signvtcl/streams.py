@@ -5,14 +5,8 @@ from collections.abc import Sequence
 CHANNELS = {"video": 3, "keypoint": 79, "flow": 3}
 STREAMS = tuple(CHANNELS)  # in the order in which the joint head reads them
 JOINT = "joint"
-BASE = ("video", "keypoint")  # of TwoStream-SLR, whose joint head reads the keypoints first
+BASE = ("video", "keypoint")  # of TwoStream-SLR
 PYRAMID = ("c2", "c3")  # maps of a feature pyramid that have heads
-
-
-def chosen(text: str) -> tuple[str, ...]:
-  """The streams of a setting "video+keypoint", in the order of STREAMS."""
-  wanted = text.split("+")
-  return tuple(name for name in STREAMS if name in wanted)
 
 
 def heads(streams: Sequence[str]) -> tuple[str, ...]:

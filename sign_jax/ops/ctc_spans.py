@@ -1,0 +1,72 @@
+"""Where in a video each gloss of a sequence is: the likeliest path of CTC that says it."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, Int32
+
+from sign_jax.ops.ctc import BLANK, feasible
+
+_NEVER = -jnp.inf
+
+
+@jax.jit
+def gloss_spans(
+    scores: Float[ArrayLike, "B T V"],
+    steps: Int[ArrayLike, " B"],
+    glosses: Int[ArrayLike, "B N"],
+) -> Int32[Array, "B N 2"]:
+  """The first and the last step of each gloss on the likeliest path that says the sequence.
+
+  Args:
+    scores: (B, T, V) float logits, or logarithms of probabilities.
+    steps: (B,) int, how many of the T there are.
+    glosses: (B, N) int in [1, V), 0 behind the end.
+
+  Returns:
+    (B, N, 2) int32; -1 at padding, and all along where the steps do not suffice.
+  """
+  scores, glosses = jax.nn.log_softmax(jnp.asarray(scores)), jnp.asarray(glosses)
+  states = jax.vmap(_states)(scores, jnp.asarray(steps), glosses)
+  at = states[:, :, None] == 2 * jnp.arange(glosses.shape[1])[None, None] + 1
+  is_there = at.any(1) & feasible(steps, glosses)[:, None]
+  ends = jnp.stack([at.argmax(1), at.shape[1] - 1 - at[:, ::-1].argmax(1)], axis=2)
+  return jnp.where(is_there[:, :, None], ends, -1).astype(jnp.int32)
+
+
+def _states(scores, steps, glosses):
+  """(T,): the path's place among blanks (even) and glosses (odd); -1 at padding."""
+  count, width = (glosses != BLANK).sum(), 2 * len(glosses) + 1
+  labels = jnp.full(width, BLANK).at[1::2].set(glosses)
+  before_last = jnp.pad(labels[:-2], (2, 0), constant_values=BLANK)
+  may_skip = (labels != BLANK) & (labels != before_last)
+
+  def forward(best, row):
+    ways = _ways(best, may_skip)
+    best = row[labels] + ways.max(0)
+    return best, (ways.argmax(0), best)
+
+  # A path begins with the first blank or the first gloss.
+  first = jnp.full(width, _NEVER, scores.dtype).at[:2].set(scores[0, labels[:2]])
+  _, (moves, best) = lax.scan(forward, first, scores[1:])
+  best = jnp.concatenate([first[None], best])[jnp.maximum(steps - 1, 0)]
+  ends = jnp.stack([2 * count, jnp.maximum(2 * count - 1, 0)])
+  last = ends[best[ends].argmax()]
+  moves = jnp.pad(moves, ((1, 0), (0, 0)))
+  follow = functools.partial(_back, steps)
+  return lax.scan(follow, last, (jnp.arange(len(scores)), moves), reverse=True)[1]
+
+
+def _ways(best, may_skip):
+  """(3, S): the scores of staying, of going one state on, and of leaving a blank out."""
+  moved = lambda by: jnp.pad(best[:-by], (by, 0), constant_values=_NEVER)
+  return jnp.stack([best, moved(1), jnp.where(may_skip, moved(2), _NEVER)])
+
+
+def _back(steps, state, given):
+  number, moves = given
+  is_there = number < steps
+  return jnp.where(is_there, state - moves[state], state), jnp.where(is_there, state, -1)
