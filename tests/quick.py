@@ -7,13 +7,14 @@ FILES = """
 test_configs_seds test_declared test_files test_imports test_pseudo_labels test_quick
 data/test_augment data/test_clip_table data/test_feature_files data/test_hand_boxes data/test_index
 data/test_pose data/test_posed data/test_sampling data/test_source data/test_tf_example
-data/test_tokenizer
+data/test_tokenizer data/test_flow_encoding data/test_frame_sampling data/test_gloss_cleaning
 data_builders/signing_sim/test_determinism data_builders/signing_sim/test_sentences
 data_builders/signing_sim/test_videos data_builders/test_attachments data_builders/test_check
 data_builders/test_check_annotations data_builders/test_csl_daily data_builders/test_how2sign
 data_builders/test_list_clips data_builders/test_phoenix14t data_builders/test_posed_corpus
 launch/test_cluster_files launch/test_one_table launch/test_reproduce launch/test_scaling_study
 metrics/test_classification metrics/test_introsort metrics/test_retrieval
+metrics/test_word_error
 modules/test_batch_norm modules/test_distribution modules/test_skeleton
 ops/test_contrastive ops/test_linear ops/test_maximum ops/test_sampling ops/test_windows
 run/test_checks run/test_config_paths

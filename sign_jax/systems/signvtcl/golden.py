@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
+from sign_jax.errors import UserError
 from sign_jax.golden import compare, seeded
 from sign_jax.golden.compare import Facts, MakeTask, Quantities, Row
 from sign_jax.modules.mbart import PAD, MBartEncoder
@@ -41,14 +42,20 @@ RULES = compare.Rules((*TOLERANCES, *compare.TOLERANCES), ZERO)
 def check(
     system: System, stem: str | pathlib.Path, make_task: MakeTask, rtol: float | None = None
 ) -> list[Row]:
-  """[`Row`] of all numbers, and one of each sentence whose words are cleaned and compared."""
+  """[`Row`] of all numbers, and one of each sentence whose words are cleaned and compared.
+
+  Raises:
+    UserError: files that cannot be read, a case of something else.
+  """
   facts, arrays = compare.read_case(stem)
-  with compare.weights_file(seeded.state_dict(facts)) as weights:
-    found = quantities(system, facts, weights, make_task)
-  texts = facts.pop("text_cases")
+  try:
+    found, texts = quantities(system, facts, pathlib.Path(stem), make_task), facts["text_cases"]
+  except KeyError as error:
+    raise UserError(f"{stem} is no case of {system.name}: it lacks {error}") from error
   rules = RULES if rtol is None else RULES._replace(tolerances=(("", rtol),))
-  numbers = compare.rows(facts, arrays, {k: np.asarray(v) for k, v in found.items()}, rules)
-  return [*numbers, *operator_case.texts(texts)]
+  numbers = {name: x for name, x in facts.items() if name != "text_cases"}
+  got = {name: np.asarray(x) for name, x in found.items()}
+  return [*compare.rows(numbers, arrays, got, rules), *operator_case.texts(texts)]
 
 
 def quantities(

@@ -35,7 +35,7 @@ def quantities(facts: Facts) -> Quantities:
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Int[np.ndarray, "B N"]:
-  width = max(map(len, rows))
+  width = max(1, *map(len, rows))
   return np.array([[*row, *[0] * (width - len(row))] for row in rows], np.int32)
 
 

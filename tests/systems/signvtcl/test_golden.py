@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from sign_jax.errors import UserError
 from sign_jax.golden import compare
 from sign_jax.run import task as run_task
 from sign_jax.systems.signvtcl import card, golden, operator_case
@@ -116,3 +117,8 @@ def test_a_changed_sentence_fails(recheck, key):
     case[key] = case[key] + "X" if isinstance(case[key], str) else case[key] + 1
 
   assert bad(recheck(change)) == ["text_cases/3"]
+
+
+def test_a_case_of_another_system_is_one_sentence():
+  with pytest.raises(UserError, match="nla_slr is no case of signvtcl: it lacks 'inputs'"):
+    golden.check(card.SYSTEM, GOLDEN / "nla_slr", run_task.make)
