@@ -124,7 +124,7 @@ class Case:
     start = f"{kind}."
     return {n.removeprefix(start): x for n, x in self.state.items() if n.startswith(start)}
 
-  def _inputs(self, kind) -> dict[str, Float[np.ndarray, "B T H W C"]]:
+  def inputs(self, kind) -> dict[str, Float[np.ndarray, "B T H W C"]]:
     """{stream: clips} drawn from names; the samples differ in scale and shift."""
     found = {}
     streams = names.BASE if kind == "base" else names.STREAMS
@@ -155,7 +155,7 @@ class Case:
   def _batch_of(self, kind):
     ids, gloss_of_token = self._tokens()
     return {
-        "inputs": self._inputs(kind), "lengths": self._lengths, "glosses": self.glosses,
+        "inputs": self.inputs(kind), "lengths": self._lengths, "glosses": self.glosses,
         "text": self._text if kind == "vtcl" else None, "padding": ids == PAD,
         "tokens": losses.Text(gloss_of_token, (ids == _END).argmax(1)),
     }

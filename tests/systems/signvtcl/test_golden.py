@@ -61,6 +61,20 @@ def test_operators(case):
   assert all(row.agrees for row in operator_case.texts(facts["text_cases"]))
 
 
+def test_what_another_case_may_change_reaches_its_batches(case):
+  """A prefix of names, the batch's size, lengths, and numbers of glosses."""
+  facts, _, ours = case
+  inputs = facts["inputs"] | {"lengths": [8, 32, 20], "gloss_counts": [1, 0, 5]}
+  changed = facts | {"params": [], "seed_prefix": "other/", "batch": 3, "inputs": inputs}
+  other = golden.Case(changed)
+  assert (other.glosses > 0).sum(1).tolist() == [1, 0, 5]
+  assert other.glosses[2, 2] == other.glosses[2, 0]
+  assert not np.array_equal(other.glosses[0, :1], ours.glosses[0, :1])
+  for kind in ("base", "vtcl"):
+    for name, x in other.inputs(kind).items():
+      assert len(x) == 3 and not np.array_equal(x[:2], ours.inputs(kind)[name])
+
+
 @pytest.fixture
 def recheck(monkeypatch, tmp_path):
   """Rows of the case after `change(facts, arrays)`, with the file's numbers in place of ours."""
@@ -120,5 +134,5 @@ def test_a_changed_sentence_fails(recheck, key):
 
 
 def test_a_case_of_another_system_is_one_sentence():
-  with pytest.raises(UserError, match="nla_slr is no case of signvtcl: it lacks 'inputs'"):
-    golden.check(card.SYSTEM, GOLDEN / "nla_slr", run_task.make)
+  with pytest.raises(UserError, match="cico_tiny is no case of signvtcl: it lacks 'inputs'"):
+    golden.check(card.SYSTEM, GOLDEN / "cico_tiny", run_task.make)
