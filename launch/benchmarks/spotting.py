@@ -128,7 +128,8 @@ def _in_tiles(problem, subtitles, embeddings):
   word_of = np.repeat(np.arange(problem.words), problem.exemplars // problem.words)
   dictionary, every = Dictionary(embeddings, word_of, problem.words), np.arange(problem.words)
   found = []
-  for number, best in enumerate(dictionary.best((windows, every) for windows in subtitles)):
+  asked = ((windows, every) for windows in subtitles)
+  for number, best in enumerate(dictionary.best(asked, problem.threshold)):
     here = _annotations(*(x[None] for x in best), problem.threshold)
     here.places[:, 0] = number
     found.append(here)

@@ -186,7 +186,8 @@ def spot(
       yield windows.astype(np.float32), np.array(found)
 
   dictionary = spotting.Dictionary(lexicon.embeddings, lexicon.word_of, len(lexicon.words))
-  for best in dictionary.best(ask()):
+  least = spotting.least_cosine(threshold, similarity)
+  for best in dictionary.best(ask(), least):
     subtitle = waiting.pop(0)
     scores = spotting.as_similarity(best.cosine, similarity)
     for place in np.flatnonzero(scores > threshold):

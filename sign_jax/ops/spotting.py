@@ -5,16 +5,23 @@ candidate, the window with the largest cosine to any of its exemplars is found. 
 after the other, and the similarities of some subtitles' windows to the exemplars that any of them
 asks for are computed in tiles of one size: memory does not grow with the corpus, and the device
 compiles one program.
+
+Who only wants what exceeds a threshold may say so. Then the similarities are computed in bfloat16,
+where the device multiplies faster in it, and only what exceeds the threshold or fails to by less
+than the possible error is computed in float32.
 """
 
 import collections
+import contextlib
+import functools
+import pathlib
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32, Int, Int32
 
 from sign_jax.ops.unit_length import unit_length
 
@@ -22,6 +29,10 @@ SIMILARITIES = ("cosine", "unit")
 _WINDOWS, _EXEMPLARS = 512, 256  # of a tile, at most
 _SLOT = 32  # windows of one subtitle, of which a tile tells the best, at most
 _NOTHING = -2.0  # below every cosine
+# Of a cosine of bfloat16, at most: rounding changes each factor of a product by 2 ** -8 of itself,
+# and the sizes of the products of two vectors of length 1 sum up to 1. Sums in float32 add little.
+_ERROR, _ERROR_PER_COLUMN = 0.0079, 2.0**-23
+_MOST_HITS = 0.02  # of a block's similarities, if it is not to be computed in float32 as a whole
 
 
 class Best(NamedTuple):
@@ -50,9 +61,27 @@ def as_similarity(
   Raises:
     ValueError: another similarity.
   """
+  _check(similarity)
+  return cosine if similarity == "cosine" else (1 + cosine) / 2
+
+
+def least_cosine(threshold: float, similarity: str) -> float:
+  """The cosine that belongs to a threshold of a similarity, less what rounding may change.
+
+  Args:
+    threshold: of `as_similarity`.
+    similarity: see there.
+
+  Raises:
+    ValueError: another similarity.
+  """
+  _check(similarity)
+  return (threshold if similarity == "cosine" else 2 * threshold - 1) - 1e-6
+
+
+def _check(similarity):
   if similarity not in SIMILARITIES:
     raise ValueError(f"unknown similarity {similarity!r}")
-  return cosine if similarity == "cosine" else (1 + cosine) / 2
 
 
 @jax.jit
@@ -78,12 +107,37 @@ def _tile(windows, starts, lengths, exemplars, rows):
   similarity = jnp.matmul(windows, exemplars[rows].T, precision=jax.lax.Precision.HIGHEST)
   best = jnp.full((len(starts), len(rows)), _NOTHING, jnp.float32)
   window = jnp.zeros(best.shape, jnp.int32)
-  # Written out, as the compiler makes one pass of it.
-  for place in range(_SLOT):
-    here = jnp.take(similarity, starts + place, axis=0, mode="clip")
-    is_better = (here > best) & (place < lengths)[:, None]
+  for place, here in enumerate(_in_slots(similarity, starts, lengths)):
+    is_better = here > best
     best, window = jnp.where(is_better, here, best), jnp.where(is_better, place, window)
   return best, window
+
+
+@jax.jit
+def _screen(windows, starts, lengths, exemplars, rows):
+  """(S, C) float32, the best cosine up to an error; arguments as of `_tile`, but bfloat16."""
+  # Not as a product with a transpose, which XLA computes in float32 on a CPU.
+  similarity = jnp.einsum(
+      "td,cd->tc", windows, exemplars[rows], preferred_element_type=jnp.float32
+  )
+  return functools.reduce(jnp.maximum, _in_slots(similarity, starts, lengths))
+
+
+def _in_slots(similarity, starts, lengths):
+  """Yields (S, C) float32 of each place of a slot; compilers make one pass of them all."""
+  for place in range(_SLOT):
+    here = jnp.take(similarity, starts + place, axis=0, mode="clip")
+    yield jnp.where((place < lengths)[:, None], here, _NOTHING)
+
+
+@functools.cache
+def _is_bfloat16_quick():
+  """Whether products of bfloat16 take less time than those of float32."""
+  if jax.default_backend() != "cpu":
+    return True
+  with contextlib.suppress(OSError):
+    return "avx512_bf16" in pathlib.Path("/proc/cpuinfo").read_text()
+  return False
 
 
 class _Slot(NamedTuple):
@@ -98,15 +152,15 @@ class _Begun(NamedTuple):
   """A block of slots that the device is computing."""
 
   block: list[_Slot]
-  column: Int[np.ndarray, " E"]  # of an exemplar, among those of all tiles
-  tiles: list[tuple[jax.Array, jax.Array]]
+  given: tuple[np.ndarray, ...]  # windows (T, D), starts and lengths of slots (S,)
+  rows: Int32[np.ndarray, " U"]  # exemplars that one of its subtitles asks for
+  column: Int[np.ndarray, " E"]  # of an exemplar, among those
+  tiles: list[Any]
 
-  def finish(self):
-    """Adds to every subtitle of the block what its windows are like."""
-    cosine, window = (np.concatenate(x, 1) for x in zip(*self.tiles, strict=True))
+  def slots(self):
+    """(slot, its number, columns of its subtitle's exemplars) of each."""
     for number, slot in enumerate(self.block):
-      columns = self.column[slot.found.rows]
-      slot.found.add(slot, cosine[number, columns], window[number, columns])
+      yield slot, number, self.column[slot.found.rows]
 
 
 class Dictionary:
@@ -139,31 +193,39 @@ class Dictionary:
   def best(
       self,
       subtitles: Iterable[tuple[Float[np.ndarray, "n D"], Int[np.ndarray, " K"]]],
+      least: float | None = None,
   ) -> Iterator[Best]:
     """The best window of every candidate of every subtitle.
 
     Args:
       subtitles: pairs of windows (n, D) and candidates (K,) int, entries that have exemplars; both
         may be empty. They are asked for as they are needed.
+      least: cosine that must be exceeded; None for any.
 
     Yields:
-      `Best` of each subtitle, in their order. Where there is no window, cosines are -1 and windows
-      and exemplars -1.
+      `Best` of each subtitle, in their order. Where no window exceeds `least`, or none is there,
+      cosines are -1 and windows and exemplars -1.
 
     Raises:
       ValueError: a candidate has no exemplar.
     """
+    screened = least is not None and _is_bfloat16_quick()
+    begin, finish = (
+        (self._begin_screen, functools.partial(self._finish_screen, least)) if screened else
+        (self._begin, self._finish)
+    )  # fmt: skip
+    least = _NOTHING if least is None else least
     waiting, begun = collections.deque(), None
     for block in self._blocks(subtitles, waiting):
       # The device has the next block before the last one is put together.
-      last, begun = begun, self._begin(block)
+      last, begun = begun, begin(self._prepared(block))
       if last:
-        last.finish()
+        finish(last)
       while waiting and waiting[0].is_done:
-        yield waiting.popleft().best()
+        yield waiting.popleft().best(least)
     if begun:
-      begun.finish()
-    yield from (found.best() for found in waiting)
+      finish(begun)
+    yield from (found.best(least) for found in waiting)
 
   def _blocks(self, subtitles, waiting):
     """Lists of `_Slot` for a tile; every subtitle's `_Found` is appended to `waiting`."""
@@ -190,8 +252,8 @@ class Dictionary:
     rows = np.arange(counts.sum()) + np.repeat(self._starts[candidates] - starts, counts)
     return _Found(windows, self._rows[rows], starts, counts)
 
-  def _begin(self, block):
-    """`_Begun`: all windows of a block, beside all exemplars that one of its subtitles asks for."""
+  def _prepared(self, block):
+    """`_Begun` without tiles: a block's windows, and the exemplars that a subtitle asks for."""
     windows = np.zeros((self._windows, block[0].windows.shape[1]), np.float32)
     lengths = np.zeros(self._slots, np.int32)
     lengths[: len(block)] = [len(slot.windows) for slot in block]
@@ -199,13 +261,56 @@ class Dictionary:
     asked = np.zeros(len(self._exemplars), bool)
     for slot in block:
       asked[slot.found.rows] = True
-    rows = np.flatnonzero(asked).astype(np.int32)
-    given = _unit(windows), np.cumsum(lengths, dtype=np.int32) - lengths, lengths, self._exemplars
-    tiles = [
-        _tile(*given, np.resize(rows[at : at + self._columns], self._columns))
-        for at in range(0, len(rows), self._columns)
-    ]
-    return _Begun(block, np.cumsum(asked) - 1, tiles)
+    given = windows, np.cumsum(lengths, dtype=np.int32) - lengths, lengths
+    return _Begun(block, given, np.flatnonzero(asked).astype(np.int32), np.cumsum(asked) - 1, [])
+
+  def _tiles(self, compute, windows, exemplars, begun):
+    """What a program gives for all windows of a block beside each tile of its exemplars."""
+    for at in range(0, len(begun.rows), self._columns):
+      rows = np.resize(begun.rows[at : at + self._columns], self._columns)
+      yield compute(windows, *begun.given[1:], exemplars, rows)
+
+  def _begin(self, begun):
+    unit = _unit(begun.given[0])
+    return begun._replace(tiles=list(self._tiles(_tile, unit, self._exemplars, begun)))
+
+  def _finish(self, begun):
+    """Adds to every subtitle of the block what its windows are like."""
+    cosine, window = (np.concatenate(x, 1) for x in zip(*begun.tiles, strict=True))
+    for slot, number, columns in begun.slots():
+      slot.found.add(slot, cosine[number, columns], window[number, columns])
+
+  def _begin_screen(self, begun):
+    unit = _unit(begun.given[0]).astype(jnp.bfloat16)
+    return begun._replace(tiles=list(self._tiles(_screen, unit, self._rough, begun)))
+
+  def _finish_screen(self, least, begun):
+    """As `_finish`, but only for what may exceed `least`."""
+    error = _ERROR + _ERROR_PER_COLUMN * self._exemplars.shape[1]
+    # NaN is no hit, as it exceeds nothing.
+    hits = np.concatenate(begun.tiles, 1)[:, : len(begun.rows)] > least - error
+    if hits[: len(begun.block)].mean() > _MOST_HITS:
+      self._finish(self._begin(begun))
+      return
+    for slot, number, columns in begun.slots():
+      places = np.flatnonzero(hits[number, columns])
+      # Most slots have none.
+      windows = _unit_rows(slot.windows if len(places) else slot.windows[:1])
+      similarity = windows @ self._exact[slot.found.rows[places]].T
+      slot.found.add(slot, similarity.max(0), similarity.argmax(0), places)
+
+  @functools.cached_property
+  def _rough(self):
+    return self._exemplars.astype(jnp.bfloat16)
+
+  @functools.cached_property
+  def _exact(self):
+    return np.asarray(self._exemplars)
+
+
+def _unit_rows(x):
+  """`_unit`, for few rows."""
+  return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
 class _Found:
@@ -223,24 +328,25 @@ class _Found:
     """Whether all windows have been added."""
     return not self._left
 
-  def add(self, slot, cosine, window):
-    """Results of a slot; those of earlier windows have come before."""
-    is_better = cosine > self._cosine
-    np.copyto(self._cosine, cosine, where=is_better)
-    np.copyto(self._window, window + slot.first, where=is_better)
+  def add(self, slot, cosine, window, places=slice(None)):
+    """Results of a slot, of some of the exemplars; those of earlier windows have come before."""
+    is_better = cosine > self._cosine[places]
+    self._cosine[places] = np.where(is_better, cosine, self._cosine[places])
+    self._window[places] = np.where(is_better, window + slot.first, self._window[places])
     self._left -= len(slot.windows)
 
-  def best(self):
+  def best(self, least):
     """`Best` over the exemplars of each candidate: first by cosine, then by window and exemplar."""
-    if not len(self.rows) or self._window[0] < 0:
-      count = len(self._starts)
-      nowhere = np.full(count, -1, np.int64)
-      return Best(np.full(count, -1, np.float32), nowhere, nowhere)
+    if not len(self.rows):
+      nothing = np.zeros(0, np.int64)
+      return Best(np.zeros(0, np.float32), nothing, nothing)
     highest = np.maximum.reduceat(self._cosine, self._starts)
     far = np.iinfo(np.int64).max
     window = np.where(self._cosine == highest[self._owner], self._window, far)
     first = np.minimum.reduceat(window, self._starts)
     exemplar = np.where(window == first[self._owner], self.rows.astype(np.int64), far)
+    is_there = highest > least
     return Best(
-        np.clip(highest, -1, 1), first, np.minimum.reduceat(exemplar, self._starts)
-    )
+        np.where(is_there, np.clip(highest, -1, 1), np.float32(-1)), np.where(is_there, first, -1),
+        np.where(is_there, np.minimum.reduceat(exemplar, self._starts), -1),
+    )  # fmt: skip

@@ -82,6 +82,73 @@ def test_windows_are_asked_for_as_they_are_needed():
   assert len(asked) < 10
 
 
+@pytest.fixture(params=[True, False])
+def quick(request, monkeypatch):
+  """Whether similarities are first computed in bfloat16."""
+  monkeypatch.setattr(spotting, "_is_bfloat16_quick", lambda: request.param)
+  return request.param
+
+
+# Many, some and no windows exceed these.
+@pytest.mark.parametrize("least", [-0.5, 0.3, 0.9])
+def test_only_what_exceeds_the_least_is_found(quick, least):
+  subtitles, exemplars, entry_of = case(3, [5, 0, 64, 65, 200, 700, 7, *[1] * 40], 40, 300)
+  dictionary = spotting.Dictionary(exemplars, entry_of, 40)
+  above = 0
+  for best, (windows, candidates) in zip(
+    dictionary.best(iter(subtitles), least), subtitles, strict=True
+  ):
+    expected = [
+      (c, w, e) if c > least else (-1, -1, -1)
+      for c, w, e in simple(windows, candidates, exemplars, entry_of)
+    ]
+    above += sum(w >= 0 for _, w, _ in expected)
+    assert [(w, e) for _, w, e in expected] == list(zip(best.window, best.exemplar, strict=True))
+    np.testing.assert_allclose(best.cosine, [c for c, _, _ in expected], atol=1e-6)
+  assert above > 0
+
+
+def test_few_that_exceed_are_computed_alone(monkeypatch):
+  monkeypatch.setattr(spotting, "_is_bfloat16_quick", lambda: True)
+  monkeypatch.setattr(spotting.Dictionary, "_begin", None)  # all of them in float32
+  rng = np.random.default_rng(4)
+  exemplars = rng.standard_normal((300, 200)).astype(np.float32)
+  windows = rng.standard_normal((100, 200)).astype(np.float32)
+  windows[[40, 70]] += 2 * exemplars[7]
+  windows[70] = windows[40]
+  dictionary = spotting.Dictionary(exemplars, np.arange(300), 300)
+  (best,) = dictionary.best([(windows, np.arange(300))], 0.75)
+  assert np.flatnonzero(best.window >= 0).tolist() == [7]
+  ((cosine, *_),) = simple(windows, [7], exemplars, np.arange(300))
+  assert best.window[7] == 40 and best.cosine[7] == pytest.approx(cosine, abs=1e-6)
+
+
+@pytest.mark.parametrize("width", [1, 3, 64, 1024])
+def test_the_error_of_bfloat16_is_less_than_is_allowed_for(width):
+  rng = np.random.default_rng(width)
+  windows = rng.standard_normal((spotting._SLOT, width)).astype(np.float32)
+  # Alike to any degree: near -1 and 1 errors are largest.
+  exemplars = np.concatenate([windows, -windows, windows + rng.normal(0, 0.3, windows.shape)])
+  unit = [np.asarray(spotting._unit(x.astype(np.float32))) for x in (windows, exemplars)]
+  starts = np.arange(len(windows), dtype=np.int32)
+  rough = spotting._screen(
+    *(unit[0].astype("bfloat16"), starts, np.ones_like(starts)),
+    unit[1].astype("bfloat16"), np.arange(len(exemplars), dtype=np.int32),
+  )
+  apart = np.abs(np.asarray(rough) - np.float64(unit[0]) @ np.float64(unit[1]).T).max()
+  assert 0 < apart < spotting._ERROR + spotting._ERROR_PER_COLUMN * width
+
+
+def test_a_device_says_whether_it_is_quick(monkeypatch):
+  spotting._is_bfloat16_quick.cache_clear()
+  monkeypatch.setattr(spotting.pathlib.Path, "read_text", lambda path: "flags : avx2 avx512_bf16")
+  assert spotting._is_bfloat16_quick()
+  spotting._is_bfloat16_quick.cache_clear()
+  monkeypatch.setattr(spotting.pathlib.Path, "read_text", lambda path: "flags : avx2")
+  assert not spotting._is_bfloat16_quick()
+  spotting._is_bfloat16_quick.cache_clear()
+
+
 def test_windows_of_zeros_are_like_nothing():
   dictionary = spotting.Dictionary(np.ones((1, DIM), np.float32), np.array([0]), 1)
   (best,) = dictionary.best([(np.zeros((3, DIM), np.float32), np.array([0]))])
@@ -98,8 +165,11 @@ def test_the_similarity_is_a_cosine_or_its_place_between_0_and_1():
   cosine = np.float32([-1, 0, 0.5])
   assert spotting.as_similarity(cosine, "cosine").tolist() == [-1, 0, 0.5]
   assert spotting.as_similarity(cosine, "unit").tolist() == [0, 0.5, 0.75]
-  with pytest.raises(ValueError, match="unknown similarity"):
-    spotting.as_similarity(cosine, "angle")
+  assert spotting.least_cosine(0.75, "cosine") == pytest.approx(0.75, abs=2e-6)
+  assert spotting.least_cosine(0.75, "unit") == pytest.approx(0.5, abs=2e-6)
+  for function, value in ((spotting.as_similarity, cosine), (spotting.least_cosine, 0.5)):
+    with pytest.raises(ValueError, match="unknown similarity"):
+      function(value, "angle")
 
 
 def test_overlap_of_sets():
