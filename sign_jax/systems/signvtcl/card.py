@@ -26,6 +26,7 @@ SYSTEM = System(
     name="signvtcl",
     task="continuous",
     make=_make,
+    init=lambda module, inputs, key: model.init(module, key, inputs["text_width"]),
     variants=settings.VARIANTS,
     choices={
         "dtype": options.DTYPES,

@@ -22,7 +22,7 @@ from sign_jax.modules.mbart import PAD, MBartEncoder
 from sign_jax.systems.base import System, resolve
 from sign_jax.systems.signvtcl import card, losses, operator_case, released_names, settings
 from sign_jax.systems.signvtcl import streams as names
-from sign_jax.systems.signvtcl.model import ensemble
+from sign_jax.systems.signvtcl.model import ensemble, init_shapes
 from sign_jax.weights import convert
 
 FRAMES, SIZE, MAP = 32, 64, 32  # of the videos, and of what has half their size
@@ -146,8 +146,7 @@ class Case:
     apply = lambda variables, batch, **how: model.apply(
         variables, batch["inputs"], batch["lengths"], text=batch["text"], **how
     )
-    init = lambda key, batch: model.init(key, batch["inputs"], batch["lengths"], text=batch["text"])
-    shapes = jax.eval_shape(init, jax.random.key(0), batch)
+    shapes = init_shapes(model, _MBART["width"])
     variables = convert.merge(shapes, self._own(kind), _TABLES[kind], released_names.IGNORE)
     wide = lambda x: x.astype(dtype) if np.issubdtype(x.dtype, np.floating) else x
     return apply, jax.tree.map(wide, variables), jax.tree.map(wide, batch)

@@ -1,12 +1,14 @@
 """The networks of SignVTCL and of TwoStream-SLR, which it builds on."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 
-from sign_jax.modules import s3d, stream_fusion
+from sign_jax.modules import fresh, s3d, stream_fusion
 from sign_jax.modules.feature_pyramid import FeaturePyramid
 from sign_jax.modules.gloss_head import GlossHead
 from sign_jax.modules.lateral import Lateral
@@ -16,6 +18,7 @@ from sign_jax.systems.signvtcl import streams as names
 BLOCKS = s3d.BLOCKS[:4]
 LATERAL = "lateral"
 FUSIONS = (*stream_fusion.KINDS, LATERAL)
+_SMALLEST, _FEWEST = 64, 8  # pixels and frames of a clip that a network is traced with
 _SPAN = 7  # frames in time that a lateral connection reads
 _TARGETS = {"video": "larger", "keypoint": "smaller"}
 
@@ -180,3 +183,35 @@ def ensemble(logits: dict[str, Float[Array, "B T V"]]) -> Float[Array, "B T V"]:
   """The logarithm of the mean of all heads' probabilities: what is decoded."""
   every = jnp.stack([jax.nn.log_softmax(x) for x in logits.values()])
   return jax.nn.logsumexp(every, axis=0) - jnp.log(len(logits)).astype(every.dtype)
+
+
+def init_shapes(
+    model: SignVTCL, text_width: int = 0
+) -> dict[str, PyTree[jax.ShapeDtypeStruct]]:
+  """Shapes and dtypes of a model's variables, computed without running it.
+
+  Args:
+    model: traced once for all equal ones, which takes a second where layers are many.
+    text_width: E, the channels of a token's features; read by a model with adapters alone.
+  """
+  return jax.tree.map(lambda x: x, _shapes(model, text_width))  # a dict of the caller's
+
+
+@functools.lru_cache(maxsize=16)
+def _shapes(model, text_width):
+  inputs = {}
+  for name in model.streams:
+    size = _SMALLEST // 2 if model.fusion == LATERAL and name == "keypoint" else _SMALLEST
+    shape = 1, _FEWEST, size, size, names.CHANNELS[name]
+    inputs[name] = jax.ShapeDtypeStruct(shape, jnp.float32)
+  text = jax.ShapeDtypeStruct((1, 1, text_width), jnp.float32) if model.shared else None
+  init = lambda key, inputs, lengths, text: model.init(key, inputs, lengths, text=text)
+  lengths = jax.ShapeDtypeStruct((1,), jnp.int32)
+  return jax.eval_shape(init, jax.random.key(0), inputs, lengths, text)
+
+
+def init(model: SignVTCL, key: PRNGKeyArray, text_width: int = 0) -> dict[str, PyTree[Array]]:
+  """Fresh variables: He's kernels in the streams; elsewhere of the variance that PyTorch draws."""
+  streams = tuple(f"params/{name}/" for name in names.STREAMS)
+  gain = lambda path: 2.0 if path.startswith(streams) else 1 / 3
+  return fresh.draw(init_shapes(model, text_width), key, gain)

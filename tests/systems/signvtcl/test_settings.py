@@ -1,14 +1,12 @@
 """What the settings build; no network is run."""
 
-import functools
-
 import jax
 import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
 from sign_jax.systems.base import resolve
-from sign_jax.systems.signvtcl import card, settings
+from sign_jax.systems.signvtcl import card, model, settings
 from sign_jax.systems.signvtcl import streams as names
 from sign_jax.weights import convert
 
@@ -25,18 +23,9 @@ def section(variant="paper", **overrides):
   return found
 
 
-def shapes(model):
+def shapes(section):
   """Of all variables of a `model` section."""
-  module = card.SYSTEM.build(model, {"classes": 7})
-  sizes = {name: 32 if name == "keypoint" and model.variant == "base" else 64 for name in
-           names.STREAMS}
-  inputs = {
-      name: np.zeros((1, 8, size, size, names.CHANNELS[name]), np.float32)
-      for name, size in sizes.items()
-  }
-  text = np.zeros((1, 5, 10), np.float32)
-  init = functools.partial(module.init, inputs=inputs, lengths=np.array([8]), text=text)
-  return jax.eval_shape(init, jax.random.key(0))
+  return model.init_shapes(card.SYSTEM.build(section, {"classes": 7}), 10)
 
 
 def expected(streams, extra=()):
@@ -100,3 +89,18 @@ def test_the_base_reads_keypoints_first():
 def test_wrong_settings_are_one_sentence(overrides, message):
   with pytest.raises(UserError, match=message):
     card.SYSTEM.build(section(**overrides), {"classes": 7})
+
+
+def test_fresh_variables():
+  """Kernels of the streams are as wide as He's, those of heads as PyTorch's."""
+  small = card.SYSTEM.build(section(streams="flow", align__shared=40), {"classes": 7})
+  variables = jax.jit(lambda key: model.init(small, key, 30))(jax.random.key(0))
+  assert jax.tree.map(np.shape, variables) == jax.tree.map(np.shape, model.init_shapes(small, 30))
+  params = variables["params"]
+  kernel = params["flow"]["base_0"]["conv_s"]["kernel"]
+  assert np.std(kernel) == pytest.approx((2 / (49 * 3)) ** 0.5, rel=0.05)
+  kernel = params["head_flow"]["fc1"]["kernel"]
+  assert np.std(kernel) == pytest.approx((1 / 3 / kernel.shape[0]) ** 0.5, rel=0.05)
+  assert params["t2v"]["layer_0"]["kernel"].shape == (30, 6)
+  assert not params["head_flow"]["bn1"]["bias"].any()
+  assert (variables["batch_stats"]["head_flow"]["bn1"]["var"] == 1).all()
