@@ -124,7 +124,7 @@ class Case:
     start = f"{kind}."
     return {n.removeprefix(start): x for n, x in self.state.items() if n.startswith(start)}
 
-  def inputs(self, kind) -> dict[str, Float[np.ndarray, "B T H W C"]]:
+  def inputs(self, kind: str) -> dict[str, Float[np.ndarray, "B T H W C"]]:
     """{stream: clips} drawn from names; the samples differ in scale and shift."""
     found = {}
     streams = names.BASE if kind == "base" else names.STREAMS
