@@ -32,6 +32,7 @@ class Problem(NamedTuple):
   dim: int
   subtitle: int  # windows in each
   threshold: float
+  float32: bool  # ours too computes in nothing else
 
   def embeddings(self):
     """(E, D) float32 of the exemplars, sorted by word: E / words of each."""
@@ -74,6 +75,7 @@ def add_arguments(parser):
   parser.add_argument("--dim", type=int, default=1024, help="of embeddings")
   parser.add_argument("--subtitle", type=int, default=100, help="windows in each")
   parser.add_argument("--threshold", type=float, default=0.75)
+  parser.add_argument("--float32", action="store_true", help="nothing in bfloat16")
   parser.add_argument("--more", type=int, default=10, help="times the windows, for memory alone")
   _measure.add_repeats(parser)
 
@@ -129,7 +131,8 @@ def _in_tiles(problem, subtitles, embeddings):
   dictionary, every = Dictionary(embeddings, word_of, problem.words), np.arange(problem.words)
   found = []
   asked = ((windows, every) for windows in subtitles)
-  for number, best in enumerate(dictionary.best(asked, problem.threshold)):
+  least = None if problem.float32 else problem.threshold
+  for number, best in enumerate(dictionary.best(asked, least)):
     here = _annotations(*(x[None] for x in best), problem.threshold)
     here.places[:, 0] = number
     found.append(here)

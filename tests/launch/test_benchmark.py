@@ -121,8 +121,9 @@ def test_spotting_without_pytorch_leaves_it_out(
   quick_compile, in_this_process, tmp_path, monkeypatch, capsys
 ):
   monkeypatch.setitem(sys.modules, "torch", None)
-  result = measured(tmp_path, *SPOTTING)
+  result = measured(tmp_path, *SPOTTING, "--float32")
   assert [row["way"] for row in result["rows"][:2]] == ["ours", "NumPy"]
+  assert result["rows"][0]["largest difference"] < 1e-5
   assert len(result["rows"]) == 3 and "PyTorch is not installed" in capsys.readouterr().out
 
 
