@@ -8,6 +8,7 @@ test_configs_seds test_declared test_files test_imports test_pseudo_labels test_
 data/test_augment data/test_clip_table data/test_feature_files data/test_hand_boxes data/test_index
 data/test_pose data/test_posed data/test_sampling data/test_source data/test_tf_example
 data/test_tokenizer data/test_flow_encoding data/test_frame_sampling data/test_gloss_cleaning
+data/test_gloss_vocabulary
 data_builders/signing_sim/test_determinism data_builders/signing_sim/test_sentences
 data_builders/signing_sim/test_videos data_builders/test_attachments data_builders/test_check
 data_builders/test_check_annotations data_builders/test_csl_daily data_builders/test_how2sign

@@ -17,23 +17,10 @@ from sign_jax.weights import convert  # noqa: E402
 from tests.reference import nla_slr as reference  # noqa: E402
 from tests.torch import compare  # noqa: E402
 from tests.torch.test_i3d import theirs_of, unsettle  # noqa: E402
+from tests.torch.wide import draw, wide  # noqa: E402, F401
 
 WIDTH = 1 / 8
 TOLERANCE = 1e-8
-
-
-@pytest.fixture(autouse=True)
-def wide(quick_compile):
-  """float64 on both sides."""
-  torch.set_default_dtype(torch.float64)
-  torch.manual_seed(0)
-  with jax.enable_x64(True):
-    yield
-  torch.set_default_dtype(torch.float32)
-
-
-def draw(seed, *shape):
-  return compare.draw(seed, *shape).astype(np.float64)
 
 
 def state_of(module, prefix=""):

@@ -21,31 +21,18 @@ from sign_jax.weights import convert  # noqa: E402
 from tests.reference import signvtcl as reference  # noqa: E402
 from tests.torch import compare  # noqa: E402
 from tests.torch.test_i3d import theirs_of, unsettle  # noqa: E402
+from tests.torch.wide import draw, wide  # noqa: E402, F401
 
 TOLERANCE = 1e-9
 OF_ATTENTION = 1e-6  # whose softmax JAX computes in float32
-
-
-@pytest.fixture(autouse=True)
-def wide(quick_compile):
-  """float64 on both sides."""
-  torch.set_default_dtype(torch.float64)
-  torch.manual_seed(0)
-  with jax.enable_x64(True):
-    yield
-  torch.set_default_dtype(torch.float32)
-
-
-def draw(seed, *shape):
-  return compare.draw(seed, *shape).astype(np.float64)
 
 
 def carried(module, model, inputs, rules, prefix, path):
   """The module's weights for a Flax module, in float64."""
   state = {f"{prefix}{name}": x.numpy() for name, x in module.state_dict().items()}
   shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
-  wide = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, np.float64), shapes)
-  target = {kind: {path: tree} for kind, tree in wide.items()}
+  struct = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, np.float64), shapes)
+  target = {kind: {path: tree} for kind, tree in struct.items()}
   merged = convert.merge(target, state, rules, table.IGNORE)
   return {kind: tree[path] for kind, tree in merged.items()}
 
