@@ -34,7 +34,8 @@ def write(run):
   (run.root / "table.txt").write_text(text + "\n")
   print(text)
   picture.draw(run, run.root / "spotted.png")
-  print(f"results are in {run.root}: {report.RESULTS}, table.txt, spotted.png")
+  drawn = ", spotted.png" if run.rounds else ""
+  print(f"results are in {run.root}: {report.RESULTS}, table.txt{drawn}")
   return numbers
 
 
