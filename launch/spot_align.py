@@ -12,9 +12,9 @@ Several processes or machines that see the folder may share the work: the same c
 --shard 1/3, 2/3 and 3/3. The first does what cannot be divided.
 
 At the end stand the paper's table 6 (published beside measured), how many annotations each round
-found and, on the simulator, how many of them are right; `results.json` holds the numbers and
-spotted.png shows some spotted signs. --config.KEY=VALUE changes settings, such as
---config.spotting.iterations=1.
+found and, on the simulator, how many of them are right, beside windows at random; `results.json`
+holds the numbers and spotted.png shows some spotted signs. --config.KEY=VALUE changes settings,
+such as --config.spotting.iterations=1; --config.spotting.encoder=i3d trains an I3D on films.
 """
 
 import sys
