@@ -68,35 +68,37 @@ def _tensors(count):
   })
 
 
-_TEXTS = _field(1, _field(1, b"") * (20 * _MB))  # of a BytesList
-CASES = {
-  "one vast record": _one(bytes(300 * _MB)),
-  "vast records": _of(bytes(50 * _MB)),
-  "records below the limit": _of(bytes(3 * _MB)),
-  "empty records": _of(b"", count=100_000),
-  "empty records, packed": _of(b"", compressed=False, count=20_000),
-  "empty entries": _one(_field(1, _field(1, b"") * (25 * _MB))),
-  "features without name": _one(_example(**{"": _TEXTS})),
-  "texts without letters": _one(_example(video_id=_TEXTS)),
-  "numbers": _one(_example(num_frames=_field(3, _field(1, bytes(50 * _MB))))),
-  "many texts": _one(_example(video_id=_field(1, _field(1, b"ab") * 5000))),
-  "many features": _one(_field(1, b"".join(
-    _field(1, _field(1, b"%d" % i) + _field(2, b"")) for i in range(300_000)))),
-  "lists in lists": _one(_field(1, _field(1, _field(2, _field(1, bytes(40 * _MB)))))),
-  "features in JSON": _write("features.json", _tensors(5000)),
-  "features: lists": _write("features.json", "[" + "[]," * 600_000 + "[]]"),
-  "features: objects": _write("features.json", "[" + '{"":0},' * 280_000 + "0]"),
-  "features: depth": _write("features.json", '{"a":' * 400_000),
-  "features: spaces": _write("features.json", " " * (60 * _MB)),
-  "description: numbers": _write("dataset_info.json", "[" + "1," * 900_000 + "1]"),
-  "description: depth": _write("dataset_info.json", "[" * 2_000_000),
-  "description: a number": _write("dataset_info.json", "9" * 2_000_000),
-  "description: texts": _write("dataset_info.json", "[" + '"",' * 600_000 + '""]'),
-  "metadata": _write("metadata.json", "[" + "[]," * 600_000 + "[]]"),
-  "note": _write("records.sha256", "0" * (60 * _MB)),
-  "index": _write("index-train.json", "[" + "[]," * 300_000 + "[]]"),
-  "index: depth": _write("index-train.json", "[" * 1_000_000),
-}  # fmt: skip
+def _cases():
+  """{name: what writes it into a data set}."""
+  texts = _field(1, _field(1, b"") * (20 * _MB))  # of a BytesList
+  return {
+    "one vast record": _one(bytes(300 * _MB)),
+    "vast records": _of(bytes(50 * _MB)),
+    "records below the limit": _of(bytes(3 * _MB)),
+    "empty records": _of(b"", count=100_000),
+    "empty records, packed": _of(b"", compressed=False, count=20_000),
+    "empty entries": _one(_field(1, _field(1, b"") * (25 * _MB))),
+    "features without name": _one(_example(**{"": texts})),
+    "texts without letters": _one(_example(video_id=texts)),
+    "numbers": _one(_example(num_frames=_field(3, _field(1, bytes(50 * _MB))))),
+    "many texts": _one(_example(video_id=_field(1, _field(1, b"ab") * 5000))),
+    "many features": _one(_field(1, b"".join(
+      _field(1, _field(1, b"%d" % i) + _field(2, b"")) for i in range(300_000)))),
+    "lists in lists": _one(_field(1, _field(1, _field(2, _field(1, bytes(40 * _MB)))))),
+    "features in JSON": _write("features.json", _tensors(5000)),
+    "features: lists": _write("features.json", "[" + "[]," * 600_000 + "[]]"),
+    "features: objects": _write("features.json", "[" + '{"":0},' * 280_000 + "0]"),
+    "features: depth": _write("features.json", '{"a":' * 400_000),
+    "features: spaces": _write("features.json", " " * (60 * _MB)),
+    "description: numbers": _write("dataset_info.json", "[" + "1," * 900_000 + "1]"),
+    "description: depth": _write("dataset_info.json", "[" * 2_000_000),
+    "description: a number": _write("dataset_info.json", "9" * 2_000_000),
+    "description: texts": _write("dataset_info.json", "[" + '"",' * 600_000 + '""]'),
+    "metadata": _write("metadata.json", "[" + "[]," * 600_000 + "[]]"),
+    "note": _write("records.sha256", "0" * (60 * _MB)),
+    "index": _write("index-train.json", "[" + "[]," * 300_000 + "[]]"),
+    "index: depth": _write("index-train.json", "[" * 1_000_000),
+  }  # fmt: skip
 
 
 _READ = """
@@ -133,16 +135,17 @@ READ = {"metadata", "note", "index", "index: depth"}
 def test_small_files_that_ask_for_gigabytes(tmp_path):
   """The whole of them in one process, whose peak is that of the worst."""
   tiny.build(tmp_path / "good", {"train": tiny.clips()})
-  for case, craft in CASES.items():
+  cases = _cases()
+  for case, craft in cases.items():
     shutil.copytree(tmp_path / "good", tmp_path / case)
     craft(tmp_path / case / "tiny/1.0.0")
   done = subprocess.run(
-    [sys.executable, "-c", _READ, tmp_path / "good", *(tmp_path / case for case in CASES)],
+    [sys.executable, "-c", _READ, tmp_path / "good", *(tmp_path / case for case in cases)],
     cwd=_ROOT, check=True, capture_output=True, text=True,
   )  # fmt: skip
   lines = [ast.literal_eval(line) for line in done.stdout.splitlines()]
-  assert len(lines) == len(CASES)
-  for case, (*told, peak) in zip(CASES, lines, strict=True):
+  assert len(lines) == len(cases)
+  for case, (*told, peak) in zip(cases, lines, strict=True):
     assert peak < _LIMIT, case
     assert (told[0] == "read") == (case in READ), (case, told)
     for text in told:
