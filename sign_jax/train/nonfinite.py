@@ -10,12 +10,14 @@ import json
 import pathlib
 import traceback
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.core import tracers
 from jax.typing import ArrayLike
 from ml_collections import ConfigDict
 
@@ -150,19 +152,18 @@ def examine(
   if resident is None:
     resident = getattr(task, "resident", lambda place: {})(lambda tree: tree)
   key = jax.random.fold_in(jax.random.key(seed), state.step)
-
-  def loss(params):
-    variables = {"params": params, **state.model_state}
-    return task.loss(variables, {**resident, **batch}, key, state.step)[0]
-
   watch = _Watch(rows)
-  with nn.intercept_methods(watch):
-    value = loss(state.params)  # not compiled: in the order in which it is written
-  if watch.first:
-    return watch.first
+
+  def loss(params, model_state, batch):  # arguments, and so no constants of a program
+    return task.loss({"params": params, **model_state}, batch, key, state.step)[0]
+
+  given = state.params, state.model_state, {**resident, **batch}
+  value, seen = jax.jit(watch.during(loss))(*given)
+  if found := watch.first(seen):
+    return found
   if found := _finding("loss", "the loss itself", value, None):
     return found
-  gradients = jax.jit(jax.grad(loss))(state.params)
+  gradients = jax.jit(jax.grad(loss))(*given)
   for path, leaf in jax.tree_util.tree_leaves_with_path(gradients):
     if found := _finding("gradient", _name(path), leaf, None):
       return found
@@ -170,10 +171,22 @@ def examine(
 
 
 class _Watch:
-  """Looks at what the modules' methods return, the inner ones first."""
+  """Looks at what the modules' methods return, the inner ones first, in a compiled program."""
 
   def __init__(self, rows: int) -> None:
-    self.first, self._rows = None, rows
+    self._rows, self._names, self._seen, self._trace = rows, [], [], None
+
+  def during(self, function: Callable) -> Callable:
+    """A function that returns (what `function` does, what `first` needs); to be jitted."""
+
+    def watched(*args):
+      self._names, self._seen = [], []
+      self._trace = tracers.current_trace()
+      with nn.intercept_methods(self):
+        value = function(*args)
+      return value, self._seen
+
+    return watched
 
   def __call__(
       self,
@@ -183,13 +196,50 @@ class _Watch:
       context: nn.module.InterceptorContext,
   ) -> Any:
     out = method(*args, **kwargs)
-    if self.first is None and context.method_name not in ("setup", "__init__"):
-      where = ".".join((*context.module.path, context.method_name)).removesuffix(".__call__")
+    # What is traced inside, as in the body of a loop, has no single value; a module without a scope
+    # has no name, and computes the loss.
+    is_ours = context.module.scope is not None and tracers.current_trace() == self._trace
+    if is_ours and context.method_name not in ("setup", "__init__"):
       for path, leaf in jax.tree_util.tree_leaves_with_path(out):
-        if isinstance(leaf, jax.Array | np.ndarray) and not isinstance(leaf, jax.core.Tracer):
-          name = f"{where}: {_name(path)}" if path else where
-          self.first = self.first or _finding("tensor", name, leaf, self._rows)
+        if isinstance(leaf, jax.Array | np.ndarray) and _is_real(leaf):
+          where = ".".join((*context.module.path, context.method_name)).removesuffix(".__call__")
+          self._names.append((f"{where}: {_name(path)}" if path else where, leaf.size))
+          self._seen.append(_Counts.of(jnp, leaf, self._rows))
     return out
+
+  def first(self, seen: list["_Counts"]) -> Finding | None:
+    """The `Finding` about the first tensor, given what the function of `during` returned."""
+    for (name, size), counts in zip(self._names, seen, strict=True):
+      # Masks are minus infinity.
+      if counts.nan or counts.positive:
+        return counts.finding("tensor", name, size)
+    return None
+
+
+class _Counts(NamedTuple):
+  """What is not finite of an array."""
+
+  nan: ArrayLike
+  infinite: ArrayLike
+  positive: ArrayLike  # of the infinite ones
+  rows: ArrayLike  # whether each row has any; empty where the rows are no examples
+
+  @classmethod
+  def of(cls, library: ModuleType, array: ArrayLike, rows: int | None) -> "_Counts":
+    """`library`: NumPy or JAX's."""
+    bad, nan = ~library.isfinite(array), library.isnan(array)
+    of_examples = rows and array.shape[:1] == (rows,)
+    which = bad.reshape(rows, -1).any(1) if of_examples else library.zeros(0, bool)
+    positive = (array == library.inf).sum()
+    return cls(nan.sum(), (bad & ~nan).sum(), positive, which)
+
+  def finding(self, kind: str, name: str, size: int) -> Finding:
+    rows = np.flatnonzero(self.rows).tolist()
+    return Finding(kind, name, rows, (int(self.nan), int(self.infinite), size))
+
+
+def _is_real(array: ArrayLike) -> bool:
+  return jnp.issubdtype(jnp.asarray(array).dtype, jnp.floating)
 
 
 def _finding(kind: str, name: str, array: ArrayLike, rows: int | None) -> Finding | None:
@@ -197,19 +247,11 @@ def _finding(kind: str, name: str, array: ArrayLike, rows: int | None) -> Findin
 
   `rows`: the examples of a batch; an array of so many rows says which are bad.
   """
-  if not jnp.issubdtype(jnp.asarray(array).dtype, jnp.floating):
+  if not _is_real(array):
     return None
-  array = np.asarray(array).astype(np.float32)  # bfloat16 is none of NumPy's
-  bad = ~np.isfinite(array)
-  if not bad.any():
-    return None
-  if kind == "tensor" and not (np.isnan(array).any() or np.isposinf(array).any()):
-    return None  # masks are minus infinity
-  which = []
-  if rows and array.ndim and len(array) == rows:
-    which = np.flatnonzero(bad.reshape(rows, -1).any(1)).tolist()
-  nan = int(np.isnan(array).sum())
-  return Finding(kind, name, which, (nan, int(bad.sum()) - nan, array.size))
+  array = np.atleast_1d(np.asarray(array).astype(np.float32))  # bfloat16 is none of NumPy's
+  counts = _Counts.of(np, array, rows)
+  return counts.finding(kind, name, array.size) if counts.nan or counts.infinite else None
 
 
 def _name(path: tuple) -> str:

@@ -148,6 +148,32 @@ def test_a_step_that_cannot_be_done_again_still_names_the_loss(tmp_path):
   assert "(where it begins was not found: the data are gone)" in text
 
 
+def test_what_gradients_compute_again_is_named_by_what_holds_it(tmp_path):
+  class Again(Model):
+    def setup(self):
+      self.root = nn.remat(Square)()
+
+  task = Rooted({2: {1: -4}})
+  task.model = Again()
+  text = message(task, tmp_path)
+  assert "the first tensor that is not finite is __call__ (1 NaN, 0 infinite of 4), of clip 2-1" in text
+
+
+def test_a_loss_of_finite_tensors_is_named_itself(tmp_path):
+  class Total(Model):
+    def total(self, x):
+      return jnp.log(x.min() - x.max())
+
+  class Summed(Rooted):
+    def loss(self, variables, batch, key, step):
+      return self.model.total(self.model.apply(variables, batch["x"])), ({}, {})
+
+  task = Summed()
+  task.model = Total()
+  text = message(task, tmp_path)
+  assert "the first loss that is not finite is the loss itself (0 NaN, 1 infinite of 1)" in text
+
+
 def test_a_full_disk_costs_the_dump_alone(tmp_path, monkeypatch):
   def full(*_args):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
