@@ -2,14 +2,18 @@
 
 import hashlib
 import importlib
+import json
 
 from sign_jax.data import records
 from sign_jax.errors import UserError
 from sign_jax.files import sha256
+from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
 
 _MOST = 3  # differences that an error names
+_SOME = 8  # files of a folder whose content is looked at
+_SAMPLE = 1 << 20  # bytes
 
 
 def check(note, facts, result, remedy, is_there):
@@ -54,6 +58,32 @@ def configuration_digest(given):
   name, _, dataset = given.removeprefix("configs/").partition(":")
   config = importlib.import_module(f"configs.{name.removesuffix('.py')}").get_config(dataset)
   return text_digest(config.to_json())
+
+
+def folder_digest(folder):
+  """Of the names and sizes of all files of a folder, and of the content of some of them.
+
+  Also of large ones in a moment; another encoder's features have other content in each file.
+  """
+  paths = sorted(x for x in folder.rglob("*") if x.is_file())
+  listed = [(x.relative_to(folder).as_posix(), x.stat().st_size) for x in paths]
+  some = paths[:: max(1, len(paths) // _SOME)]
+  return text_digest(json.dumps([listed, [sample_digest(x) for x in some]]))
+
+
+def sample_digest(path):
+  """Of a file's size and its first and last bytes, where reading all of it would take long."""
+  with path.open("rb") as file:
+    begin, size = file.read(_SAMPLE), path.stat().st_size
+    file.seek(max(0, size - _SAMPLE))
+    return hashlib.sha256(b"%d " % size + begin + file.read()).hexdigest()
+
+
+def settings_digest(config, without=()):
+  """Of a configuration, those settings apart whose names begin as one of `without`."""
+  values = settings.flat(json.loads(config.to_json()))
+  kept = {key: value for key, value in values.items() if not key.startswith(tuple(without))}
+  return text_digest(json.dumps(kept, sort_keys=True))
 
 
 def text_digest(text):

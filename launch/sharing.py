@@ -116,6 +116,11 @@ class Shard:
   def _note(self, what):
     return self._folder / "done" / what.replace("/", "--")
 
+  def check(self):
+    """Raises UserError where the first one has been started again since this one met it."""
+    if self._begun and self._begun != _read(self._folder / _BEGUN):
+      raise UserError(f"shard 1/{self.count} was started again: start shard {self} again too")
+
   def part(self, what, number):
     """What the shard of a number notes when its part of something is done."""
     return f"{what}/complete-{number}-of-{self.count}"
@@ -135,8 +140,7 @@ class Shard:
     last_seen, said = time.monotonic(), ""
     while not is_done():
       at_work = self._is_at_work(number)
-      if self._begun and self._begun != _read(self._folder / _BEGUN):
-        raise UserError(f"shard 1/{self.count} was started again: start shard {self} again too")
+      self.check()
       if at_work:
         self._seen.add(number)
         last_seen = time.monotonic()

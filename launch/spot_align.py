@@ -22,6 +22,7 @@ import sys
 from absl import flags as absl_flags
 from tqdm import tqdm
 
+from launch.reproductions import rows
 from launch.sharing import Shard
 from launch.spotting import archive, report, sizes
 from launch.spotting.retrieval import Retrieval
@@ -104,14 +105,14 @@ def _check(config, flags):
 
 def _run(root, config, given, flags, shard):
   _check(config, flags)
-  spotting = config.spotting
+  spotting, digest = config.spotting, rows.settings_digest(config)
   sizes.fill(spotting)
   is_simulated = not spotting.captions
   corpus = (
       archive.simulated(root, spotting.encoder) if is_simulated else archive.of_user(spotting)
   )
   run = Retrieval(root, config, corpus, given, flags)
-  run.shard = shard
+  run.shard, run.settings_digest = shard, digest
   work(run, [("simulator", run.simulate)] if is_simulated else [])
   return run
 

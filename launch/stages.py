@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import secrets
+import shutil
 
 from launch import logged, notes, sharing
 from sign_jax.errors import UserError
@@ -41,7 +43,9 @@ class Stages:
         **{local(path): notes.file_digest(path) for path in made_from},
     }
 
-  def run(self, result, *command, made_from=(), products=(), is_divided=False, **facts):
+  def run(
+      self, result, *command, made_from=(), products=(), is_divided=False, is_marked=False, **facts
+  ):
     """`start` unless its result is there.
 
     Args:
@@ -50,6 +54,7 @@ class Stages:
       made_from: files that the result depends on.
       products: files and folders of the command, which other roots may share; the first is or
         holds the result.
+      is_marked: whether the result is a mark, made here when the command is done.
       is_divided: whether the command takes --shard, and several starts do a part of it each.
       facts: more that the result depends on, {name: text, number or None}.
 
@@ -65,9 +70,11 @@ class Stages:
     notes.check(self.note(result), facts, result, remedy, result.exists())
     if not result.exists() and not self._take(result, products, facts):
       start(*command)
+      if is_marked:
+        result.touch()
     if is_divided:
       self.shard.note(self._made(result))
-    self._give(products, facts)
+    self._give(result, products, facts)
 
   def _made(self, result):
     """What says that a result is there, or need not be made by parts."""
@@ -90,12 +97,13 @@ class Stages:
       if shard.noted(name) != key:
         raise UserError(f"shard {shard} was started with other settings than the first one")
     self.start(*command, "--shard", shard)
-    shard.note(shard.part(name, shard.number))
+    shard.check()
+    shard.note(shard.part(name, shard.number), key)
     for number in shard.others if shard.is_first else ():
-      shard.wait(number, name, lambda x=number: shard.noted(shard.part(name, x)) is not None)
+      shard.wait(number, name, lambda x=number: shard.noted(shard.part(name, x)) == key)
 
   def _places(self, products, facts):
-    """Where each product of a stage is found by other roots, {product: link to it}."""
+    """Where each product of a stage lies for all roots, {product: place}."""
     if not self.shared:
       return {}
     key = notes.text_digest(json.dumps([self.origin, facts], sort_keys=True))
@@ -104,24 +112,42 @@ class Stages:
   def _take(self, result, products, facts):
     """Links what another root has made with and from the same; whether it has."""
     for product in products:
-      if product.is_symlink() and not product.exists():
-        product.unlink()  # the other root is gone
+      if product.is_symlink():
+        product.unlink()  # all that it led to is shared, and is made anew in a place of this root
     places = self._places(products, facts)
     if not places or products[0].exists():  # begun here, and stopped
       return False
-    if not (places[products[0]] / result.relative_to(products[0])).exists():
+    if not _is_in(places, result):
       return False
     for product, place in places.items():
-      link(product, place.resolve())
+      link(product, place)
     return True
 
-  def _give(self, products, facts):
-    for product, place in self._places(products, facts).items():
-      if not product.is_symlink() and not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.unlink(missing_ok=True)  # what it led to is gone
-        place.symlink_to(os.path.relpath(product, place.parent.resolve()))
+  def _give(self, result, products, facts):
+    """Moves products to where all roots find them, where no other root was quicker."""
+    places = self._places(products, facts)
+    if any(x.is_symlink() for x in products) or not places or _is_in(places, result):
+      return
+    for product in reversed(products):  # the first, which tells that all are there, comes last
+      place = places[product]
+      if place.exists():
+        _remove(place)  # what is left of something that was deleted
+      place.parent.mkdir(parents=True, exist_ok=True)
+      moved = place.with_name(f"{place.name}.{secrets.token_hex(8)}")
+      shutil.move(product, moved)
+      os.rename(moved, place)
+      link(product, place)
 
   def start(self, *command):
     """`logged.call`; the output goes to the shard's log."""
     logged.call(command, self.shard.log)
+
+
+def _is_in(places, result):
+  """Whether a stage's result lies where roots share it."""
+  first, place = next(iter(places.items()))
+  return (place / result.relative_to(first)).exists()
+
+
+def _remove(path):
+  shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -167,9 +167,13 @@ def sha256(path):
 def link(path, target):
   """Makes `path` a link to a file or folder, by the way from one to the other; makes its folder.
 
+  A link that leads nowhere any more is made anew.
+
   Raises:
     UserError: it is there, and leads elsewhere.
   """
+  if path.is_symlink() and not path.exists():
+    path.unlink()
   if not path.is_symlink() and not path.exists():
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(os.path.relpath(target.resolve(), path.parent.resolve()))

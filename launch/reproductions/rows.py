@@ -3,6 +3,7 @@
 import ast
 import importlib
 
+from launch import notes
 from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.run import settings
 from sign_jax.systems import registry
@@ -42,6 +43,12 @@ def sharing(row, root):
   """The flags by which runs of the program that goes a system's whole way share their stages."""
   key = registry.get(row.system).shared
   return [f"{_PREFIX}{key}={root / 'shared'}"] if scorer(row) and key else []
+
+
+def settings_digest(config):
+  """Of what a run of that program is made with, which measures all scorers, wherever it shares."""
+  apart = (SCORER, registry.get(config.model.name).shared)
+  return notes.settings_digest(config, filter(None, apart))
 
 
 def settings_of(extra):

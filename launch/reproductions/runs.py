@@ -38,7 +38,7 @@ def measure(table, dataset, seeds, root, extra, train=True):
     config = rows.configuration(row, dataset, seed, extra)
     given = rows.arguments(row, dataset, seed, extra)
     if rows.scorer(row):
-      _check_program(workdir, given, train)
+      _check_program(workdir, config)
     try:
       if train:
         run(workdir, [*given, *rows.sharing(row, root)], rows.program(row))
@@ -68,12 +68,11 @@ def run(workdir, given, program="sign_jax.main"):
   logged.call([program, "--workdir", workdir, *given], workdir / "log.txt")
 
 
-def _check_program(workdir, given, train):
-  """Compares the flags with those that a run's numbers were made with, where these are there."""
-  is_there = (workdir / report.RESULTS).exists()
-  if is_there or train:
-    flags = {"flags": " ".join(x for x in given if not x.startswith(f"--config.{rows.SCORER}="))}
-    notes.check(workdir / "flags.json", flags, workdir, _REMEDY, is_there)
+def _check_program(workdir, config):
+  """Compares the settings with those that a run's numbers were made with, where these are there."""
+  if (workdir / report.RESULTS).exists():
+    if _results(workdir).get("configuration") != rows.settings_digest(config):
+      raise UserError(f"{workdir} holds numbers of other settings: {_REMEDY}")
 
 
 def check_run(workdir, config):

@@ -16,7 +16,8 @@ def write(run):
     run: `retrieval.Retrieval`, all of whose stages are done.
 
   Returns:
-    {name: number}, what results.json holds: the names of the other protocol's begin with its own.
+    {name: number, or the text of "configuration"}, what results.json holds: the names of the other
+    protocol's begin with its own.
   """
   by_protocol, found = {x: results(y) for x, y in run.measured().items()}, rounds.yields(run)
   first, other = by_protocol
@@ -25,6 +26,7 @@ def write(run):
     numbers |= {f"round_{turn}/{name}": value for name, value in counts.items()}
   final = run.results(run.folder(0, joint=False) / "encoder")
   numbers |= {f"recognition/{key}": final[f"validation/{key}"] for key in ("top1", "top5")}
+  numbers["configuration"] = run.settings_digest  # that tables compare with their rows'
   report.write_json(run.root / report.RESULTS, numbers)
   skipped = run.mouthing.skipped
   left_out = [f"{count} mouthings {why} are left out" for why, count in skipped.items()]

@@ -1,12 +1,10 @@
 """The rounds, and then retrieval on the last encoder's features: CM, SR and both."""
 
-import json
-
 from data_builders.signing_sim import archive as simulator
 from launch import notes
 from launch.spotting.rounds import RETRIEVED, Rounds
 from sign_jax.data import pipeline
-from sign_jax.files import link
+from sign_jax.files import link, user_path
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
@@ -39,9 +37,8 @@ class Retrieval(Rounds):
         folder / DONE_ARCHIVE, "data_builders.signing_sim.archive", "--out", folder,
         "--config", self.spotting.archive, "--seed", self.config.seed,
         *(["--long"] if self.config.data.alignment == "speech" else []), *self._films(),
-        products=[folder],
+        products=[folder], is_marked=True,
     )
-    (folder / DONE_ARCHIVE).touch()
 
   def _films(self):
     if self.encoder == "features":
@@ -64,14 +61,15 @@ class Retrieval(Rounds):
     """Trains the cross-modal embeddings."""
     self.run(
         self.cm / report.RESULTS, "sign_jax.main", *self._command(),
-        configuration=notes.text_digest(json.dumps(self._own_settings(), sort_keys=True)),
+        configuration=notes.settings_digest(self.config, _NOT_OF_RETRIEVAL),
+        words=self._words_digest(),
         data=notes.data_fingerprint("video_folder", self.dataset / "tfds"),
     )
 
-  def _own_settings(self):
-    """{dotted name: value} of what the embeddings depend on."""
-    given = settings.flat(json.loads(self.config.to_json()))
-    return {key: value for key, value in given.items() if not key.startswith(_NOT_OF_RETRIEVAL)}
+  def _words_digest(self):
+    file = self.config.model.text.file
+    is_there = bool(file) and user_path(file).is_file()
+    return notes.sample_digest(user_path(file)) if is_there else None
 
   def fuse(self):
     """Measures embeddings, recognised signs and both, by both protocols."""

@@ -159,8 +159,8 @@ class Rounds(Stages):
         "--workdir", folder / "encoder",
         *(f"--config.{key}={value}" for key, value in values.items()),
         made_from=[table, *([self.weights] if self.weights else [])],
-        products=[folder / "encoder"],
-        configuration=notes.configuration_digest(config),
+        products=[folder / "encoder"], configuration=notes.configuration_digest(config),
+        media=notes.text_digest("".join(map(self._media_digest, self._media_names))),
     )
 
   @property
@@ -184,7 +184,7 @@ class Rounds(Stages):
 
   def encode(self, turn, joint=True):
     """Features of the corpus and the lexicons, to spot signs; or of what retrieval reads."""
-    names = [annotations.CORPUS, *self.given.lexicons] if joint else [RETRIEVED]
+    names = self._media_names if joint else [RETRIEVED]
     folder = self.folder(turn, joint)
     for name in names:
       out = folder / "features" / name
@@ -192,11 +192,10 @@ class Rounds(Stages):
       self.run(
           out / DONE, "sign_jax.extract", *self._media_flag(name), "--weights",
           folder / "encoder", "--out", out, *(x for y in recognized for x in ("--recognized", y)),
-          made_from=[folder / "encoder" / "results.json"], products=[out, *recognized],
-          is_divided=True,
+          made_from=[self.note(folder / "encoder" / "results.json")],
+          products=[out, *recognized], is_divided=True, is_marked=True,
+          media=self._media_digest(name),
       )
-      if self.shard.is_first:
-        (out / DONE).touch()
 
   def spot(self, turn):
     """Annotations of a round."""
@@ -213,7 +212,8 @@ class Rounds(Stages):
         "--language", self.config.model.text.language,
         "--encoder", self.around, "--round", turn, products=[self.spotted(turn)],
         made_from=[
-            self.given.captions, folder / "encoder" / "results.json",
+            self.given.captions,
+            *(self.note(folder / "features" / name / DONE) for name in self._media_names),
             *(place / archive.TABLE for place in self.given.lexicons.values()),
             *([pathlib.Path(self.given.lemmas)] if self.given.lemmas not in _WORDS else []),
         ],
@@ -235,6 +235,15 @@ class Rounds(Stages):
         ("last encoder", lambda: self.train(last, joint=False)),
         (f"last {DIVIDED}", lambda: self.encode(last, joint=False)),
     ]
+
+  @property
+  def _media_names(self):
+    """Of the media that signs are spotted in and with."""
+    return [annotations.CORPUS, *self.given.lexicons]
+
+  @functools.cache  # noqa: B019 - of one start
+  def _media_digest(self, name):
+    return notes.folder_digest(self.media / name)
 
   def _media_flag(self, name):
     if self.encoder == "features":

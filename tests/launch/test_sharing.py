@@ -192,3 +192,12 @@ def test_the_program_passes_its_part_on(tmp_path, monkeypatch, capsys):
   assert "shard 2/2 has done its parts" in capsys.readouterr().out
   with pytest.raises(UserError, match="--shard 3/2 is no part"):
     spot_align.go({"spotting": 1}, tmp_path, "", [], "3/2")
+
+
+def test_a_part_for_an_earlier_start_of_the_first_one_does_not_count(tmp_path):
+  first, second = sharing.Shard(tmp_path, "1/2"), sharing.Shard(tmp_path, "2/2")
+  with first.at_work(), second.at_work():
+    second.check()
+    first._begin()  # as a start after a kill does, perhaps with other settings
+    with pytest.raises(UserError, match="shard 1/2 was started again"):
+      second.check()

@@ -62,10 +62,11 @@ def run(root, **settings):
 
 def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):
   begun, rest = stages
+  root, shared = tmp_path / "a", {"spotting.shared": str(tmp_path / "shared")}
   for _ in range(30):
     rest["allowed"] = 1
     try:
-      numbers = run(tmp_path)
+      numbers = run(root, **shared)
     except Killed:
       continue
     break
@@ -74,26 +75,36 @@ def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):
   assert begun["sign_jax.spot"] == 1 and begun["sign_jax.extract"] == 4
   assert begun["data_builders.signing_sim.archive"] == 1
   rest["allowed"] = 10**6
-  numbers = run(tmp_path)
+  numbers = run(root, **shared)
   assert begun["sign_jax.spot"] == 1 and begun["sign_jax.extract"] == 4
   out = capsys.readouterr().out
   assert "table 6" in out and "M (mouthings)" in out
-  assert numbers == json.loads((tmp_path / "results.json").read_text())
+  assert numbers == json.loads((root / "results.json").read_text())
   for part in ("sr", "cm", "comb"):
     # Some videos share their sentence, and with pairs one of them alone counts.
     assert 0 <= numbers[f"test/{part}/t2v/R@10"] <= numbers[f"sentence/test/{part}/t2v/R@10"] <= 100
   assert numbers["round_1/annotations"] > numbers["round_0/annotations"] > 0
   assert 0 < numbers["round_1/right_at_random"] < numbers["round_1/right"] <= 100
-  assert (tmp_path / "spotted.png").read_bytes().startswith(b"\x89PNG")
-  assert "SR + CM" in (tmp_path / "table.txt").read_text()
+  assert (root / "spotted.png").read_bytes().startswith(b"\x89PNG")
+  assert "SR + CM" in (root / "table.txt").read_text()
 
-  labels = label_table.read(tmp_path / "round_1" / "labels.csv")
+  labels = label_table.read(root / "round_1" / "labels.csv")
   kinds = collections.Counter(x.provenance.kind for x in labels["train"])
   assert kinds["mouthing"] == numbers["round_0/annotations"] and kinds["exemplar"] > 0
-  final = label_table.read(tmp_path / "final" / "labels.csv")["train"]
+  final = label_table.read(root / "final" / "labels.csv")["train"]
   assert {x.provenance.kind for x in final} == {"mouthing", "dictionary"}
   with pytest.raises(UserError, match="spotted.csv was made with other settings.*threshold"):
-    run(tmp_path, **{"spotting.threshold": 0.3})
+    run(root, **shared, **{"spotting.threshold": 0.3})
+
+  # Another root takes all stages up to the data set, and only from the same settings.
+  before, rest["allowed"] = dict(begun), 0
+  with pytest.raises(Killed):
+    run(tmp_path / "b", **shared)
+  assert (tmp_path / "b" / "final" / "recognized").is_symlink()
+  assert (tmp_path / "b" / "dataset" / "features").exists() and begun == before
+  with pytest.raises(Killed):
+    run(tmp_path / "c", **shared, seed=1)
+  assert not (tmp_path / "c" / "archive").exists()
 
 
 def test_mouthings_that_cannot_be_used_are_counted(tmp_path):
