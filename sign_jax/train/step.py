@@ -183,7 +183,7 @@ class Trainer(Evaluator):
   def create(self) -> TrainState:
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
     with jax.set_mesh(self.mesh):
-      state = self._jit(self._fresh(), out_shardings=self._shardings)(self._seed)
+      state = self._draw(self._seed)
       # Outside jit: files are no constants of a program.
       loaded = self.task.load(state.variables)
       variables = dict(jax.device_put(loaded, self._shardings.variables))
@@ -192,11 +192,14 @@ class Trainer(Evaluator):
         params = jax.jit(self._rule.settle, out_shardings=self._shardings.params)(params)
       return state.replace(params=params, model_state=variables)
 
-  def _fresh(self) -> Callable[[UInt32[ArrayLike, ""]], TrainState]:
-    """`create_state` as a function of the seed, made quicker to compile."""
-    if self.config.mesh.fsdp * self.config.mesh.tensor > 1:
-      return self._create  # parameters drawn together would be whole on each device
-    return drawing.together(jax.jit(self._create).trace(self._seed))
+  @functools.cached_property
+  def _draw(self) -> Callable[[UInt32[ArrayLike, ""]], TrainState]:
+    """`create_state` as a program of the seed, made quicker to compile."""
+    draw = self._create
+    if self.config.mesh.fsdp * self.config.mesh.tensor == 1:
+      draw = drawing.together(jax.jit(draw).trace(self._seed))
+    # Else parameters that are drawn together would be whole on each device.
+    return self._jit(draw, out_shardings=self._shardings)
 
   @functools.cached_property
   def resident(self) -> Batch:
