@@ -7,7 +7,7 @@ import json
 from sign_jax.data import records
 from sign_jax.errors import UserError
 from sign_jax.files import sha256
-from sign_jax.run import settings
+from sign_jax.run import config_paths, settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
 
@@ -81,8 +81,9 @@ def sample_digest(path):
 
 def settings_digest(config, without=()):
   """Of a configuration, those settings apart whose names begin as one of `without`."""
-  values = settings.flat(json.loads(config.to_json()))
-  kept = {key: value for key, value in values.items() if not key.startswith(tuple(without))}
+  values = config_paths.expanded(settings.flat(json.loads(config.to_json())))
+  without = tuple(without)
+  kept = {key: value for key, value in values.items() if not key.startswith(without)}
   return text_digest(json.dumps(kept, sort_keys=True))
 
 

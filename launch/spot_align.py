@@ -63,12 +63,14 @@ def go(config, root, given, flags, shard=""):
   Raises:
     UserError: on settings that cannot work, a stage that fails, or another start at work there.
   """
+  digest = rows.settings_digest(config)  # before anything is filled in
   system = checks.check(config)
   if "spotting" not in config:
     raise UserError(f"{system.name} spots no signs: pass --config configs/spot_align.py")
   shard = Shard(root.absolute(), shard)
   with shard.at_work():
     run = _run(root.absolute(), config, given, flags, shard)
+    run.settings_digest = digest
     if shard.is_first:
       return report.write(run)
     print(f"shard {shard} has done its parts; shard 1/{shard.count} goes on alone")
@@ -105,14 +107,14 @@ def _check(config, flags):
 
 def _run(root, config, given, flags, shard):
   _check(config, flags)
-  spotting, digest = config.spotting, rows.settings_digest(config)
+  spotting = config.spotting
   sizes.fill(spotting)
   is_simulated = not spotting.captions
   corpus = (
       archive.simulated(root, spotting.encoder) if is_simulated else archive.of_user(spotting)
   )
   run = Retrieval(root, config, corpus, given, flags)
-  run.shard, run.settings_digest = shard, digest
+  run.shard = shard
   work(run, [("simulator", run.simulate)] if is_simulated else [])
   return run
 

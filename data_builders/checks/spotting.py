@@ -4,6 +4,7 @@ import collections
 
 from data_builders.checks import exemplars
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, Report, counted
+from data_builders.video_folder.captions import by_split
 from sign_jax.data import clip_table, mouthings, subtitle_words
 from sign_jax.data.words import words
 from sign_jax.errors import UserError
@@ -42,6 +43,10 @@ def _clips(report, path):
     return []
   for note in found.notes:
     report.add(NOTE, note)
+  try:
+    by_split(found.rows)
+  except UserError as error:
+    report.add(ERROR, str(error))
   return found.rows
 
 
@@ -92,8 +97,9 @@ def _check_mouthings(report, path, clips, known):
   of_video = collections.defaultdict(list)
   for clip in clips:
     of_video[clip.video].append(clip)
+  of_video = dict(of_video)
   places = [
-    next((clip for clip in of_video[x.video] if clip.start <= x.time < clip.end), None)
+    next((clip for clip in of_video.get(x.video, ()) if clip.start <= x.time < clip.end), None)
     for x in found
   ]
   is_known = lambda x: known is None or x.word in known
@@ -129,10 +135,10 @@ def _check_mouthings(report, path, clips, known):
 def _tell_outside(report, found, places, of_video):
   outside = [x for x, clip in zip(found, places, strict=True) if not clip and of_video]
   for text, chosen in (
-    ("are of videos that the captions do not name", lambda x: not of_video[x.video]),
-    ("lie outside of their video's clips", lambda x: of_video[x.video]),
+    ("of videos that the captions do not name", lambda x: x.video not in of_video),
+    ("outside of their video's clips", lambda x: x.video in of_video),
   ):
     items = [Item(x.video, f"{x.word} at {x.time:g} s") for x in outside if chosen(x)]
     if items:
-      report.add(WARNING, f"{counted(len(items), 'mouthing')} {text}, and are left out", items)
+      report.add(WARNING, f"{counted(len(items), 'mouthing')} {text}: left out", items)
 

@@ -172,10 +172,16 @@ def truth(
     {split: labels}; {} without a table.
 
   Raises:
-    UserError: names the line of what is wrong.
+    UserError: names the line of what is wrong, or a clip that is not a whole video.
   """
   if path is None:
     return {}
+  for row in rows:
+    if row.name != clip_table.stem_of(row.video):
+      raise UserError(
+        f"{row.name} is not all of {row.video}: a table of truth ({path}) needs clips that are "
+        "whole videos, called as these are"
+      )
   split_of = {row.video: row.split for row in rows}
   found = {split: [] for split in splits.SPLITS}
   for line, row in csv_table.read(path, TRUTH):
@@ -207,8 +213,8 @@ def write(
     path: of the table.
     train: the annotations of the corpus; those of unlisted words are left out.
     exemplars: of lexicons.
-    held_out: {split: labels} to measure by; {} leaves the annotations of about a tenth of the
-      videos for validation, which then measures how well annotations are predicted.
+    held_out: {split: labels} to measure by; none of the split validation leaves the annotations of
+      about a tenth of the videos for it, which then measures how well annotations are predicted.
     names: the class list.
 
   Raises:
@@ -218,10 +224,10 @@ def write(
   if len(train) < 2:
     raise UserError(f"there are no annotations for {path}: look at mouthings and lexicons")
   others = {split: numbered(labels, names) for split, labels in held_out.items()}
-  if not others:
+  if not others.get("validation"):
     kept = [label_table.is_held_out(x.video) for x in train]
     if all(kept) or not any(kept):
       kept = [number == 0 for number in range(len(train))]
-    others = {"validation": [x for x, away in zip(train, kept, strict=True) if away]}
+    others |= {"validation": [x for x, away in zip(train, kept, strict=True) if away]}
     train = [x for x, away in zip(train, kept, strict=True) if not away]
   label_table.write_all(path, {"train": [*train, *numbered(exemplars, names)], **others})

@@ -33,12 +33,14 @@ class Lexicon(NamedTuple):
     exemplars: names of the E exemplars, LEXICON/EXEMPLAR.
     word_of: (E,) int, each one's entry.
     embeddings: (E, D) float32.
+    weights: fingerprint of the encoder that made them.
   """
 
   words: list[str]
   exemplars: list[str]
   word_of: Int[np.ndarray, " E"]
   embeddings: Float32[np.ndarray, "E D"]
+  weights: str
 
 
 def read_lexicons(sources: Sequence[tuple[pathlib.Path, pathlib.Path]]) -> Lexicon:
@@ -52,7 +54,7 @@ def read_lexicons(sources: Sequence[tuple[pathlib.Path, pathlib.Path]]) -> Lexic
     UserError: a damaged table; an exemplar without features, or with features of another width; two
       exemplars of one name.
   """
-  found = {}
+  found, weights = {}, set()
   for table, folder in sources:
     for row in lexicon_table.read(table):
       name = f"{table.absolute().parent.name}/{row.exemplar}"
@@ -60,6 +62,12 @@ def read_lexicons(sources: Sequence[tuple[pathlib.Path, pathlib.Path]]) -> Lexic
         raise UserError(f"{table}: there are two exemplars {name!r}, rename a lexicon's folder")
       path = feature_files.path_of(folder, clip_table.stem_of(row.exemplar))
       content = feature_files.read(path)
+      weights.add(content.weights)
+      if len(weights) > 1:
+        raise UserError(
+          f"{path} and other features of exemplars were made with different encoders: extract all "
+          "with one"
+        )
       rows = content.feature[feature_segments.inside(content, row.start, row.end)]
       found[name] = row.word.lower(), rows.astype(np.float32).mean(0)
   if not found:
@@ -72,6 +80,7 @@ def read_lexicons(sources: Sequence[tuple[pathlib.Path, pathlib.Path]]) -> Lexic
     list(found),
     np.array([numbers[word] for word, _ in found.values()]),
     np.stack([vector for _, vector in found.values()]),
+    weights.pop(),
   )
 
 
@@ -179,6 +188,11 @@ def spot(
           f"the features of {row.name} have {windows.shape[1]} columns and those of the exemplars "
           f"{lexicon.embeddings.shape[1]}: extract all with one encoder"
         )
+      if subtitle.content.weights != lexicon.weights:
+        raise UserError(
+          f"the features of {row.name} and those of the exemplars were made with different "
+          "encoders: extract all with one"
+        )
       counts.candidates += len(found)
       counts.windows += len(windows)
       empty = subtitle.content._replace(feature=np.zeros((0, 0), np.float32))
@@ -190,7 +204,8 @@ def spot(
   for best in dictionary.best(ask(), least):
     subtitle = waiting.pop(0)
     scores = spotting.as_similarity(best.cosine, similarity)
-    for place in np.flatnonzero(scores > threshold):
+    # Where nothing was found, there is no window, however low the threshold.
+    for place in np.flatnonzero((scores > threshold) & (best.window >= 0)):
       window = subtitle.rows.start + int(best.window[place])
       yield Spotted(
         subtitle, subtitle.candidates[place], window, int(best.exemplar[place]),

@@ -84,7 +84,7 @@ def test_every_wrong_line_and_file_is_named(folder, capsys):
   assert about(items, "1 file cannot be read")[0][0] == "broken.mp4"
   assert len(about(items, "features of several widths")) == 2
   assert about(items, "begin behind the end")[0][0] == "tea_2.mp4"
-  assert about(items, "lie outside of their video's clips") == [("a.mp4", "tea at 12 s")]
+  assert about(items, "outside of their video's clips") == [("a.mp4", "tea at 12 s")]
   assert about(items, "that the captions do not name") == [("c.mp4", "tea at 1 s")]
   assert about(items, "stand in several lines") == [("a.mp4", "tea at 1.5 s")]
   assert about(items, "of 1 mouthing, which are left out") == [("cocoa", "1 time")]
@@ -127,8 +127,17 @@ def test_mouthings_of_other_videos_alone_are_an_error(folder, capsys):
   (folder / "mouthings.csv").write_text("video,word\nb.mp4,tea\n")
   assert "no column time, confidence" in checked(
     folder, capsys, f"--mouthings={folder / 'mouthings.csv'}")[1]
+
+
+def test_captions_that_cannot_be_used(folder, capsys):
+  given = f"--mouthings={folder / 'mouthings.csv'}"
   (folder / "captions.csv").write_text("video\nb.mp4\n")
-  assert "the captions cannot be read" in checked(folder, capsys)[1]
+  status, _, _, items = checked(folder, capsys, given)
+  assert status == 1 and about(items, "the captions cannot be read") == []
+  assert not [text for text in items if "captions do not name" in text]
+  (folder / "captions.csv").write_text("video,sentence,split\na.mp4,tea,train\n")
+  status, _, _, items = checked(folder, capsys)
+  assert status == 1 and about(items, "no rows for validation and test") == []
 
 
 def test_a_lexicon_without_files(folder, capsys):

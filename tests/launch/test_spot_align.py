@@ -9,12 +9,14 @@ import pytest
 
 from data_builders.signing_sim import archive as simulator
 from launch import spot_align
+from launch.reproductions import rows
 from launch.spotting import annotations, archive, judged, rounds
 from launch.stages import Stages
 from sign_jax.data import clip_table, label_table
 from sign_jax.data.label_table import Label
 from sign_jax.errors import UserError
 from sign_jax.run import command_line
+from sign_jax.systems.published_rows import Row
 from tests import program
 
 SETTINGS = {
@@ -80,6 +82,9 @@ def test_the_whole_way_stopped_after_every_stage(tmp_path, stages, capsys):
   out = capsys.readouterr().out
   assert "table 6" in out and "M (mouthings)" in out
   assert numbers == json.loads((root / "results.json").read_text())
+  row = Row("as here", "spot_align", SETTINGS, ())
+  config = rows.configuration(row, "signing_sim", 0, [])
+  assert numbers["configuration"] == rows.settings_digest(config)
   for part in ("sr", "cm", "comb"):
     # Some videos share their sentence, and with pairs one of them alone counts.
     assert 0 <= numbers[f"test/{part}/t2v/R@10"] <= numbers[f"sentence/test/{part}/t2v/R@10"] <= 100
@@ -142,6 +147,24 @@ def test_a_table_without_a_split_is_named_before_the_first_round(tmp_path, monke
   given = dataclasses.replace(given, captions=tmp_path / "captions.csv")
   with pytest.raises(UserError, match="no rows for test"):
     rounds.Rounds(tmp_path, config, given).rows  # noqa: B018
+
+
+def test_a_table_of_truth_is_for_whole_videos(tmp_path):
+  (tmp_path / "signs.csv").write_text("video,start,end,word\na.mp4,0,1,sun\n")
+  rows = [clip_table.Row(2, "a.mp4", "a_1-3", 1.0, 3.0, "sun", "train")]
+  with pytest.raises(UserError, match="a_1-3 is not all of a.mp4"):
+    annotations.truth(tmp_path / "signs.csv", rows, "features")
+  found = annotations.truth(tmp_path / "signs.csv", [rows[0]._replace(name="a")], "features")
+  assert {split: len(labels) for split, labels in found.items()} == {
+    "train": 1, "validation": 0, "test": 0
+  }
+
+
+def test_without_signs_of_the_validation_split_annotations_are_held_out(tmp_path):
+  train = [Label(f"{n}.npz", 0.0, 1.0, 0, gloss="sun") for n in range(20)]
+  annotations.write(tmp_path / "labels.csv", train, (), {"validation": [], "test": []}, ["sun"])
+  found = label_table.read(tmp_path / "labels.csv")
+  assert found["validation"] and len(found["train"]) + len(found["validation"]) == 20
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def root(tmp_path):
   for name, text in {
     "captions.csv": "video,sentence,split\na.mp4,tea,train\nb.mp4,tea,test\nc.mp4,I,validation\n",
     "mouthings.csv": "video,word,time,confidence\na.mp4,tea,1.0,0.9\na.mp4,tea,0.1,0.9\n",
-    "signs.csv": "video,start,end,word\na.mp4,0.9,1.1,tea\nb.mp4,0.5,0.7,tea\n",
+    "signs.csv": "video,start,end,word\na.mp4,0.9,1.1,tea\nb.mp4,0.5,0.7,tea\nc.mp4,0,1,tea\n",
     "lexicons/first/lexicon.csv": "exemplar,word,start,end\ntea_0.mp4,tea,0.875,1.125\n",
     "lexicons/second/lexicon.csv": "exemplar,word,start,end\ntea_0.mp4,tea,0.0,1.5\n",
   }.items():
