@@ -4,8 +4,8 @@
 
 An I3D turns each window of 16 frames into one vector. The same command with the same --out resumes:
 complete files are kept. --weights is a file of yours, e.g. BSL-5K's `bsl5k.pth.tar`, a file of
-`sign_jax.export`, or the --workdir of a training run. `--shard 2/4` does the second quarter of the
-work; four such commands may share one --out.
+`sign_jax.export`, or the --workdir of a training run. `--shard 2/4` does every fourth clip, from
+the second one; four such commands may share one --out.
 
   python -m sign_jax.extract --features DIR --out DIR --weights RUN
 

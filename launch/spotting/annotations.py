@@ -17,6 +17,7 @@ from sign_jax.data import (
 )
 from sign_jax.data.feature_files import FeatureFile
 from sign_jax.data.label_table import Label, Provenance
+from sign_jax.data.words import entry
 from sign_jax.encoder import spotting
 from sign_jax.errors import UserError
 from sign_jax.untrusted import csv_table
@@ -188,7 +189,7 @@ def truth(
     if split := split_of.get(row["video"]):
       start, end = clip_table.times(row, f"{path}, line {line}")
       file = _file(row["video"], encoder)
-      found[split].append(_in_corpus(Label(file, start, end, 0, 1.0, row["word"].lower())))
+      found[split].append(_in_corpus(Label(file, start, end, 0, 1.0, entry(row["word"]))))
   return found
 
 

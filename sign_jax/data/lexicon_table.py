@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sign_jax.data import clip_table
+from sign_jax.data.words import entry
 from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import csv_table
 
@@ -56,7 +57,7 @@ def of_row(row: Mapping[str, str], where: str) -> Exemplar:
   Raises:
     UserError: no word, a name that leaves its folder, times that are none.
   """
-  name, word = row["exemplar"], " ".join(row["word"].lower().split())
+  name, word = row["exemplar"], entry(row["word"])
   csv_table.check_inside(name, where)
   if not word:
     raise UserError(f"{where}: the exemplar {shown(name)} has no word, write it")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from sign_jax.data.words import entry
 from sign_jax.errors import UserError, shown
 from sign_jax.untrusted import csv_table
 
@@ -54,7 +55,7 @@ def of_row(row: Mapping[str, str], where: str) -> Mouthing:
   time, confidence = (_number(row[column], column, where) for column in COLUMNS[2:])
   if confidence > 1:
     raise UserError(f"{where}: the confidence {confidence:g} is not between 0 and 1")
-  return Mouthing(row["video"], row["word"].strip().lower(), time, confidence)
+  return Mouthing(row["video"], entry(row["word"]), time, confidence)
 
 
 def _number(text, column, where):

@@ -17,6 +17,14 @@ def words(text: str) -> list[str]:
   return _WORD.findall(_plain(text))
 
 
+def entry(text: str) -> str:
+  """An entry of a dictionary, of one or several words, as all tables write it here.
+
+  In lower case, with single blanks between words.
+  """
+  return " ".join(text.lower().split())
+
+
 class Lemmatizer:
   """A function of a word that gives its dictionary form, both in lower case.
 

@@ -120,7 +120,8 @@ def _screen(windows, starts, lengths, exemplars, rows):
   similarity = jnp.einsum(
       "td,cd->tc", windows, exemplars[rows], preferred_element_type=jnp.float32
   )
-  return functools.reduce(jnp.maximum, _in_slots(similarity, starts, lengths))
+  # A window that is not a number is like nothing, and hides no other one.
+  return functools.reduce(jnp.fmax, _in_slots(similarity, starts, lengths))
 
 
 def _in_slots(similarity, starts, lengths):
@@ -287,7 +288,6 @@ class Dictionary:
   def _finish_screen(self, least, begun):
     """As `_finish`, but only for what may exceed `least`."""
     error = _ERROR + _ERROR_PER_COLUMN * self._exemplars.shape[1]
-    # NaN is no hit, as it exceeds nothing.
     hits = np.concatenate(begun.tiles, 1)[:, : len(begun.rows)] > least - error
     if hits[: len(begun.block)].mean() > _MOST_HITS:
       self._finish(self._begin(begun))
@@ -296,7 +296,9 @@ class Dictionary:
       places = np.flatnonzero(hits[number, columns])
       # Most slots have none.
       windows = _unit_rows(slot.windows if len(places) else slot.windows[:1])
-      similarity = windows @ self._exact[slot.found.rows[places]].T
+      # Not as a product of matrices: equal windows must be equally alike in slots of any size.
+      similarity = np.einsum("td,cd->tc", windows, self._exact[slot.found.rows[places]])
+      similarity = np.nan_to_num(similarity, nan=_NOTHING)
       slot.found.add(slot, similarity.max(0), similarity.argmax(0), places)
 
   @functools.cached_property

@@ -150,13 +150,13 @@ def test_a_table_without_a_split_is_named_before_the_first_round(tmp_path, monke
 
 
 def test_a_table_of_truth_is_for_whole_videos(tmp_path):
-  (tmp_path / "signs.csv").write_text("video,start,end,word\na.mp4,0,1,sun\n")
+  (tmp_path / "signs.csv").write_text("video,start,end,word\na.mp4,0,1,Ice  cream \n")
   rows = [clip_table.Row(2, "a.mp4", "a_1-3", 1.0, 3.0, "sun", "train")]
   with pytest.raises(UserError, match="a_1-3 is not all of a.mp4"):
     annotations.truth(tmp_path / "signs.csv", rows, "features")
   found = annotations.truth(tmp_path / "signs.csv", [rows[0]._replace(name="a")], "features")
-  assert {split: len(labels) for split, labels in found.items()} == {
-    "train": 1, "validation": 0, "test": 0
+  assert {split: [x.gloss for x in labels] for split, labels in found.items()} == {
+    "train": ["ice cream"], "validation": [], "test": []
   }
 
 

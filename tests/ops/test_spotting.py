@@ -123,6 +123,31 @@ def test_few_that_exceed_are_computed_alone(monkeypatch):
   assert best.window[7] == 40 and best.cosine[7] == pytest.approx(cosine, abs=1e-6)
 
 
+def test_windows_that_are_no_numbers_hide_no_other(quick):
+  exemplars = np.eye(4, dtype=np.float32)
+  windows = np.full((6, 4), np.nan, np.float32)
+  windows[5] = exemplars[2]
+  dictionary = spotting.Dictionary(exemplars, np.arange(4), 4)
+  (best,) = dictionary.best([(windows, np.arange(4))], 0.75)
+  assert best.window.tolist() == [-1, -1, 5, -1] and best.cosine[2] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("width", [3, 64, 200, 1024])
+def test_of_equal_windows_the_first_counts_beside_any_others(monkeypatch, width):
+  monkeypatch.setattr(spotting, "_is_bfloat16_quick", lambda: True)
+  monkeypatch.setattr(spotting, "_MOST_HITS", 1)
+  rng = np.random.default_rng(width)
+  exemplars = rng.standard_normal((30, width)).astype(np.float32)
+  # The second and third slot have other windows that are alike, and so products of other sizes.
+  windows = np.zeros((4 * spotting._SLOT, width), np.float32)
+  at = [place * spotting._SLOT + 9 for place in range(4)]
+  windows[at] = exemplars[0] + 0.1 * rng.standard_normal(width).astype(np.float32)
+  windows[[at[1] + 1, at[1] + 2, *range(at[2] + 1, at[2] + 20)]] = exemplars[1:22]
+  dictionary = spotting.Dictionary(exemplars, np.arange(30), 30)
+  (best,) = dictionary.best([(windows, np.arange(30))], 0.75)
+  assert best.window[0] == at[0]
+
+
 @pytest.mark.parametrize("width", [1, 3, 64, 1024])
 def test_the_error_of_bfloat16_is_less_than_is_allowed_for(width):
   rng = np.random.default_rng(width)
@@ -140,6 +165,7 @@ def test_the_error_of_bfloat16_is_less_than_is_allowed_for(width):
 
 
 def test_a_device_says_whether_it_is_quick(monkeypatch):
+  monkeypatch.setattr(spotting.jax, "default_backend", lambda: "cpu")
   spotting._is_bfloat16_quick.cache_clear()
   monkeypatch.setattr(spotting.pathlib.Path, "read_text", lambda path: "flags : avx2 avx512_bf16")
   assert spotting._is_bfloat16_quick()

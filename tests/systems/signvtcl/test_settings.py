@@ -49,7 +49,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "parts"), ROWS, ids=lambda x: str(x)[:50])
+@pytest.mark.parametrize(("overrides", "parts"), ROWS, ids=[str(x) for x, _ in ROWS])
 def test_parts_of_the_papers_rows(overrides, parts):
   """And that each of their variables has a name of its own in files."""
   found = shapes(section(**overrides))
