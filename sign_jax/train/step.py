@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray, PyTree, UInt32
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import NO_KINDS, Batch, Outcome, Task, Variables
-from sign_jax.train import compilation, drawing, gradient_cache, optim, schedules, sharding
+from sign_jax.train import compilation, gradient_cache, optim, schedules, sharding
 from sign_jax.train.state import TrainState
 
 Metrics = dict[str, PyTree]  # of a step: scalars, beside what a golden case compares
@@ -183,7 +183,7 @@ class Trainer(Evaluator):
   def create(self) -> TrainState:
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
     with jax.set_mesh(self.mesh):
-      state = self._draw(self._seed)
+      state = self._jit(self._create, out_shardings=self._shardings)(self._seed)
       # Outside jit: files are no constants of a program.
       loaded = self.task.load(state.variables)
       variables = dict(jax.device_put(loaded, self._shardings.variables))
@@ -191,15 +191,6 @@ class Trainer(Evaluator):
       if self._rule.settle is not optim.keep:
         params = jax.jit(self._rule.settle, out_shardings=self._shardings.params)(params)
       return state.replace(params=params, model_state=variables)
-
-  @functools.cached_property
-  def _draw(self) -> Callable[[UInt32[ArrayLike, ""]], TrainState]:
-    """`create_state` as a program of the seed, made quicker to compile."""
-    draw = self._create
-    if self.config.mesh.fsdp * self.config.mesh.tensor == 1:
-      draw = drawing.together(jax.jit(draw).trace(self._seed))
-    # Else parameters that are drawn together would be whole on each device.
-    return self._jit(draw, out_shardings=self._shardings)
 
   @functools.cached_property
   def resident(self) -> Batch:
