@@ -17,6 +17,7 @@ from data_builders.corpus.findings import ON_ERROR, Findings, named
 from data_builders.isolated import listing, presence
 from sign_jax.data import clip_table, lexicon_table
 from sign_jax.data import splits as split_names
+from sign_jax.data.words import entry
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import existing_folder, link, path_argument
 from sign_jax.untrusted import csv_table
@@ -81,11 +82,12 @@ def write(folder, rows, videos=None):
   Raises:
     UserError: a link is there, and leads elsewhere.
   """
+  _forget(folder)
   exemplars = []
   for row, clip in rows:
     name = row.name + row.video.removeprefix(clip_table.stem_of(row.video))
     times = clip_table.values(row)[2:4] if videos else ("", "")
-    exemplars.append((name, " ".join(clip.gloss.lower().split()), *times))
+    exemplars.append((name, entry(clip.gloss), *times))
     if videos:
       link(folder / VIDEOS / name, videos / row.video)
   if not videos:
@@ -93,6 +95,14 @@ def write(folder, rows, videos=None):
     clip_table.read(folder / CLIPS)  # what is written here is read by others
   csv_table.write(folder / TABLE, lexicon_table.COLUMNS, exemplars)
   lexicon_table.read(folder / TABLE)
+
+
+def _forget(folder):
+  """Removes what an earlier call has made: other clips may be asked for now."""
+  (folder / CLIPS).unlink(missing_ok=True)
+  for path in (folder / VIDEOS).rglob("*"):
+    if path.is_symlink():
+      path.unlink()
 
 
 def _parse(argv):

@@ -56,6 +56,8 @@ def check(report, folders):
     _check_names(report, path, found)
     if folder.name in counts["lexicon"]:
       report.add(ERROR, f"two lexicons are called {folder.name}, rename a folder")
+    if folder.name in lexicon_table.RESERVED:
+      report.add(ERROR, f"a lexicon cannot be called {folder.name}, rename its folder")
     words = {x.word for x in found}
     known |= words
     counts["lexicon"][folder.name] = {

@@ -5,11 +5,11 @@ import pathlib
 
 import ml_collections
 
+from sign_jax.data.lexicon_table import RESERVED
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_folder, user_path
 
 TABLE = "lexicon.csv"  # of a lexicon's folder
-TAKEN = ("corpus", "retrieved")  # among the media, see `rounds`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def of_user(spotting: ml_collections.ConfigDict) -> Archive:
   for text in filter(None, spotting.lexicons.split(",")):
     folder = existing_folder(user_path(text), option("lexicons"), f"pass folders with {TABLE}")
     folder = folder.absolute()
-    if folder.name in (*lexicons, *TAKEN):
+    if folder.name in (*lexicons, *RESERVED):
       raise UserError(f"a lexicon cannot be called {folder.name} here: rename its folder")
     existing_file(folder / TABLE, option("lexicons"), f"write {TABLE} into the folder")
     media = folder / kind(spotting.encoder)

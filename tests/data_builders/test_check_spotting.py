@@ -129,6 +129,12 @@ def test_mouthings_of_other_videos_alone_are_an_error(folder, capsys):
     folder, capsys, f"--mouthings={folder / 'mouthings.csv'}")[1]
 
 
+def test_a_lexicon_with_the_name_of_something_else(folder, capsys):
+  (folder / "lexicon").rename(folder / "corpus")
+  *_, items = checked(folder, capsys, f"--lexicons={folder / 'corpus'}")
+  assert about(items, "a lexicon cannot be called corpus") == []
+
+
 def test_captions_that_cannot_be_used(folder, capsys):
   given = f"--mouthings={folder / 'mouthings.csv'}"
   (folder / "captions.csv").write_text("video\nb.mp4\n")

@@ -46,6 +46,12 @@ def test_msasl_for_an_i3d_has_its_times_in_whole_videos(tmp_path):
   assert not (folder / "clips.csv").exists()
   assert lexicon(tmp_path, "msasl", "--protocol=100", "--splits=train,test",
                  "--encoder=i3d")[0] == found  # fmt: skip
+  # Of fewer splits, with what an earlier call has left: no other clips are there.
+  fewer, _ = lexicon(tmp_path, "msasl", "--protocol=100", "--splits=train", "--encoder=i3d")
+  assert {x.video for x in clips.find(videos).clips} == {x.exemplar for x in fewer}
+  assert fewer != found
+  lexicon(tmp_path, "msasl", "--protocol=100", "--splits=train")
+  assert (folder / "clips.csv").exists() and not any(x.is_symlink() for x in videos.iterdir())
 
 
 @pytest.mark.parametrize(
