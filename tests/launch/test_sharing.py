@@ -188,6 +188,7 @@ def test_the_program_passes_its_part_on(tmp_path, monkeypatch, capsys):
   with Shard(tmp_path, "1/2").at_work():
     monkeypatch.setattr(spot_align, "_run", lambda root, *given: types.SimpleNamespace())
     monkeypatch.setattr(spot_align.checks, "check", lambda config: None)
+    monkeypatch.setattr(spot_align.rows, "settings_digest", lambda config: "")
     assert spot_align.go({"spotting": 1}, tmp_path, "", [], "2/2") == {}
   assert "shard 2/2 has done its parts" in capsys.readouterr().out
   with pytest.raises(UserError, match="--shard 3/2 is no part"):
