@@ -4,8 +4,8 @@
 
 A domain-agnostic I3D classifies windows of 16 frames. Those whose largest probability exceeds
 `--threshold` become labelled segments (`encoder.segments`). If the table has a column `split`, only
-its training videos are read. The same command resumes. `--shard 2/4` does the second quarter of the
-work; the last of the four commands to end writes the table.
+its training videos are read. The same command resumes. `--shard 2/4` does every fourth video,
+from the second one; the last of the four commands to end writes the table.
 """
 
 import argparse

@@ -23,7 +23,7 @@ from sign_jax.errors import UserError
 from sign_jax.untrusted import csv_table
 from sign_jax.video import frames
 
-CORPUS = "corpus"  # the folder of the corpus among the media
+CORPUS = lexicon_table.CORPUS  # the folder of the corpus among the media
 TRUTH = ("video", "start", "end", "word")  # columns
 _ROOM = 4  # frames by which the least part of a video is longer than a window
 

@@ -12,7 +12,7 @@ from data_builders.video_folder import captions
 from launch import notes
 from launch.spotting import annotations, archive, judged, sizes
 from launch.stages import Stages
-from sign_jax.data import class_list, clip_table, label_table, words
+from sign_jax.data import class_list, clip_table, label_table, lexicon_table, words
 from sign_jax.encoder import clips
 from sign_jax.errors import UserError
 from sign_jax.files import link, user_path
@@ -25,7 +25,7 @@ _WORDS = (words.SIMPLEMMA, words.NONE)
 DONE = "complete"  # in a folder of files: they are all there
 _LEAST_BATCH = 8  # windows that an encoder reads at once
 DIVIDED = "features"  # ends the names of the stages of which each shard does a part
-RETRIEVED = "retrieved"  # among the media: what retrieval reads
+RETRIEVED = lexicon_table.RETRIEVED  # among the media: what retrieval reads
 _SYSTEMS = {"features": "feature_encoder", "i3d": "i3d"}  # of the encoders
 
 

@@ -10,7 +10,7 @@ from sign_jax.untrusted import csv_table
 
 COLUMNS = ("exemplar", "word", "start", "end")
 # Names of folders that stand beside lexicons among what encoders read: no lexicon has them.
-RESERVED = ("corpus", "retrieved")
+CORPUS, RETRIEVED = RESERVED = ("corpus", "retrieved")
 
 
 class Exemplar(NamedTuple):
