@@ -10,7 +10,7 @@ from tqdm import tqdm
 from launch import logged, notes
 from launch.reproductions import rows
 from launch.tables import LEFT_OUT, SECONDS
-from sign_jax.errors import UserError
+from sign_jax.errors import Stopped, UserError
 from sign_jax.run import config_paths, settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
@@ -25,6 +25,10 @@ def measure(table, dataset, seeds, root, extra, train=True):
 
   Returns:
     ({row label: {column: [a number per seed]}}, {label of a row whose training fails: why}).
+
+  Raises:
+    UserError: what is there was made with other settings or data, or lacks numbers.
+    Stopped: a run was asked to stop.
   """
   jobs = [
     (row, seed, root / rows.folder_name(row) / f"seed{seed}") for row in table.rows
@@ -42,6 +46,8 @@ def measure(table, dataset, seeds, root, extra, train=True):
     try:
       if train:
         run(workdir, [*given, *rows.sharing(row, root)], rows.program(row))
+    except Stopped:  # an error too, but of no row
+      raise
     except UserError as reason:
       failed[row.label] = str(reason)
       found.pop(row.label, None)

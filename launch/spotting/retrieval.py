@@ -2,14 +2,13 @@
 
 from data_builders.signing_sim import archive as simulator
 from launch import notes
-from launch.spotting.rounds import RETRIEVED, Rounds
+from launch.spotting.rounds import DONE, RETRIEVED, Rounds
 from sign_jax.data import pipeline
 from sign_jax.files import link, user_path
 from sign_jax.run import settings
 from sign_jax.train import report
 from sign_jax.untrusted import budget
 
-DONE_ARCHIVE = "complete"  # in the simulator's folder: it is
 # Of this program, or of stages before the run that reads the features.
 _NOT_OF_RETRIEVAL = (
     "spotting.", "fusion.", "sr.", "data.name", "data.data_dir", "data.alignment",
@@ -34,7 +33,7 @@ class Retrieval(Rounds):
     """Writes the simulator's archive."""
     folder = self.given.captions.parent
     self.run(
-        folder / DONE_ARCHIVE, "data_builders.signing_sim.archive", "--out", folder,
+        folder / DONE, "data_builders.signing_sim.archive", "--out", folder,
         "--config", self.spotting.archive, "--seed", self.config.seed,
         *(["--long"] if self.config.data.alignment == "speech" else []), *self._films(),
         products=[folder], is_marked=True,

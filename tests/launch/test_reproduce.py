@@ -9,7 +9,7 @@ import configs.upret
 from launch import reproduce
 from launch.reproductions import rows, runs
 from launch.tables import TABLES
-from sign_jax.errors import UserError
+from sign_jax.errors import Stopped, UserError
 from sign_jax.systems import registry
 
 
@@ -184,6 +184,19 @@ def test_a_row_that_fails_is_named_and_the_others_are_filled(tmp_path, monkeypat
   filled = (tmp_path / "signing_sim" / "upret-figure3b.txt").read_text().splitlines()
   ours = [line.split()[2] for line in filled[2 : 2 + len(table.rows)]]
   assert ours[0] == "-" and "-" not in ours[1:]
+
+
+def test_a_run_that_is_stopped_stops_the_table(tmp_path, monkeypatch):
+  begun = []
+
+  def call(command, log):
+    begun.append(command)
+    raise Stopped("stopped: the same command goes on from there")
+
+  monkeypatch.setattr(runs.logged, "call", call)
+  with pytest.raises(SystemExit) as end:
+    reproduce.main(["upret/figure3b", "--workdirs", str(tmp_path), "--seeds", "0"])
+  assert end.value.code == Stopped.status and len(begun) == 1
 
 
 @pytest.mark.parametrize("name", TABLES)
