@@ -36,7 +36,7 @@ help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 # A program that goes the whole way makes its own data.
-train: $(VENV)/.installed
+train: $(VENV)/.installed $(if $(filter signvtcl,$(SYSTEM)),$(VENV)/.installed-flow)
 	@set -e; program=$$($(VENV)/bin/python -c "$(PROGRAM)"); set -x; \
 	  if [ "$$program" = sign_jax.main ]; then \
 	    $(VENV)/bin/python -m data_builders.build $(SIMULATOR); \
@@ -87,6 +87,11 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# OpenCV, which computes optical flow.
+$(VENV)/.installed-flow: $(VENV)/.installed
+	$(PIP) --editable '.[flow]'
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
