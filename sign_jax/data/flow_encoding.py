@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from PIL import Image
 
 from sign_jax.errors import UserError, did_you_mean
 
@@ -63,8 +64,13 @@ def _wheel_colours():
 ENCODINGS = {"uvm": uvm, "wheel": wheel}
 
 
-def encode(field: Float[np.ndarray, "*N H W 2"], encoding: str) -> UInt8[np.ndarray, "*N H W 3"]:
+def encode(
+    field: Float[np.ndarray, "*N H W 2"], encoding: str, largest: float = RANGE
+) -> UInt8[np.ndarray, "*N H W 3"]:
   """The pictures of fields (..., H, W, 2) by one of ENCODINGS.
+
+  Args:
+    largest: pixels of motion that fill the scale of "uvm"; "wheel" has a scale for each frame.
 
   Raises:
     UserError: another encoding.
@@ -74,4 +80,10 @@ def encode(field: Float[np.ndarray, "*N H W 2"], encoding: str) -> UInt8[np.ndar
         f"flow.encoding={encoding!r} is not one of {', '.join(ENCODINGS)}"
         + did_you_mean(encoding, tuple(ENCODINGS))
     )
-  return ENCODINGS[encoding](field)
+  return uvm(field, largest) if encoding == "uvm" else ENCODINGS[encoding](field)
+
+
+def resized(picture: UInt8[np.ndarray, "H W 3"], size: int) -> UInt8[np.ndarray, "S S 3"]:
+  """A picture of `size` x `size` pixels, each the mean of the area that it covers."""
+  found = Image.fromarray(np.ascontiguousarray(picture)).resize((size, size), Image.Resampling.BOX)
+  return np.asarray(found)

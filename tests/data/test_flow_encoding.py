@@ -45,3 +45,20 @@ def test_directions_have_the_wheels_colours():
 def test_another_encoding_is_one_sentence():
   with pytest.raises(UserError, match="flow.encoding='weel' is not one of uvm, wheel.*mean"):
     flow_encoding.encode(np.zeros((1, 1, 2), np.float32), "weel")
+
+
+def test_the_range_is_that_of_uvm_alone(field):
+  np.testing.assert_array_equal(
+      flow_encoding.encode(field, "uvm", 12), flow_encoding.uvm(field, 12)
+  )
+  assert (flow_encoding.encode(field, "uvm", 12) != flow_encoding.encode(field, "uvm")).any()
+  np.testing.assert_array_equal(
+      flow_encoding.encode(field, "wheel", 12), flow_encoding.wheel(field)
+  )
+
+
+def test_a_smaller_picture_holds_means_of_areas():
+  picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
+  found = flow_encoding.resized(picture, 2)
+  expected = picture.reshape(2, 2, 2, 3, 3).mean((1, 3))
+  np.testing.assert_allclose(found, expected, atol=0.51)
