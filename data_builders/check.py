@@ -19,7 +19,16 @@ import sys
 
 from data_builders.attachments import scaling
 from data_builders.attachments.scaling import UNSTATED
-from data_builders.checks import annotations, files, records, report, sentences, signs, spotting
+from data_builders.checks import (
+  annotations,
+  files,
+  glosses,
+  records,
+  report,
+  sentences,
+  signs,
+  spotting,
+)  # fmt: skip
 from data_builders.corpus import corpora
 from sign_jax.data import splits as split_names
 from sign_jax.data import words
@@ -59,6 +68,7 @@ def check(name, manual_dir, protocol=None, poses=UNSTATED, wanted=split_names.SP
   if "train" in wanted:
     annotations.check_leaks(found, module.ANNOTATIONS)
   sentences.check(found, splits, published)
+  glosses.check(found, splits)
   files.check(found, splits, poses)
   return found
 

@@ -7,8 +7,9 @@ from tqdm import tqdm
 
 from data_builders.attachments import poses
 from data_builders.attachments.scaling import UNSTATED
+from data_builders.checks import frame_numbers, glosses
 from data_builders.checks.report import ERROR, NOTE, WARNING, Item, counted
-from data_builders.corpus import contents, corpora, left_out, places, pose_windows
+from data_builders.corpus import contents, continuous, corpora, left_out, places, pose_windows
 from sign_jax.data import released_poses
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
@@ -68,7 +69,21 @@ def _open(report, splits, stated):
     kinds.append(raw)
   else:
     report.add(NOTE, f"there are no videos in {root}, so none were looked at")
-  return kinds
+  return kinds + _open_flow(report, root)
+
+
+def _open_flow(report, root):
+  """Optical flow, where there is any; says how it was made."""
+  if not (root / contents.Flow.name).is_dir():
+    return []
+  try:
+    flow = contents.Flow(root)
+  except UserError as error:
+    report.add(ERROR, str(error))
+    return []
+  if flow.settings:
+    report.add(NOTE, f"flow was made with {flow.settings.text}")
+  return [flow]
 
 
 def _check_clip(clip, split, kinds, windows, tallies, unfit):
@@ -92,9 +107,10 @@ def _check_clip(clip, split, kinds, windows, tallies, unfit):
       stride = kind.metadata()[kind.name]["stride"] or RELEASED_STRIDE
       _check_windows(clip, kind.name, len(read[kind.name]), stride, extents, unfit)
     elif path.is_dir() and kind.name == contents.Videos.name:
-      _check_pictures(clip, extents[kind.name].num_frames, unfit)
+      _check_pictures(clip, path, extents[kind.name].num_frames, unfit)
   streams = [kind.name for kind in contents.streams_among(kinds) if kind.name in fields]
   _check_lengths(clip, streams, paths, fields, extents, windows, unfit)
+  _check_continuous(clip, extents, unfit)
 
 
 def _check_windows(clip, name, count, stride, extents, unfit):
@@ -106,11 +122,29 @@ def _check_windows(clip, name, count, stride, extents, unfit):
     unfit[WARNING, text].append(Item(clip.video_id, reason))
 
 
-def _check_pictures(clip, count, unfit):
+def _check_pictures(clip, path, count, unfit):
   if clip.num_frames and count != clip.num_frames:
     text = "there are not as many pictures as the annotations say"
     reason = f"{count} pictures, {clip.num_frames} frames"
     unfit[WARNING, text].append(Item(clip.video_id, reason))
+  if reason := frame_numbers.fault(path):
+    text = "pictures are missing, or do not belong there, as their names say"
+    unfit[WARNING, text].append(Item(clip.video_id, reason))
+
+
+def _check_continuous(clip, extents, unfit):
+  """What continuous recognition needs."""
+  video = extents.get(contents.Videos.name)
+  if reason := glosses.lacking(clip, video.num_frames if video else clip.num_frames):
+    text = f"fewer steps of {glosses.STRIDE} frames than glosses need, so nothing is learnt of them"
+    unfit[WARNING, text].append(Item(clip.video_id, reason))
+  if not clip.glosses:
+    return
+  # Poses of other frames may do for retrieval.
+  for name, level in ((contents.Flow.name, ERROR), (contents.Poses.name, WARNING)):
+    if reason := continuous.fault_of(name, extents):
+      text = f"{name} has not a picture for each frame, so the config continuous cannot hold them"
+      unfit[level, text].append(Item(clip.video_id, reason))
 
 
 def _check_lengths(clip, streams, paths, fields, extents, windows, unfit):
@@ -160,10 +194,10 @@ class Tally:
     self.counts.update(counts)
 
   def tell(self, report, name, splits):
-    """Adds counts and findings to a report; a build needs all files but the raw videos."""
+    """Adds counts and findings to a report; a build needs all files but raw videos and flow."""
     for line in poses.described(self.counts):
       report.add(NOTE, line)
-    level = WARNING if name == contents.Videos.name else ERROR
+    level = {contents.Videos.name: WARNING, contents.Flow.name: NOTE}.get(name, ERROR)
     report.files[name] = {}
     for split in splits:
       missing, unreadable = self.missing[split], self.unreadable[split]

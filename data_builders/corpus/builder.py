@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.corpus import contents, left_out, places, pose_windows
+from data_builders.corpus import contents, continuous, left_out, places, pose_windows
 from data_builders.corpus.findings import named
 from data_builders.corpus.released import ReleasedBuilder, file_facts
 from data_builders.writing import schema
@@ -17,6 +17,7 @@ from sign_jax.data import released_poses
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError, printable
 
+_VIDEO, _FLOW = contents.Videos.name, contents.Flow.name
 _POSE_RULE = 3  # of reading poses: a change of it needs another one, so that sets are built again
 
 @dataclasses.dataclass(kw_only=True)
@@ -27,8 +28,12 @@ class CorpusConfig(tfds.core.BuilderConfig):
   protocol: str
 
 
-def configs(protocols):
-  """[`CorpusConfig`]: each content for each protocol; the first protocol is not in the name."""
+def configs(protocols, with_glosses=False):
+  """[`CorpusConfig`]: each content for each protocol; the first protocol is not in the name.
+
+  Args:
+    with_glosses: whether the corpus has glosses for continuous recognition.
+  """
   return [
     CorpusConfig(
       name=content if protocol == protocols[0] else f"{content}_{protocol}",
@@ -38,6 +43,7 @@ def configs(protocols):
     )
     for protocol in protocols
     for content, text in contents.CONTENTS.items()
+    if with_glosses or content != continuous.CONTENT
   ]
 
 
@@ -84,11 +90,14 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
 
   def _example(self, clip):
     paths = self._files[clip.video_id]
-    if missing := _missing(paths):
+    if missing := self._missing(paths):
       raise UserError(f"{clip.video_id} has no file of {' and '.join(missing)}")
     fields, extents = contents.read_all(self._contents, clip, paths, clip.video_id)
+    num_frames = clip.num_frames or max(extent.num_frames for extent in extents.values())
     if self._pose_windows:
       self._pose_windows.check(clip, paths, fields, extents)
+    elif self.builder_config.content == continuous.CONTENT:
+      num_frames = continuous.check(clip, extents)
     else:
       contents.check_same_video(extents, clip)
     for name, extent in extents.items():
@@ -102,7 +111,7 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
       "language": self.ANNOTATIONS.LANGUAGE,
       "signer": clip.signer,
       "glosses": clip.glosses,
-      "num_frames": clip.num_frames or max(extent.num_frames for extent in extents.values()),
+      "num_frames": num_frames,
       "fps": np.float32(clip.fps or max(extent.fps for extent in extents.values())),
       **fields,
     }
@@ -117,7 +126,8 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
         yield note
 
   def _check_none_missing(self):
-    lacking = {name: kinds for name, paths in self._files.items() if (kinds := _missing(paths))}
+    lacking = {name: self._missing(paths) for name, paths in self._files.items()}
+    lacking = {name: kinds for name, kinds in lacking.items() if kinds}
     if lacking:
       names = [f"{name} ({', '.join(kinds)})" for name, kinds in lacking.items()]
       raise UserError(
@@ -128,16 +138,19 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
   def source_digest(self):
     """Of the annotations as they were read, and of names, sizes and times of the other files."""
     state = hashlib.sha256(repr(self.findings.entries).encode())
-    is_video = self.builder_config.content == "video"
-    if "pose" in self.builder_config.content:
+    names = {content.name for content in self._contents}
+    if contents.Poses.name in names:
       state.update(f"{_POSE_RULE} {tuple(self.poses)}".encode())
+    state.update("".join(str(x.settings) for x in self._contents if x.name == _FLOW).encode())
     state.update(self.dtype_digest())
     for split, clips in self._splits.items():
       for clip in clips:
-        shown = clip if is_video else clip._replace(video="")  # raw videos may come and go
+        # Raw videos may come and go.
+        shown = clip if _VIDEO in names else clip._replace(video="")
         state.update(f"{split} {tuple(shown)}".encode())
         for kind, path in self._files[clip.video_id].items():
-          state.update(f"{kind} {path and file_facts(path, deep=kind != 'video')}".encode())
+          facts = path and file_facts(path, deep=kind not in (_VIDEO, _FLOW))
+          state.update(f"{kind} {facts}".encode())
     return state.hexdigest()
 
   @functools.cached_property
@@ -168,6 +181,5 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
       for clip in clips
     }
 
-
-def _missing(paths):
-  return [name for name, path in paths.items() if path is None]
+  def _missing(self, paths):
+    return [x.name for x in self._contents if x.needed and paths[x.name] is None]

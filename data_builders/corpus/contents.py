@@ -1,4 +1,4 @@
-"""What a corpus's examples hold beside their texts: feature streams, poses, places in videos.
+"""What a corpus's examples hold beside their texts: features, poses, places in videos, flow.
 
 Each content has
 
@@ -8,8 +8,9 @@ Each content has
   find(clip, split): pathlib.Path of the clip's file, or None where there is none; raises UserError
     where several can be meant.
   root: pathlib.Path of the folder with nothing but its files, or None.
+  needed: whether a clip without such a file is damaged.
   read(clip, path): (fields of the example, `Extent`) of a file that `find` has found; raises
-    UserError.
+    UserError. Without a file, where it is not needed, the extent is None.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
+from data_builders.attachments import flow_pictures
 from data_builders.attachments.features import FeatureFolder
 from data_builders.attachments.layouts import JOINTS
 from data_builders.attachments.poses import PoseFolder
@@ -37,6 +39,8 @@ CONTENTS = {
   "pose": "Keypoints of `pose`, and no features.",
   "features_pose": "Sign features and keypoints.",
   "video": "Paths of the videos with first and last frame; nothing is decoded.",
+  "continuous": "Paths of the videos with first and last frame, and of their optical flow in "
+  "`flow`; keypoints of `pose`, if these are there.",
 }
 
 
@@ -50,6 +54,8 @@ class Extent(NamedTuple):
 
 class Stream:
   """Sign features of one encoder, (windows, width) of the numpy dtype that they are stored in."""
+
+  needed = True
 
   def __init__(self, name, root, splits, dtype=np.float16):
     """The first readable file decides the width.
@@ -120,7 +126,7 @@ class Poses:
   float32: float16 has steps of a whole pixel from x = 1024 on, and How2Sign is 1280 wide.
   """
 
-  name = "pose"
+  name, needed = "pose", True
 
   def __init__(self, root, splits, stated=UNSTATED, released=None):
     """Some files decide what all coordinates are.
@@ -174,7 +180,7 @@ class Poses:
 class Videos:
   """Where a clip is: a file or a folder of pictures, and its frames in it."""
 
-  name = "video"
+  name, needed = "video", True
   root = None  # videos lie beside everything else
 
   def __init__(self, root):
@@ -225,6 +231,41 @@ class Videos:
     return self._known[path]
 
 
+class Flow:
+  """Where a clip's optical flow is: a folder of as many pictures as its video has frames.
+
+  It lies in `flow` under the path of the video; the field is "" where there is none.
+
+  Attributes:
+    settings: `flow_pictures.Settings`, or None where nothing says how the pictures were made.
+  """
+
+  name, needed = "flow", False
+  root = None  # the note lies beside the pictures
+
+  def __init__(self, root):
+    """Raises UserError where the note is damaged."""
+    self._root = pathlib.Path(root)
+    self.settings = flow_pictures.read_note(self._root / self.name)
+
+  def features(self):
+    return {self.name: tfds.features.Text()}
+
+  def metadata(self):
+    return {self.name: self.settings._asdict() if self.settings else {}}
+
+  def find(self, clip, split):
+    del split  # the annotations name the video
+    path = self._root / self.name / clip.video
+    return path if clip.video and path.is_dir() else None
+
+  def read(self, clip, path):
+    if path is None:
+      return {self.name: ""}, None
+    extent = Extent(flow_pictures.count(path), clip.fps, {"clips": 1})
+    return {self.name: f"{self.name}/{clip.video}"}, extent
+
+
 def _video(path):
   frames = videos.read_frames(path, (16, 16))
   next(frames)  # raises for a file that is no video, or cut short
@@ -256,12 +297,13 @@ def open_all(content, root, folders, splits, stated=UNSTATED, dtype=np.float16, 
     UserError: a folder is missing, or holds nothing that can be read; something is stated of poses,
       and there are none.
   """
-  if any(stated) and "pose" not in content:
+  with_pose = "pose" in content or content == "continuous" and _holds_any(folders[Poses.name])
+  if any(stated) and not with_pose:
     raise UserError(f"{content} holds no poses, leave --pose_size and --pose_range out")
-  if content == "video":
-    return [Videos(root)]
   found = _open_streams(folders, splits, dtype) if "features" in content else []
-  return found + (_open_poses(folders, splits, stated, released) if "pose" in content else [])
+  found += [Videos(root)] if content in ("video", "continuous") else []
+  found += _open_poses(folders, splits, stated, released) if with_pose else []
+  return found + ([Flow(root)] if content == "continuous" else [])
 
 
 def streams_among(contents):
@@ -284,6 +326,10 @@ def _open_poses(folders, splits, stated, released):
   return [Poses(folder, splits, stated, released)]
 
 
+def _holds_any(folder):
+  return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+
+
 def read_all(contents, clip, paths, called):
   """The fields of a clip's example, and {name of a content: `Extent`}.
 
@@ -296,8 +342,9 @@ def read_all(contents, clip, paths, called):
   """
   fields, extents = {}, {}
   for content in contents:
-    read, extents[content.name] = content.read(clip, paths[content.name])
+    read, extent = content.read(clip, paths[content.name])
     fields |= read
+    extents |= {content.name: extent} if extent else {}
   counts = {stream.name: len(fields[stream.name]) for stream in streams_among(contents)}
   if len(set(counts.values())) > 1:
     raise UserError(

@@ -15,7 +15,7 @@ class Builder(corpus_builder.CorpusBuilder):
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First version."}
   ANNOTATIONS = annotations
-  BUILDER_CONFIGS = corpus_builder.configs(annotations.PROTOCOLS)
+  BUILDER_CONFIGS = corpus_builder.configs(annotations.PROTOCOLS, with_glosses=True)
   HOMEPAGE = "http://home.ustc.edu.cn/~zhouh156/dataset/csl-daily/"
   DESCRIPTION = """
   CSL-Daily: everyday sentences in Chinese Sign Language, with Chinese sentences and glosses. Its
@@ -40,10 +40,12 @@ class Builder(corpus_builder.CorpusBuilder):
     CSL-Daily annotations that CiCo and UPRet release; without a dev.pkl beside them, a validation
     split is held out of train;
   - sentence/frames_512x512/NAME/*.jpg (or sentence_frames-512x512/frames_512x512/NAME/*.jpg), to
-    extract features or for the config video;
+    extract features or for the configs video and continuous;
   - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
     have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo releases them, NAME.npz of
     `python -m sign_jax.extract`, or NAME.npy;
   - features/ENCODER/, the same from any other encoder, whose feature stream is called ENCODER;
-  - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
+  - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON;
+  - for the config continuous, if you have optical flow: flow/, of
+    `python -m data_builders.flow --videos DIR --out DIR/flow`.
   """

@@ -15,7 +15,7 @@ class Builder(corpus_builder.CorpusBuilder):
   VERSION = tfds.core.Version("1.0.0")
   RELEASE_NOTES = {"1.0.0": "First version."}
   ANNOTATIONS = annotations
-  BUILDER_CONFIGS = corpus_builder.configs(annotations.PROTOCOLS)
+  BUILDER_CONFIGS = corpus_builder.configs(annotations.PROTOCOLS, with_glosses=True)
   HOMEPAGE = "https://www-i6.informatik.rwth-aachen.de/~koller/RWTH-PHOENIX-2014-T/"
   DESCRIPTION = """
   RWTH-PHOENIX-Weather 2014 T: German weather forecasts interpreted into German Sign Language, with
@@ -38,11 +38,13 @@ class Builder(corpus_builder.CorpusBuilder):
     the other takes glosses and signers from them;
   - for the protocol cico: cico/{train,dev,test}.pkl (or data_ph/, as in CiCo's repository), the
     PHOENIX annotations that CiCo and UPRet release;
-  - features/fullFrame-210x260px/{train,dev,test}/NAME/*.png, to extract features or for the config
-    video;
+  - features/fullFrame-210x260px/{train,dev,test}/NAME/*.png, to extract features or for the configs
+    video and continuous;
   - features/agnostic/ and, with a second encoder, features/aware/ (or where the authors' archives
     have them, see docs/data.md): [train|dev|test]/NAME.pkl as CiCo releases them, NAME.npz of
     `python -m sign_jax.extract`, or NAME.npy;
   - features/ENCODER/, the same from any other encoder, whose feature stream is called ENCODER;
-  - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON.
+  - pose/: [train|dev|test]/NAME.pkl of RTMPose, NAME.pose, or a folder NAME of OpenPose's JSON;
+  - for the config continuous, if you have optical flow: flow/, of
+    `python -m data_builders.flow --videos DIR --out DIR/flow`.
   """

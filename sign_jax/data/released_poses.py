@@ -18,9 +18,10 @@ class Released(NamedTuple):
 
 
 # How2Sign's pictures are CiCo's, of the signer alone. The code for PHOENIX has no rule on forearms
-# near the bottom.
+# near the bottom. SEDS has no poses of PHOENIX-2014: those are its released pictures.
 CORPORA = {
   "how2sign": Released((256, 256)),
+  "phoenix14": Released((210, 260), bottom=0),
   "phoenix14t": Released((210, 260), bottom=0),
   "csl_daily": Released((512, 512)),
 }

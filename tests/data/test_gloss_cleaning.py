@@ -20,6 +20,8 @@ OWN = [
         ("X+REGEN REGEN", "X+REGEN"),
         ("A1 __EMOTION__ A1", "A1"),  # two spaces are one
         ("KOMMEN-HER KOMMEN-HER KOMMEN-HER", "KOMMEN-HER"),
+        ("A B C D E F+G", "A B+C+D+E+F+G"),  # D, E and F are joined by one pass each
+        ("X+AB" + 15 * " AB", "X+AB"),  # each pass halves their number
     )),
     *(("phoenix14t", *sentences) for sentences in (
         ("__A__LEFTHAND__", "__A"), ("__A__EPENTHESIS__", "__A"), ("__A__EMOTION__", "__A"),
@@ -46,6 +48,20 @@ def test_sentences(corpus, text, expected):
 def test_each_rule_left_out_changes_a_sentence(monkeypatch, corpus, number):
   rules = gloss_cleaning.RULES[corpus]
   monkeypatch.setitem(gloss_cleaning.RULES, corpus, rules[:number] + rules[number + 1 :])
+  assert any(cleaned(text, name) != expected for name, text, expected in CASES + OWN
+             if name == corpus)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "number", "passes"),
+    [(corpus, n, passes) for corpus, rules in gloss_cleaning.RULES.items()
+     for n, rule in enumerate(rules) for passes in range(1, rule.passes)],
+)
+def test_each_pass_left_out_changes_a_sentence(monkeypatch, corpus, number, passes):
+  rules = gloss_cleaning.RULES[corpus]
+  fewer = rules[number]._replace(passes=passes)
+  changed = rules[:number] + (fewer,) + rules[number + 1 :]
+  monkeypatch.setitem(gloss_cleaning.RULES, corpus, changed)
   assert any(cleaned(text, name) != expected for name, text, expected in CASES + OWN
              if name == corpus)
 

@@ -229,7 +229,7 @@ def test_without_files_of_boxes_the_places_are_named(tmp_path, capsys):
   ("args", "hint"),
   [
     (["how2sing"], "did you mean 'how2sign'"),
-    (["signing_sim"], "choose one of csl_daily, how2sign, msasl, nmfs_csl, phoenix14t, wlasl"),
+    (["signing_sim"], "one of csl_daily, how2sign, msasl, nmfs_csl, phoenix14, phoenix14t, wlasl"),
     (["how2sign", "--protocol", "sed"], "did you mean 'seds'"),
   ],
 )

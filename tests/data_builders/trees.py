@@ -193,6 +193,56 @@ def phoenix14t(root, videos_per_split=5, with_videos=False):
   return names
 
 
+# PHOENIX-2014: glosses and no sentences. Some have double spaces, or a quotation mark.
+
+PHOENIX14_HEADER = "id|folder|signer|annotation"
+PHOENIX14_GLOSSES = (
+  "__ON__ MORGEN  REGEN REGEN loc-NORD", '"HEUTE SONNE', "SCHNEE KOMMEN __EMOTION__", "IN WIND",
+)  # fmt: skip
+
+
+def phoenix14_names(split, videos_per_split=4):
+  days = range(1, videos_per_split + 1)
+  return [f"{day:02d}April_2010_{split.title()}_heute_default-{day}" for day in days]
+
+
+def phoenix14_row(index, name):
+  return f"{name}|{name}/1/*.png|Signer0{1 + index}|{PHOENIX14_GLOSSES[index]}"
+
+
+def phoenix14_pictures(root, split, name, count=24, size=(21, 26)):
+  """Writes the frames of a video, counted from 0, and a file that is none; returns their folder."""
+  folder = root / "features/fullFrame-210x260px" / SPLITS[split] / name / "1"
+  folder.mkdir(parents=True, exist_ok=True)
+  for index in range(count):
+    picture = Image.new("RGB", size, (index, number(name) % 256, 0))
+    picture.save(folder / f"{name.rpartition('_')[0]}.avi_pid0_fn{index:06d}-0.png")
+  write_lines(folder / "createDnnTrainingLabels.lprof", [""])
+  return folder
+
+
+def phoenix14_flow(root, split, name, count=24):
+  """Writes pictures of flow for a video; returns their folder."""
+  folder = root / "flow/features/fullFrame-210x260px" / SPLITS[split] / name / "1"
+  folder.mkdir(parents=True)
+  for index in range(count):
+    Image.new("RGB", (21, 26), (128, 128, index)).save(folder / f"{index:06d}.png")
+  return folder
+
+
+def phoenix14(root, videos_per_split=4):
+  """Makes the release's tree; returns {split: names}."""
+  root = pathlib.Path(root)
+  names = {split: phoenix14_names(split, videos_per_split) for split in SPLITS}
+  for split, members in names.items():
+    lines = [phoenix14_row(index, name) for index, name in enumerate(members)]
+    path = root / f"annotations/manual/{SPLITS[split]}.corpus.csv"
+    write_lines(path, [PHOENIX14_HEADER, *lines])
+    for name in members:
+      phoenix14_pictures(root, split, name)
+  return names
+
+
 # CSL-Daily: every sentence by two signers.
 
 CSL_TEXTS = ("他今年四岁。", "今天星期几？", "我要去超市，你去吗？", "他每天回来都很累。")

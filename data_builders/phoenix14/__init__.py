@@ -1,0 +1,1 @@
+"""Builder of RWTH-PHOENIX-Weather 2014."""
