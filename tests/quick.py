@@ -11,7 +11,8 @@ data/test_tokenizer data/test_flow_encoding data/test_frame_sampling data/test_g
 data/test_gloss_vocabulary
 data_builders/signing_sim/test_determinism data_builders/signing_sim/test_sentences
 data_builders/signing_sim/test_videos data_builders/test_attachments data_builders/test_check
-data_builders/test_check_annotations data_builders/test_csl_daily data_builders/test_how2sign
+data_builders/test_check_annotations data_builders/test_csl_daily data_builders/test_flow
+data_builders/test_frame_numbers data_builders/test_how2sign
 data_builders/test_list_clips data_builders/test_phoenix14t data_builders/test_posed_corpus
 launch/test_cluster_files launch/test_one_table launch/test_reproduce launch/test_scaling_study
 metrics/test_classification metrics/test_introsort metrics/test_retrieval
@@ -22,7 +23,7 @@ run/test_checks run/test_config_paths
 systems/i3d/test_released_names systems/test_registry systems/upret/test_model
 train/test_distributed train/test_loop_best train/test_record train/test_report
 untrusted/test_budget untrusted/test_csv_table untrusted/test_npz untrusted/test_safe_pickle
-video/test_ends video/test_video_tree
+video/test_ends video/test_flow video/test_video_tree
 weights/test_convert weights/test_safetensors_file weights/test_wrappers
 """.split()
 # Of files whose other tests compile.
