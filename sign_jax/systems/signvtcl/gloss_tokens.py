@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sign_jax.errors import UserError, did_you_mean, first_line, shown
+from sign_jax.errors import UserError, did_you_mean, first_line
 from sign_jax.files import existing_file
 from sign_jax.modules.mbart import PAD
 
@@ -151,5 +151,5 @@ def _read(path):
     content = file.read(_MOST_BYTES + 1)
   if not 0 < len(content) <= _MOST_BYTES:
     fault = "is empty" if not content else f"has more than {_MOST_BYTES >> 20} MiB"
-    raise UserError(f"{OPTION}: {shown(str(path))} {fault} and is no vocabulary, {_REMEDY}")
+    raise UserError(f"{OPTION}: {path} {fault} and is no vocabulary, {_REMEDY}")
   return content
