@@ -28,8 +28,8 @@ from sign_jax.files import existing_folder, path_argument
 from sign_jax.video import flow, frames
 from sign_jax.video import tree as video_tree
 
-# By so many frames the header of a video file may be wrong.
-_SLACK = 2
+_SLACK = 2  # frames by which the header of a video file may be wrong
+_SHOWN = 100  # frames of a long video, after which the bar moves
 
 
 class Summary(NamedTuple):
@@ -77,16 +77,17 @@ def compute(videos, names, out, settings):
   """
   flow_pictures.check_note(out, settings)
   summary, parents = Summary({}, [], {}), _parents(names)
-  for name in tqdm(names, "flow", unit="video", mininterval=0.5):
-    try:
-      if name in parents:
-        raise UserError("other videos lie in it, move its pictures or those into another folder")
-      if _is_complete(videos / name, out / name):
-        summary.skipped.append(name)
-      else:
-        summary.done[name] = _write(videos / name, out / name, settings)
-    except UserError as error:
-      summary.failed[name] = str(error)
+  with tqdm(names, "flow", unit="video", mininterval=0.5) as bar:
+    for name in bar:
+      try:
+        if name in parents:
+          raise UserError("other videos lie in it, move its pictures or those into another folder")
+        if _is_complete(videos / name, out / name):
+          summary.skipped.append(name)
+        else:
+          summary.done[name] = _write(videos / name, out / name, settings, bar)
+      except UserError as error:
+        summary.failed[name] = str(error)
   return summary
 
 
@@ -121,7 +122,7 @@ def _is_complete(video, folder):
   return not wanted or abs(there - wanted) <= _SLACK
 
 
-def _write(video, folder, settings):
+def _write(video, folder, settings, bar):
   """Writes the pictures of a video, all or none; returns their number."""
   folder.parent.mkdir(parents=True, exist_ok=True)
   # Hidden, so that nobody takes it for a video's.
@@ -135,6 +136,8 @@ def _write(video, folder, settings):
         picture = flow_encoding.resized(picture, settings.size)
       Image.fromarray(picture).save(partial / flow_pictures.PICTURE.format(count))
       count += 1
+      if count % _SHOWN == 0:
+        bar.set_postfix(frames=count)
     _make_way(folder)
     try:
       os.rename(partial, folder)

@@ -75,7 +75,7 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
 
   def _split_generators(self, dl_manager):
     del dl_manager  # nothing to download
-    for note in (*self.findings.notes, *self._left_out()):
+    for note in (*self.findings.notes, *self._left_out(), *self._without_flow()):
       print(f"note: {printable(note)}", file=sys.stderr)
     if self.findings.on_error == "stop":
       self._check_none_missing()
@@ -124,6 +124,15 @@ class CorpusBuilder(ReleasedBuilder, schema.RetrievalBuilder, skip_registration=
       used = [paths[content.name] for paths in self._files.values()]
       if content.root and (note := left_out.note(content.root, used)):
         yield note
+
+  def _without_flow(self):
+    """A sentence on the videos that have none, in a config that has it."""
+    lacking = sum(_FLOW in paths and paths[_FLOW] is None for paths in self._files.values())
+    if lacking:
+      yield (
+        f"{lacking} of {len(self._files)} videos have no optical flow, which "
+        "`python -m data_builders.flow` computes"
+      )
 
   def _check_none_missing(self):
     lacking = {name: self._missing(paths) for name, paths in self._files.items()}

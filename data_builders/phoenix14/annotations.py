@@ -25,6 +25,7 @@ RELEASE = "phoenix-2014-multisigner"
 _COLUMNS = ("id", "folder", "signer", "annotation")
 _OTHER_RELEASE = "SI5"  # of the signer-independent one, in the names of its tables and folder
 _PATTERN = "*.png"  # at the end of a folder in the tables
+_DEEPEST = 3  # folders in one another; the release has two
 
 
 def read(manual_dir, protocol=None, findings=None, splits=split_names.SPLITS):
@@ -87,6 +88,8 @@ def _folder(text, where):
   """The folder of the pictures, "ID/1" of "ID/1/*.png"."""
   parts = text.split("/")
   parts = parts[:-1] if parts[-1] == _PATTERN else parts
+  if len(parts) > _DEEPEST:
+    raise UserError(f"{where}: {clips.shown(text)} is no folder of a video, correct it")
   for part in parts:
     clips.check_name(part, where)
   return "/".join(parts)

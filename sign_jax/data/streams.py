@@ -17,7 +17,7 @@ WAYS = (*OF_TWO, "auto")
 FIELDS = (
   "video_id", "sentence_id", "text", "signer", "num_frames", "fps", "sentence", "translation",
   "language", "glosses", "domain", "video", "start_frame", "end_frame", "pose", "gloss", "label",
-  "first_frame", "box", "pose_size", "protocol", "origins", "order", "isolated",
+  "first_frame", "box", "pose_size", "flow", "protocol", "origins", "order", "isolated",
 )  # fmt: skip
 # Folders of splits lie inside a stream's, and the fields of poses beside it in memory.
 TAKEN = frozenset((*WAYS, *FIELDS, *Pose._fields, *(x for names in NAMES.values() for x in names)))

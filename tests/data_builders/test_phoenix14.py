@@ -77,6 +77,14 @@ def test_keypoints_and_flow_where_they_are(tree):
   assert metadata["flow"] == {**settings._asdict(), "counts": {"clips": 1}}
 
 
+def test_videos_without_flow_are_counted(tree, capsys):
+  trees.phoenix14_flow(tree, "test", FIRST)
+  examples(tree)
+  assert "note: 11 of 12 videos have no optical flow" in capsys.readouterr().err
+  build.prepare("phoenix14", "video", tree.parent / "tfds", tree)
+  assert "optical flow" not in capsys.readouterr().err
+
+
 def test_flow_of_the_command_is_found(tree):
   pytest.importorskip("cv2")
   flow.main([f"--videos={tree}", f"--out={tree / 'flow'}", "--range=2"])
@@ -147,6 +155,7 @@ DAMAGES = [
     (line(1, annotation="REGEN|WIND"), "line 2 has too many or too few values"),
     (line(1, folder="../secret/*.png"), "'..' is no name of a video"),
     (line(1, folder="/etc/*.png"), "'' is no name of a video"),
+    (line(1, folder=3000 * "a/" + "*.png"), "is no folder of a video"),
     (lose_pictures, "lack a file in .*default-1 .video"),
     (short_flow, "default-1 has 23 pictures of flow, and 24 frames"),
     (short_pose, "default-1 has 23 frames of pose, and 24 frames"),
