@@ -38,10 +38,12 @@ class ParameterKinds(NamedTuple):
     float16: those that it keeps in float16 ("visual/proj").
     after_gathering: those that several GPUs use after they have gathered all features; None where
       that is not known.
+    frozen: those that training leaves as they are.
   """
 
   float16: tuple[str, ...] = ()
   after_gathering: tuple[str, ...] | None = None
+  frozen: tuple[str, ...] = ()
 
 
 NO_KINDS = ParameterKinds()
@@ -65,11 +67,14 @@ class System(Protocol):
       not read CLIP's token ids, else None. `captions` is a function of a split's name that gives
       the list of its texts, empty where the data set has no such split; None where there are no
       data. `notes` is the file that the `TextReader` of a run wrote, None where there is none.
-    recognizer: `Recognizer` of a system that recognises, None for the one of windows.
+    recognizer: `Recognizer` of a system that recognises isolated signs, None for the one of
+      windows; `GlossRecognizer` of one that reads sentences.
     scorers: {name: function (configuration, split) -> similarities} of a system that retrieves,
       None for its model; see `tasks.fusion`.
     init_files: {key of the section `init`: function (variables, path) -> variables}.
     parameter_kinds: `ParameterKinds`.
+    frozen: function of the whole configuration -> regular expressions of the parameters that
+      training leaves as they are.
     fresh: {regular expression of paths: how the released code draws these}, see `weights.fresh`.
     selection: the number that chooses the best checkpoint; None leaves it to the task.
   """
@@ -83,10 +88,11 @@ class System(Protocol):
   init: Callable | None
   loss: Callable | None
   text_reader: "Callable[[ConfigDict, Callable | None, pathlib.Path | None], TextReader] | None"
-  recognizer: "Recognizer | None"
+  recognizer: "Recognizer | GlossRecognizer | None"
   scorers: Mapping[str, Callable | None]
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
+  frozen: Callable[[ConfigDict], tuple[str, ...]]
   fresh: Mapping[str, str]
   selection: Selection | None
 
@@ -193,6 +199,72 @@ class Recognizer(Protocol):
     """Parameters after an update, moved to where they may be."""
 
 
+class Words(Protocol):
+  """Features of the tokens of sentences of glosses, from a language model that is not trained.
+
+  Attributes:
+    width: E, channels of a token's features.
+  """
+
+  width: int
+
+  def rows(self, sentences: Sequence[Sequence[str]]) -> Batch:
+    """{"text": (B, M, E) float32, "gloss_of_token": (B, M) int32, the place of the gloss that a
+    token belongs to or -1, "text_end": (B,) int32, the place of the token at a sentence's end}."""
+
+
+class GlossRecognizer(Protocol):
+  """How a system that reads sentences of glosses is trained and judged; see `tasks.continuous`.
+
+  `config` is the whole configuration. Methods of batches are pure functions, called inside jit.
+  """
+
+  def fields(self, config: ConfigDict) -> tuple[str, ...]:
+    """What a batch must hold beside glosses: some of "video", "keypoints" and "flow"."""
+
+  def words(
+    self, config: ConfigDict, sentences: Sequence[Sequence[str]], folder: pathlib.Path | None
+  ) -> Words | None:
+    """`Words` of all sentences of training; None for a model that reads no text.
+
+    Args:
+      config: the whole configuration.
+      sentences: distinct.
+      folder: where features may be kept; None keeps them where the configuration says.
+    """
+
+  def resident(self, config: ConfigDict) -> Batch:
+    """What stays on the devices for `loss`; {} for nothing."""
+
+  def inputs(self, config: ConfigDict, classes: int, text_width: int) -> Inputs:
+    """What the model is built for; has "classes"."""
+
+  def train_inputs(self, config: ConfigDict, batch: Batch, key: PRNGKeyArray) -> dict[str, PyTree]:
+    """Keyword arguments that the model is called with, augmented."""
+
+  def eval_inputs(self, config: ConfigDict, batch: Batch) -> dict[str, PyTree]:
+    """The same in evaluation."""
+
+  def loss(
+    self, config: ConfigDict, out: PyTree[Array], batch: Batch, inputs: dict[str, PyTree],
+    resident: Batch,
+  ) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """(loss, its terms by name).
+
+    Args:
+      config: the whole configuration.
+      out: what the model returned.
+      batch: of training, with "glosses".
+      inputs: what the model was called with.
+      resident: of `resident`.
+    """
+
+  def scores(
+    self, config: ConfigDict, out: PyTree[Array]
+  ) -> tuple[Float[Array, "B T classes"], Int[Array, " B"]]:
+    """(logarithms of the classes' probabilities at every step, how many steps there are)."""
+
+
 class Task(Protocol):
   """A system to train: pure functions of variables and batches, and where its data come from.
 
@@ -285,6 +357,13 @@ class Task(Protocol):
 
   def table(self, results: dict[str, float], split: str) -> str:
     """What a user sees of `results`, whose names begin with the split's."""
+
+  def texts(self, split: str) -> dict[str, str]:
+    """{name of a file: its content} that go beside the results of the split evaluated last.
+
+    A task may leave this method out.
+    """
+    return {}
 
 
 class Trainer(Protocol):

@@ -17,6 +17,7 @@ TINY = corpus.Settings(sentences=(24, 8, 8), signers=5)
 FRAMES = corpus.Settings(sentences=(800, 60, 150), signers=18)
 STUDY = corpus.Settings(sentences=(400, 40, 100), signers=10)
 SIZE = 48  # height and width of the pictures, pixels
+videos = corpus.videos
 _OF_ROLE = 3  # the first so many words of every role are classes, and all look-alikes
 
 

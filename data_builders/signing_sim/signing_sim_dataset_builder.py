@@ -3,11 +3,19 @@
 import contextlib
 import dataclasses
 import functools
+import types
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from data_builders.signing_sim import corpus, features, filmed, processes, skeleton
+from data_builders.signing_sim import (
+  continuous,
+  corpus,
+  features,
+  filmed,
+  processes,
+  skeleton,
+)
 from data_builders.writing import schema
 from sign_jax.video.frames import WINDOW
 
@@ -20,17 +28,20 @@ FPS COCO-WholeBody poses (x and y in pixels of a {skeleton.CANVAS} x {skeleton.C
 confidence; below 0.3 where a joint is dropped or outside) and two feature streams with one row per
 window of {WINDOW} frames. Configs named `frames` have {filmed.SIZE} x {filmed.SIZE} RGB pictures in
 place of the features, each video from a camera of its own; their poses are what that camera sees.
+Configs named `continuous` have pictures of the motion from frame to frame besides ("flow", by
+OpenCV, whose versions may differ in some pixels), and some videos out of the ordinary.
 """.strip()
 
+_PICTURES = {corpus: (), filmed: ("frames",), continuous: ("frames", "flow")}
 _MANY = 200  # videos with frames that are worth starting processes for
 
 
 @dataclasses.dataclass(kw_only=True)
 class SigningSimConfig(tfds.core.BuilderConfig):
-  """A size of the corpus; `filmed` ones have pictures, the others sign features."""
+  """A size of the corpus, and the module that makes its examples."""
 
   settings: corpus.Settings
-  filmed: bool = False
+  kind: types.ModuleType = corpus
 
 
 class Builder(schema.RetrievalBuilder):
@@ -45,21 +56,25 @@ class Builder(schema.RetrievalBuilder):
     SigningSimConfig(name="small", description="The default.", settings=corpus.SMALL),
     SigningSimConfig(name="medium", description="For studies.", settings=corpus.MEDIUM),
     SigningSimConfig(name="frames_tiny", description="Frames, for tests.", settings=filmed.TINY,
-                     filmed=True),
+                     kind=filmed),
     SigningSimConfig(name="frames", description="Frames, to learn isolated signs from.",
-                     settings=filmed.FRAMES, filmed=True),
+                     settings=filmed.FRAMES, kind=filmed),
     SigningSimConfig(name="frames_study", description="Frames, for studies of many runs.",
-                     settings=filmed.STUDY, filmed=True),
+                     settings=filmed.STUDY, kind=filmed),
+    SigningSimConfig(name="continuous_tiny", description="Frames and flow, for tests.",
+                     settings=continuous.TINY, kind=continuous),
+    SigningSimConfig(name="continuous", description="Frames and flow, to read sentences of glosses "
+                     "from.", settings=continuous.CONTINUOUS, kind=continuous),
   ]
 
   def _info(self):
-    settings, is_filmed = self.builder_config.settings, self.builder_config.filmed
-    pictures = {"frames": schema.rows((filmed.SIZE, filmed.SIZE, 3), np.uint8)}
+    settings, kind = self.builder_config.settings, self.builder_config.kind
+    pictures = schema.rows((filmed.SIZE, filmed.SIZE, 3), np.uint8)
     return self.retrieval_info(
       _DESCRIPTION,
-      streams={} if is_filmed else dict.fromkeys(features.STREAMS, settings.width),
-      metadata=(filmed if is_filmed else corpus).metadata(settings),
-      **(pictures if is_filmed else {}),
+      streams=dict.fromkeys(features.STREAMS, settings.width) if kind is corpus else {},
+      metadata=kind.metadata(settings),
+      **dict.fromkeys(_PICTURES[kind], pictures),
       glosses=tfds.features.Text(),
       gloss_spans=schema.rows(2, np.int32),
       pose=schema.rows((skeleton.KEYPOINTS, 3)),
@@ -71,11 +86,10 @@ class Builder(schema.RetrievalBuilder):
     return {split: self._generate_examples(split) for split in self.wanted}
 
   def _generate_examples(self, split):
-    settings = self.builder_config.settings
-    videos = corpus.videos(settings)[split]
-    one = functools.partial(
-      (filmed if self.builder_config.filmed else corpus).example, settings=settings)
-    are_many = self.builder_config.filmed and len(videos) >= _MANY  # drawing takes long
+    settings, kind = self.builder_config.settings, self.builder_config.kind
+    videos = kind.videos(settings)[split]
+    one = functools.partial(kind.example, settings=settings)
+    are_many = _PICTURES[kind] and len(videos) >= _MANY  # drawing takes long
     with processes.mapping() if are_many else contextlib.nullcontext(map) as mapped:
       examples = mapped(one, videos)
       for video, example in zip(self.progress(videos, split), examples, strict=True):

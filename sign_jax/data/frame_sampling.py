@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int
 
 MOST, STRIDE = 400, 4
-_LEAST, _LARGEST = 0.5, 1.5  # of the frames, that training takes
+STRETCH = 0.5, 1.5  # of the frames, the fewest and the most that training takes
 
 
 def evaluation_frames(n: int, most: int = MOST) -> Int[np.ndarray, " F"]:
@@ -24,20 +24,23 @@ def evaluation_frames(n: int, most: int = MOST) -> Int[np.ndarray, " F"]:
 
 
 def training_frames(
-    n: int, generator: np.random.Generator, most: int = MOST
+    n: int, generator: np.random.Generator, most: int = MOST,
+    stretch: tuple[float, float] = STRETCH,
 ) -> Int[np.ndarray, " F"]:
-  """A random number of frames, from half to one and a half of all: the video slower or faster.
+  """A random number of frames: the video slower or faster.
 
   Args:
     n: frames of the video, at least 1.
     generator: draws the number, and which frames are left out or repeated.
     most: a multiple of 4, of which there are never more.
+    stretch: the fewest and the most, as shares of n.
 
   Returns:
     (F,) int64, ascending; none is repeated where F <= n, and none left out where F >= n.
   """
-  most_here = min(most, int(_LARGEST * n))
-  drawn = generator.integers(min(int(_LEAST * n), most_here), most_here + 1)
+  least, largest = (int(share * n) for share in stretch)
+  largest = min(most, largest)
+  drawn = generator.integers(min(least, largest), largest + 1)
   length = max(-(-drawn // STRIDE) * STRIDE, STRIDE)
   if length <= n:
     return np.sort(generator.choice(n, length, replace=False))

@@ -44,6 +44,11 @@ class GlossVocabulary:
       )
     return [self._numbers[gloss] for gloss in sentence]
 
+  def numbers(self, sentence: Sequence[str]) -> list[int]:
+    """The same of any sentence: [] where a gloss is not there."""
+    found = [self._numbers.get(gloss) for gloss in sentence]
+    return [] if None in found else found
+
   def decode(self, numbers: Iterable[int]) -> list[str]:
     """The glosses of a row of numbers; blanks, and so what lies behind the end, are left out."""
     return [self.glosses[number - BLANK - 1] for number in numbers if number != BLANK]

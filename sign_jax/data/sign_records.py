@@ -13,7 +13,14 @@ import numpy as np
 from sign_jax.data import pose, sign_videos
 from sign_jax.errors import UserError, shown
 
-POSE, FRAMES = "pose", "frames"
+POSE, FRAMES, FLOW = "pose", "frames", "flow"
+_STORED = {"video": FRAMES, FLOW: FLOW}  # of records that hold pictures
+_CALLED = {"video": "frames", "keypoints": "keypoints", FLOW: "flow"}
+_OF_FOLDER = {"video": "videos", FLOW: "pictures of flow"}
+# What a model of isolated signs does without a field.
+_INSTEAD = {
+  "keypoints": "--config.model.modalities=video", "video": "--config.model.modalities=keypoint",
+}
 _OF_VIDEO = (
   "video_id", "label", "signer", "video", "first_frame", "end_frame", "box", "num_frames",
 )  # fmt: skip
@@ -123,16 +130,18 @@ def _drawn(margin, name):
 
 
 class Reader:
-  """Frames and keypoints of clips; may be pickled and shared between threads."""
+  """Frames, keypoints and flow of clips; may be pickled and shared between threads."""
 
-  def __init__(self, source, fields, size, videos):
+  def __init__(self, source, fields, size, videos, flow="", instead=_INSTEAD):
     """Checks that the data set has what is to be read.
 
     Args:
       source: `records.SplitSource`.
-      fields: "video", "keypoints" or both.
+      fields: some of "video", "keypoints", "flow".
       size: S, height and width of the frames.
       videos: folder of the videos, "" for frames that are stored.
+      flow: folder of the pictures of flow, "" for those that are stored.
+      instead: {field: settings of a model that reads it not}.
 
     Raises:
       UserError: it has not, or there is no such folder.
@@ -141,38 +150,46 @@ class Reader:
     noted = source.metadata.get(POSE)
     self._pose_size = noted.get("image_size", (0, 0)) if isinstance(noted, dict) else (0, 0)
     self._latest = None, None  # record and its content: the clips of a sentence share one
-    specs, self._videos = source.feature_specs, pathlib.Path(videos or ".")
-    self._is_stored = FRAMES in specs
-    self._wanted = tuple(fields)
-    if "keypoints" in fields and POSE not in specs:
+    self._wanted, self._instead = tuple(fields), instead
+    self._folders = {"video": pathlib.Path(videos or "."), FLOW: pathlib.Path(flow or ".")}
+    self._is_stored = FRAMES in source.feature_specs
+    if "keypoints" in fields:
+      self._check_there("keypoints", POSE)
+    for field, folder in (("video", videos), (FLOW, flow)):
+      if field in fields:
+        self._check_pictures(field, folder)
+
+  def _check_there(self, field, name):
+    if name not in self._source.feature_specs:
+      called = _CALLED[field]
       raise UserError(
-        f"data set {source.label!r} has no keypoints, which this model reads: use "
-        "--config.model.modalities=video, or build one of its configs with keypoints"
+        f"data set {self._source.label!r} has no {called}, which this model reads: use "
+        f"{self._instead[field]}, or build one of its configs with {called}"
       )
-    if "video" not in fields:
-      return
-    if not self._is_stored and "video" not in specs:
+
+  def _check_pictures(self, field, folder):
+    name = _STORED[field] if self._is_stored else field
+    self._check_there(field, name)
+    label, spec = self._source.label, self._source.feature_specs[name]
+    if self._is_stored and spec.shape[1:3] != (self._size, self._size):
       raise UserError(
-        f"data set {source.label!r} has no frames, which this model reads: use "
-        "--config.model.modalities=keypoint, or build one of its configs with frames"
+        f"data set {label!r} holds frames of {spec.shape[1:3]}: set "
+        f"--config.data.size_stored={spec.shape[1]}"
       )
-    if self._is_stored and specs[FRAMES].shape[1:3] != (size, size):
+    if not self._is_stored and not folder:
+      option = {"video": "videos"}.get(field, field)
       raise UserError(
-        f"data set {source.label!r} holds frames of {specs[FRAMES].shape[1:3]}: set "
-        f"--config.data.size_stored={specs[FRAMES].shape[1]}"
-      )
-    if not self._is_stored and not videos:
-      raise UserError(
-        "--config.data.videos is missing: pass the folder of the videos of "
-        f"{source.label!r}"
+        f"--config.data.{option} is missing: pass the folder of the {_OF_FOLDER[field]} of "
+        f"{label!r}"
       )
 
   def read(self, clip, start, stop):
     """Frames start <= i < stop of a clip.
 
     Returns:
-      {"video": (n, S, S, 3) uint8 RGB, "keypoints": (n, 133, 3) float32}, those that are wanted; x
-      and y of the keypoints are shares of the picture, or of the box.
+      {"video": (n, S, S, 3) uint8 RGB, "flow": (n, S, S, 3) uint8, "keypoints": (n, 133, 3)
+      float32}, those that are wanted; x and y of the keypoints are shares of the picture, or of the
+      box.
 
     Raises:
       UserError: names the clip and its file: a video that cannot be read, poses of another number
@@ -180,17 +197,27 @@ class Reader:
     """
     stored = self._stored(clip)
     found = {}
-    if "video" in self._wanted:
-      found["video"] = (
-        stored[FRAMES][clip.first + start : clip.first + stop] if self._is_stored
-        else sign_videos.frames_of(self._videos / clip.video, clip, start, stop, self._size)
-      )
+    for field in _STORED:
+      if field in self._wanted:
+        found[field] = self._pictures(stored, field, clip, start, stop)
     if "keypoints" in self._wanted:
       found["keypoints"] = self._keypoints(stored, clip)[start:stop]
     return found
 
+  def _pictures(self, stored, field, clip, start, stop):
+    if self._is_stored:
+      return stored[_STORED[field]][clip.first + start : clip.first + stop]
+    path = clip.video if field == "video" else stored[field]
+    if not path:
+      raise UserError(
+        f"{clip.name}{_of(clip)} has no {_CALLED[field]}: use {self._instead[field]}, or make it "
+        "and build the data set again"
+      )
+    return sign_videos.frames_of(self._folders[field] / path, clip, start, stop, self._size)
+
   def _stored(self, clip):
-    fields = [FRAMES] * (self._is_stored and "video" in self._wanted)
+    fields = [name for key, name in _STORED.items() if self._is_stored and key in self._wanted]
+    fields += [FLOW] * (FLOW in self._wanted and not self._is_stored)
     if "keypoints" in self._wanted:
       sized = "pose_size" in self._source.feature_specs
       fields += [POSE, *(["pose_size"] if sized else [])]

@@ -28,7 +28,7 @@ MIXED = {
 }
 # The Inception blocks of a network of some depth: "small" has one where there are several.
 DEPTHS = {"full": tuple(MIXED), "small": (5, 8, 14)}
-_ENDS = (0, 3, 6, 12, 15)  # the last places in `base` of the blocks
+ENDS = (0, 3, 6, 12, 15)  # the last places in `base` of the blocks
 # Places of max-pools: window, strides, padding at both ends, for time, height, width.
 _POOLS = {
     1: ((1, 3, 3), (1, 2, 2), (0, 1, 1)),
@@ -94,9 +94,9 @@ class S3D(nn.Module):
     """
     if number == BLOCKS[-1] and min(x.shape[1:4]) < 2:
       raise ValueError(f"nothing is left of maps of {x.shape[1:4]}: use larger or longer clips")
-    first = _ENDS[number - 2] + 1 if number > 1 else 0
+    first = ENDS[number - 2] + 1 if number > 1 else 0
     x = x.astype(self.dtype)
-    for place in range(first, _ENDS[number - 1] + 1):
+    for place in range(first, ENDS[number - 1] + 1):
       if place in _POOLS:
         x = max_pool(x, *_POOLS[place])
       elif str(place) in self.base:

@@ -85,6 +85,20 @@ def _path(scores, steps, count):
   )
 
 
+def ends(
+    position: Int[ArrayLike, "B T"], count: int
+) -> Int32[Array, "B {count} 2"]:
+  """The first and the last step of each of `count` segments; -1 for one that has none.
+
+  Args:
+    position: (B, T) int of the segment that each step belongs to; -1 for none.
+    count: N, segments.
+  """
+  at = jnp.asarray(position)[:, :, None] == jnp.arange(count)[None, None]
+  found = jnp.stack([at.argmax(1), at.shape[1] - 1 - at[:, ::-1].argmax(1)], axis=2)
+  return jnp.where(at.any(1)[:, :, None], found, -1).astype(jnp.int32)
+
+
 def segment_means(
     features: Float[ArrayLike, "B T D"], position: Int[ArrayLike, "B T"], count: int
 ) -> Float[Array, "B {count} D"]:

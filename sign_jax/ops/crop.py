@@ -26,6 +26,20 @@ def whole(batch: int) -> Boxes:
   return Boxes(zeros, zeros, ones, ones)
 
 
+def inside(outer: Boxes, inner: Boxes) -> Boxes:
+  """Boxes whose shares are of other boxes, as shares of the pictures."""
+  return Boxes(
+      outer.top + outer.height * inner.top, outer.left + outer.width * inner.left,
+      outer.height * inner.height, outer.width * inner.width,
+  )
+
+
+def central(batch: int, share: float) -> Boxes:
+  """Boxes in the middle of the pictures, with a share of their sides."""
+  margin, side = jnp.full(batch, (1 - share) / 2), jnp.full(batch, share)
+  return Boxes(margin, margin, side, side)
+
+
 def draw(
     key: PRNGKeyArray, batch: int, size: int, area: tuple[float, float] = AREA,
     aspect: tuple[float, float] = ASPECT,

@@ -8,6 +8,7 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Int32
 
+from sign_jax.ops import alignment
 from sign_jax.ops.ctc import BLANK, feasible
 
 _NEVER = -jnp.inf
@@ -31,10 +32,9 @@ def gloss_spans(
   """
   scores, glosses = jax.nn.log_softmax(jnp.asarray(scores)), jnp.asarray(glosses)
   states = jax.vmap(_states)(scores, jnp.asarray(steps), glosses)
-  at = states[:, :, None] == 2 * jnp.arange(glosses.shape[1])[None, None] + 1
-  is_there = at.any(1) & feasible(steps, glosses)[:, None]
-  ends = jnp.stack([at.argmax(1), at.shape[1] - 1 - at[:, ::-1].argmax(1)], axis=2)
-  return jnp.where(is_there[:, :, None], ends, -1).astype(jnp.int32)
+  position = jnp.where(states % 2 == 1, states // 2, -1)  # odd ones are glosses
+  position = jnp.where(feasible(steps, glosses)[:, None], position, -1)
+  return alignment.ends(position, glosses.shape[1])
 
 
 def _states(scores, steps, glosses):

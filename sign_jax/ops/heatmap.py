@@ -6,6 +6,8 @@ by itself: no canvas of 256 x 256 is ever made, and beside the result no memory 
 of. Nothing has to be cut into chunks of frames.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +56,7 @@ def heatmaps(
     size: int,
     boxes: crop.Boxes | None = None,
     *,
-    canvas: int = CANVAS,
+    canvas: int | tuple[int, int] = CANVAS,
     sigma: float = SIGMA,
     dtype: DTypeLike = jnp.float32,
 ) -> Float[Array, "B T {size} {size} K"]:
@@ -68,11 +70,13 @@ def heatmaps(
       not read.
     size: pixels of the maps' sides.
     boxes: that are cut out of the canvas and resized, as the video's are; None is all of it.
-    canvas, sigma: pixels, see `canvas_of`.
+    canvas, sigma: pixels, see `canvas_of`; the canvas may have a height and a width.
     dtype: of the result.
   """
   boxes = crop.whole(points.shape[0]) if boxes is None else boxes
-  rows, columns = crop.matrices(boxes, canvas, size)
+  height, width = canvas if isinstance(canvas, Sequence) else (canvas, canvas)
+  rows = crop.matrix(boxes.top, boxes.height, height, size)
+  columns = crop.matrix(boxes.left, boxes.width, width, size)
   across = _profiles(points[..., 0], columns, sigma)
   down = _profiles(points[..., 1], rows, sigma)
   return (down[:, :, :, None] * across[:, :, None]).astype(dtype)

@@ -5,10 +5,13 @@ from sign_jax.errors import UserError, did_you_mean, shown
 from sign_jax.modules.clip import CONTEXT
 from sign_jax.run import config_paths, settings
 from sign_jax.systems import base, registry
-from sign_jax.tasks import isolated, retrieval
+from sign_jax.tasks import continuous, isolated, retrieval
 from sign_jax.train import optim, schedules
 
-TASKS = {"retrieval": retrieval.Retrieval, "recognition": isolated.Recognition}
+TASKS = {
+    "retrieval": retrieval.Retrieval, "recognition": isolated.Recognition,
+    "continuous": continuous.Continuous,
+}
 # Of every system; a system's card has its own.
 LIMITS = base.Limits(
     positive=(

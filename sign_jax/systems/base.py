@@ -13,7 +13,7 @@ import flax.linen as nn
 import ml_collections
 
 from sign_jax.errors import UserError, did_you_mean
-from sign_jax.protocols import Inputs, ParameterKinds, Recognizer, Selection
+from sign_jax.protocols import GlossRecognizer, Inputs, ParameterKinds, Recognizer, Selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +60,8 @@ class System:
     limits: of numbers, beside those of every system.
     check: function of {dotted name: value}, the whole configuration; raises UserError.
     free_keys: settings that may change between two starts of a run.
+    frozen: function of the whole configuration -> regular expressions of the parameters that
+      training leaves as they are, of a system that reads sentences.
     fresh: {regular expression of paths in our variables: how the released code draws what no file
       of CLIP's holds}, see `weights.fresh`.
     sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
@@ -71,8 +73,8 @@ class System:
       `data.captions.reader` is one of word vectors.
     text_inputs: of such a system: function (config, {released name: shape}) -> the `inputs` of its
       reader, where weights alone are known; None where files do not tell.
-    recognizer: of a system that recognises: `protocols.Recognizer`; None is that of windows of 16
-      frames.
+    recognizer: of a system that recognises: `protocols.Recognizer`, None is that of windows of 16
+      frames; or `protocols.GlossRecognizer`.
     loss: of a system that recognises windows: function (outputs of the model, labels (B,) int32,
       step) -> (float32 scalar, {name: term}); None is the cross-entropy of the outputs' "logits".
       Models of retrieval systems have a method `loss` themselves.
@@ -107,13 +109,14 @@ class System:
   names: tuple = ()
   ignore: tuple[str, ...] = ()
   init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
+  frozen: Callable = lambda config: ()
   fresh: Mapping[str, str] = dataclasses.field(default_factory=dict)
   sizes: Callable | None = None
   feature_width: Callable | None = None
   classifier: Classifier | None = None
   text_reader: Callable | None = None
   text_inputs: Callable | None = None
-  recognizer: Recognizer | None = None
+  recognizer: Recognizer | GlossRecognizer | None = None
   loss: Callable | None = None
   parameter_kinds: ParameterKinds = ParameterKinds()
   selection: Selection | None = None
@@ -155,18 +158,25 @@ def resolve(system: System, model: ml_collections.ConfigDict) -> ml_collections.
   Raises:
     UserError: on a value that a switch does not have.
   """
-  decided = model.to_dict()
   if system.variants:
     _check("variant", model.variant, tuple(system.variants))
-    for key, value in system.variants[model.variant].items():
-      section, name = _place(decided, key)
-      if section.get(name) is None:
-        section[name] = value
+  values = system.variants[model.variant] if system.variants else {}
+  decided = filled(model, values).to_dict()
   for key, choices in system.choices.items():
     section, name = _place(decided, key)
     if name in section:  # runs made before a switch lack it
       _check(key, section[name], choices)
   return ml_collections.ConfigDict(decided)
+
+
+def filled(model: ml_collections.ConfigDict, values: Mapping[str, Any]) -> ml_collections.ConfigDict:
+  """A copy of a `model` section, with {key with dots: value} where it has None or lacks the key."""
+  found = model.to_dict()
+  for key, value in values.items():
+    section, name = _place(found, key)
+    if section.get(name) is None:
+      section[name] = value
+  return ml_collections.ConfigDict(found)
 
 
 def _place(values, key):

@@ -22,6 +22,7 @@ _OWN = {
     "i3d": "sign_jax.systems.i3d.card",
     "nla_slr": "sign_jax.systems.nla_slr.card",
     "seds": "sign_jax.systems.seds.card",
+    "signvtcl": "sign_jax.systems.signvtcl.card",
     "spot_align": "sign_jax.systems.spot_align.card",
     "upret": "sign_jax.systems.upret.card",
 }

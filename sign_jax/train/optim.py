@@ -318,8 +318,8 @@ def from_config(
   Args:
     optim: the section.
     total_steps: of the whole run.
-    kinds: which parameters are float16 under `precision=released_float16`, and which ones
-      `released_gpus` leaves whole.
+    kinds: which parameters are float16 under `precision=released_float16`, which ones
+      `released_gpus` leaves whole, and which ones stay as they are.
     epoch: steps of an epoch, for the schedules of schedules.BY_EPOCHS.
 
   Returns:
@@ -349,6 +349,9 @@ def from_config(
     gamma = optim.get("gamma", schedules.GAMMA)
     scheduled = functools.partial(scheduled, epoch=epoch, gamma=gamma)
   steps = _steps(optim, scheduled, kinds)
+  if kinds.frozen:
+    still = [(pattern, 0.0) for pattern in kinds.frozen]
+    steps = optax.chain(steps, scale_by_rates(still, 1.0))
   gpus = optim.get("released_gpus", 1)
   if gpus > 1:
     whole = [(pattern, 1.0) for pattern in kinds.after_gathering]

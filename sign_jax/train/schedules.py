@@ -42,6 +42,17 @@ def cosine(lr: float, total_steps: int, warmup: float, stairs: int = 0) -> optax
   return schedule
 
 
+def cosine_ahead(
+    lr: float, total_steps: int, warmup: float, stairs: int = 0
+) -> optax.Schedule:
+  """`cosine` with every stair one further down, so that the rate of the last one is 0.
+
+  So it is where a program takes the schedule's step before an epoch and not behind it.
+  """
+  schedule = cosine(lr, total_steps, warmup, stairs)
+  return lambda step: schedule(step + total_steps // max(stairs, 1))
+
+
 def exponential(
     lr: float, total_steps: int, warmup: float, stairs: int = 0, *, epoch: int, gamma: float
 ) -> optax.Schedule:
@@ -52,7 +63,7 @@ def exponential(
 
 SCHEDULES = {
     "warmup_cosine": warmup_cosine, "constant": constant, "cosine": cosine,
-    "exponential": exponential,
+    "cosine_ahead": cosine_ahead, "exponential": exponential,
 }
 BY_EPOCHS = ("exponential",)  # those that need to know how many steps an epoch has
 GAMMA = 0.95  # of a section that does not say it

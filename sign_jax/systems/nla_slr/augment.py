@@ -8,12 +8,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike, DTypeLike
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 from ml_collections import ConfigDict
 
-from sign_jax.ops import colour, crop, heatmap, mixup, placement
+from sign_jax.ops import colour, crop, heatmap, mixup
 from sign_jax.protocols import Batch
-from sign_jax.systems import options
+from sign_jax.systems import clip_inputs, options
 from sign_jax.systems.nla_slr import streams
 
 
@@ -70,7 +70,9 @@ def inputs(config: ConfigDict, batch: Batch, draws: Draws) -> dict[str, Float[Ar
   dtype = options.compute_dtype(config.model.dtype)
   names = streams.chosen(config.model.modalities, config.model.lengths)
   makers = {
-      "video": lambda cut: pictures(cut(batch["video"]), draws, config.data.size, dtype),
+      "video": lambda cut: clip_inputs.pictures(
+          cut(batch["video"]), draws.boxes, config.data.size, dtype, draws.jitter
+      ),
       "keypoint": lambda cut: maps(config, cut(batch["keypoints"]), draws.boxes, dtype),
   }
   found = {}
@@ -93,23 +95,6 @@ def _cut(x, starts, frames):
   return jax.vmap(lambda clip, start: jax.lax.dynamic_slice_in_dim(clip, start, frames))(x, starts)
 
 
-def pictures(
-    video: UInt8[ArrayLike, "B T S S 3"], draws: Draws, size: int, dtype: DTypeLike
-) -> Float[Array, "B T {size} {size} 3"]:
-  """Jittered, cut, resized, in BGR order, in [-1, 1]; one clip at a time, to save memory."""
-
-  def clip(x):
-    video, jitter, boxes = x
-    wide = video.astype(jnp.float32) / 255
-    wide = wide if jitter is None else colour.apply_to_clip(jitter, wide)
-    one = crop.Boxes(*(side[None] for side in boxes))
-    return heatmap.normalize(crop.apply(one, wide.astype(dtype)[None], size)[0, ..., ::-1])
-
-  axes, _ = placement.dividing_axes(video.shape[0])
-  clips = placement.by_rows(lambda *rows: jax.lax.map(clip, rows), axes)
-  return clips(video, draws.jitter, draws.boxes)
-
-
 def maps(
     config: ConfigDict, keypoints: Float[ArrayLike, "B T 133 3"], boxes: crop.Boxes,
     dtype: DTypeLike,
@@ -118,7 +103,4 @@ def maps(
   size = config.data.heatmap_size
   canvas, sigma = heatmap.canvas_of(config.model.heatmap or config.model.variant, size)
   sigma = config.model.heatmap_sigma or sigma
-  joints = keypoints[:, :, heatmap.JOINTS]
-  return heatmap.normalize(
-      heatmap.heatmaps(joints, size, boxes, canvas=canvas, sigma=sigma, dtype=dtype)
-  )
+  return clip_inputs.maps(keypoints, heatmap.JOINTS, size, boxes, canvas, sigma, dtype)

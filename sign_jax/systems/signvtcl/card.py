@@ -1,32 +1,25 @@
 """SignVTCL's card."""
 
 from sign_jax.modules import s3d
-from sign_jax.ops import alignment
+from sign_jax.ops import alignment, ctc_decode
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
-from sign_jax.systems.signvtcl import losses, model, released_names, settings
-
-
-def _make(section, inputs):
-  streams, align = settings.streams_of(section), section.align
-  is_aligned = align.gloss > 0 or align.sentence > 0
-  return model.SignVTCL(
-      inputs["classes"], streams, settings.joint_of(section), section.fusion.kind,
-      section.fusion.stages, section.fusion.mlp_depth,
-      pyramid=streams if section.spn.weight > 0 else (),
-      hidden=section.head.hidden, feedforward=section.head.feedforward,
-      dropout=section.head.dropout,
-      shared=align.shared if is_aligned else 0, adapter=align.adapter, width=section.width,
-      dtype=options.compute_dtype(section.dtype), momentum=section.norm_momentum,
-      depth=section.depth,
-  )
-
+from sign_jax.systems.signvtcl import (
+  build,
+  losses,
+  model,
+  recognizer,
+  released_names,
+  settings,
+  teachers,
+)
 
 SYSTEM = System(
     name="signvtcl",
     task="continuous",
-    make=_make,
+    make=build.build,
     init=lambda module, inputs, key: model.init(module, key, inputs["text_width"]),
+    config=settings.config,
     variants=settings.VARIANTS,
     choices={
         "dtype": options.DTYPES,
@@ -34,18 +27,28 @@ SYSTEM = System(
         "fusion.kind": model.FUSIONS,
         "fusion.stages": (0, 1, 2, 3),
         "fusion.mlp_depth": (2, 3),
+        "freeze_blocks": (0, 1, 2, 3, 4),
+        "align.source": teachers.SOURCES,
         "align.row": alignment.ROWS,
         "align.sentence_kind": losses.KINDS,
     },
     limits=Limits(
-        positive=("model.width", "model.align.temperature", "model.head.hidden"),
-        not_negative=(
-            "model.spn.weight", "model.distil", "model.ctc", "model.align.gloss",
-            "model.align.sentence",
+        positive=(
+            "model.width", "model.align.temperature", "model.head.hidden", "model.heatmap_sigma",
+            "decode.width", "accumulate",
         ),
-        probabilities=("model.norm_momentum",),
+        not_negative=(
+            "model.num_classes", "model.spn.weight", "model.distil", "model.ctc",
+            "model.align.gloss", "model.align.sentence", "data.heatmap_size",
+        ),
+        probabilities=("model.norm_momentum", "data.least_area", "data.centre"),
         below_one=("model.head.dropout",),
     ),
+    check=settings.check,
+    free_keys=("data.flow", "text.cache_dir"),
+    measures=("decode.width", "decode.search", "decode.merge_repeated", "data.clean"),
+    frozen=settings.frozen,
+    recognizer=recognizer.SentenceRecognizer(),
     names=(*released_names.PAPER, *released_names.BASE),
     ignore=released_names.IGNORE,
     golden="sign_jax.systems.signvtcl.golden",

@@ -1,11 +1,19 @@
-"""SignVTCL's settings: the `model` section, and what its two variants decide."""
+"""SignVTCL's settings; `configs/signvtcl.py` says what they are for."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import ml_collections
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from sign_jax.data import gloss_batches, gloss_cleaning
 from sign_jax.errors import UserError, did_you_mean
+from sign_jax.modules import s3d
+from sign_jax.systems import base, options
+from sign_jax.systems.recognition_settings import recognition_config
 from sign_jax.systems.signvtcl import streams as names
+from sign_jax.systems.signvtcl.gloss_text import TEXT
 
 # "paper" is SignVTCL; "base" is TwoStream-SLR as released, which it builds on.
 VARIANTS = {
@@ -34,6 +42,10 @@ def model_section(variant: str = "paper") -> ConfigDict:
       "streams": placeholder(str),  # some of "video", "keypoint", "flow", with + between them
       "width": 1.0,  # multiplies the channels of the streams
       "depth": "full",  # or "small", which has three of the nine Inception blocks
+      "num_classes": 0,  # 0: as many as the training sentences have glosses, and the blank
+      "freeze_blocks": 0,  # of the video's stream, from the first on: they stay as they begin
+      "heatmap_canvas": (256, 256),  # height and width of what keypoints are drawn on, pixels
+      "heatmap_sigma": 8.0,  # of their Gaussians, pixels of it
       "norm_momentum": 1e-3,  # share of a batch in the running statistics of the streams' BatchNorm
       "fusion": {
           "kind": placeholder(str),  # "mlp", "attention", "convolution", or "lateral"
@@ -47,6 +59,7 @@ def model_section(variant: str = "paper") -> ConfigDict:
       "align": {
           "gloss": placeholder(float),  # weights of the two losses between videos and texts
           "sentence": placeholder(float),
+          "source": "online",  # whose path is followed: one's own, or a "teacher"'s
           "row": "sum",  # or "mean" of the positives in a row
           "normalize": False,  # compares glosses by their cosine
           "temperature": 1.0,
@@ -86,3 +99,158 @@ def joint_of(model: ConfigDict) -> tuple[str, ...]:
   """The streams in the order in which the joint head reads them: reversed as released."""
   found = streams_of(model)
   return found[::-1] if model.variant == "base" else found
+
+
+def is_aligned(model: ConfigDict) -> bool:
+  """Whether a decided `model` section has a loss between videos and texts."""
+  return model.align.gloss > 0 or model.align.sentence > 0
+
+
+def decided(model: ConfigDict) -> ConfigDict:
+  """A checked `model` section with what its variant says in place of None."""
+  return base.filled(model, VARIANTS[model.variant])
+
+
+def frozen(config: ConfigDict) -> tuple[str, ...]:
+  """Regular expressions of the parameters that training leaves as they are."""
+  blocks = config.model.freeze_blocks
+  layers = range(s3d.ENDS[blocks - 1] + 1) if blocks else ()
+  return tuple(f"^video/base_{layer}/" for layer in layers)
+
+
+def map_size(config: ConfigDict) -> int:
+  """Pixels of the heatmaps' sides."""
+  size, is_lateral = config.data.size, decided(config.model).fusion.kind == "lateral"
+  return config.data.heatmap_size or (-(-size // 2) if is_lateral else size)
+
+
+DATA = {
+    "name": "",
+    "data_dir": "",  # empty: $TFDS_DATA_DIR or ~/tensorflow_datasets
+    "videos": "",  # folder that the records' paths begin in
+    "flow": "",  # the same for pictures of flow; empty: that of the videos
+    "buckets": (104, 152, 200, 256, 328, 400),  # frames that batches may have
+    "stretch": (0.5, 1.5),  # frames that training takes of a video, as shares of it
+    "pool": 1,  # batches among whose videos those of like length stand together; 1: all by chance
+    "size_stored": 224,  # of the pictures, as they are read
+    "centre": 1.0,  # share of their sides that is kept, around the middle
+    "size": 224,  # of the pictures that the network reads
+    "heatmap_size": 0,  # of the maps; 0: that of the pictures, or half where connections need that
+    "least_area": 0.7,  # of the picture, that a training crop keeps; 1: no crop
+    "jitter": 0.3,  # probability that the colours of a training video are changed
+    "clean": "",  # whose rules clean up sentences before words are compared; empty: nobody's
+    "cache_gib": 2.0,  # host memory for decoded videos
+    "num_workers": 0,
+    "reader_timeout": 300.0,  # seconds that a batch may take; 0: any number
+}
+DECODE = {
+    "width": 5,  # of the beam
+    "search": "standard",  # or "tensorflow", which the released program uses
+    "merge_repeated": False,  # says no gloss twice in a row, as released
+}
+INIT = {
+    "model": "",  # file of a whole model's weights
+    "video": "", "keypoint": "", "flow": "",  # a run's folder or a file of weights, of a stream
+    "teacher": "",  # folder of the run whose paths are followed
+}
+OPTIM = {
+    "name": "adam_l2", "lr": 1e-3, "b1": 0.9, "b2": 0.998, "eps": 1e-8, "weight_decay": 1e-3,
+    "schedule": "cosine_ahead", "warmup": 0.0,
+    "flat": False,  # sees all parameters as one vector, for many small ones on one device
+}
+# Small, for two CPU cores and some minutes; docs/signvtcl.md says what was measured.
+SIMULATOR = {
+    "data.name": "signing_sim/continuous", "data.size_stored": 48, "data.size": 48,
+    "data.buckets": (80, 120), "data.pool": 16, "data.least_area": 0.85, "data.jitter": 0.0,
+    "data.stretch": (0.8, 1.2),
+    "model.width": 0.25, "model.depth": "small", "model.norm_momentum": 0.1,
+    "model.heatmap_canvas": (48, 48), "model.heatmap_sigma": 2.0,
+    "model.head.hidden": 128, "model.head.feedforward": 256,
+    "model.align.shared": 64, "model.align.adapter": 64,
+    "optim.lr": 3e-3, "optim.b2": 0.98, "optim.weight_decay": 1e-4, "optim.flat": True,
+    "optim.schedule": "cosine",
+    "batch_size": 8, "epochs": 5, "eval_every": 400, "eval_batch_size": 16, "quick_compile": True,
+}
+_RELEASED = {
+    "model.freeze_blocks": 1, "model.align.source": "teacher", "text.encoder": "mbart",
+}
+OVERRIDES = {
+    "signing_sim": SIMULATOR,
+    "phoenix14": {
+        **_RELEASED, "data.name": "phoenix14", "data.clean": "phoenix14", "eval_every": 709,
+        "model.heatmap_canvas": (260, 210),
+    },
+    "phoenix14t": {
+        **_RELEASED, "data.name": "phoenix14t/continuous_official", "data.clean": "phoenix14t",
+        "eval_every": 887, "model.heatmap_canvas": (260, 210),
+    },
+    "csl_daily": {
+        **_RELEASED, "data.name": "csl_daily/continuous_official", "eval_every": 2300,
+        "data.size_stored": 320, "data.centre": 270 / 320, "model.heatmap_canvas": (170, 170),
+        "text.language": "zh_CN",
+    },
+}
+DATASETS = tuple(OVERRIDES)
+
+
+def config(dataset: str | None = None) -> ConfigDict:
+  """The whole configuration for a data set, one of DATASETS; None is signing_sim.
+
+  Raises:
+    UserError: on another data set.
+  """
+  dataset = options.known_dataset(dataset or "signing_sim", DATASETS)
+  model = model_section()
+  del model.dtype, model.name
+  found = recognition_config(
+      "signvtcl", f"signvtcl on {dataset}", {}, data=DATA, init=INIT, optim=OPTIM
+  )
+  found.model.update(model)
+  found.task = "continuous"
+  found.batch_size, found.eval_batch_size, found.epochs = 8, 8, 40
+  found.accumulate = 1  # parts of a batch that are computed one after the other, to save memory
+  found.decode, found.text = DECODE, TEXT
+  found.optim.stairs = found.get_ref("epochs")  # the rate changes after each epoch, as released
+  found.update_from_flattened_dict(OVERRIDES[dataset])
+  return found
+
+
+def check(values: Mapping[str, Any]) -> None:
+  """Checks settings that belong together.
+
+  Args:
+    values: {dotted name: value}, the whole configuration, every switch decided.
+
+  Raises:
+    UserError: on those that cannot work.
+  """
+  streams = values["model.streams"].split("+")
+  section = ConfigDict({"streams": values["model.streams"],
+                        "fusion": {"kind": values["model.fusion.kind"]}})  # fmt: skip
+  streams_of(section)
+  gloss_batches.check_buckets(values["data.buckets"])
+  low, high = values["data.stretch"]
+  if not 0 < low <= high <= 4:
+    raise UserError(f"data.stretch=({low}, {high}) is not ascending between 0 and 4")
+  if values["data.clean"]:
+    gloss_cleaning.rules_of(values["data.clean"])
+  size, maps = values["data.size"], values["data.heatmap_size"]
+  is_lateral = values["model.fusion.kind"] == "lateral" and len(streams) > 1
+  wanted = -(-size // 2) if is_lateral else size
+  if "keypoint" in streams and len(streams) > 1 and maps not in (0, wanted):
+    raise UserError(
+        f"data.heatmap_size={maps} must be {wanted}, or 0, where streams of data.size={size} are "
+        f"connected by model.fusion.kind={values['model.fusion.kind']}"
+    )
+  if values["batch_size"] % values["accumulate"]:
+    raise UserError(
+        f"batch_size={values['batch_size']} is not divisible by accumulate={values['accumulate']}"
+    )
+  is_taught = values["model.align.source"] == "teacher" and (
+      values["model.align.gloss"] > 0 or values["model.align.sentence"] > 0
+  )
+  if is_taught and not values["init.teacher"]:
+    raise UserError(
+        "model.align.source=teacher follows the path of a run without alignment: name its folder "
+        "by --config.init.teacher, or use --config.model.align.source=online"
+    )

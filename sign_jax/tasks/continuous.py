@@ -1,0 +1,262 @@
+"""Continuous recognition: videos of signed sentences to sequences of glosses."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
+
+from sign_jax.data.gloss_videos import GlossVideos
+from sign_jax.data.gloss_vocabulary import BLANK, GlossVocabulary
+from sign_jax.errors import UserError
+from sign_jax.metrics import word_error
+from sign_jax.ops import alignment, ctc, ctc_decode, ctc_spans
+from sign_jax.protocols import (
+  Batch,
+  Inputs,
+  Outcome,
+  ParameterKinds,
+  Place,
+  Selection,
+  System,
+  Task,
+  Variables,
+)
+from sign_jax.tasks import continuous_report, finite, gloss_overlap, sentences
+from sign_jax.train import compilation
+from sign_jax.weights import initial
+
+BLANK_NAME = "<blank>"  # among the classes' names
+
+
+class Continuous(Task):
+  """A system that reads sentences of glosses, as a `protocols.Task`."""
+
+  selection = Selection("wer", higher_is_better=False)
+  unit = "videos"
+  CHOICES = {"decode.search": ctc_decode.SEARCHES}
+
+  def __init__(
+      self, config: ml_collections.ConfigDict, system: System,
+      source: Mapping[str, GlossVideos] | None = None,
+  ) -> None:
+    """Reads the glosses of the training split, and the names of the weights.
+
+    Args:
+      config: the whole configuration, after `run.checks.check`.
+      system: `protocols.System`, whose `recognizer` is a `protocols.GlossRecognizer`.
+      source: {split: videos} in place of the configuration's own (tests).
+
+    Raises:
+      UserError: no glosses, weights that cannot be read, classes that do not fit.
+    """
+    self._config, self._system, self._recognizer = config, system, system.recognizer
+    self.batch_size = config.batch_size
+    self.reader = sentences.SentenceReader(config, self._recognizer.fields(config), source)
+    self.vocabulary = GlossVocabulary.of_sentences(self.reader.split("train").sentences)
+    self._initial = initial.of_recognizer(config.init, system)
+    classes = self._num_classes()
+    width = self._words.width if self._words else 0
+    self.inputs = self._recognizer.inputs(config, classes, width)
+    self._model = system.build(config.model, self.inputs)
+    self.parameter_kinds = ParameterKinds(frozen=system.frozen(config))
+    self._decode = jax.jit(self.decode, compiler_options=compilation.options(config))
+    self._told = {}
+
+  @staticmethod
+  def inputs_of(
+      config: ml_collections.ConfigDict, system: System, shapes: Mapping[str, tuple]
+  ) -> Inputs | None:
+    """As `tasks.retrieval.Retrieval.inputs_of`."""
+    told = system.sizes(shapes) if system.sizes else {}
+    classes = config.model.num_classes or told.get("model.num_classes")
+    width = told.get("text_width", 0)
+    return system.recognizer.inputs(config, classes, width) if classes else None
+
+  def _num_classes(self):
+    classes = self._config.model.num_classes or len(self.vocabulary)
+    if classes < len(self.vocabulary):
+      raise UserError(
+          f"{self.reader.source} has {len(self.vocabulary) - 1} glosses, and the model has only "
+          f"{classes} classes: leave --config.model.num_classes at 0"
+      )
+    return classes
+
+  @functools.cached_property
+  def _words(self):
+    """Features of the training sentences' tokens, or None."""
+    found = sorted(set(self.reader.split("train").sentences) - {()})
+    return self._recognizer.words(self._config, found, None)
+
+  @property
+  def measured_splits(self) -> tuple[str, ...]:
+    """Those of "validation" and "test" that there are."""
+    return self.reader.measured_splits
+
+  @property
+  def class_names(self) -> list[str]:
+    """The glosses behind the blank, which a run notes."""
+    return [BLANK_NAME, *self.vocabulary.glosses]
+
+  @property
+  def fingerprint(self) -> str:
+    """Of the data set on disk."""
+    return self.reader.fingerprint
+
+  @property
+  def steps_per_epoch(self) -> int:
+    """A training example is a video; an incomplete batch is dropped."""
+    self.reader.check()
+    count = self.reader.size("train")
+    if count < self.batch_size:
+      raise UserError(
+          f"batch_size {self.batch_size} exceeds the {count} training videos: lower "
+          "--config.batch_size"
+      )
+    return count // self.batch_size
+
+  def train_batches(self, start_step: int) -> Iterator[Batch]:
+    """Batches of `data.gloss_batches.train_batches` from that step on."""
+    found = self.reader.split("train").sentences
+    targets = sentences.Targets(found, self.vocabulary.encode, self._words)
+    return self.reader.train_batches(start_step, targets)
+
+  def resident(self, place: Place) -> Batch:
+    """The arrays of `protocols.GlossRecognizer.resident` on the devices."""
+    found = self._recognizer.resident(self._config)
+    return place(found) if found else {}
+
+  def init(self, key: PRNGKeyArray) -> Variables:
+    """Seeded random variables."""
+    return self.init_of(self._system, self._model, self.inputs, key)
+
+  @staticmethod
+  def init_of(system: System, model: Any, inputs: Inputs, key: PRNGKeyArray) -> Variables:
+    """The same of any module of a system."""
+    return system.init(model, inputs, key)
+
+  def load(self, variables: Variables) -> Variables:
+    """Fresh variables with the weights of the section `init` in them.
+
+    Raises:
+      UserError: when a file does not fit the model.
+    """
+    return self._initial.load(variables)
+
+  def loss(
+      self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
+  ) -> Outcome:
+    """The system's loss; updates the running statistics of BatchNorm over the global batch."""
+    del step
+    recognizer, config = self._recognizer, self._config
+    inputs = recognizer.train_inputs(config, batch, jax.random.fold_in(key, 1))
+    out, updates = self._model.apply(
+        variables, train=True, rngs={"dropout": key}, mutable=["batch_stats"], **inputs
+    )
+    loss, terms = recognizer.loss(config, out, batch, inputs, batch)
+    steps = recognizer.scores(config, out)[1]
+    logged = {f"loss_{name}": term for name, term in terms.items()}
+    # CTC has no path through such a sentence, and learns nothing from it.
+    logged["infeasible"] = 100 * jax.numpy.mean(~ctc.feasible(steps, batch["glosses"]))
+    return loss, (logged, updates)
+
+  def constrain(self, params: PyTree, step: Int[ArrayLike, ""]) -> PyTree:
+    """As the system says, see `protocols.System`."""
+    return self._system.constrain(params, step, self._config)
+
+  def name_examples(self, step: int, rows: list[int]) -> list[str]:
+    """Names of some rows of the global batch of a step, which counts from 1."""
+    return self.reader.name_examples(step, rows)
+
+  def advice(self, finding: Any) -> str | None:
+    """What is known about a tensor that is not finite."""
+    return finite.advice(finding)
+
+  def facts(self, splits: Sequence[str] = ("validation", "test")) -> dict[str, Any]:
+    """The data set, what its splits hold, and how sentences are decoded and cleaned."""
+    decode = self._config.decode
+    return self.reader.told(splits, self.vocabulary) | {
+        "decode": f"{decode.search} beam search of width {decode.width}"
+        + ", repeats merged" * decode.merge_repeated,
+        "clean": self._config.data.clean or "nothing",
+    }
+
+  def decode(
+      self, variables: Variables, batch: Batch
+  ) -> dict[str, Float[Array, "B ..."] | Int[Array, "B ..."]]:
+    """What is read in a batch; not compiled.
+
+    Returns:
+      {"glosses": (B, T') int32, 0 behind the end, "log_probability": (B,) of them, "spans":
+      (B, T', 2) int32, the first and the last step of each, -1 behind the end, "steps": (B,)}, and
+      where the batch has "glosses", "segments": (B, N, 2) int32, the steps of these.
+    """
+    out = self._model.apply(variables, **self._recognizer.eval_inputs(self._config, batch))
+    scores, steps = self._recognizer.scores(self._config, out)
+    how = self._config.decode
+    found = ctc_decode.beam_search(scores, steps, how.width, how.search)
+    glosses = ctc_decode.merge_repeated(found.glosses) if how.merge_repeated else found.glosses
+    read = {
+        "glosses": glosses, "log_probability": found.log_probability,
+        "spans": ctc_spans.gloss_spans(scores, steps, glosses), "steps": steps,
+    }
+    if "glosses" not in batch:
+      return read
+    count = batch["glosses"].shape[1]
+    path = alignment.monotone_path(scores, steps, batch["glosses"])
+    return read | {"segments": alignment.ends(path.position, count)}
+
+  def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
+    """{"wer", "substitutions", "deletions", "insertions": percent, ...}; {} for an empty split.
+
+    Where the data set says when each gloss is signed: how well the segments of the references'
+    glosses agree with that, see `gloss_overlap.numbers`.
+
+    Raises:
+      UserError: when scores are not finite, or a video cannot be read.
+    """
+    videos = self.reader.split(split)
+    if not len(videos):
+      return {}
+    run = functools.partial(self._decode, variables)
+    targets = None
+    if videos.spans is not None:
+      targets = sentences.Targets(videos.sentences, self.vocabulary.numbers)
+    found = sentences.collect(run, self.reader.eval_batches(split, targets), place)
+    self._check_finite(found["log_probability"], videos, variables)
+    read = [self.vocabulary.decode(row) for row in self._known(found["glosses"])]
+    pairs = self.reader.aligned(videos.sentences, read)
+    self._told[split] = continuous_report.alignments(pairs, [clip.name for clip in videos.clips])
+    errors = sum(map(word_error.count, pairs), word_error.WordErrors())
+    if not errors.words:
+      raise UserError(f"no reference of the {split} split has a gloss: build the data set again")
+    numbers = errors.percent()
+    if videos.spans is not None:
+      firsts = self.reader.first_frames(videos)
+      numbers |= gloss_overlap.numbers(videos.spans, found["segments"], found["steps"], firsts)
+    return numbers
+
+  def _known(self, glosses):
+    """Rows without the classes that no gloss has, which a model of more classes may say."""
+    return np.where(glosses < len(self.vocabulary), glosses, BLANK)
+
+  def _check_finite(self, log_probability, videos, variables):
+    bad = np.flatnonzero(~np.isfinite(log_probability))
+    if len(bad):
+      raise UserError(
+          f"the scores of {len(bad)} of the {len(videos)} videos of the {videos.split} split are "
+          f"not finite, the first: {videos.clips[bad[0]].name}: "
+          + (finite.bad_weights(variables) or "lower --config.optim.lr or look for bad weights")
+      )
+
+  def table(self, results: dict[str, float], split: str) -> str:
+    """The error rates as a text."""
+    return continuous_report.table(results, split, self.facts((split,)))
+
+  def texts(self, split: str) -> dict[str, str]:
+    """{"alignments_SPLIT.txt": every sentence, word above word}."""
+    return {f"alignments_{split}.txt": self._told[split]} if split in self._told else {}

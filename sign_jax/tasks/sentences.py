@@ -1,0 +1,220 @@
+"""Videos of signed sentences and their glosses, as the task of continuous recognition reads them."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import ml_collections
+import numpy as np
+from jax.experimental import multihost_utils
+from jaxtyping import Array, Int, PyTree, Shaped
+
+from sign_jax.data import frame_sampling, gloss_batches, gloss_cleaning, records, watchdog
+from sign_jax.data.cache import FeatureCache
+from sign_jax.data.gloss_videos import GlossVideos
+from sign_jax.data.gloss_vocabulary import GlossVocabulary
+from sign_jax.data.splits import SPLITS
+from sign_jax.errors import UserError
+from sign_jax.files import existing_folder
+from sign_jax.metrics import word_error
+from sign_jax.protocols import Batch, Place, Words
+from sign_jax.train import prefetch
+
+
+class SentenceReader:
+  """The splits of the data set `data.name`.
+
+  Attributes:
+    source: the data set's NAME[/CONFIG]:VERSION.
+  """
+
+  def __init__(
+      self, config: ml_collections.ConfigDict, fields: Sequence[str],
+      splits: Mapping[str, GlossVideos] | None = None,
+  ) -> None:
+    """Opens the training split.
+
+    Args:
+      config: the whole configuration, after `run.checks.check`.
+      fields: of the batches: some of "video", "keypoints" and "flow".
+      splits: {name: videos} in place of the data set's own (tests).
+
+    Raises:
+      UserError: no such data set, or it lacks what is to be read.
+    """
+    self._config, self._data, self._fields = config, config.data, tuple(fields)
+    self._splits, self._given = dict(splits or {}), tuple(splits or ())
+    self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
+    if self._data.videos:
+      existing_folder(self._data.videos, "--config.data.videos", "pass the folder of the videos")
+    self.source = self.split("train").label
+
+  @functools.cached_property
+  def measured_splits(self) -> tuple[str, ...]:
+    """Those of "validation" and "test" that there are.
+
+    Raises:
+      UserError: there is neither.
+    """
+    return records.measured_splits(self._data.name, self._data.data_dir or None, self._given)
+
+  def split(self, name: str) -> GlossVideos:
+    """The videos of a split, opened once."""
+    if name not in self._splits:
+      data = self._data
+      self._splits[name] = GlossVideos(
+          data.name, name, data.data_dir or None, fields=self._fields, size=data.size_stored,
+          videos=data.videos, flow=data.flow or data.videos, cache=self._cache,
+      )
+    return self._splits[name]
+
+  @functools.cached_property
+  def fingerprint(self) -> str:
+    """Of the data set on disk."""
+    return records.fingerprint(self._data.name, self._data.data_dir or None)
+
+  def check(self) -> None:
+    """Raises UserError where a split that training needs is empty or not there."""
+    for name in SPLITS[:2]:
+      if not len(self.split(name)):
+        raise UserError(f"{self.source} has no videos in {name}: build it again with some")
+
+  def size(self, split: str) -> int:
+    """The number of videos of a split."""
+    return len(self.split(split))
+
+  def layout(self, batch_size: int) -> gloss_batches.Layout:
+    """How batches of so many videos are made."""
+    data = self._data
+    return gloss_batches.Layout(
+        batch_size, tuple(data.buckets), tuple(data.stretch), data.pool, jax.process_index(),
+        jax.process_count(), data.get("reader_timeout", watchdog.SECONDS), data.num_workers,
+    )
+
+  def train_batches(self, start_step: int, texts: gloss_batches.Rows) -> Iterator[Batch]:
+    """Batches of `gloss_batches.train_batches` from that step on."""
+    # A split that is missing must not be noticed after hours of training.
+    for name in self.measured_splits:
+      self.split(name)
+    config = self._config
+    return gloss_batches.train_batches(
+        self.split("train"), self.layout(config.batch_size), config.seed, texts, start_step
+    )
+
+  def name_examples(self, step: int, rows: list[int]) -> list[str]:
+    """Names of some rows of the global batch of a step, which counts from 1."""
+    videos, config = self.split("train"), self._config
+    layout = self.layout(config.batch_size)
+    chosen = gloss_batches.train_examples(videos, layout, config.seed, step - 1)
+    return [videos.clips[chosen[row]].name for row in rows]
+
+  def eval_batches(self, split: str, texts: gloss_batches.Rows | None = None) -> Iterator[Batch]:
+    """Batches of `gloss_batches.eval_batches`."""
+    layout = self.layout(self._config.eval_batch_size)
+    return gloss_batches.eval_batches(self.split(split), layout, texts)
+
+  def first_frames(self, videos: GlossVideos) -> list[int]:
+    """The first frame that evaluation reads of each video: later ones follow without a gap."""
+    most = self._data.buckets[-1]
+    return [int(frame_sampling.evaluation_frames(int(n), most)[0]) for n in videos.counts]
+
+  def aligned(
+      self, references: Sequence[Sequence[str]], read: Sequence[Sequence[str]]
+  ) -> list[list[word_error.Pair]]:
+    """`metrics.word_error.align` of all sentences, both cleaned by the rules of `data.clean`."""
+    rules = self._data.clean
+    clean = lambda words: gloss_cleaning.clean(words, rules) if rules else list(words)
+    pairs = zip(references, read, strict=True)
+    return [word_error.align(clean(one), clean(other)) for one, other in pairs]
+
+  def told(self, splits: Sequence[str], vocabulary: GlossVocabulary) -> dict[str, Any]:
+    """Data set, and of each split its videos, glosses, and what is out of the ordinary in it."""
+    known = set(vocabulary.glosses)
+    found = {"data": self.source, "glosses": len(known)}
+    for name in splits:
+      videos = self.split(name)
+      found |= {
+          f"{name}/videos": len(videos),
+          f"{name}/words": sum(map(len, videos.sentences)),
+          f"{name}/empty": sum(not sentence for sentence in videos.sentences),
+          f"{name}/unknown": sum(x not in known for words in videos.sentences for x in words),
+          f"{name}/infeasible": sum(
+              is_infeasible(words, int(count), self._data.buckets[-1])
+              for words, count in zip(videos.sentences, videos.counts, strict=True)
+          ),
+      }
+    return found
+
+
+def is_infeasible(glosses: Sequence[str], count: int, most: int = frame_sampling.MOST) -> bool:
+  """Whether CTC has no path through the glosses in a step for every four of so many frames."""
+  steps = len(frame_sampling.evaluation_frames(count, most)) // frame_sampling.STRIDE
+  equal = sum(a == b for a, b in zip(glosses, glosses[1:], strict=False))
+  return steps < len(glosses) + equal
+
+
+class Targets:
+  """What training compares with, of the videos of some indices; may be pickled."""
+
+  def __init__(
+      self, found: Sequence[Sequence[str]], number: Callable[[Sequence[str]], list[int]],
+      words: Words | None = None,
+  ) -> None:
+    """
+    Args:
+      found: the glosses of every video.
+      number: their numbers, of a sentence; none where it has no such sentence.
+      words: features of the sentences, or None.
+    """
+    self._sentences, self._words = found, words
+    longest = max(map(len, found))
+    self._numbers = np.zeros((len(found), max(longest, 1)), np.int32)
+    for row, sentence in zip(self._numbers, found, strict=True):
+      numbers = number(sentence)
+      row[: len(numbers)] = numbers
+
+  def __call__(self, chosen: Int[np.ndarray, " B"]) -> Batch:
+    """{"glosses": (B, N) int32, 0 behind the end}, and what `protocols.Words.rows` gives."""
+    found = {"glosses": self._numbers[chosen]}
+    if self._words is None:
+      return found
+    return found | self._words.rows([self._sentences[index] for index in chosen])
+
+
+def collect(
+    run: Callable[[Batch], PyTree[Array]], batches: Iterable[Batch], place: Place
+) -> dict[str, Shaped[np.ndarray, "N ..."]]:
+  """What `run` makes of all videos, in their order, fetched from all processes.
+
+  Args:
+    run: function of a batch on the devices -> {name: (B, ...)}.
+    batches: host batches of `gloss_batches.eval_batches`.
+    place: host batch -> device batch.
+
+  Returns:
+    {name: (N, ...)}; behind a shorter axis than others' stands 0, or -1 in spans and segments.
+  """
+  kept = ("index", "mask")
+  found = (
+      {**run({name: x for name, x in batch.items() if name not in kept}),
+       **{name: batch[name] for name in kept}}
+      for batch in prefetch.to_devices(iter(batches), place)
+  )  # fmt: skip
+  fetch = functools.partial(multihost_utils.process_allgather, tiled=True)
+  parts = [
+      {name: x[rows["mask"]] for name, x in rows.items()}
+      for rows in prefetch.from_devices(found, fetch)
+  ]
+  order = np.argsort(np.concatenate([part["index"] for part in parts]))
+  names = [name for name in parts[0] if name not in kept]
+  return {name: _joined([part[name] for part in parts], name)[order] for name in names}
+
+
+def _joined(parts, name):
+  if parts[0].ndim == 1:
+    return np.concatenate(parts)
+  longest = max(part.shape[1] for part in parts)
+  value = -1 if name in ("spans", "segments") else 0
+  fill = lambda x: [(0, 0), (0, longest - x.shape[1])] + [(0, 0)] * (x.ndim - 2)
+  return np.concatenate([np.pad(x, fill(x), constant_values=value) for x in parts])
