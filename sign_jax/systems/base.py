@@ -169,7 +169,9 @@ def resolve(system: System, model: ml_collections.ConfigDict) -> ml_collections.
   return ml_collections.ConfigDict(decided)
 
 
-def filled(model: ml_collections.ConfigDict, values: Mapping[str, Any]) -> ml_collections.ConfigDict:
+def filled(
+    model: ml_collections.ConfigDict, values: Mapping[str, Any]
+) -> ml_collections.ConfigDict:
   """A copy of a `model` section, with {key with dots: value} where it has None or lacks the key."""
   found = model.to_dict()
   for key, value in values.items():

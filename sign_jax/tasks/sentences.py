@@ -1,4 +1,4 @@
-"""Videos of signed sentences and their glosses, as the task of continuous recognition reads them."""
+"""Videos of signed sentences with their glosses, as continuous recognition reads them."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """SignVTCL's card."""
 
 from sign_jax.modules import s3d
-from sign_jax.ops import alignment, ctc_decode
+from sign_jax.ops import alignment
 from sign_jax.systems import options
 from sign_jax.systems.base import Limits, System
 from sign_jax.systems.signvtcl import (
