@@ -126,15 +126,15 @@ def _encoder_of(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _sized(state, heads):
   """The module of such weights; raises ValueError."""
   for name in (_WORDS, _PLACES, _FIRST_MLP):
-    if name not in state or state[name].ndim != 2:
+    if name not in state or state[name].ndim != 2 or not state[name].size:
       raise ValueError(f"it has no matrix {name}")
-  numbers = {match[1] for name in state if (match := re.match(r"layers\.(\d{1,4})\.", name))}
+  numbers = {match[1] for name in state if (match := re.match(r"layers\.(\d{1,2})\.", name))}
   vocabulary, width = state[_WORDS].shape
   heads = heads or width // _HEAD_WIDTH
   if heads < 1 or width % heads:
     raise ValueError(f"{width} channels do not divide among {heads} heads, which text.heads sets")
   positions = len(state[_PLACES]) - 2
-  if positions < 1 or vocabulary < 1:
-    raise ValueError("it has no tokens")
+  if positions < 1:
+    raise ValueError("it has no positions")
   hidden = len(state[_FIRST_MLP])
   return MBartEncoder(vocabulary, width, len(numbers), heads, hidden, positions)

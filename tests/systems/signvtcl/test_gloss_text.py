@@ -202,6 +202,10 @@ def _fewer_words(state):
   return state | {"model.shared.weight": state["model.shared.weight"][:-1]}
 
 
+def _of_shape(name, *shape):
+  return lambda state: state | {name: np.zeros(shape, np.float32)}
+
+
 def _not_finite(state):
   return state | {"model.encoder.layer_norm.bias": np.full(texts.WIDTH, np.nan, np.float32)}
 
@@ -210,6 +214,10 @@ def _not_finite(state):
     (_without("model.encoder.layers.1.fc2.bias"), {}, "1 missing .layers.1.fc2.bias."),
     (_without("model.shared.weight"), {}, "it has no matrix embed_tokens.weight"),
     (lambda state: {"fc.weight": np.ones((2, 2))}, {}, "it has no matrix embed_tokens.weight"),
+    (_of_shape("model.shared.weight", 67, 0), {}, "it has no matrix embed_tokens.weight"),
+    (_of_shape("model.encoder.embed_positions.weight", 2, 16), {}, "it has no positions"),
+    (_of_shape("model.encoder.layers.0.fc1.weight", 10**10, 0), {}, "it has no matrix layers.0.fc"),
+    (_of_shape("model.encoder.layers.9999.fc1.weight", 24, 16), {}, "1 unexpected"),
     (_fewer_words, {}, "pass both files of one mBART"),
     (_not_finite, {}, "numbers that are not finite"),
     (lambda state: state, {"heads": 3}, "16 channels do not divide among 3 heads"),
