@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from sign_jax.protocols import Batch, Task, Variables
 from sign_jax.train.state import TrainState
-from sign_jax.train.step import create_state, rule_of, train_step
+from sign_jax.train.step import WHOLE, create_state, rule_of, train_step
 
 NOISE = "noise"  # key of a batch: what the model would draw
 
@@ -112,7 +112,7 @@ class Steps:
     rule = rule_of(task, config)
     self._case, self._seed = Case(task), config.seed
     self._rule = rule._replace(optimizer=_keeping_gradients(rule.optimizer))
-    step = functools.partial(train_step, self._case, self._rule, config.seed, 0, resident={})
+    step = functools.partial(train_step, self._case, self._rule, config.seed, WHOLE, resident={})
     self._take = jax.jit(lambda state, batch: _sorted(*step(state, batch)))
     # What nobody asks for, such as the optimiser's work, is not compiled.
     self._look = jax.jit(lambda state, batch: _sorted(*step(state, batch))[1])

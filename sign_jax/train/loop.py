@@ -12,6 +12,7 @@ import jax
 from ml_collections import ConfigDict
 
 from sign_jax.errors import Stopped, UserError
+from sign_jax.files import replacing
 from sign_jax.protocols import Batch, Task, Variables
 from sign_jax.train import (
   checkpoint,
@@ -98,7 +99,7 @@ def train(task: Task, config: ConfigDict, workdir: pathlib.Path) -> Results:
     if int(state.step) < total:
       raise Stopped(f"stopped at step {int(state.step)}: the same command goes on from there")
     del state
-    results = _evaluate_best(trainer, checkpoints, record)
+    results = _evaluate_best(trainer, checkpoints, workdir, record)
     distributed.on_first(lambda: report.write_json(workdir / report.RESULTS, results))
   distributed.on_first(lambda: report.draw_curves(workdir, task.selection.name, config.title))
   return results
@@ -184,11 +185,13 @@ def _to_evaluate(trainer: Trainer) -> tuple[Variables, checkpoint.Whole]:
 
 
 def _evaluate_best(
-    trainer: Trainer, checkpoints: checkpoint.Checkpoints, record: checkpoint.Record | None = None
+    trainer: Trainer, checkpoints: checkpoint.Checkpoints, workdir: pathlib.Path,
+    record: checkpoint.Record | None = None,
 ) -> Results:
   """Evaluates the best checkpoint on validation and test and prints tables.
 
   Args:
+    workdir: of the run.
     record: of the newest state of a run that trains; None takes what the checkpoints say.
 
   Returns:
@@ -209,17 +212,26 @@ def _evaluate_best(
         "other data"
     )
     results["trained_on"] = best.record["fingerprint"]
-  return results | _measure(trainer, best.variables)
+  return results | _measure(trainer, best.variables, workdir)
 
 
-def _measure(evaluator: Evaluator, variables: Variables) -> dict[str, float]:
-  """Evaluates the splits that there are and prints a table of each; {"split/name": number}."""
-  results = {}
+def _measure(
+    evaluator: Evaluator, variables: Variables, workdir: pathlib.Path
+) -> dict[str, float]:
+  """Evaluates the splits that there are and prints a table of each; {"split/name": number}.
+
+  What the task has to say of a split in words goes to files in `workdir`.
+  """
+  results, task = {}, evaluator.task
+  texts = getattr(task, "texts", lambda split: {})
   for split in evaluator.splits:
     numbers = evaluator.evaluate(variables, split)
     results.update(numbers)
     if distributed.is_first():
-      print(evaluator.task.table(numbers, split))
+      print(task.table(numbers, split))
+      for name, text in texts(split).items():
+        with replacing(workdir / name) as partial:
+          partial.write_text(text, encoding="utf-8")
   return results
 
 
@@ -237,7 +249,7 @@ def evaluate_weights(
   """
   evaluator = Evaluator(task, config)
   results = facts | report.measured(task, config, evaluator.splits)
-  results |= _measure(evaluator, evaluator.loaded())
+  results |= _measure(evaluator, evaluator.loaded(), workdir)
   distributed.on_first(lambda: report.write_json(workdir / report.RESULTS, results))
   return results
 
@@ -262,7 +274,7 @@ def evaluate(
   """
   trainer = Trainer(task, config, steps=config.steps or 1)  # none is taken
   with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
-    results = _evaluate_best(trainer, checkpoints)
+    results = _evaluate_best(trainer, checkpoints, workdir)
   if "trained_on" in results:
     changed = (*changed, f"data={task.fingerprint[:8]}")
   path = workdir / report.results_name(changed)

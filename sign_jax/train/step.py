@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray, PyTree, UInt32
 from ml_collections import ConfigDict
 
 from sign_jax.protocols import NO_KINDS, Batch, Outcome, Task, Variables
-from sign_jax.train import compilation, gradient_cache, optim, schedules, sharding
+from sign_jax.train import accumulation, compilation, gradient_cache, optim, schedules, sharding
 from sign_jax.train.state import TrainState
 
 Metrics = dict[str, PyTree]  # of a step: scalars, beside what a golden case compares
@@ -78,11 +78,26 @@ def _gradients(
   return jax.value_and_grad(loss, has_aux=True)(state.params)
 
 
+class Pieces(NamedTuple):
+  """What a batch is cut into, to save memory.
+
+  Attributes:
+    chunks: above 0, gradients are cached, see `gradient_cache`.
+    parts: above 1, gradients of parts are summed, see `accumulation`.
+  """
+
+  chunks: int = 0
+  parts: int = 1
+
+
+WHOLE = Pieces()
+
+
 def train_step(
     task: Task,
     rule: Rule,
     seed: int | UInt32[ArrayLike, ""],
-    chunks: int,
+    pieces: Pieces,
     state: TrainState,
     batch: Batch,
     resident: Batch,
@@ -90,11 +105,13 @@ def train_step(
   """One update; a pure function of state, batch and what stays on the devices.
 
   Randomness depends on the seed and the step alone, so a resumed run draws what it would have.
-  `chunks` above 0 caches gradients, see `gradient_cache`.
   """
   key = jax.random.fold_in(jax.random.key(seed), state.step)
-  if chunks:
-    result = gradient_cache.gradients(task, state, batch, resident, key, chunks)
+  if pieces.chunks:
+    result = gradient_cache.gradients(task, state, batch, resident, key, pieces.chunks)
+  elif pieces.parts > 1:
+    one = lambda state, part, key: _gradients(task, state, part, resident, key)
+    result = accumulation.gradients(one, state, batch, key, pieces.parts)
   else:
     result = _gradients(task, state, batch, resident, key)
   (value, (metrics, model_state)), grads = result
@@ -172,10 +189,12 @@ class Trainer(Evaluator):
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings
     )
     self._shardings = shardings
-    chunks = gradient_cache.check(task, config, self.mesh)
+    sharing = self.mesh.shape["data"] * self.mesh.shape["fsdp"]
+    parts = accumulation.parts_of(config, task.batch_size, sharing)
+    pieces = Pieces(gradient_cache.check(task, config, self.mesh), parts)
 
     def step(seed, state, batch, resident):
-      return train_step(task, self._rule, seed, chunks, state, batch, resident)
+      return train_step(task, self._rule, seed, pieces, state, batch, resident)
 
     self._jit = functools.partial(jax.jit, compiler_options=compilation.options(config))
     self._step = self._jit(step, donate_argnums=1, out_shardings=(shardings, None))

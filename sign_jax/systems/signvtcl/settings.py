@@ -242,10 +242,6 @@ def check(values: Mapping[str, Any]) -> None:
         f"data.heatmap_size={maps} must be {wanted}, or 0, where streams of data.size={size} are "
         f"connected by model.fusion.kind={values['model.fusion.kind']}"
     )
-  if values["batch_size"] % values["accumulate"]:
-    raise UserError(
-        f"batch_size={values['batch_size']} is not divisible by accumulate={values['accumulate']}"
-    )
   is_taught = values["model.align.source"] == "teacher" and (
       values["model.align.gloss"] > 0 or values["model.align.sentence"] > 0
   )
