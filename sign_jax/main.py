@@ -43,8 +43,8 @@ def main(argv):
   made = task.make(config, notes=_notes(config, folder, mode, of_run))
   with distributed.together(), workdir.claim(folder):
     if mode == "train":
-      labels = getattr(made, "class_names", None)
-      distributed.on_first(lambda: _begin(folder, config, made, labels))
+      noted = (getattr(made, name, None) for name in ("class_names", "flow_note"))
+      distributed.on_first(lambda: _begin(folder, config, made, *noted))
       text_notes.share(made, folder)
       return loop.train(made, config, folder)
     if of_run:
@@ -59,8 +59,8 @@ def _notes(config, folder, mode, of_run):
   return text_notes.path(weights.path(config)) if mode == "evaluate" else None
 
 
-def _begin(folder, config, made, labels):
-  workdir.begin(folder, config, made.inputs, labels)
+def _begin(folder, config, made, labels, flow_note):
+  workdir.begin(folder, config, made.inputs, labels, flow_note)
   text_notes.write(made, folder)
 
 

@@ -29,6 +29,7 @@ class GlossVideos:
     spans: [(G, 2) int32], first and last frame of each gloss; None where none are annotated.
     fields: some of "video", "keypoints" and "flow": what `read` gives.
     size: S, height and width of the frames.
+    flow_note: what the data set's metadata say of its optical flow, None for nothing.
   """
 
   def __init__(
@@ -50,6 +51,7 @@ class GlossVideos:
     """
     source = open_split(name, split, data_dir)
     self.label, self.split, self.fields, self.size = source.label, split, tuple(fields), size
+    self.flow_note = source.metadata.get(sign_records.FLOW)
     self.clips, self.sentences, self.spans = _sentences(source)
     self._reader = sign_records.Reader(source, self.fields, size, videos, flow, _INSTEAD)
     self._cache, self._key = FeatureCache(0) if cache is None else cache, new_key()

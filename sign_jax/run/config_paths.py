@@ -4,10 +4,11 @@ from sign_jax.data.words import NONE, SIMPLEMMA
 from sign_jax.files import user_path
 
 _PATHS = (
-  "data.data_dir", "data.videos", "data.labels", "data.synonyms", "data.gloss_embeddings",
+  "data.data_dir", "data.videos", "data.flow", "data.labels", "data.synonyms",
+  "data.gloss_embeddings",
   "model.text.file", "sr.recognized", "sr.classes", "sr.translations", "spotting.captions",
   "spotting.media", "spotting.mouthings", "spotting.truth", "spotting.shared",
-  "spotting.weights",
+  "spotting.weights", "text.weights", "text.vocabulary", "text.cache_dir",
 )
 _LISTS = ("fusion.runs", "spotting.lexicons")  # of paths, with commas between them
 # Keys that name a file, unless they are one of some words.

@@ -86,7 +86,8 @@ def _content(run, labels):
       "task": run.system.task, "inputs": run.inputs,
       "initialised_from": begun, "settings": settings.nested(_without_paths(values)).to_dict(),
   }
-  return content | ({"labels": list(labels)} if labels else {})
+  more = {"labels": list(labels) if labels else None, "flow_note": run.flow_note}
+  return content | {key: value for key, value in more.items() if value is not None}
 
 
 def _without_paths(values):
@@ -120,7 +121,8 @@ def read(folder, changes=None):
   bounds.check_inputs(inputs, path)
   file = folder / WEIGHTS
   run = from_weights.fit(card, config, readers.read(file), file, inputs)
-  return run, _checked(labels, run, path)
+  labels = _checked(labels, run, path)
+  return run.replace(flow_note=content.get("flow_note")), labels
 
 
 def _read(path):

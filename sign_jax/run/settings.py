@@ -39,8 +39,10 @@ EARLIER = {
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
-# In that file, and no settings: what the model was built for, and the names of its classes.
-INPUTS, LABELS = "inputs", "labels"
+# In that file, and no settings: what the model was built for, the names of its classes, and how the
+# pictures of optical flow that it reads were made.
+INPUTS, LABELS, FLOW_NOTE = "inputs", "labels", "flow_note"
+_NOTES = (INPUTS, LABELS, FLOW_NOTE)
 _MOST_BYTES = 2**20  # ours have a few thousand
 
 
@@ -144,7 +146,7 @@ def _read(path):
   content = budget.read_json(path, _MOST_BYTES)
   if not isinstance(content, dict):
     raise ValueError("it is no object")
-  return {key: value for key, value in content.items() if key not in (INPUTS, LABELS)}
+  return {key: value for key, value in content.items() if key not in _NOTES}
 
 
 def inputs_of_run(workdir):
@@ -158,6 +160,11 @@ def labels_of_run(workdir):
   labels = _noted(workdir, LABELS)
   is_list = isinstance(labels, list) and all(isinstance(name, str) for name in labels)
   return labels if is_list else None
+
+
+def flow_note_of_run(workdir):
+  """What a run has noted of how its optical flow was made, see `data.flow_recipe`; or None."""
+  return _noted(workdir, FLOW_NOTE)
 
 
 def _noted(workdir, key):

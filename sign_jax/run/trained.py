@@ -30,6 +30,8 @@ class Trained:
     record: of the checkpoint, see `train.checkpoint`.
     inputs: `protocols.Inputs`; None where a run of an earlier version did not note them.
     workdir: pathlib.Path of the run, or of the file of weights where there is no run.
+    flow_note: how the optical flow was made that it was trained on, see `data.flow_recipe`; None
+      where nothing says it.
   """
 
   system: Any
@@ -38,6 +40,7 @@ class Trained:
   record: dict
   inputs: dict | None
   workdir: pathlib.Path
+  flow_note: dict | None = None
 
   @functools.cached_property
   def model(self):
@@ -56,7 +59,8 @@ class Trained:
   @property
   def state(self):
     """The variables as a PyTorch state dict, {released name: numpy array}."""
-    return convert.export(self.variables, self.system.names or OWN_NAMES)
+    names = self.system.export_names(self.config.model)
+    return convert.export(self.variables, names or OWN_NAMES)
 
   @property
   def saved_state(self):
@@ -93,7 +97,8 @@ def load(workdir):
   config = ml_collections.ConfigDict(values)
   best = checkpoint.best_on_cpu(workdir / "checkpoints")
   inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
-  run = Trained(system, config, best.variables, best.record, inputs, workdir)
+  flow_note = settings.flow_note_of_run(workdir)
+  run = Trained(system, config, best.variables, best.record, inputs, workdir, flow_note)
   return run if inputs else run.replace(inputs=_told_by_weights(run))
 
 

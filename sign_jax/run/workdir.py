@@ -52,7 +52,7 @@ def _lock(workdir):
     yield
 
 
-def begin(workdir, config, inputs, labels=None):
+def begin(workdir, config, inputs, labels=None, flow_note=None):
   """Compares with an earlier start's configuration and writes this one's down.
 
   Args:
@@ -60,12 +60,13 @@ def begin(workdir, config, inputs, labels=None):
     config: ml_collections.ConfigDict.
     inputs: `protocols.Inputs` of the task.
     labels: names of the classes, None where there are none.
+    flow_note: how the data set's optical flow was made, None where none is read.
 
   Raises:
     UserError: the run was started with other settings.
   """
   settings.check(config, workdir)
-  _write(workdir, json.loads(config.to_json()), inputs, labels)
+  _write(workdir, json.loads(config.to_json()), inputs, labels, flow_note)
 
 
 def note_inputs(workdir, inputs):
@@ -74,6 +75,7 @@ def note_inputs(workdir, inputs):
     _write(workdir, settings.of_run(workdir), inputs)
 
 
-def _write(workdir, config, inputs, labels=None):
-  noted = {settings.INPUTS: inputs} | ({settings.LABELS: labels} if labels else {})
+def _write(workdir, config, inputs, labels=None, flow_note=None):
+  noted = {settings.INPUTS: inputs, settings.LABELS: labels, settings.FLOW_NOTE: flow_note}
+  noted = {key: value for key, value in noted.items() if value or key == settings.INPUTS}
   report.write_json(workdir / settings.FILE, {**config, **noted})

@@ -64,6 +64,8 @@ class System:
       training leaves as they are, of a system that reads sentences.
     fresh: {regular expression of paths in our variables: how the released code draws what no file
       of CLIP's holds}, see `weights.fresh`.
+    names_of: of a system whose released names differ by its settings: function (`model` section) ->
+      `names` in another order; what several rules rename gets the name of the first.
     sizes: function {released name: shape} -> {dotted name: value}, the settings that give a model
       of these sizes, a value is None where a file does not tell; None where none of them does.
     feature_width: function {released name: shape} -> D, the channels of the sign features that a
@@ -72,7 +74,8 @@ class System:
     text_reader: of a retrieval system that reads no token ids of CLIP: see `protocols.System`;
       `data.captions.reader` is one of word vectors.
     text_inputs: of such a system: function (config, {released name: shape}) -> the `inputs` of its
-      reader, where weights alone are known; None where files do not tell.
+      reader, where weights alone are known; None where files do not tell. Of a system that reads
+      sentences of glosses: {"text_width": channels of a token's features, 0 where it reads none}.
     recognizer: of a system that recognises: `protocols.Recognizer`, None is that of windows of 16
       frames; or `protocols.GlossRecognizer`.
     loss: of a system that recognises windows: function (outputs of the model, labels (B,) int32,
@@ -111,6 +114,7 @@ class System:
   init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
   frozen: Callable = lambda config: ()
   fresh: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  names_of: Callable | None = None
   sizes: Callable | None = None
   feature_width: Callable | None = None
   classifier: Classifier | None = None
@@ -130,6 +134,10 @@ class System:
   program: str = "sign_jax.main"
   only_of_program: tuple[str, ...] = ()
   shared: str = ""
+
+  def export_names(self, model: ml_collections.ConfigDict) -> tuple:
+    """The rules that name the parameters of a `model` section in files."""
+    return self.names_of(model) if self.names_of else self.names
 
   def build(self, model: ml_collections.ConfigDict, inputs: Inputs) -> nn.Module:
     """The Flax module of a `model` section.

@@ -26,7 +26,7 @@ from sign_jax.protocols import (
   Task,
   Variables,
 )
-from sign_jax.tasks import continuous_report, finite, gloss_overlap, sentences
+from sign_jax.tasks import continuous_report, finite, gloss_decoding, gloss_overlap, sentences
 from sign_jax.train import compilation
 from sign_jax.weights import initial
 
@@ -74,7 +74,7 @@ class Continuous(Task):
     """As `tasks.retrieval.Retrieval.inputs_of`."""
     told = system.sizes(shapes) if system.sizes else {}
     classes = config.model.num_classes or told.get("model.num_classes")
-    width = told.get("text_width", 0)
+    width = system.text_inputs(config, shapes)["text_width"] if system.text_inputs else 0
     return system.recognizer.inputs(config, classes, width) if classes else None
 
   def _num_classes(self):
@@ -99,8 +99,14 @@ class Continuous(Task):
 
   @property
   def class_names(self) -> list[str]:
-    """The glosses behind the blank, which a run notes."""
-    return [BLANK_NAME, *self.vocabulary.glosses]
+    """The glosses behind the blank, and "" of a class that no gloss has; which a run notes."""
+    empty = self.inputs["classes"] - len(self.vocabulary)
+    return [BLANK_NAME, *self.vocabulary.glosses, *[""] * empty]
+
+  @property
+  def flow_note(self) -> dict[str, Any] | None:
+    """What the data set says of how its flow was made, which a run notes; None without flow."""
+    return self.reader.flow_note
 
   @property
   def fingerprint(self) -> str:
@@ -197,12 +203,10 @@ class Continuous(Task):
     """
     out = self._model.apply(variables, **self._recognizer.eval_inputs(self._config, batch))
     scores, steps = self._recognizer.scores(self._config, out)
-    how = self._config.decode
-    found = ctc_decode.beam_search(scores, steps, how.width, how.search)
-    glosses = ctc_decode.merge_repeated(found.glosses) if how.merge_repeated else found.glosses
+    found = gloss_decoding.decode(scores, steps, self._config.decode)
     read = {
-        "glosses": glosses, "log_probability": found.log_probability,
-        "spans": ctc_spans.gloss_spans(scores, steps, glosses), "steps": steps,
+        "glosses": found.glosses, "log_probability": found.log_probability,
+        "spans": ctc_spans.gloss_spans(scores, steps, found.glosses), "steps": steps,
     }
     if "glosses" not in batch:
       return read

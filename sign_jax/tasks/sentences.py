@@ -14,6 +14,7 @@ from sign_jax.data import frame_sampling, gloss_batches, gloss_cleaning, records
 from sign_jax.data.cache import FeatureCache
 from sign_jax.data.gloss_videos import GlossVideos
 from sign_jax.data.gloss_vocabulary import GlossVocabulary
+from sign_jax.data.sign_records import FLOW
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder
@@ -73,6 +74,14 @@ class SentenceReader:
   def fingerprint(self) -> str:
     """Of the data set on disk."""
     return records.fingerprint(self._data.name, self._data.data_dir or None)
+
+  @property
+  def flow_note(self) -> dict[str, Any] | None:
+    """What the data set says of how its optical flow was made, {} where it says nothing."""
+    if FLOW not in self._fields:
+      return None
+    note = self.split("train").flow_note
+    return note if isinstance(note, dict) else {}
 
   def check(self) -> None:
     """Raises UserError where a split that training needs is empty or not there."""

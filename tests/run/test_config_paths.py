@@ -11,11 +11,11 @@ from tests import program
 CONFIGS = {
   **{
     name: lambda name=name: registry.get(name).config(None)
-    for name in ("upret", "seds", "nla_slr", "spot_align")
+    for name in ("upret", "seds", "nla_slr", "spot_align", "signvtcl")
   },
   "sign_encoder": sign_encoder.get_config,
 }
-NO_PATHS = ("title", "data.name")  # texts that are empty until somebody fills them in
+NO_PATHS = ("title", "data.name", "data.clean")  # texts that are empty until somebody fills them in
 
 
 @pytest.fixture

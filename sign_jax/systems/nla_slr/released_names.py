@@ -62,8 +62,7 @@ NAMES = (
 # Counters of PyTorch's BatchNorm, which a fixed momentum does not use.
 IGNORE = (r".+\.num_batches_tracked",)
 
-FIRST = "base.0.conv_s.weight"  # of every S3D, whatever stands before
-_FIRST_CHANNELS = 64  # of an S3D of width 1
+FIRST = layer_names.FIRST_OF_S3D  # of every S3D, whatever stands before
 
 
 def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
@@ -84,18 +83,13 @@ def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
   if not found or len(found) != len(modalities) * len(lengths):
     raise KeyError(stream(names.STREAMS[0]) + FIRST)
   head = f"heads.{names.released(found[0])}"
+  size = layer_names.s3d_sizes(stream(found[0]), shapes)
   mapper = shapes.get(f"{head}.word_emb_mapper.weight", (0, 0))
   return {
       "model.num_classes": shapes[f"{head}.gloss_output_layer.weight"][0],
-      "model.width": shapes[stream(found[0]) + FIRST][0] / _FIRST_CHANNELS,
-      "model.depth": _depth(shapes, stream(found[0])),
+      "model.width": size["width"],
+      "model.depth": size["depth"],
       "model.embedding": mapper[1],
       "model.modalities": modalities[0] if len(modalities) == 1 else names.BOTH,
       "model.lengths": lengths[0] if len(lengths) == 1 else names.BOTH,
   }
-
-
-def _depth(shapes, there):
-  """The one of `s3d.DEPTHS` whose Inception blocks a stream has; "full" for any others."""
-  blocks = tuple(x for x in s3d.MIXED if f"{there}base.{x}.branch0.0.conv.weight" in shapes)
-  return next((name for name, chosen in s3d.DEPTHS.items() if chosen == blocks), "full")

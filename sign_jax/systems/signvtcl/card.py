@@ -50,6 +50,9 @@ SYSTEM = System(
     frozen=settings.frozen,
     recognizer=recognizer.SentenceRecognizer(),
     names=(*released_names.PAPER, *released_names.BASE),
+    names_of=released_names.names_of,
+    sizes=released_names.sizes,
+    text_inputs=lambda config, shapes: {"text_width": released_names.text_width(shapes)},
     ignore=released_names.IGNORE,
     golden="sign_jax.systems.signvtcl.golden",
 )

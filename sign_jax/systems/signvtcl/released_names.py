@@ -1,7 +1,11 @@
 """Names of SignVTCL's weights in PyTorch: TwoStream-SLR's released ones, and ours for the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from ml_collections import ConfigDict
+
+from sign_jax.modules import s3d
 from sign_jax.systems.signvtcl import streams as names
 from sign_jax.systems.signvtcl.model import BLOCKS
 from sign_jax.weights import layer_names
@@ -90,3 +94,79 @@ def _mbart() -> Iterator[Rule]:
 BASE, PAPER, MBART = tuple(_base()), tuple(_paper()), tuple(_mbart())
 # Counters of PyTorch's BatchNorm, which a fixed momentum does not use.
 IGNORE = (r".+\.num_batches_tracked",)
+
+
+def names_of(model: ConfigDict) -> tuple[Rule, ...]:
+  """All rules, those first that files of such a `model` section have: the base's are R's."""
+  return (*BASE, *PAPER) if model.variant == "base" else (*PAPER, *BASE)
+
+
+def sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+  """The settings that give a model of the sizes of a file.
+
+  Args:
+    shapes: {released name: shape}.
+
+  Returns:
+    {dotted name: value}; nothing of what the weights do not show, such as the sizes of pictures.
+
+  Raises:
+    KeyError: a name that every file has is missing.
+  """
+  is_base = any(name.startswith(_TWO_STREAM) for name in shapes)
+  there = {name: _stream(name, is_base) for name in (names.BASE if is_base else names.STREAMS)}
+  found = [name for name, place in there.items() if place + layer_names.FIRST_OF_S3D in shapes]
+  if not found:
+    raise KeyError(there["video"] + layer_names.FIRST_OF_S3D)
+  head = _HEADS[found[0]] if is_base else f"head.{found[0]}"
+  size = layer_names.s3d_sizes(there[found[0]], shapes, s3d.ENDS[len(BLOCKS) - 1])
+  return {
+      "model.variant": "base" if is_base else "paper", "model.streams": "+".join(found),
+      "model.num_classes": shapes[f"{head}.gloss_output_layer.weight"][0],
+      "model.width": size["width"], "model.depth": size["depth"],
+      "model.head.hidden": shapes[f"{head}.fc1.weight"][0],
+      "model.head.feedforward": shapes[f"{head}.feedforward.pwff_layer.0.weight"][0],
+      "model.spn.weight": float(any(".pyramid." in name for name in shapes)),
+      **(_fusion(shapes) if len(found) > 1 else {}), **_alignment(shapes),
+  }
+
+
+def text_width(shapes: Mapping[str, Sequence[int]]) -> int:
+  """Channels of a token's features, which the adapter of texts reads; 0 without one."""
+  return shapes["t2v.0.weight"][1] if "t2v.0.weight" in shapes else 0
+
+
+def _stream(name, is_base):
+  """What stands before the names of a stream's S3D."""
+  start = f"{_TWO_STREAM}.{_RELEASED[name]}_stream" if is_base else f"branch.{name}"
+  return f"{start}.backbone."
+
+
+def _fusion(shapes):
+  """Of a model of several streams: which tell each other something behind how many blocks."""
+  lateral = [name for name in shapes if "_stream_lateral." in name]
+  if lateral:
+    stages = {name.split(".")[2] for name in lateral}
+    return {"model.fusion.kind": "lateral", "model.fusion.stages": len(stages)}
+  stages = {name.split(".")[1] for name in shapes if name.startswith("fusion.")}
+  return {"model.fusion.stages": len(stages), **(_kind(shapes) if stages else {})}
+
+
+def _kind(shapes):
+  if any(name.startswith("fusion.0.attention") for name in shapes):
+    return {"model.fusion.kind": "attention"}
+  if len(shapes["fusion.0.0.weight"]) > 2:
+    return {"model.fusion.kind": "convolution"}
+  depth = 3 if "fusion.0.4.weight" in shapes else 2
+  return {"model.fusion.kind": "mlp", "model.fusion.mlp_depth": depth}
+
+
+def _alignment(shapes):
+  """Of the adapters; nobody is taught where there are no data."""
+  if "t2v.0.weight" not in shapes:
+    return {"model.align.gloss": 0.0, "model.align.sentence": 0.0}
+  return {
+      "model.align.gloss": 1.0, "model.align.sentence": 1.0, "model.align.source": "online",
+      "model.align.adapter": shapes["v2t_gloss.0.weight"][0],
+      "model.align.shared": shapes["v2t_gloss.2.weight"][0],
+  }

@@ -242,11 +242,3 @@ def check(values: Mapping[str, Any]) -> None:
         f"data.heatmap_size={maps} must be {wanted}, or 0, where streams of data.size={size} are "
         f"connected by model.fusion.kind={values['model.fusion.kind']}"
     )
-  is_taught = values["model.align.source"] == "teacher" and (
-      values["model.align.gloss"] > 0 or values["model.align.sentence"] > 0
-  )
-  if is_taught and not values["init.teacher"]:
-    raise UserError(
-        "model.align.source=teacher follows the path of a run without alignment: name its folder "
-        "by --config.init.teacher, or use --config.model.align.source=online"
-    )

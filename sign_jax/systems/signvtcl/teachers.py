@@ -30,8 +30,13 @@ def read(path: str | pathlib.Path) -> Teacher:
   """The best checkpoint of a run of SignVTCL or its base.
 
   Raises:
-    UserError: there is none, or it is of another system.
+    UserError: none is named, there is none, or it is of another system.
   """
+  if not path:  # what is only measured or used needs none
+    raise UserError(
+        "model.align.source=teacher follows the path of a run without alignment: name its folder "
+        f"by {OPTION}, or use --config.model.align.source=online"
+    )
   folder = existing_folder(path, OPTION, "pass the folder of a run of signvtcl")
   best = checkpoint.best_on_cpu(pathlib.Path(folder) / "checkpoints")
   config, inputs = (best.record.get(key) for key in ("config", "inputs"))
