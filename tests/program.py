@@ -47,9 +47,9 @@ def arguments(workdir, data_dir, system="upret", **settings):
   ]
 
 
-def add_xla_flag(flag):
-  """Adds to $XLA_FLAGS a flag that other versions of XLA, which then end at once, may not know."""
-  flags = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+def add_xla_flags(*names):
+  """Adds to $XLA_FLAGS flags that other versions of XLA, which then end at once, may not know."""
+  flags = " ".join([os.environ.get("XLA_FLAGS", ""), *names]).strip()
   command = [sys.executable, "-c", "import jax; jax.devices()"]
   environment = {**os.environ, "XLA_FLAGS": flags}
   if not subprocess.run(command, env=environment, capture_output=True, check=False).returncode:

@@ -60,10 +60,15 @@ def rule_of(task: Task, config: ConfigDict, steps: int | None = None) -> Rule:
 def create_state(
     task: Task, optimizer: optax.GradientTransformation, seed: int | UInt32[ArrayLike, ""]
 ) -> TrainState:
-  """A fresh TrainState; a pure function, to be jitted with shardings."""
-  variables = dict(task.init(jax.random.key(seed)))
-  params = variables.pop("params")
-  return TrainState(jnp.zeros([], jnp.int32), params, variables, optimizer.init(params))
+  """A fresh TrainState; a pure function."""
+  return _begun(task.init(jax.random.key(seed)), optimizer)
+
+
+def _begun(variables, optimizer, settle=optim.keep):
+  """The state that training of these variables begins with."""
+  state = dict(variables)
+  params = settle(state.pop("params"))
+  return TrainState(jnp.zeros([], jnp.int32), params, state, optimizer.init(params))
 
 
 def _gradients(
@@ -137,6 +142,14 @@ class Evaluator:
     self.mesh = sharding.make_mesh(config.mesh.fsdp, config.mesh.tensor, devices)
     sharding.check_batch(config.eval_batch_size, self.mesh, "eval_batch_size")
     self.place = functools.partial(sharding.place_batch, self.mesh)
+    # An argument of the programs and no constant: other seeds find them compiled in the cache.
+    self._seed = np.uint32(config.seed)
+
+    # One function for shapes and numbers, and the mesh below for both, so that it is traced once.
+    def fresh(seed):
+      return task.init(jax.random.key(seed))
+
+    self._fresh = jax.jit(fresh)
 
   @property
   def splits(self) -> tuple[str, ...]:
@@ -146,19 +159,26 @@ class Evaluator:
   def loaded(self) -> Variables:
     """Variables on the mesh: those of the files that the task loads, and fresh where they end.
 
-    Drawing takes longer to compile than the rest of an evaluation, so nothing is drawn where the
-    files hold all.
+    Drawing takes longer to compile than the rest of an evaluation, so nothing is drawn but what no
+    file holds.
     """
-    fresh = functools.partial(self.task.init, jax.random.key(self.config.seed))
-    is_shape = lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct)
-    with jax.set_mesh(self.mesh):  # for both, so that it is traced once
-      shapes = jax.eval_shape(fresh)
+    with jax.set_mesh(self.mesh):
+      shapes = jax.eval_shape(self._fresh, self._seed)
       shardings = sharding.tree_shardings(shapes, self.mesh)
-      variables = self.task.load(shapes)  # outside jit: files are no constants of a program
-      if any(map(is_shape, jax.tree.leaves(variables))):
-        drawn = jax.jit(fresh, out_shardings=shardings)()
-        variables = jax.tree.map(lambda x, own: own if is_shape(x) else x, variables, drawn)
-      return jax.device_put(variables, shardings)
+      loaded = self.task.load(shapes)  # outside jit: files are no constants of a program
+      leaves, tree = jax.tree.flatten(loaded)
+      missing = [n for n, x in enumerate(leaves) if isinstance(x, jax.ShapeDtypeStruct)]
+      if missing:
+        places = jax.tree.leaves(shardings)
+
+        def draw(seed):
+          fresh = jax.tree.leaves(self._fresh(seed))
+          return [fresh[n] for n in missing]
+
+        drawn = jax.jit(draw, out_shardings=[places[n] for n in missing])(self._seed)
+        for n, x in zip(missing, drawn, strict=True):
+          leaves[n] = x
+      return jax.device_put(tree.unflatten(leaves), shardings)
 
   def evaluate(self, variables: Variables, split: str) -> dict[str, float]:
     """{"split/name": number} of a split."""
@@ -179,11 +199,8 @@ class Trainer(Evaluator):
     super().__init__(task, config, devices)
     sharding.check_batch(task.batch_size, self.mesh)
     self._rule = rule_of(task, config, steps)
-    # An argument of the programs and no constant: other seeds find them compiled in the cache.
-    self._seed = np.uint32(config.seed)
-    self._create = functools.partial(create_state, task, self._rule.optimizer)
-    with jax.set_mesh(self.mesh):  # as in `create`, which then need not trace it again
-      shapes = jax.eval_shape(self._create, self._seed)
+    with jax.set_mesh(self.mesh):
+      shapes = jax.eval_shape(self._fresh_state, self._seed)
     shardings = sharding.tree_shardings(shapes, self.mesh)
     self.target = jax.tree.map(
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings
@@ -199,17 +216,14 @@ class Trainer(Evaluator):
     self._jit = functools.partial(jax.jit, compiler_options=compilation.options(config))
     self._step = self._jit(step, donate_argnums=1, out_shardings=(shardings, None))
 
+  def _fresh_state(self, seed):
+    return _begun(self._fresh(seed), self._rule.optimizer)
+
   def create(self) -> TrainState:
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
+    begin = functools.partial(_begun, optimizer=self._rule.optimizer, settle=self._rule.settle)
     with jax.set_mesh(self.mesh):
-      state = self._jit(self._create, out_shardings=self._shardings)(self._seed)
-      # Outside jit: files are no constants of a program.
-      loaded = self.task.load(state.variables)
-      variables = dict(jax.device_put(loaded, self._shardings.variables))
-      params = variables.pop("params")
-      if self._rule.settle is not optim.keep:
-        params = jax.jit(self._rule.settle, out_shardings=self._shardings.params)(params)
-      return state.replace(params=params, model_state=variables)
+      return self._jit(begin, out_shardings=self._shardings)(self.loaded())
 
   @functools.cached_property
   def resident(self) -> Batch:
