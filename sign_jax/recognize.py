@@ -1,46 +1,52 @@
-"""Names the signs in videos: the most probable ones, with their probabilities.
+"""Names the signs in videos: the most probable ones, or the glosses of a sentence with their times.
 
     python -m sign_jax.recognize --workdir runs/nla_slr video.mp4 [--keypoints video.pose]
+    python -m sign_jax.recognize --workdir runs/signvtcl video.mp4 --keypoints video.pose --vtt out
 
 --workdir is the folder of a training run, a folder of `sign_jax.export --format hub`, or a file of
 weights. NLA-SLR names the one sign of a clip, and reads keypoints of its frames beside it unless it
-was trained on videos alone; a sign encoder names the sign of every window of 16 frames. --json FILE
-writes the same for programs, to the standard output where FILE is "-".
+was trained on videos alone; a sign encoder names the sign of every window of 16 frames. SignVTCL
+names the glosses of a video of any length, one after the other; --vtt writes them as subtitles, and
+--flow passes optical flow that is computed already. --json FILE writes the same for programs, to
+the standard output where FILE is "-".
 """
 
 import argparse
 import json
 import sys
 
-from sign_jax.api import loading
+from sign_jax.api import loading, webvtt
 from sign_jax.errors import UserError, one_sentence, printable
-from sign_jax.files import path_argument
+from sign_jax.files import path_argument, replacing
 from sign_jax.run import compile_cache, host_memory
 from sign_jax.train.report import write_json
 
 _LONGEST_NAME = 40
+_TOP = 5
+_VTT = ".vtt"
 
 
 def main(argv=None):
   """The command; exits with 1, after doing the others, when a video cannot be read."""
   args = _parse(argv)
   with one_sentence():
-    if args.keypoints and len(args.keypoints) != len(args.videos):
-      raise UserError(
-          f"--keypoints names {len(args.keypoints)} files for {len(args.videos)} videos: pass one "
-          "for each, in their order"
-      )
+    given = {name: getattr(args, name) for name in ("keypoints", "flow")}
+    for name, files in given.items():
+      if files and len(files) != len(args.videos):
+        raise UserError(
+            f"--{name} names {len(files)} files for {len(args.videos)} videos: pass one for each, "
+            "in their order"
+        )
+    places = _subtitles(args.vtt, args.videos)
     compile_cache.enable()
     model = loading.load(args.workdir)
-    if args.keypoints and "keypoints" not in getattr(model, "fields", ()):
-      raise UserError("this model reads no keypoints: leave --keypoints out")
+    _check_options(model, args)
+    rows = [files or [None] * len(args.videos) for files in given.values()]
     found = [
-        named(model, video, keypoints, args.top)
-        for video, keypoints in zip(
-            args.videos, args.keypoints or [None] * len(args.videos), strict=True
-        )
+        named(model, video, keypoints, args.top or _TOP, flow)
+        for video, keypoints, flow in zip(args.videos, *rows, strict=True)
     ]
-    _write(found, args.json)
+    _write(found, args.json, places)
   if any("error" in entry for entry in found):
     sys.exit(1)
 
@@ -56,23 +62,77 @@ def _parse(argv):
                       help="folder of the run, or a file of weights")  # fmt: skip
   parser.add_argument("--keypoints", nargs="+", type=path_argument, metavar="FILE",
                       help="for each video: .pose, .pkl, .npz, or a folder of OpenPose's JSON")
-  parser.add_argument("--top", type=int, default=5, help="how many signs are named")
+  parser.add_argument("--flow", nargs="+", type=path_argument, metavar="FOLDER",
+                      help="for each video: pictures of its optical flow (default: computed, for "
+                      "models that read it)")  # fmt: skip
+  parser.add_argument("--top", type=int,
+                      help=f"how many signs are named, of a clip or a window (default: {_TOP})")
+  parser.add_argument("--vtt", type=path_argument, metavar="FILE",
+                      help="subtitles of a sentence's glosses; or a folder, for NAME.vtt of each "
+                      "video")  # fmt: skip
   parser.add_argument("--json", type=path_argument, metavar="FILE",
                       help="file for the results; - is the standard output")  # fmt: skip
   return parser.parse_args(argv)
 
 
-def named(model, video, keypoints, top):
-  """What is found in one video, as JSON values: "signs", "windows" of a sign encoder, or "error".
+def _check_options(model, args):
+  """Raises UserError where an option is not for this kind of model."""
+  for name in ("keypoints", "flow"):
+    if getattr(args, name) and name not in getattr(model, "fields", ()):
+      raise UserError(f"this model reads no {name}: leave --{name} out")
+  is_sentences = _reads_sentences(model)
+  if args.vtt and not is_sentences:
+    raise UserError("--vtt is for models of continuous recognition: leave it out")
+  if args.top and is_sentences:
+    raise UserError("this model names one sequence of glosses: leave --top out")
+
+
+def _reads_sentences(model):
+  return model.trained.system.task == "continuous"
+
+
+def _subtitles(path, videos):
+  """The file of subtitles for each video, None where none is asked for.
+
+  Raises:
+    UserError: two videos would have the same one.
+  """
+  if not path:
+    return [None] * len(videos)
+  if path.suffix == _VTT and not path.is_dir():
+    if len(videos) > 1:
+      raise UserError(f"--vtt {path} is one file for {len(videos)} videos: pass a folder")
+    return [path]
+  found = [path / f"{_stem(video)}{_VTT}" for video in videos]
+  twice = [place for place in found if found.count(place) > 1]
+  if twice:
+    raise UserError(f"two videos would have the subtitles {twice[0]}: name them one at a time")
+  return found
+
+
+def _stem(video):
+  return video.name if video.is_dir() else video.stem
+
+
+def named(model, video, keypoints, top, flow=None):
+  """What is found in one video, as JSON values.
 
   Args:
     model: what `api.loading.load` gives, of a system that recognises.
     video: pathlib.Path.
     keypoints: pathlib.Path, or None.
     top: how many signs are named.
+    flow: pathlib.Path, or None.
+
+  Returns:
+    {"video": str} and "signs", "windows" of a sign encoder, "glosses" and "log_probability" of a
+    model that reads sentences, or "error".
   """
-  options = {} if keypoints is None else {"keypoints": keypoints}
+  given = {"keypoints": keypoints, "flow": flow}
+  options = {name: path for name, path in given.items() if path is not None}
   try:
+    if _reads_sentences(model):
+      return {"video": str(video), **_sentence(model.recognize(video, **options))}
     found = model.recognize(video, top, **options)
   except UserError as error:
     print(f"error: {printable(error)}", file=sys.stderr)
@@ -93,7 +153,23 @@ def named(model, video, keypoints, top):
   return {"video": str(video), "windows": windows}
 
 
-def _write(found, path):
+def _sentence(found):
+  glosses = [
+      {
+          "gloss": gloss, "class": int(number), "seconds": [round(float(x), 3) for x in seconds],
+          "frames": [int(x) for x in frames],
+      }
+      for gloss, number, seconds, frames in zip(
+          found.glosses, found.classes, found.seconds, found.frames, strict=True
+      )
+  ]
+  return {"glosses": glosses, "log_probability": found.log_probability}
+
+
+def _write(found, path, places):
+  for entry, place in zip(found, places, strict=True):
+    if place and "error" not in entry:
+      _write_subtitles(entry["glosses"], place)
   if str(path) == "-":
     print(json.dumps(found, indent=2))
     return
@@ -101,8 +177,20 @@ def _write(found, path):
     write_json(path, found)
   for entry in found:
     print("\n".join(lines(entry)))
-  if path:
-    print(f"wrote {path}")
+  wrote = [place for entry, place in zip(found, places, strict=True) if "error" not in entry]
+  for name in [path, *wrote]:
+    if name:
+      print(f"wrote {name}")
+
+
+def _write_subtitles(glosses, path):
+  cues = [(*gloss["seconds"], gloss["gloss"]) for gloss in glosses]
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+      partial.write_text(webvtt.text(cues), encoding="utf-8")
+  except OSError as error:
+    raise UserError(f"--vtt: {path} cannot be written ({error.strerror})") from error
 
 
 def lines(entry):
@@ -110,6 +198,11 @@ def lines(entry):
   yield printable(entry["video"])
   if "error" in entry:
     yield "  cannot be read"
+  if "glosses" in entry and not entry["glosses"]:
+    yield "  no gloss"
+  for sign in entry.get("glosses", []):
+    begin, end = sign["seconds"]
+    yield f"  {begin:8.2f} to {end:8.2f} seconds  {printable(sign['gloss'], _LONGEST_NAME)}"
   windows = entry.get("windows", [{"signs": entry["signs"]}] if "signs" in entry else [])
   for window in windows:
     if "seconds" in window:

@@ -114,6 +114,13 @@ def signs_dir(once):
 
 
 @pytest.fixture(scope="session")
+def sentences_dir(once):
+  """A folder of data sets that holds signing_sim/continuous_tiny: frames, keypoints and flow."""
+  prepare = lambda folder: build.prepare("signing_sim/continuous_tiny", data_dir=str(folder))
+  return once("sentences", prepare)
+
+
+@pytest.fixture(scope="session")
 def cache_dir(pytestconfig):
   """The folder of compiled programs, kept for the next time these tests run."""
   return pytestconfig.cache.mkdir("xla")

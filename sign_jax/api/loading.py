@@ -4,7 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sign_jax.api import feature_recognition, model, recognition, retrieval, sign_recognition
+from sign_jax.api import (
+  feature_recognition,
+  model,
+  recognition,
+  retrieval,
+  sentence_recognition,
+  sign_recognition,
+)
 from sign_jax.errors import UserError
 from sign_jax.files import existing_path, user_path
 from sign_jax.run import bounds, checks, class_names, from_weights, hub, settings, trained
@@ -39,7 +46,8 @@ def load(
 
   Returns:
     `retrieval.RetrievalModel`, `recognition.RecognitionModel`,
-    `feature_recognition.FeatureModel` or `sign_recognition.SignModel`.
+    `feature_recognition.FeatureModel`, `sign_recognition.SignModel` or
+    `sentence_recognition.SentenceModel`.
 
   Raises:
     UserError: there is nothing of that name, or it cannot be used.
@@ -84,6 +92,8 @@ def _of(found, labels):
   if found.system.task == "recognition":
     reads = isolated.recognizer_of(found.system).reads
     return _RECOGNITION[reads](found, labels)
+  if found.system.task == "continuous":
+    return sentence_recognition.SentenceModel(found, labels)
   raise UserError(f"models of the task {found.system.task} cannot be loaded here yet")
 
 

@@ -2,16 +2,13 @@
 
 import functools
 import itertools
-import os
-import pathlib
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from sign_jax.api import keypoints as keypoint_files
-from sign_jax.api import recognized, videos
+from sign_jax.api import clips, recognized
 from sign_jax.api.recognized import Recognized
 from sign_jax.data import sign_batches, sign_records
 from sign_jax.errors import UserError
@@ -93,14 +90,11 @@ class SignModel(recognized.NamingModel):
   def _pictures(self, video):
     """((T, S, S, 3) uint8, (width, height) of the pictures) of a video."""
     side = self.config.data.size_stored
-    if isinstance(video, str | os.PathLike):
-      return _decoded(user_path(video), side)
-    array = videos.array_of(video, "video")
-    if array.ndim != 4 or array.shape[3] != 3 or array.dtype != np.uint8 or not array.size:
-      raise UserError(
-          f"a clip is an array (T, H, W, 3) of uint8, not {array.shape} of {array.dtype}; or pass "
-          "the path of a video"
-      )
+    if clips.is_path(video):
+      path = user_path(video)
+      size, found = clips.picture_size(path), frames.read_frames(path, (side, side))
+      return _joined(itertools.islice(found, _LONGEST + 1), path), size
+    array = clips.array(video)
     pictures = (np.ascontiguousarray(x) for x in itertools.islice(array, _LONGEST + 1))
     return _joined((containers.resized_rgb(x, (side, side)) for x in pictures), "the clip"), (
         array.shape[2], array.shape[1]
@@ -108,34 +102,10 @@ class SignModel(recognized.NamingModel):
 
   def _keypoints(self, keypoints, pictures, size, video):
     """(T, 133, 3) float32, x and y as shares of the picture."""
-    name = "keypoints"
-    if isinstance(keypoints, str | os.PathLike):
-      name = str(keypoints)
-      clip = pathlib.Path(video).stem if isinstance(video, str | os.PathLike) else ""
-      keypoints = keypoint_files.read(user_path(keypoints), size, clip)
-    array = videos.array_of(keypoints, name)
-    if array.ndim != 3 or array.shape[1:] != (133, 3) or array.dtype.kind not in "fiu":
-      raise UserError(
-          f"{name} has the shape {array.shape}, keypoints are COCO-WholeBody's (frames, 133, 3)"
-      )
-    if len(array) != len(pictures):
-      shown = video if isinstance(video, str | os.PathLike) else "the clip"
-      raise UserError(
-          f"{name} has keypoints of {len(array)} frames, and {shown} has {len(pictures)}: estimate "
-          "them on every frame of this video"
-      )
-    return sign_records.as_shares(array.astype(np.float32), size, None, name)
-
-
-def _decoded(
-    path: pathlib.Path, side: int
-) -> tuple[Int[np.ndarray, "T S S 3"], tuple[int, int]]:
-  """The frames of a video file or folder of pictures, and the size of its pictures."""
-  first = next(iter(frames.read_frames(path)), None)
-  if first is None:
-    raise frames.VideoError(f"{path} holds no frame, pass another video")
-  found = frames.read_frames(path, (side, side))
-  return _joined(itertools.islice(found, _LONGEST + 1), path), (first.shape[1], first.shape[0])
+    found, name = clips.keypoint_shares(keypoints, size, video)
+    if len(found) != len(pictures):
+      raise clips.unlike_counts(name, len(found), video, len(pictures))
+    return found
 
 
 def _joined(pictures: Any, name: Any) -> Float[np.ndarray, "T S S 3"]:

@@ -44,15 +44,15 @@ def _states(scores, steps, glosses):
   before_last = jnp.pad(labels[:-2], (2, 0), constant_values=BLANK)
   may_skip = (labels != BLANK) & (labels != before_last)
 
-  def forward(best, row):
+  def forward(best, given):
+    number, row = given
     ways = _ways(best, may_skip)
-    best = row[labels] + ways.max(0)
-    return best, (ways.argmax(0), best)
+    best = jnp.where(number < steps, row[labels] + ways.max(0), best)
+    return best, ways.argmax(0).astype(jnp.int8)  # one for each step and state: most of the memory
 
   # A path begins with the first blank or the first gloss.
   first = jnp.full(width, _NEVER, scores.dtype).at[:2].set(scores[0, labels[:2]])
-  _, (moves, best) = lax.scan(forward, first, scores[1:])
-  best = jnp.concatenate([first[None], best])[jnp.maximum(steps - 1, 0)]
+  best, moves = lax.scan(forward, first, (jnp.arange(1, len(scores)), scores[1:]))
   ends = jnp.stack([2 * count, jnp.maximum(2 * count - 1, 0)])
   last = ends[best[ends].argmax()]
   moves = jnp.pad(moves, ((1, 0), (0, 0)))

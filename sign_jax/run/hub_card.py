@@ -9,11 +9,18 @@ from sign_jax.untrusted import budget
 _MOST_BYTES = 2**20
 _UNKNOWN = "unknown"
 _DATA_SET = re.compile(r"\w+(/[\w.+-]+)?(:[\w.]+)?")  # NAME[/CONFIG][:VERSION]
-_TITLES = {"retrieval": "sign-language retrieval", "recognition": "isolated sign recognition"}
+_TITLES = {
+    "retrieval": "sign-language retrieval", "recognition": "isolated sign recognition",
+    "continuous": "continuous sign recognition",
+}
 # What results count and do not measure.
-_COUNTS = ("/sentences", "/videos", "/segments", "/signs", "/listed", "/missing")
+_COUNTS = ("/sentences", "/videos", "/signs", "/listed", "/missing", "/words", "/empty", "/unknown",
+           "/infeasible")  # fmt: skip
+_SEGMENTS = "/segments"  # a count, or how well segments overlap with the signs, which is no int
+_UNITS = {"continuous": "Word error rate (wer) and its parts in percent of the references' words."}
 _KEPT = ("batch_size", "epochs", "steps", "seed", "optim.name", "optim.lr", "model.variant",
-         "data.combine", "data.alpha", "data.video_length", "data.text_length", "data.size")
+         "model.streams", "data.combine", "data.alpha", "data.video_length", "data.text_length",
+         "data.size")  # fmt: skip
 
 
 def text(run, content, license, data_license):
@@ -34,7 +41,7 @@ def text(run, content, license, data_license):
       f"# {run.system.name}: {_TITLES.get(run.system.task, run.system.task)}", "",
       f"Trained with sign_jax on {_cell(data or _UNKNOWN)}.", "",
       *_how_to_load(run), "",
-      *_results_table(results), "",
+      *_results_table(results, run.system.task), "",
       *_data(results, data), "",
       *_training(run, content), "",
       *_licences(license, data_license, content), "",
@@ -60,7 +67,7 @@ def _numbers(results):
   return {
       name: value for name, value in results.items()
       if type(value) in (int, float) and "/" in name
-      and not name.endswith(_COUNTS)
+      and not name.endswith(_COUNTS) and not (name.endswith(_SEGMENTS) and type(value) is int)
   }  # fmt: skip
 
 
@@ -95,6 +102,7 @@ def _how_to_load(run):
       "retrieval": "model.similarity(videos, [\"a sentence\"])  # videos: list of (windows, "
                    "channels) sign features",
       "recognition": f"model.recognize(\"video.mp4\", top=5{_keypoints(run)})",
+      "continuous": f"model.recognize(\"video.mp4\"{_keypoints(run)})  # glosses, with seconds",
   }  # fmt: skip
   return ["```python", "import sign_jax", "", "model = sign_jax.load(\"path/to/this/folder\")",
           uses.get(run.system.task, ""), "```"]  # fmt: skip
@@ -107,19 +115,21 @@ def _keypoints(run):
   return ", keypoints=\"video.pose\"" if reads else ""
 
 
-def _results_table(results):
+def _results_table(results, task):
   numbers = sorted(_numbers(results).items())
   if not numbers:
     return ["## Results", "", "The run has not been evaluated."]
   rows = [f"| {_cell(name)} | {value:.2f} |" for name, value in numbers]
-  return ["## Results", "", "R@K and accuracies in percent.", "", "| | |", "| --- | ---: |", *rows]
+  unit = _UNITS.get(task, "R@K and accuracies in percent.")
+  return ["## Results", "", unit, "", "| | |", "| --- | ---: |", *rows]
 
 
 def _data(results, data):
   facts = {"data set": data or _UNKNOWN, **{key: results.get(key) for key in (
       "fingerprint", "protocol", "evaluation_protocol", "caption", "streams", "combine", "ties",
-      "versions", "crops", "validation/sentences", "validation/videos", "test/sentences",
-      "test/videos", "validation/signs", "test/signs", "test/listed", "test/missing",
+      "versions", "crops", "decode", "clean", "validation/sentences", "validation/videos",
+      "validation/words", "test/sentences", "test/videos", "test/words", "validation/signs",
+      "test/signs", "test/listed", "test/missing",
   )}}  # fmt: skip
   rows = [f"- {name}: {_cell(value)}" for name, value in facts.items() if value is not None]
   return ["## Data and protocol", "", *rows]

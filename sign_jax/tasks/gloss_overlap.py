@@ -35,8 +35,8 @@ def overlaps(found: Span, true: Span) -> Float[np.ndarray, " G"]:
 
 
 def numbers(
-    true: Sequence[Span], segments: Int[np.ndarray, "V N 2"], steps: Int[np.ndarray, " V"],
-    starts: Sequence[int],
+    true: Sequence[Int[np.ndarray, "_ 2"]], segments: Int[np.ndarray, "V N 2"],
+    steps: Int[np.ndarray, " V"], starts: Sequence[int],
 ) -> dict[str, float]:
   """Means over all glosses whose sentences have a path, in percent.
 
