@@ -26,18 +26,22 @@ class Settings(corpus.Settings):
   """The numbers of a corpus, and what share of its videos is out of the ordinary.
 
   Attributes:
+    domain: of the sentences that are kept; the others are drawn and left out.
+    failing: share of the frames in which the pose estimator takes something else for an arm.
     repeated: share of the videos that sign a gloss twice in a row.
     single: share that sign one gloss alone.
     infeasible: share of the training videos that have fewer frames than CTC needs.
   """
 
+  domain: str = "weather"
+  failing: float = 0.1
   repeated: float = 0.05
   single: float = 0.02
   infeasible: float = 0.005
 
 
-TINY = Settings(sentences=(24, 8, 8), signers=5, repeated=0.2, single=0.1, infeasible=0.1)
-CONTINUOUS = Settings(sentences=(800, 60, 150), signers=18)
+TINY = Settings(sentences=(40, 16, 16), signers=5, repeated=0.2, single=0.1, infeasible=0.1)
+CONTINUOUS = Settings(sentences=(1500, 240, 360), signers=18)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +52,16 @@ class Video(corpus.Video):
 
 
 def videos(settings: Settings) -> dict[str, list[Video]]:
-  """{split: its videos}, those of `corpus.videos` with other glosses here and there."""
+  """{split: its videos}, those of `corpus.videos` with other glosses here and there.
+
+  Weather forecasts alone have less than half of all glosses, so that recognisers learn to read them
+  in minutes.
+  """
   return {
-    split: [_changed(video, split, settings) for video in found]
+    split: [
+      _changed(video, split, settings) for video in found
+      if video.sentence.domain == settings.domain
+    ]
     for split, found in corpus.videos(settings).items()
   }
 
@@ -90,7 +101,7 @@ def example(video: Video, settings: Settings) -> dict[str, Any]:
     return Random(settings.seed, name, video.video_id)
 
   seen = camera.place(points, random("camera"))
-  estimated = failures.mislead(seen, random("failures"))
+  estimated = failures.mislead(seen, random("failures"), settings.failing)
   return {
     **corpus.facts(video, len(points), spans),
     "pose": observe.observe(estimated, random("pose")),
