@@ -99,7 +99,7 @@ def test_metadata_list_classes_and_the_best_that_can_be_told_from_signs_alone():
 def test_the_default_config_and_its_features_are_what_they_were():
   configs = {config.name: config for config in Builder.BUILDER_CONFIGS}
   assert Builder.DEFAULT_BUILDER_CONFIG_NAME == "small"
-  assert [name for name, config in configs.items() if config.filmed] == [
+  assert [name for name, config in configs.items() if config.kind is filmed] == [
     "frames_tiny", "frames", "frames_study"]
   assert "isolated" not in corpus.metadata(corpus.TINY)
 
