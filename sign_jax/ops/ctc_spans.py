@@ -12,6 +12,7 @@ from sign_jax.ops import alignment
 from sign_jax.ops.ctc import BLANK, feasible
 
 _NEVER = -jnp.inf
+_BLOCK = 256  # steps
 
 
 @jax.jit
@@ -47,17 +48,32 @@ def _states(scores, steps, glosses):
   def forward(best, given):
     number, row = given
     ways = _ways(best, may_skip)
-    best = jnp.where(number < steps, row[labels] + ways.max(0), best)
-    return best, ways.argmax(0).astype(jnp.int8)  # one for each step and state: most of the memory
+    moved = row[labels] + ways.max(0)
+    moves = jnp.where(number > 0, ways.argmax(0), 0)
+    return jnp.where((number > 0) & (number < steps), moved, best), moves.astype(jnp.int8)
+
+  def backward(state, given):
+    start, block = given
+    moves = lax.scan(forward, start, block)[1]
+    return lax.scan(functools.partial(_back, steps), state, (block[0], moves), reverse=True)
 
   # A path begins with the first blank or the first gloss.
   first = jnp.full(width, _NEVER, scores.dtype).at[:2].set(scores[0, labels[:2]])
-  best, moves = lax.scan(forward, first, (jnp.arange(1, len(scores)), scores[1:]))
+  blocks = _blocks(scores)
+  best, starts = lax.scan(lambda x, block: (lax.scan(forward, x, block)[0], x), first, blocks)
   ends = jnp.stack([2 * count, jnp.maximum(2 * count - 1, 0)])
   last = ends[best[ends].argmax()]
-  moves = jnp.pad(moves, ((1, 0), (0, 0)))
-  follow = functools.partial(_back, steps)
-  return lax.scan(follow, last, (jnp.arange(len(scores)), moves), reverse=True)[1]
+  # The moves of one block at a time: those of all steps of an hour would fill gigabytes.
+  states = lax.scan(backward, last, (starts, blocks), reverse=True)[1]
+  return states.ravel()[: len(scores)]
+
+
+def _blocks(scores):
+  """The numbers (n, K) and scores (n, K, V) of K steps each, filled up with steps of zeros."""
+  size = min(_BLOCK, len(scores))
+  count = -(-len(scores) // size)
+  padded = jnp.pad(scores, ((0, count * size - len(scores)), (0, 0)))
+  return jnp.arange(count * size).reshape(count, size), padded.reshape(count, size, -1)
 
 
 def _ways(best, may_skip):

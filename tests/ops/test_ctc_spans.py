@@ -36,6 +36,18 @@ def test_spans_are_those_of_the_best_of_all_paths():
   assert kinds == {True, False}
 
 
+def test_paths_over_several_blocks(monkeypatch):
+  draw = np.random.default_rng(2)
+  scores, glosses = draw.standard_normal((12, 7, CLASSES)).astype(np.float32), np.array([[2, 1, 1]])
+  glosses, steps = np.repeat(glosses, 12, 0), np.array([4, 5, 6, 7] * 3)
+  whole = np.asarray(ctc_spans.gloss_spans(scores, steps, glosses))
+  monkeypatch.setattr(ctc_spans, "_BLOCK", 2)  # of a batch of another size, so compiled anew
+  found = np.asarray(ctc_spans.gloss_spans(scores[1:], steps[1:], glosses[1:]))
+  np.testing.assert_array_equal(found, whole[1:])
+  for row, count, spans in zip(log_softmax(scores)[1:], steps[1:], found, strict=True):
+    assert spans.tolist() == [list(x) for x in likeliest(row[:count], [2, 1, 1])]
+
+
 def test_padding_is_not_read():
   draw = np.random.default_rng(1)
   scores, glosses = draw.standard_normal((1, 6, 4)).astype(np.float32), np.array([[2, 1]])
