@@ -71,7 +71,8 @@ class System(Protocol):
       windows; `GlossRecognizer` of one that reads sentences.
     scorers: {name: function (configuration, split) -> similarities} of a system that retrieves,
       None for its model; see `tasks.fusion`.
-    init_files: {key of the section `init`: function (variables, path) -> variables}.
+    init_files: {key of the section `init`: function (variables, path) -> variables}; of a system
+      that reads sentences: (variables, path, names of the classes) -> variables.
     parameter_kinds: `ParameterKinds`.
     frozen: function of the whole configuration -> regular expressions of the parameters that
       training leaves as they are.

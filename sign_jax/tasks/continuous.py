@@ -151,7 +151,7 @@ class Continuous(Task):
     Raises:
       UserError: when a file does not fit the model.
     """
-    return self._initial.load(variables)
+    return self._initial.load(variables, self.class_names)
 
   def loss(
       self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]

@@ -11,7 +11,7 @@ CLASSIFIERS = ("file", "fresh")
 _PARTS = {"clip": "CLIP", "signbert": "SignBERT"}  # what people call the keys of `init`
 
 
-def load(variables, init, system):
+def load(variables, init, system, classes=None):
   """Puts the weights of the files that a configuration names into fresh variables.
 
   Args:
@@ -19,6 +19,7 @@ def load(variables, init, system):
     init: the section `init`: the path `model` and those of the system's `init_files`, each perhaps
       "". `model` leaves nothing to the others.
     system: `protocols.System`.
+    classes: names of the model's classes, of a system whose `init_files` ask for them.
 
   Returns:
     `variables`, with numpy arrays in place of all that came from the files.
@@ -38,8 +39,9 @@ def load(variables, init, system):
     existing_file(init[name], f"--config.init.{name}", "pass a file of weights")
   if init.model:
     return from_model(variables, init.model, system)
+  more = () if classes is None else (classes,)
   for name in given:
-    variables = system.init_files[name](variables, init[name])
+    variables = system.init_files[name](variables, init[name], *more)
   return variables
 
 
@@ -96,8 +98,8 @@ class _Files:
   def __init__(self, init, system):
     self._init, self._system = init, system
 
-  def load(self, variables):
-    return load(variables, self._init, self._system)
+  def load(self, variables, classes=None):
+    return load(variables, self._init, self._system, classes)
 
 
 class ClassifierFile:
@@ -131,12 +133,13 @@ class ClassifierFile:
       return 0
     return self._system.classifier.classes(self._state, self._path)
 
-  def load(self, variables):
+  def load(self, variables, classes=None):
     """`variables`, with numpy arrays in place of all that comes from the file.
 
     Raises:
       UserError: names the missing, unexpected and mis-shaped entries.
     """
+    del classes  # the configuration says whether they are the file's
     if not self._path:
       return variables
     system, keep = self._system, ()

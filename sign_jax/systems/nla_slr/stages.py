@@ -3,16 +3,14 @@
 import functools
 import pathlib
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sign_jax.errors import UserError, printable
+from sign_jax.errors import UserError
 from sign_jax.protocols import Variables
+from sign_jax.systems import stream_files
 from sign_jax.systems.nla_slr import released_names
 from sign_jax.systems.nla_slr import streams as names
-from sign_jax.train import checkpoint
-from sign_jax.weights import convert, readers
 
 _COLOURS = names.CHANNELS["video"]
 
@@ -32,21 +30,6 @@ def check(values: Mapping[str, Any]) -> None:
       raise UserError(f"init.{length} and init.{name} both fill {name}: pass only one of them")
 
 
-def state_of(path: str | pathlib.Path) -> dict[str, Any]:
-  """{released name: array} of a run's best checkpoint, or of a file of weights.
-
-  Raises:
-    UserError: the run is of another system or has no checkpoint; the file cannot be read.
-  """
-  if not pathlib.Path(path).is_dir():
-    return readers.read(path)
-  variables = checkpoint.best_on_cpu(pathlib.Path(path) / "checkpoints").variables
-  try:
-    return convert.export(variables, released_names.NAMES)
-  except UserError as error:
-    raise UserError(f"{path} is no run of nla_slr: pass one, or a file of weights") from error
-
-
 def load_stream(variables: Variables, path: str | pathlib.Path, name: str) -> Variables:
   """Fresh variables with one stream's S3D from a run or a file that holds it, or a single S3D.
 
@@ -63,15 +46,17 @@ def load_stream(variables: Variables, path: str | pathlib.Path, name: str) -> Va
       not fit.
   """
   _check_there(variables, (name,), name)
-  state, own = state_of(path), released_names.stream(name)
-  start = _start(state, own, released_names.FIRST, path)
-  found = _renamed(state, re.escape(start) + r"(?=base\.)", own)
-  keep = [rf"\w+/(?!{name}/).+"]
+  state, own = _state_of(path), released_names.stream(name)
+  start = stream_files.start_of(state, [own], released_names.FIRST, path)
+  found = stream_files.renamed(state, re.escape(start) + r"(?=base\.)", own)
+  keep = [stream_files.all_but([name])]
   first = found[own + released_names.FIRST]
   if name.startswith("keypoint") and first.ndim == 5 and first.shape[1] == _COLOURS:
     del found[own + released_names.FIRST]
     keep.append(rf"params/{name}/base_0/conv_s/kernel")
-    _say_fresh(path, name)
+    stream_files.say(
+        path, f"its first convolution reads colours, so that of {name} begins afresh"
+    )
   return _merged(variables, found, keep, path)
 
 
@@ -79,11 +64,11 @@ def load_length(variables: Variables, path: str | pathlib.Path, length: str) -> 
   """The same with both streams of a length and the connections between them."""
   video, keypoint = pair = tuple(f"{modality}_{length}" for modality in names.MODALITIES)
   _check_there(variables, pair, length)
-  state, own = state_of(path), released_names.stream(video).removesuffix(_VIDEO)
-  start = _start(state, own, _VIDEO + released_names.FIRST, path)
-  found = _renamed(state, re.escape(start) + r"(?=(rgb|pose)_stream(_lateral)?\.)", own)
-  inside = f"{video}|{keypoint}|{video}_to_{keypoint}_.|{keypoint}_to_{video}_."
-  return _merged(variables, found, [rf"\w+/(?!({inside})/).+"], path)
+  state, own = _state_of(path), released_names.stream(video).removesuffix(_VIDEO)
+  start = stream_files.start_of(state, [own], _VIDEO + released_names.FIRST, path)
+  found = stream_files.renamed(state, re.escape(start) + r"(?=(rgb|pose)_stream(_lateral)?\.)", own)
+  inside = video, keypoint, f"{video}_to_{keypoint}_.", f"{keypoint}_to_{video}_."
+  return _merged(variables, found, [stream_files.all_but(inside)], path)
 
 
 _VIDEO = "rgb_stream.backbone."
@@ -97,38 +82,10 @@ def _check_there(variables, needed, key):
     )
 
 
-def _start(state, own, end, path):
-  """What stands before the names of the network that is wanted: `own`, or the only one there is."""
-  starts = {name.removesuffix(end) for name in state if name.endswith(end)}
-  if own in starts:
-    return own
-  if len(starts) != 1:
-    few = ", ".join(sorted(start or end for start in starts)[:4])
-    raise UserError(
-        f"{path} holds {len(starts) or 'no'} networks with an entry {end}"
-        + (f" ({few}), and none under {own}" if few else "")
-        + ": pass a run or a file with this stream"
-    )
-  return starts.pop()
-
-
-def _renamed(state, start, own):
-  """The entries of a state dict whose names begin so, with another beginning."""
-  matches = ((re.match(start, name), name, value) for name, value in state.items())
-  return {own + name[match.end() :]: value for match, name, value in matches if match}
-
-
-def _say_fresh(path, name):
-  print(
-      f"{printable(path)}: its first convolution reads colours, so that of {name} begins afresh",
-      file=sys.stderr,
-  )
+def _state_of(path):
+  return stream_files.state_of(path, released_names.NAMES, "nla_slr")
 
 
 def _merged(variables, state, keep, path):
-  try:
-    return convert.merge(
-        variables, state, released_names.NAMES, released_names.IGNORE, keep=tuple(keep)
-    )
-  except UserError as error:
-    raise UserError(f"{path}: {error}") from error
+  rules = released_names.NAMES, released_names.IGNORE
+  return stream_files.merged(variables, state, *rules, keep, path)

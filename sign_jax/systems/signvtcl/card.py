@@ -11,6 +11,7 @@ from sign_jax.systems.signvtcl import (
   recognizer,
   released_names,
   settings,
+  stages,
   teachers,
 )
 
@@ -48,6 +49,7 @@ SYSTEM = System(
     free_keys=("data.flow", "text.cache_dir"),
     measures=("decode.width", "decode.search", "decode.merge_repeated", "data.clean"),
     frozen=settings.frozen,
+    init_files=stages.init_files(),
     recognizer=recognizer.SentenceRecognizer(),
     names=(*released_names.PAPER, *released_names.BASE),
     names_of=released_names.names_of,
