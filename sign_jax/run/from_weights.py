@@ -187,8 +187,8 @@ def _check_sizes(card, config, shapes, path):
   except _NO_MODEL:
     return  # what is missing is told when the weights are merged
   for key, value in sizes.items():
-    # Heads are not in a file; a switch may be set and without use.
-    if type(value) is int and not key.endswith(".heads") and told.get(key, value) != value:
+    # Heads are not in a file, a switch may be set and without use, and 0 leaves it to the data.
+    if type(value) is int and not key.endswith(".heads") and told.get(key) not in (None, 0, value):
       raise UserError(f"{path} holds a model of {key}={value}, and not of {shown(told[key])}")
 
 

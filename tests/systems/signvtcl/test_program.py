@@ -63,10 +63,10 @@ def test_it_is_trained_and_measured(run):
   assert len(losses) == 2 and all(np.isfinite(row["loss"]) for row in losses)
   parts = ("substitutions", "deletions", "insertions")
   assert results["test/wer"] == pytest.approx(sum(results[f"test/{name}"] for name in parts))
-  assert results["test/wer"] > 0 and results["test/videos"] == 11
+  assert results["test/wer"] > 0 and results["test/videos"] > 1
   assert json.loads((folder / "results.json").read_text())["test/wer"] == results["test/wer"]
   sentences = (folder / "alignments_test.txt").read_text()
-  assert sentences.count("Scores: ") == 11 and "alignments" not in sentences
+  assert sentences.count("Scores: ") == results["test/videos"] and "alignments" not in sentences
   noted = json.loads((folder / "config.json").read_text())
   assert noted["labels"][0] == "<blank>" and len(noted["labels"]) == noted["inputs"]["classes"]
   assert "flow_note" not in noted
@@ -130,7 +130,13 @@ def test_a_model_of_keypoints_asks_for_them(run, files, capsys):
   ).err
 
 
-def test_it_comes_back_from_the_hubs_folder_and_from_a_file(run, files, tmp_path):
+def test_a_run_is_loaded_with_other_settings(run):
+  """Though it left the number of classes to its data."""
+  model = sign_jax.load(run[0], config={"decode.width": 1})
+  assert model.config.decode.width == 1 and model.config.model.num_classes == 0
+
+
+def test_it_comes_back_from_the_hubs_folder_and_from_a_file(run, files, sentences_dir, tmp_path):
   export.main(["--workdir", str(run[0]), "--out", str(tmp_path / "hub"), "--format", "hub"])
   export.main(["--workdir", str(run[0]), "--out", str(tmp_path / "weights.safetensors")])
   card = (tmp_path / "hub/README.md").read_text()
@@ -154,3 +160,5 @@ def test_it_comes_back_from_the_hubs_folder_and_from_a_file(run, files, tmp_path
     again = read(other)
     assert again.glosses == found.glosses and again.log_probability == found.log_probability
     np.testing.assert_array_equal(again.seconds, found.seconds)
+  results = sign_jax.evaluate(others[0], "test", config={"data.data_dir": str(sentences_dir)})
+  assert results["test/wer"] == run[1]["test/wer"]
