@@ -23,8 +23,10 @@ from sign_jax.files import path_argument
 from sign_jax.run import compile_cache
 from sign_jax.systems.nla_slr import settings as nla_slr
 from sign_jax.systems.retrieval_settings import DATASETS
+from sign_jax.systems.signvtcl import settings as signvtcl
 
 _SIMULATOR, _SEEDS = "signing_sim", (0, 1, 2)
+_DATASETS = tuple(dict.fromkeys((*DATASETS, *nla_slr.DATASETS, *signvtcl.DATASETS)))
 
 
 def _parser():
@@ -33,7 +35,7 @@ def _parser():
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )  # fmt: skip
   parser.add_argument("table", help=f"one of {', '.join(TABLES)}")
-  parser.add_argument("--dataset", choices=(*DATASETS, *nla_slr.DATASETS[1:]),
+  parser.add_argument("--dataset", choices=_DATASETS,
                       help=f"{_SIMULATOR} by default, with --checkpoints the table's")
   parser.add_argument("--seeds", type=int, nargs="+", help="one run each; 0 1 2 by default")
   parser.add_argument("--workdirs", default="runs/reproduce", type=path_argument,

@@ -40,17 +40,19 @@ def measure(table, dataset, folder, root, extra):
   for row in table.rows:  # a mistake in an argument is none of a row's
     settings.with_changes(rows.configuration(row, dataset, 0, ()), changes, "--config")
   found, missing, facts, known = {}, {}, {}, {}
+  split = None if any(x.startswith("validation/") for x in table.columns) else "test"
   for row in tqdm(table.rows, unit="row"):
     try:
       path = find(folder, dataset, row)
       key = path, rows.folder_name(row)
       if key not in known:
-        known[key] = evaluate(row, path, dataset, changes)
+        known[key] = evaluate(row, path, dataset, changes, split)
     except Exception as error:  # what one row meets, such as too little memory, is not the others'
       missing[row.label] = _reason(error)
       continue
     _write(root / rows.folder_name(row), known[key])
-    numbers = {c: [known[key][f"test/{c}"]] for c in table.columns if f"test/{c}" in known[key]}
+    places = {column: rows.full_name(column) for column in table.columns}
+    numbers = {c: [known[key][name]] for c, name in places.items() if name in known[key]}
     found[row.label] = numbers | {LEFT_OUT: [known[key].get(f"test/{LEFT_OUT}", 0)]}
     facts[_said(known[key])] = None
   return found, missing, list(facts)
@@ -64,7 +66,7 @@ def _reason(error):
   return told[0]
 
 
-def evaluate(row, path, dataset, changes):
+def evaluate(row, path, dataset, changes, split="test"):
   """The results of a file of weights, in the settings of a row; its sizes are those of the file.
 
   Args:
@@ -72,12 +74,13 @@ def evaluate(row, path, dataset, changes):
     path: pathlib.Path.
     dataset: as in `measure`.
     changes: {dotted name: value} for all rows.
+    split: that is measured; None for validation and test.
 
   Returns:
     {name: value} as in results.json.
   """
   changes = {**row.overrides, **changes, "init.model": str(path)}
-  return evaluation.evaluate(rows.configuration(row, dataset, 0, ()), "test", config=changes)
+  return evaluation.evaluate(rows.configuration(row, dataset, 0, ()), split, config=changes)
 
 
 def find(folder, dataset, row):

@@ -39,6 +39,21 @@ def arguments(row, dataset, seed, extra):
   return [f"--config=configs/{row.system}.py:{dataset}", *overrides, *extra]
 
 
+def following(row, table, dataset, seed, extra, root):
+  """A row with the folder of its teacher's run, where its configuration follows one's path."""
+  align = configuration(row, dataset, seed, extra).model.get("align", {})
+  if not row.teacher or align.get("source") != "teacher":
+    return row
+  taught_by = next(other for other in table.rows if other.label == row.teacher)
+  folder = root / folder_name(taught_by) / f"seed{seed}"
+  return row._replace(overrides={**row.overrides, "init.teacher": str(folder)})
+
+
+def full_name(column):
+  """Of a column's number in results.json."""
+  return column if column.startswith(("validation/", "test/")) else f"test/{column}"
+
+
 def sharing(row, root):
   """The flags by which runs of the program that goes a system's whole way share their stages."""
   key = registry.get(row.system).shared

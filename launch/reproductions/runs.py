@@ -39,8 +39,9 @@ def measure(table, dataset, seeds, root, extra, train=True):
   for row, seed, workdir in tqdm(jobs, unit="run"):
     if row.label in failed:
       continue
-    config = rows.configuration(row, dataset, seed, extra)
-    given = rows.arguments(row, dataset, seed, extra)
+    filled = rows.following(row, table, dataset, seed, extra, root)
+    config = rows.configuration(filled, dataset, seed, extra)
+    given = rows.arguments(filled, dataset, seed, extra)
     if rows.scorer(row):
       _check_program(workdir, config)
     try:
@@ -120,8 +121,8 @@ def collect(workdir, columns, scorer=""):
     UserError: when the run has no results yet.
   """
   results = _results(workdir)
-  split = f"test/{scorer}" if scorer else "test"
-  numbers = {c: results[f"{split}/{c}"] for c in columns if c != SECONDS}
+  name = lambda column: f"test/{scorer}/{column}" if scorer else rows.full_name(column)
+  numbers = {c: results[name(c)] for c in columns if c != SECONDS}
   numbers[LEFT_OUT] = results.get(f"test/{LEFT_OUT}", 0)
   if SECONDS in columns:
     numbers[SECONDS] = _seconds_per_step(workdir)

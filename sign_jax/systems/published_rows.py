@@ -14,12 +14,15 @@ class Row(NamedTuple):
   Attributes:
     overrides: keys of the configuration without "config." in front.
     published: numbers in the order of the table's columns; None where the paper prints none.
+    teacher: label of an earlier row of the table, whose run of the same seed this one follows where
+      its configuration has a teacher; "" for none.
   """
 
   label: str
   system: str  # a file in configs/
   overrides: dict
   published: tuple
+  teacher: str = ""
 
 
 def switch(system: str, label: str, **overrides: Any) -> Row:
@@ -29,7 +32,10 @@ def switch(system: str, label: str, **overrides: Any) -> Row:
 
 
 class Table(NamedTuple):
-  """A table, or a figure where `x` names the quantity that changes from row to row."""
+  """A table, or a figure where `x` names the quantity that changes from row to row.
+
+  Columns are named as in results.json, those of the test split without "test/" in front.
+  """
 
   title: str
   dataset: str  # that the published numbers are of; "" without any

@@ -57,4 +57,5 @@ SYSTEM = System(
     text_inputs=lambda config, shapes: {"text_width": released_names.text_width(shapes)},
     ignore=released_names.IGNORE,
     golden="sign_jax.systems.signvtcl.golden",
+    published="sign_jax.systems.signvtcl.published",
 )
