@@ -82,7 +82,10 @@ def _server(*environment):
 
 def start(*args, environment):
   """`python -m ARGS` as a `Child`, in the root of the repository."""
-  read_by_imports = {name: x for name, x in environment.items() if name.startswith("JAX_")}
+  read_by_imports = {
+      name: x for name, x in environment.items()
+      if name.startswith("JAX_") and name != "JAX_COMPILATION_CACHE_DIR"  # asked for by programs
+  }
   server = _server(*sorted(read_by_imports.items()))
   files = tempfile.TemporaryFile(), tempfile.TemporaryFile()
   read, write = os.pipe()
@@ -113,7 +116,7 @@ def spare_collector():
   Python's own thresholds cost a tenth of the time of tracing.
   """
   gc.freeze()
-  gc.set_threshold(100_000, 10, 10)
+  gc.set_threshold(500_000, 10, 10)
 
 
 def _fork(status):

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from sign_jax.protocols import Batch, Task, Variables
 from sign_jax.train.state import TrainState
-from sign_jax.train.step import WHOLE, create_state, rule_of, train_step
+from sign_jax.train.step import WHOLE, begin, rule_of, train_step
 
 NOISE = "noise"  # key of a batch: what the model would draw
 
@@ -31,6 +31,7 @@ class Step(NamedTuple):
     outputs: what the model returned.
     gradients: nested dict as the parameters, before they are clipped.
     model_state: the collections beside the parameters, after the step.
+    gradient_norm: () float32, of the gradients; of a step that is taken alone.
   """
 
   loss: Float32[Array, ""]
@@ -38,6 +39,7 @@ class Step(NamedTuple):
   outputs: Any
   gradients: Any
   model_state: Variables
+  gradient_norm: Float32[Array, ""] | None = None
 
 
 @contextlib.contextmanager
@@ -113,14 +115,16 @@ class Steps:
     self._case, self._seed = Case(task), config.seed
     self._rule = rule._replace(optimizer=_keeping_gradients(rule.optimizer))
     step = functools.partial(train_step, self._case, self._rule, config.seed, WHOLE, resident={})
-    self._take = jax.jit(lambda state, batch: _sorted(*step(state, batch)))
+    self._take = jax.jit(lambda state, batch: _sorted(*step(state, batch), with_norm=True))
     # What nobody asks for, such as the optimiser's work, is not compiled.
     self._look = jax.jit(lambda state, batch: _sorted(*step(state, batch))[1])
 
   def first(self) -> TrainState:
     """The `train.state.TrainState` with the weights of the task's file."""
-    state = create_state(self._case, self._rule.optimizer, self._seed)
-    return state.replace(params=self._rule.settle(state.params))
+    variables = self._case.init(jax.random.key(self._seed))
+    rule = self._rule
+    begun = functools.partial(begin, optimizer=rule.optimizer, settle=rule.settle)
+    return jax.jit(begun)(variables)  # one program, in place of one for each shape
 
   def take(self, state: TrainState, batch: Batch) -> tuple[TrainState, Step]:
     """(state after the step, `Step`)."""
@@ -131,8 +135,8 @@ class Steps:
     return self._look(state, batch)
 
 
-def _sorted(state, metrics):
+def _sorted(state, metrics, with_norm=False):
   return state, Step(
       metrics["loss"], metrics["terms"], metrics["outputs"], state.opt_state.gradients,
-      state.model_state,
+      state.model_state, metrics["gradient_norm"] if with_norm else None,
   )

@@ -24,7 +24,6 @@ from sign_jax.golden.rebuilt_features import STREAMS, Inputs
 from sign_jax.metrics import retrieval as metrics
 from sign_jax.protocols import Batch
 from sign_jax.systems.base import System
-from sign_jax.train import optim
 from sign_jax.train.step import Evaluator
 
 Settings = Callable[[System, Facts, dict[str, Any]], ConfigDict]  # `retrieval_case.settings`
@@ -107,13 +106,13 @@ def training(
 ) -> Quantities:
   """Losses, gradient norms and logit scales of the case's steps, and what went in."""
   taken = steps.Steps(task, config)
-  state, found, norm = taken.first(), [], jax.jit(optim.global_norm)
+  state, found = taken.first(), []
   given = facts["videos"], facts["given"]["text_aug"]
   for batch in batches(task.split("train"), config, *given, noise):
     state, step = taken.take(state, batch)
     found.append({
         "losses": step.loss, "log_logit_scale": state.params["logit_scale"],
-        "gradient_norm_before_clipping": norm(step.gradients),
+        "gradient_norm_before_clipping": step.gradient_norm,
         "text": batch["text"], "text_aug": batch["text_aug"],
         "windows": batch["video_valid"].sum(1), "video_part": batch["video"][_PART],
     })

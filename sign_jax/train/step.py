@@ -61,11 +61,17 @@ def create_state(
     task: Task, optimizer: optax.GradientTransformation, seed: int | UInt32[ArrayLike, ""]
 ) -> TrainState:
   """A fresh TrainState; a pure function."""
-  return _begun(task.init(jax.random.key(seed)), optimizer)
+  return begin(task.init(jax.random.key(seed)), optimizer)
 
 
-def _begun(variables, optimizer, settle=optim.keep):
-  """The state that training of these variables begins with."""
+def begin(
+    variables: Variables, optimizer: optax.GradientTransformation,
+    settle: Callable[[PyTree], PyTree] = optim.keep,
+) -> TrainState:
+  """The TrainState that training of these variables begins with; a pure function, to be jitted.
+
+  `settle`: see `Rule`.
+  """
   state = dict(variables)
   params = settle(state.pop("params"))
   return TrainState(jnp.zeros([], jnp.int32), params, state, optimizer.init(params))
@@ -217,13 +223,14 @@ class Trainer(Evaluator):
     self._step = self._jit(step, donate_argnums=1, out_shardings=(shardings, None))
 
   def _fresh_state(self, seed):
-    return _begun(self._fresh(seed), self._rule.optimizer)
+    return begin(self._fresh(seed), self._rule.optimizer)
 
   def create(self) -> TrainState:
     """A fresh state, placed on the mesh, with the weights of the files that the task loads."""
-    begin = functools.partial(_begun, optimizer=self._rule.optimizer, settle=self._rule.settle)
+    rule = self._rule
+    begun = functools.partial(begin, optimizer=rule.optimizer, settle=rule.settle)
     with jax.set_mesh(self.mesh):
-      return self._jit(begin, out_shardings=self._shardings)(self.loaded())
+      return self._jit(begun, out_shardings=self._shardings)(self.loaded())
 
   @functools.cached_property
   def resident(self) -> Batch:

@@ -10,7 +10,9 @@ import pytest
 
 from launch import benchmark, benchmarks
 from launch.benchmarks import _measure, _sign_clips, input_pipeline, similarity, spotting, transport
+from launch.benchmarks import compile as compile_benchmark
 from sign_jax.errors import UserError
+from tests import forked, program
 
 
 @pytest.fixture
@@ -161,7 +163,16 @@ def test_upret_step(quick_compile, tmp_path, monkeypatch):
 
 
 def test_compile(tmp_path, monkeypatch):
-  monkeypatch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+  def run(command, env, **_):
+    """A process of its own, with imports that it shares with others."""
+    assert command[:2] == [sys.executable, "-m"]
+    child = forked.start(*command[2:], environment=program.environment() | {
+      "JAX_COMPILATION_CACHE_DIR": env["JAX_COMPILATION_CACHE_DIR"]
+    })
+    out, error = child.communicate()
+    return types.SimpleNamespace(returncode=child.returncode, stdout=out, stderr=error)
+
+  monkeypatch.setattr(compile_benchmark, "subprocess", types.SimpleNamespace(run=run))
   # Without transport there are no distributions either, which are half of what is compiled.
   quick = "--set=model.ot.weight=0.0"
   result = measured(tmp_path, "compile", "--batch_size=2", quick, *SMALL)

@@ -20,7 +20,7 @@ from sign_jax.golden.judge import Judge
 from sign_jax.systems import retrieval_case as case
 from sign_jax.systems.base import System
 from sign_jax.systems.upret import golden, released_float16_updates, twenty_steps
-from sign_jax.train import optim, released_float16
+from sign_jax.train import released_float16
 from sign_jax.weights import convert
 
 # What a run sets to compute as the released programs do on a GPU.
@@ -129,12 +129,11 @@ def training(
     config = twenty_steps.settings(system, params, weights, overrides)
     taken = steps.Steps(case.task_of(config, make_task), config)
     now = first = taken.first()
-  norm = jax.jit(optim.global_norm)
   found = {"losses": [], "gradient_norm_before_clipping": [], "log_logit_scale": []}
   for batch in twenty_steps.batches(config, inputs, recorded, arrays, state, facts["batches"]):
     now, step = taken.take(now, batch)
     found["losses"].append(step.loss)
-    found["gradient_norm_before_clipping"].append(norm(step.gradients))
+    found["gradient_norm_before_clipping"].append(step.gradient_norm)
     found["log_logit_scale"].append(now.params["logit_scale"])
   title = "twenty_steps/{}".format
   yield judge.within(title("losses"), found["losses"], facts["losses"], LOSSES)
