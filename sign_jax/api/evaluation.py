@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import ml_collections
 
-from sign_jax.api import loading, model
+from sign_jax.api import loading, model, sentence_recognition
 from sign_jax.errors import UserError
 from sign_jax.run import from_weights, hub, settings, task, text_notes, weights
 from sign_jax.systems import registry
@@ -51,12 +51,23 @@ def evaluate(
   run = found.trained
   changed = settings.with_changes(run.config, {**_here(run.config), **config}, "config")
   made = task.make(changed, notes=text_notes.path(run.workdir))
+  _check_names(found, made)
   evaluator = Evaluator(made, changed)
   splits = splits or evaluator.splits
   results = _facts(run) | report.measured(made, changed, splits)
   if run.record.get("fingerprint") not in (None, made.fingerprint):
     results["trained_on"] = run.record["fingerprint"]
   return results | _numbers(evaluator, jax.device_put(run.variables), splits)
+
+
+def _check_names(found, made):
+  """Raises UserError where a model of sentences has other glosses than the task numbers."""
+  is_other = isinstance(found, sentence_recognition.SentenceModel) and found.labels is not None
+  if is_other and found.labels != made.class_names:
+    raise UserError(
+        f"{found} has other classes than the glosses of {made.reader.source}: pass the file of its "
+        "glosses, config={'init.glosses': FILE}, or the data set that it was trained on"
+    )
 
 
 def _check_whole(config):

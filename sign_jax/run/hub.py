@@ -22,6 +22,7 @@ WEIGHTS, SETTINGS, CARD = "model.safetensors", "config.json", "README.md"
 FORMAT, VERSION = "sign_jax", 1
 _MOST_BYTES = 2**20  # ours have a few thousand, and the names of the classes
 _LONGEST_LABEL = 200
+_GLOSSES = "init.glosses"  # a file without weights
 # Sizes that a run leaves to its data where they are 0: by the names of its inputs.
 _OF_INPUTS = {"model.num_classes": "classes", "model.embedding": "embedding"}
 
@@ -79,7 +80,7 @@ def _content(run, labels):
   values |= {key: run.inputs[name] for key, name in left.items()}
   begun = [
       key.removeprefix("init.") for key, value in values.items()
-      if key.startswith("init.") and config_paths.is_path(key) and value
+      if key.startswith("init.") and key != _GLOSSES and config_paths.is_path(key) and value
   ]
   content = {
       "library_name": FORMAT, "format_version": VERSION, "model_type": run.system.name,

@@ -35,7 +35,7 @@ EARLIER = {
     "data.train_second": "aware", "init.fresh": "lecun", "data.augment_per": "window",
     "data.bottom_margin": BOTTOM, "data.hand_boxes": "exact", "data.boxes": True,
     "model.depth": "full", "optim.flat": False, "protocol": "sentence", "data.sample": "sentence",
-    "fusion.runs": "", "fusion.weights": (),
+    "fusion.runs": "", "fusion.weights": (), "init.glosses": "",
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"

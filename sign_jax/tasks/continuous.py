@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
+from sign_jax.data import gloss_lists
 from sign_jax.data.gloss_videos import GlossVideos
 from sign_jax.data.gloss_vocabulary import BLANK, GlossVocabulary
 from sign_jax.errors import UserError
@@ -52,12 +53,12 @@ class Continuous(Task):
       source: {split: videos} in place of the configuration's own (tests).
 
     Raises:
-      UserError: no glosses, weights that cannot be read, classes that do not fit.
+      UserError: no glosses, weights or glosses that cannot be read, classes that do not fit.
     """
     self._config, self._system, self._recognizer = config, system, system.recognizer
     self.batch_size = config.batch_size
     self.reader = sentences.SentenceReader(config, self._recognizer.fields(config), source)
-    self.vocabulary = GlossVocabulary.of_sentences(self.reader.split("train").sentences)
+    self.vocabulary = _vocabulary(self.reader.split("train").sentences, config.init)
     self._initial = initial.of_recognizer(config.init, system)
     classes = self._num_classes()
     width = self._words.width if self._words else 0
@@ -264,3 +265,9 @@ class Continuous(Task):
   def texts(self, split: str) -> dict[str, str]:
     """{"alignments_SPLIT.txt": every sentence, word above word}."""
     return {f"alignments_{split}.txt": self._told[split]} if split in self._told else {}
+
+
+def _vocabulary(sentences, init):
+  """The glosses of some sentences; or those of the file `init.glosses`, in its order."""
+  found = GlossVocabulary.of_sentences(sentences)
+  return gloss_lists.vocabulary(init.glosses, found.glosses) if init.get("glosses") else found

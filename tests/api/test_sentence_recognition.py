@@ -7,7 +7,7 @@ from PIL import Image
 
 from data_builders.signing_sim import continuous
 from data_builders.signing_sim import videos as sim_videos
-from sign_jax.api import sentence_recognition
+from sign_jax.api import evaluation, sentence_recognition
 from sign_jax.data import flow_recipe
 from sign_jax.data.gloss_videos import GlossVideos
 from sign_jax.errors import UserError
@@ -163,3 +163,20 @@ def test_classes_that_no_gloss_has_are_left_out(model):
   labels[3] = ""
   other = sentence_recognition.SentenceModel(model.trained, labels)
   assert other._read(scores, np.arange(24) / 25).classes.tolist() == [5]
+
+
+def test_classes_in_the_order_of_a_file(model, sentences_dir, tmp_path):
+  """As released ones are; a model is measured only where its classes are the data set's."""
+  known, model = model
+  path = tmp_path / "glosses.txt"
+  names = ["<si>", "<unk>", *(x.lower() for x in reversed(known.vocabulary.glosses))]
+  path.write_text("\n".join(names))
+  changes = {"init.glosses": str(path), "model.num_classes": 0}
+  config = settings.with_changes(model.config, changes, "test")
+  other = task.make(config)
+  assert other.vocabulary.glosses == ("<unk>", *reversed(known.vocabulary.glosses))
+  assert other.inputs["classes"] == known.inputs["classes"] + 1
+  run = model.trained.replace(workdir=tmp_path)
+  foreign = sentence_recognition.SentenceModel(run, model.labels[::-1])
+  with pytest.raises(UserError, match="has other classes than the glosses of signing_sim/cont"):
+    evaluation.evaluate(foreign, "test")

@@ -150,6 +150,7 @@ DECODE = {
 }
 INIT = {
     "model": "",  # file of a whole model's weights
+    "glosses": "",  # file that says which of its classes is which gloss; empty: sorted, as in a run
     "video": "", "keypoint": "", "flow": "",  # a run's folder or a file of weights, of a stream
     "teacher": "",  # folder of the run whose paths are followed
 }
