@@ -24,6 +24,9 @@ from sign_jax.video import containers, frames, pictures
 
 _FEWEST = 16  # glosses that a program looks for the places of
 _SHOWN = 10  # seconds after which a bar is shown
+# Frames by which a gloss is longer, before and behind, than CTC's path says. docs/python.md tells
+# what was measured.
+_WIDER = 12
 
 
 class Sentence(NamedTuple):
@@ -31,8 +34,10 @@ class Sentence(NamedTuple):
 
   Attributes:
     glosses: their names; numbers of classes where these have no names.
-    seconds: (N, 2) float64, when each begins and ends.
-    frames: (N, 2) int64, the first and the last frame of each.
+    seconds: (N, 2) float64, about when each begins and ends.
+    frames: (N, 2) int64, about the first and the last frame of each: those of its steps on CTC's
+      likeliest path, which are one or two, and up to 12 on either side, but not beyond the middle
+      between two glosses.
     classes: (N,) int64.
     log_probability: of the whole sequence, which is always below 0.
   """
@@ -169,7 +174,7 @@ class SentenceModel(recognized.NamingModel):
     spans = np.asarray(ctc_spans.gloss_spans(padded, steps, wanted))[0, : len(classes)]
     is_known = np.array([self._name(x) != "" for x in classes], bool)
     classes, spans = classes[is_known].astype(np.int64), spans[is_known]
-    shown, ends = _frames_of(spans, len(seconds)), _ends(seconds)
+    shown, ends = widened(_frames_of(spans, len(seconds)), len(seconds)), _ends(seconds)
     return Sentence(
         [self._name(x) for x in classes],
         np.stack([seconds[shown[:, 0]], ends[shown[:, 1]]], axis=1), shown, classes,
@@ -186,6 +191,22 @@ def _frames_of(spans, count):
   first, last = spans.astype(np.int64).T.reshape(2, -1)
   stride = frame_sampling.STRIDE
   return np.minimum(np.stack([first * stride, last * stride + stride - 1], axis=1), count - 1)
+
+
+def widened(
+    spans: Int[np.ndarray, "N 2"], count: int, most: int = _WIDER
+) -> Int[np.ndarray, "N 2"]:
+  """First and last frames, at most `most` further out, but for the half that a neighbour is due.
+
+  Args:
+    spans: first and last frame of each gloss, ascending, apart from each other.
+    count: frames of the video.
+  """
+  gaps = spans[1:, 0] - spans[:-1, 1] - 1
+  before = np.concatenate([spans[:1, 0], gaps - gaps // 2])
+  behind = np.concatenate([gaps // 2, count - 1 - spans[-1:, 1]])
+  out = np.stack([-before, behind], axis=1)
+  return spans + np.clip(out, -most, most)
 
 
 def _ends(seconds):

@@ -73,14 +73,15 @@ def test_it_reads_what_its_evaluation_reads(moving, clips):
       name: x for name, x in batch.items() if name not in ("index", "mask")
   }))  # fmt: skip
   for row, index in enumerate(batch["index"]):
-    clip = read(clips, index)
+    clip, count = read(clips, index), int(clips.counts[index])
     found = model.recognize(clip["video"], flow=clip["flow"])
     wanted = out["glosses"][row][out["glosses"][row] > 0]
     np.testing.assert_array_equal(found.classes, wanted)
     assert found.glosses == [known.class_names[x] for x in wanted] and found.glosses
     assert found.log_probability == pytest.approx(float(out["log_probability"][row]), rel=1e-4)
     spans = out["spans"][row][: len(wanted)]
-    np.testing.assert_array_equal(found.frames, spans * 4 + [0, 3])
+    wanted = sentence_recognition.widened(spans.astype(np.int64) * 4 + [0, 3], count)
+    np.testing.assert_array_equal(found.frames, wanted)
     np.testing.assert_allclose(found.seconds, (found.frames + [0, 1]) / 25)
 
 
@@ -151,6 +152,14 @@ def test_mistakes_are_one_sentence(model, moving, clips, tmp_path):
       call()
 
 
+def test_glosses_are_widened_up_to_their_neighbours():
+  widen = lambda spans, count: sentence_recognition.widened(np.array(spans), count).tolist()
+  assert widen([[4, 7], [16, 19], [20, 23]], 60) == [[0, 11], [12, 19], [20, 35]]
+  assert widen([[40, 43], [49, 52]], 56) == [[28, 45], [46, 55]]
+  assert widen([[0, 2]], 3) == [[0, 2]]
+  assert widen(np.zeros((0, 2), int), 3) == []
+
+
 def test_classes_that_no_gloss_has_are_left_out(model):
   _, model = model
   count = len(model.labels)
@@ -158,7 +167,7 @@ def test_classes_that_no_gloss_has_are_left_out(model):
   for step, number in enumerate([0, 3, 0, 5, 5, 0]):
     scores[step, number] = 0.0
   found = model._read(scores, np.arange(24) / 25)
-  assert found.classes.tolist() == [3, 5] and found.frames.tolist() == [[4, 7], [12, 19]]
+  assert found.classes.tolist() == [3, 5] and found.frames.tolist() == [[0, 9], [10, 23]]
   labels = list(model.labels)
   labels[3] = ""
   other = sentence_recognition.SentenceModel(model.trained, labels)
