@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sign_jax.run import from_weights, settings, trained
+from sign_jax.run import from_weights, hub, settings, trained
 from sign_jax.systems import registry
 from sign_jax.systems.base import resolve
 from sign_jax.weights import convert, writers
@@ -24,11 +24,11 @@ ROWS = [
 ]
 
 
-def made(overrides):
-  """(configuration, {released name: array}) of a small model of 7 classes."""
+def made(overrides, dataset=None):
+  """(configuration, `trained.Trained`) of a small model of 7 classes."""
   card = registry.get("signvtcl")
-  config = settings.with_changes(card.config(), SMALL | overrides, "test")
-  inputs = {"classes": 7, "text_width": 10}
+  config = settings.with_changes(card.config(dataset), SMALL | overrides, "test")
+  inputs = card.recognizer.inputs(config, 7, 10)
   target = from_weights.target_of(card, config, inputs)
   fill = lambda x: np.random.default_rng(x.size).standard_normal(x.shape).astype(x.dtype)
   variables = jax.tree.map(fill, target)
@@ -75,3 +75,15 @@ def test_weights_come_back_from_a_file(overrides, tmp_path):
   assert jax.tree.all(jax.tree.map(np.array_equal, back.variables, run.variables))
   assert convert.unknown(run.state, run.system.names) == []
   assert config.model.variant == back.config.model.variant
+
+
+def test_a_published_model_that_a_teacher_taught_comes_back_from_the_hub(tmp_path):
+  """Without the teacher, whose folder is not told to others, and with inputs of its full size."""
+  config, run = made({"init.teacher": "teacher", "text.weights": "mbart.bin"}, "phoenix14")
+  assert config.model.align.source == "teacher"
+  hub.write(tmp_path / "hub", run.replace(workdir=tmp_path))
+  back, labels = hub.read(tmp_path / "hub")
+  assert labels is None and back.inputs["keypoint"] == [[400, 224, 224, 79], "float32"]
+  assert jax.tree.all(jax.tree.map(np.array_equal, back.variables, run.variables))
+  assert back.config.init.teacher == back.config.text.weights == ""
+  assert "mbart" not in (tmp_path / "hub/config.json").read_text().replace('"mbart"', "")
