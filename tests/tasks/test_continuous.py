@@ -1,0 +1,145 @@
+"""The task of continuous recognition, with a system that says what its videos hold."""
+
+import contextlib
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from sign_jax.errors import UserError
+from sign_jax.metrics import word_error
+from sign_jax.tasks.continuous import Continuous
+from tests.sentences import SYSTEM, Videos
+
+TRAIN = ["A B C", "B B", "C A", "A"]  # the classes 1, 2 and 3
+
+
+def config(**changes):
+  made = ConfigDict({
+      "seed": 0, "batch_size": 2, "eval_batch_size": 2, "quick_compile": False,
+      "data": {
+          "name": "none", "data_dir": "", "videos": "", "flow": "", "buckets": (16, 40),
+          "stretch": (1.0, 1.0), "pool": 1, "size_stored": 8, "clean": "", "cache_gib": 0.1,
+          "num_workers": 0, "reader_timeout": 0.0,
+      },
+      "model": {"name": "reader", "num_classes": 0},
+      "init": {"model": ""},
+      "decode": {"width": 3, "search": "standard", "merge_repeated": False},
+  })  # fmt: skip
+  made.update_from_flattened_dict({key.replace("__", "."): x for key, x in changes.items()})
+  return made
+
+
+def task(references, says, counts=None, train=TRAIN, spans=None, **changes):
+  """One whose validation split says `says`, a list of classes of each video's steps."""
+  counts = counts or [4 * len(one) for one in says]
+  splits = {
+      "train": Videos(train, [20] * len(train), ("video",)),
+      "validation": Videos(references, counts, ("video",), "validation", says=says, spans=spans),
+  }
+  return Continuous(config(**changes), SYSTEM, splits)
+
+
+def evaluated(made):
+  variables = made.init(jax.random.key(0))
+  return made.evaluate(variables, "validation", lambda batch: jax.tree.map(np.asarray, batch))
+
+
+def test_errors_are_those_of_what_the_videos_say():
+  references = ["A B C", "B B", "C", "A B"]
+  says = [[1, 1, 0, 2, 3], [2, 0, 2], [1, 1], [0, 1, 0, 2, 0, 3]]
+  made = task(references, says)
+  found = evaluated(made)
+  expected = word_error.word_errors(
+      [text.split() for text in references], [["A", "B", "C"], ["B", "B"], ["A"], ["A", "B", "C"]]
+  ).percent()
+  assert found == pytest.approx(expected)
+  assert found["substitutions"] == found["insertions"] == pytest.approx(100 / 8)
+  (name, text), = made.texts("validation").items()
+  assert name == "alignments_validation.txt"
+  parts = text.split("\n\n")
+  assert parts[2].splitlines() == [
+      "video 2 of validation", "Scores: (#C #S #D #I) 0 1 0 0", "REF:  C", "HYP:  A", "Eval: S",
+  ]
+  table = made.table({f"validation/{key}": x for key, x in found.items()}, "validation")
+  assert "25.0" in table and "4 videos, 8 glosses" in table
+
+
+def test_merging_repeats_loses_one_that_is_meant():
+  assert evaluated(task(["B B"], [[2, 0, 2]]))["wer"] == 0
+  found = evaluated(task(["B B"], [[2, 0, 2]], decode__merge_repeated=True))
+  assert found["wer"] == found["deletions"] == 50
+
+
+def test_an_empty_reference_counts_what_is_said_and_an_unknown_gloss_is_an_error():
+  made = task(["", "A NEW"], [[1, 0], [1, 0, 2]])
+  found = evaluated(made)
+  assert found["insertions"] == 50 and found["substitutions"] == 50
+  facts = made.facts(("validation",))
+  assert facts["validation/empty"] == 1 and facts["validation/unknown"] == 1
+  table = made.table({f"validation/{key}": x for key, x in found.items()}, "validation")
+  assert "references without a gloss: 1" in table and "training has not seen: 1" in table
+
+
+def test_both_sides_are_cleaned_by_the_rules_of_the_corpus():
+  train, says = ["loc-NORD REGEN", "NORD REGEN"], [[1, 0, 2]]
+  made = task(["NORD REGEN"], says, train=train)
+  assert made.vocabulary.glosses == ("NORD", "REGEN", "loc-NORD")
+  assert evaluated(task(["loc-NORD REGEN"], says, train=train))["wer"] == 50
+  assert evaluated(task(["loc-NORD REGEN"], says, train=train, data__clean="phoenix14"))["wer"] == 0
+
+
+def test_segments_are_compared_with_the_annotated_frames():
+  spans = [np.array([[0, 7], [8, 19]], np.int32)]
+  found = evaluated(task(["A B"], [[1, 1, 2, 2, 2]], spans=spans))
+  assert found["segments"] == 100 and found["equal_cuts"] == pytest.approx(100)
+  spans = [np.array([[0, 3], [4, 19]], np.int32)]
+  found = evaluated(task(["A B"], [[1, 2, 2, 2, 2]], spans=spans))
+  assert found["segments"] == 100
+  assert found["equal_cuts"] == pytest.approx(100 * (4 / 8 + 12 / 16) / 2)
+
+
+def test_long_videos_are_read_in_the_middle_and_of_all_shapes_there_are_two():
+  says = [[1] * 2 + [2] * 10 + [3] * 2, [1, 2], [3]]
+  made = task(["B", "A B", "C"], says)
+  shapes = {batch["video"].shape[1] for batch in made.reader.eval_batches("validation")}
+  assert shapes == {16, 40} and evaluated(made)["wer"] == 0
+
+
+def test_training_learns_nothing_from_what_ctc_cannot_read_and_counts_it():
+  made = task(["A"], [[1]], train=["A B C A B C", "A B C A B C"])  # six glosses in five steps
+  made.reader.split("train").__init__(["A B C A B C"] * 2, [20, 20], ("video",), says=[[1] * 5] * 2)
+  with contextlib.closing(made.train_batches(0)) as batches:
+    batch = next(batches)
+  variables = made.init(jax.random.key(0))
+
+  def loss(params):
+    return made.loss({**variables, "params": params}, batch, jax.random.key(0), 0)
+
+  (value, (logged, updates)), grads = jax.value_and_grad(loss, has_aux=True)(variables["params"])
+  assert value == 0 and logged["infeasible"] == 100 and grads["scale"] == 0
+  assert updates["batch_stats"]["seen"] == 1
+
+
+def test_a_lower_rate_is_the_better_one_and_names_begin_with_the_blank():
+  made = task(["A"], [[1]])
+  assert made.selection.is_better(20.0, 30.0) and not made.selection.is_better(30.0, 20.0)
+  assert made.class_names == ["<blank>", "A", "B", "C"] and made.inputs == {"classes": 4}
+
+
+def test_what_cannot_be_used_is_named():
+  with pytest.raises(UserError, match="has 3 glosses, and the model has only 2 classes"):
+    task(["A"], [[1]], model__num_classes=2)
+  with pytest.raises(UserError, match="no reference of the validation split has a gloss"):
+    evaluated(task([""], [[1]]))
+  with pytest.raises(UserError, match="batch_size 8 exceeds the 4 training videos"):
+    task(["A"], [[1]], batch_size=8).steps_per_epoch  # noqa: B018
+  made = task(["A", "B"], [[1], [2]])
+  variables = {"params": {"scale": np.float32("nan")}, "batch_stats": {"seen": np.float32(0)}}
+  with pytest.raises(UserError, match="scores of 2 of the 2 videos .* weights params/scale"):
+    made.evaluate(variables, "validation", lambda batch: batch)
+
+
+def test_a_model_of_more_classes_may_say_some_that_no_gloss_has():
+  assert evaluated(task(["A"], [[1, 5, 1]], model__num_classes=6))["wer"] == 100  # A A
