@@ -1,8 +1,11 @@
 """Programs of this library as processes of their own, whose output goes to a file."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 from sign_jax.errors import Stopped, UserError
 
@@ -23,9 +26,11 @@ def call(command, log):
   with log.open("a") as file:
     file.write(f"python -m {' '.join(command)}\n")
     file.flush()
-    child = [sys.executable, "-m", "launch.child", str(os.getpid()), *command]
-    status = _wait(subprocess.Popen(child, stdout=file, stderr=subprocess.STDOUT))
-  if status == Stopped.status:
+    start = [sys.executable, "-m", "launch.child", str(os.getpid()), *command]
+    # In a session of its own it is told once to stop: by this process.
+    child = subprocess.Popen(start, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+    status, was_asked = _wait(child)
+  if was_asked or status == Stopped.status:
     raise Stopped(f"stopped: the same command goes on from there, see {log}")
   if status:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
@@ -35,9 +40,32 @@ def call(command, log):
 
 
 def _wait(child):
-  """The exit status of a process; Ctrl-C reaches it too, and it saves what it has done."""
+  """(the exit status of a process, whether SIGTERM has come); it is told of that, and of Ctrl-C."""
   try:
-    return child.wait()
+    with _passed_on(signal.SIGTERM, child) as asked:
+      return child.wait(), bool(asked)
   except KeyboardInterrupt:
+    child.send_signal(signal.SIGINT)  # it saves what it has done
     child.wait()
     raise
+
+
+@contextlib.contextmanager
+def _passed_on(number, child):
+  """Passes a signal on to a process, once; yields a list that is empty until then."""
+  asked = []
+  if threading.current_thread() is not threading.main_thread():
+    yield asked
+    return
+
+  def tell(number, frame):
+    del frame
+    asked.append(number)
+    signal.signal(number, before)  # a second one ends this program at once, and the child with it
+    child.send_signal(number)
+
+  before = signal.signal(number, tell) or signal.SIG_DFL  # None: of a handler that is not Python
+  try:
+    yield asked
+  finally:
+    signal.signal(number, before)
