@@ -84,7 +84,7 @@ def test_the_folder_of_compiled_programs(home, monkeypatch):
 
 
 # That compute nothing themselves: they start other programs.
-STARTERS = {"local", "scaling_study", "sign_encoder_study", "spot_align", "child"}
+STARTERS = {"local", "scaling_study", "sign_encoder_study", "signvtcl", "spot_align", "child"}
 
 
 def programs():
