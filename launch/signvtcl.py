@@ -32,7 +32,13 @@ from sign_jax.train import report
 
 _UNALIGNED = {"model.align.gloss": 0.0, "model.align.sentence": 0.0}
 _SPLITS = ("validation", "test")
-_RATES = ("wer", "substitutions", "deletions", "insertions")
+# Of a table: word errors, and where it is known when each gloss is signed, how well the segments of
+# the references' glosses agree with that; percent.
+_COLUMNS = {
+    "wer": "WER", "substitutions": "substitutions", "deletions": "deletions",
+    "insertions": "insertions", "segments": "segments",
+}
+_WIDTH = 15
 # What this program decides itself, and what to do instead.
 _NOT_HERE = {
     "init.model": "pass what a stream begins with, such as --config.init.video",
@@ -118,6 +124,7 @@ class Way(Stages):
 
   def _made_from(self, values):
     """Files that tell what a stage begins with and follows."""
+    values = {"init.glosses": self._config.init.glosses, **values}
     paths = [user_path(x) for key, x in values.items() if key.startswith("init.") and x]
     own = [self.root / stage for stage in self.stages]
     notes_of_stages = [self.note(x / report.RESULTS) for x in paths if x in own]
@@ -203,20 +210,16 @@ def write(run):
 
 
 def _table(run, found):
-  """Word error rates of all stages."""
-  splits = [x for x in _SPLITS if f"{x}/wer" in found[run.last]]
-  titles = ("WER", *_RATES[1:])
-  lines = [
-      "word error rates in percent, " + ", ".join(splits),
-      f"{'':12}" + "".join(f"{x:>{_WIDTH}}" for _ in splits for x in titles),
-  ]
-  for stage, results in found.items():
-    cells = (results.get(f"{split}/{rate}") for split in splits for rate in _RATES)
-    lines.append(f"{stage:12}" + "".join(map(_cell, cells)))
-  return "\n".join(lines)
-
-
-_WIDTH = 15
+  """Word error rates of all stages, split by split."""
+  parts = []
+  for split in (x for x in _SPLITS if f"{x}/wer" in found[run.last]):
+    columns = [x for x in _COLUMNS if f"{split}/{x}" in found[run.last]]
+    lines = [f"{split:12}" + "".join(f"{_COLUMNS[x]:>{_WIDTH}}" for x in columns)]
+    for stage, results in found.items():
+      cells = (results.get(f"{split}/{x}") for x in columns)
+      lines.append(f"{stage:12}" + "".join(map(_cell, cells)))
+    parts.append("\n".join(lines))
+  return "\n\n".join(parts)
 
 
 def _cell(number):

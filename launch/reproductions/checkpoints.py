@@ -19,7 +19,7 @@ _NO_MODEL = re.compile(r"(pytorch_)?opt", re.IGNORECASE)  # states of optimisers
 
 
 def measure(table, dataset, folder, root, extra):
-  """Evaluates the file of every row that has one on the test split.
+  """Evaluates the file of every row that has one on the test split, or as its columns say on both.
 
   Args:
     table: `launch.tables.Table`.
