@@ -11,6 +11,7 @@ from launch.reproductions import rows, runs
 from launch.tables import TABLES
 from sign_jax.run import checks
 from sign_jax.systems.signvtcl import settings
+from tests import program
 
 OURS = {name: table for name, table in TABLES.items() if name.startswith("signvtcl/")}
 SIMULATOR = "signing_sim"
@@ -100,3 +101,27 @@ def test_the_rows_stand_in_the_configurations_text():
     given = [shown(key, x) for key, x in row.overrides.items()]
     short = " ".join(given or ["(default)"]).replace("align.gloss=0 align.sentence=0", "unaligned")
     assert "{} / {} ".format(*row.published) + short in text, row.label
+
+
+def test_a_table_trains_teachers_before_their_pupils(tmp_path, monkeypatch):
+  """And takes both runs for its own when it is made again."""
+  begun = []
+
+  def call(command, log):
+    folder = log.parent
+    config = program.parse(monkeypatch, *command[3:])
+    begun.append((folder, config.init.teacher))
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(config.to_json())
+    (folder / "results.json").write_text('{"validation/wer": 3, "test/wer": 4, "test/segments": 5}')
+
+  monkeypatch.setattr(runs.logged, "call", call)
+  table = OURS["signvtcl/simulator"]
+  pupil = next(row for row in table.rows if row.teacher)
+  both = [row for row in table.rows if row.label in (pupil.label, pupil.teacher)]
+  table = table._replace(rows=both)
+  for _ in range(2):
+    found, failed = runs.measure(table, SIMULATOR, (0, 1), tmp_path, [])
+    assert not failed and found[pupil.label]["test/segments"] == [5, 5]
+  folders = [folder for folder, _ in begun]
+  assert len(begun) == 4 and [teacher for _, teacher in begun] == ["", "", *map(str, folders[:2])]
