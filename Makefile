@@ -15,7 +15,7 @@ VENV ?= .venv
 SYSTEM ?= upret
 JOBS ?= 2
 WORKDIR ?= runs/$(SYSTEM)
-SIMULATOR = signing_sim$(if $(filter nla_slr,$(SYSTEM)),/frames)
+SIMULATOR = signing_sim$(if $(filter nla_slr,$(SYSTEM)),/frames)$(if $(filter signvtcl,$(SYSTEM)),/continuous)
 # The module that goes a system's whole way, as its card says.
 PROGRAM = from sign_jax.systems import registry; print(registry.get('$(SYSTEM)').program)
 TORCH ?= torch==2.13.0

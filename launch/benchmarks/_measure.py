@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import pathlib
 import statistics
 import time
 
@@ -100,6 +101,21 @@ def reference(module):
   return torch, found
 
 
+def reference_alone(module):
+  """A module of the references that needs no PyTorch.
+
+  Raises:
+    UserError: the checkout's tests, whose part the references are, cannot be imported.
+  """
+  try:
+    return importlib.import_module(module)
+  except ImportError as error:
+    raise UserError(
+      "this benchmark compares with a reference of the checkout's tests: start it in the "
+      "checkout's root"
+    ) from error
+
+
 def add_repeats(parser, default=5):
   """--repeats."""
   parser.add_argument("--repeats", type=int, default=default, help="rounds that are timed")
@@ -131,3 +147,44 @@ def upret_config(batch_size, changes=()):
     except (ValueError, SyntaxError, KeyError, TypeError) as error:
       raise UserError(f"--set {change}: give KEY=VALUE of the configuration") from error
   return config
+
+
+def compiled_step(step, variables, optimizer, batch, options):
+  """A function that takes a training step and returns its loss; compiled here.
+
+  Args:
+    step: function (variables, state of the optimiser, *batch) -> (loss, variables, state).
+    variables, optimizer: where training begins.
+    batch: tuple of arrays and dicts of them.
+    options: of the compiler.
+  """
+  # Copies: what came from PyTorch shares its memory, and a step gives up its arguments.
+  variables = jax.tree.map(lambda x: jax.numpy.array(x, copy=True), variables)
+  kept = [variables, optimizer.init(variables["params"])]
+  placed = jax.device_put(batch)
+  jitted = jax.jit(step, donate_argnums=(0, 1), compiler_options=options)
+  compiled = jitted.lower(*kept, *placed).compile()
+
+  def once():
+    loss, *kept[:] = compiled(*kept, *placed)
+    return float(jax.block_until_ready(loss))
+
+  return once
+
+
+def watched(step, name, peaks):
+  """The step, which notes the most memory that it needed beyond what the program held before."""
+
+  def run():
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
+    before = _status("VmRSS")
+    step()
+    peaks[name] = max(peaks.get(name, 0), _status("VmHWM") - before)
+
+  return run
+
+
+def _status(field):
+  """A number of bytes that Linux tells of this program."""
+  lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+  return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))

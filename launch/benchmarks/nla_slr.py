@@ -4,8 +4,6 @@ All four streams and seven heads in float32: both losses over N glosses, gradien
 decay, and the pull of the first classifier. The memory is what a step needs beyond what lies there.
 """
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,7 +53,7 @@ def run(args):
     REFERENCE: _their_step(torch, reference, module, clips, labels, embeddings),
   }
   losses = {name: step() for name, step in ways.items()}  # of the same first step
-  watched = {name: _watched(step, name, peaks) for name, step in ways.items()}
+  watched = {name: _measure.watched(step, name, peaks) for name, step in ways.items()}
   seconds = _measure.in_turns(watched, args.repeats)
   rows = _measure.rows(seconds, REFERENCE, args.batch_size, "signs")
   for row in rows:
@@ -106,19 +104,9 @@ def _our_step(args, module, clips, labels, embeddings):
     params = system.recognizer.constrain(params, jnp.float32(0), config)
     return loss, {"params": params, **updates}, state
 
-  # Copies: what came from PyTorch shares its memory, and a step gives up its arguments.
-  variables = jax.tree.map(lambda x: jnp.array(x, copy=True), variables)
-  kept = [variables, optimizer.init(variables["params"])]
-  placed = jax.device_put((clips, embeddings, others))
-  options = compilation.options(config)
-  step = jax.jit(step, donate_argnums=(0, 1), compiler_options=options)
-  compiled = step.lower(*kept, *placed).compile()
-
-  def once():
-    loss, *kept[:] = compiled(*kept, *placed)
-    return float(jax.block_until_ready(loss))
-
-  return once
+  return _measure.compiled_step(
+    step, variables, optimizer, (clips, embeddings, others), compilation.options(config)
+  )
 
 
 def _their_step(torch, reference, module, clips, labels, embeddings):
@@ -140,21 +128,3 @@ def _their_step(torch, reference, module, clips, labels, embeddings):
     return loss.item()
 
   return once
-
-
-def _watched(step, name, peaks):
-  """The step, which notes the most memory that it needed beyond what the program held before."""
-
-  def run():
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here on
-    before = _status("VmRSS")
-    step()
-    peaks[name] = max(peaks.get(name, 0), _status("VmHWM") - before)
-
-  return run
-
-
-def _status(field):
-  """A number of bytes that Linux tells of this program."""
-  lines = pathlib.Path("/proc/self/status").read_text().splitlines()
-  return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(field))

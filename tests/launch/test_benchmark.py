@@ -136,6 +136,14 @@ def test_spotting_tells_where_others_are_found():
   assert spotting._difference(other, one) == "other annotations"
 
 
+def test_ctc_decode(quick_compile, tmp_path):
+  result = measured(tmp_path, "ctc_decode", "--batch_size=2", "--steps=6", "--classes=5",
+                    "--repeats=1")  # fmt: skip
+  ways = ["ours, standard", "Python, standard", "ours, tensorflow", "Python, tensorflow",
+          "ours, best path"]  # fmt: skip
+  check(result, ways, "Python, standard")
+
+
 def test_i3d(quick_compile, tmp_path):
   pytest.importorskip("torch")
   result = measured(tmp_path, "i3d", "--batch_size=1", "--size=32", "--network_width=0.125",

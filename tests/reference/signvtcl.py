@@ -9,6 +9,11 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from tests.reference.nla_slr import MIXED, Stream  # noqa: E402
+
+PLACES = tuple(place for place in MIXED if place < 13)  # of the first four blocks
+CHANNELS = {"video": 3, "keypoint": 79, "flow": 3}
+
 
 class MaskedNorm(nn.Module):
   """BatchNorm of the valid steps alone in training; of all in evaluation."""
@@ -122,3 +127,44 @@ def fused(kind, channels):
   if kind == "convolution":
     layers[::2] = [nn.Conv3d(n * channels, channels, 3, padding=1) for n in (3, 1)]
   return nn.Sequential(*layers)
+
+
+class SignVTCL(nn.Module):
+  """Three streams that exchange maps by MLPs behind three blocks, and four heads."""
+
+  def __init__(self, classes, width=1.0, hidden=512, inner=2048, places=PLACES):
+    super().__init__()
+    self.branch = nn.ModuleDict({
+        name: Stream(channels, width, places) for name, channels in CHANNELS.items()
+    })
+    features = self.branch["video"].backbone.features
+    self.fusion = nn.ModuleList(fused("mlp", features[n]) for n in range(3))
+    sizes = dict.fromkeys(CHANNELS, features[3]) | {"joint": 3 * features[3]}
+    self.head = nn.ModuleDict({
+        name: Head(channels, hidden, inner, classes) for name, channels in sizes.items()
+    })
+
+  def forward(self, clips, lengths):
+    """{stream: (B, C, T, H, W)}, (B,) -> ({head: logits (B, T / 4, V)}, (B,) steps)."""
+    maps = dict(clips)
+    for number in range(4):
+      maps = {name: self.branch[name].backbone.block(number, x) for name, x in maps.items()}
+      if number < 3:
+        joined = torch.cat(list(maps.values()), 1).movedim(1, -1)
+        shared = self.fusion[number](joined).movedim(-1, 1)
+        maps = {name: x + shared for name, x in maps.items()}
+    features = {name: x.mean((3, 4)).transpose(1, 2) for name, x in maps.items()}
+    features["joint"] = torch.cat(list(features.values()), 2)
+    count = features["joint"].shape[1]
+    steps = lengths * count // next(iter(clips.values())).shape[2]
+    valid = torch.arange(count)[None] < steps[:, None]
+    return {name: self.head[name](x, valid) for name, x in features.items()}, steps
+
+
+def ctc_of_heads(logits, steps, glosses, counts):
+  """The sum over heads of the sums over examples of CTC's losses, over the batch's size."""
+  loss = nn.CTCLoss(blank=0, reduction="sum", zero_infinity=True)
+  return sum(
+      loss(x.log_softmax(2).transpose(0, 1), glosses, steps, counts) / len(steps)
+      for x in logits.values()
+  )
