@@ -11,11 +11,18 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 FAR = 2e-6  # the tolerance is 1e-5
 
 
-@pytest.mark.parametrize("kind", ["base", "vtcl"])
-def test_losses_statistics_and_gradients(kind):
-  """The gradient of every parameter, and all else that the file has of training."""
+@pytest.fixture(scope="module")
+def case():
+  """The file, and what is made of it once for both systems."""
   facts, arrays = compare.read_case(GOLDEN / "signvtcl")
-  found = golden.Case(facts).trained(kind)
+  return facts, arrays, golden.Case(facts)
+
+
+@pytest.mark.parametrize("kind", ["base", "vtcl"])
+def test_losses_statistics_and_gradients(case, kind):
+  """The gradient of every parameter, and all else that the file has of training."""
+  facts, arrays, drawn = case
+  found = drawn.trained(kind)
   expected = {
       name: x for name, x in compare.expected_quantities(facts, arrays).items()
       if name.startswith((f"{kind}_train/", f"grad_norms/{kind}."))
