@@ -7,7 +7,7 @@ Every video file and every folder of pictures below --videos gets OUT/<its path>
 last one again. --out may lie in --videos. The same command resumes: what is there is kept.
 `--shard 1/4` does every fourth video; four such commands may share one --out.
 
-Needs OpenCV: `pip install "sign_jax[flow]"`.
+Needs OpenCV: `pip install -e '.[flow]'` in the checkout.
 """
 
 import argparse
@@ -46,12 +46,12 @@ def main(argv=None):
   with one_sentence():
     settings = _settings(args)
     videos = existing_folder(args.videos, "--videos", "pass the folder of the videos")
-    tree = video_tree.walk(videos, _to_skip(videos, args.out))
+    tree = video_tree.walk(videos, (*_to_skip(videos, args.out), *_of_flow(videos)))
     names = sorted([*tree.files, *tree.folders])
     if not names:
       raise UserError(f"there are no videos in {videos} ({tree.left_out.text() or 'it is empty'})")
     mine = shards.take(names, args.shard)
-    summary = compute(videos, mine, args.out, settings)
+    summary = compute(videos, mine, args.out, settings, _parents(names))
   _print(summary, len(names) - len(mine))
   for level, text in (("note", tree.left_out.text()), ("error", tree.left_out.warning())):
     if text:
@@ -60,7 +60,7 @@ def main(argv=None):
     sys.exit(1)
 
 
-def compute(videos, names, out, settings):
+def compute(videos, names, out, settings, parents=()):
   """Computes the flow of videos and writes their pictures.
 
   Args:
@@ -68,6 +68,7 @@ def compute(videos, names, out, settings):
     names: paths of video files and folders of pictures in it.
     out: folder that receives a folder of pictures for each, under the same path.
     settings: `flow_pictures.Settings`; noted in `out`.
+    parents: folders that other videos lie in, whichever shard does these.
 
   Returns:
     `Summary`; a video that cannot be read is in `failed` and does not stop the others.
@@ -76,7 +77,7 @@ def compute(videos, names, out, settings):
     UserError: `out` holds flow of other settings.
   """
   flow_pictures.check_note(out, settings)
-  summary, parents = Summary({}, [], {}), _parents(names)
+  summary = Summary({}, [], {})
   with tqdm(names, "flow", unit="video", mininterval=0.5) as bar:
     for name in bar:
       try:
@@ -88,6 +89,8 @@ def compute(videos, names, out, settings):
           summary.done[name] = _write(videos / name, out / name, settings, bar)
       except UserError as error:
         summary.failed[name] = str(error)
+      except PermissionError as error:
+        summary.failed[name] = f"{error.strerror}: {error.filename}"
   return summary
 
 
@@ -108,6 +111,12 @@ def _to_skip(videos, out):
   if inside == ".":
     raise UserError("--out is the folder of the videos itself: pass one in it or elsewhere")
   return (pathlib.PurePath(inside).as_posix(),)
+
+
+def _of_flow(videos):
+  """Folders of flow that lie among the videos, made at another time."""
+  notes = (path.parent for path in videos.glob(f"**/{flow_pictures.NOTE}"))
+  return tuple(path.relative_to(videos).as_posix() for path in notes if path != videos)
 
 
 def _parents(names):

@@ -5,7 +5,6 @@
 """
 
 import json
-import math
 import pathlib
 import re
 from typing import NamedTuple
@@ -52,17 +51,13 @@ def read_note(root):
   is_scaled = found.encoding == "uvm"
   checks = (
       isinstance(found.encoding, str) and found.encoding in flow_encoding.ENCODINGS,
-      _is_number(found.range) if is_scaled else found.range is None,
+      flow_encoding.is_range(found.range) if is_scaled else found.range is None,
       found.size is None or type(found.size) is int and found.size > 0,
       isinstance(found.opencv, str) and len(found.opencv) <= _LONGEST,
   )
   if not all(checks):
     raise UserError(f"{path} states impossible settings: delete it with the pictures beside it")
   return found
-
-
-def _is_number(value):
-  return type(value) in (int, float) and 0 < value < math.inf
 
 
 def check_note(root, settings):
@@ -75,7 +70,10 @@ def check_note(root, settings):
   found = read_note(root)
   if found is None:
     root.mkdir(parents=True, exist_ok=True)
-    if others := [path.name for path in root.iterdir() if not path.name.startswith(".")]:
+    others = [path.name for path in root.iterdir() if not path.name.startswith(".")]
+    if NOTE in others:  # another shard has written it meanwhile
+      return check_note(root, settings)
+    if others:
       raise UserError(
           f"{root} holds {printable(others[0])} and no {NOTE}, which says how flow was made: use "
           "another folder"

@@ -88,7 +88,7 @@ def _folder(text, where):
   """The folder of the pictures, "ID/1" of "ID/1/*.png"."""
   parts = text.split("/")
   parts = parts[:-1] if parts[-1] == _PATTERN else parts
-  if len(parts) > _DEEPEST:
+  if not 0 < len(parts) <= _DEEPEST:
     raise UserError(f"{where}: {clips.shown(text)} is no folder of a video, correct it")
   for part in parts:
     clips.check_name(part, where)

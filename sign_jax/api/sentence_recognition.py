@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -27,6 +28,10 @@ _SHOWN = 10  # seconds after which a bar is shown
 # Frames by which a gloss is longer, before and behind, than CTC's path says. docs/python.md tells
 # what was measured.
 _WIDER = 12
+_UNNOTED = (
+    "note: nothing says how the flow was made that this model was trained on, so that it is computed "
+    "as data_builders.flow does by default: pass pictures of flow where it was another way"
+)
 
 
 class Sentence(NamedTuple):
@@ -63,6 +68,7 @@ class SentenceModel(recognized.NamingModel):
     super().__init__(found, labels)
     recognizer, config = found.system.recognizer, found.config
     self.fields = recognizer.fields(config)
+    self._is_noted = bool(found.flow_note)
     self._recipe = flow_recipe.of_note(found.flow_note, config.data.size_stored, found.workdir)
     compiled = functools.partial(jax.jit, compiler_options=compilation.options(config))
 
@@ -140,6 +146,8 @@ class SentenceModel(recognized.NamingModel):
     """A picture of flow for each frame, given or computed."""
     side = self.config.data.size_stored
     if flow is None:
+      if not self._is_noted:
+        print(_UNNOTED, file=sys.stderr)
       seen = frames.read_frames(video) if is_path(video) else map(np.ascontiguousarray, video)
       return flow_recipe.pictures(self._recipe, seen, side)
     if not is_path(flow):

@@ -13,7 +13,7 @@ def text(cues: Iterable[tuple[float, float, str]]) -> str:
   """
   blocks = ["WEBVTT"]
   for begin, end, content in cues:
-    first = round(1000 * begin)
+    first = max(round(1000 * begin), 0)  # some videos begin before their first frame is shown
     last = max(round(1000 * end), first + 1)  # a cue without length is none
     blocks.append(f"{_time(first)} --> {_time(last)}\n{_escaped(content)}")
   return "\n\n".join(blocks) + "\n"

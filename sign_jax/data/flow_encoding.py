@@ -12,7 +12,13 @@ RANGE = 20.0  # pixels of motion that fill the scale of "uvm"
 _SEGMENTS = (
     (15, 1, True), (6, 0, False), (4, 2, True), (11, 1, False), (13, 0, True), (6, 2, False),
 )
+_RANGES = 1e-3, 1e5  # pixels, of which some can be meant
 _SMALLEST = 1e-5  # added to the largest motion
+
+
+def is_range(value: object) -> bool:
+  """Whether a value, of a file perhaps, is a number of pixels that may fill the scale of "uvm"."""
+  return type(value) in (int, float) and _RANGES[0] <= value <= _RANGES[1]
 
 
 def uvm(

@@ -1,6 +1,5 @@
 """How pictures of optical flow are made of a video's frames, as a data set notes it."""
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -50,7 +49,7 @@ def of_note(note: Any, side: int, where: Any) -> Recipe:
   largest = found.get("range") or flow_encoding.RANGE
   if (
       not isinstance(encoding, str) or encoding not in flow_encoding.ENCODINGS
-      or type(largest) not in (int, float) or not 0 < largest < math.inf
+      or not flow_encoding.is_range(largest)
       or type(size) is not int or not 0 <= size <= _LARGEST_SIDE
   ):
     raise UserError(f"{where} does not say how its pictures of flow were made: get it anew")

@@ -1,6 +1,7 @@
 """Files that say which class is which gloss, as they come with weights that recognise sentences."""
 
 import pathlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ _WHAT = (
 )
 _MOST_BYTES = 2**24
 _MOST = 2**20  # classes
+_STAND_IN = re.compile(r"<class \d+>")
 _BLANKS = ("", "<blank>", "<s>", "<si>")
 
 
@@ -36,6 +38,8 @@ def read(path: str | pathlib.Path) -> list[str]:
   path = existing_file(path, OPTION, _WHAT)
   content = _content(path)
   names = _of_classes(content, path) if isinstance(content, Mapping) else _of_list(content, path)
+  if bad := [name for name in names if _STAND_IN.fullmatch(name)]:
+    raise UserError(f"{path} has the gloss {bad[0]}, which stands for a class without one: {_WHAT}")
   found, known = [], set()
   for number, name in enumerate(names):
     name = name if name and name not in known else f"<class {number}>"
@@ -75,7 +79,9 @@ def _content(path):
       return budget.read_json(path, _MOST_BYTES)
     if path.stat().st_size > _MOST_BYTES:
       raise ValueError("it is too large")
-    return path.read_text("utf-8").splitlines()
+    # Not all that Python takes for an end of a line is one: a class would be shifted.
+    text = path.read_text("utf-8-sig").removesuffix("\n")
+    return text.split("\n") if text else []
   except (OSError, ValueError) as error:
     raise UserError(f"{path} cannot be read ({shown(error)}): {_WHAT}") from error
 

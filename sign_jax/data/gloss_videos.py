@@ -52,7 +52,7 @@ class GlossVideos:
     source = open_split(name, split, data_dir)
     self.label, self.split, self.fields, self.size = source.label, split, tuple(fields), size
     self.flow_note = source.metadata.get(sign_records.FLOW)
-    self.clips, self.sentences, self.spans = _sentences(source)
+    self.clips, self.sentences, self.spans = _sentences(source, self.fields)
     self._reader = sign_records.Reader(source, self.fields, size, videos, flow, _INSTEAD)
     self._cache, self._key = FeatureCache(0) if cache is None else cache, new_key()
 
@@ -92,18 +92,35 @@ class GlossVideos:
     return {name: array[places - low] for name, array in found.items()}
 
 
-def _sentences(source: SplitSource) -> tuple[list, list[tuple[str, ...]], list | None]:
+def _sentences(
+    source: SplitSource, wanted: Sequence[str]
+) -> tuple[list, list[tuple[str, ...]], list | None]:
   fields = set(source.feature_specs)
   if not {"glosses", "video_id", "num_frames"} <= fields:
     raise UserError(
         f"data set {source.label!r} has no sentences of glosses: build one that has, such as "
         "phoenix14, or signing_sim/continuous"
     )
+  with_flow = sign_records.FLOW in wanted and sign_records.FRAMES not in fields
   names = {"video_id", "signer", "glosses", "num_frames", "gloss_spans", "video", "start_frame"}
-  rows = source.read(range(len(source)), sorted(names & fields))
+  names |= {sign_records.FLOW} if with_flow else set()
+  rows = list(source.read(range(len(source)), sorted(names & fields)))
+  if with_flow:
+    _check_flow(rows, source.label)
   found = [_sentence(number, row, source.label) for number, row in enumerate(rows)]
   clips, sentences, spans = zip(*found, strict=True) if found else ((), (), ())
   return list(clips), list(sentences), list(spans) if "gloss_spans" in fields else None
+
+
+def _check_flow(rows, label):
+  """Raises UserError where videos lack their flow, which else shows when training reads them."""
+  lacking = [row["video_id"] for row in rows if not row.get(sign_records.FLOW, "-")]
+  if lacking:
+    raise UserError(
+        f"{len(lacking)} of {len(rows)} videos of {label!r} have no flow, the first: "
+        f"{shown(lacking[0])}: compute it by data_builders.flow and build the data set again, or "
+        f"use {_WITHOUT}"
+    )
 
 
 def _sentence(number: int, row: dict[str, Any], label: str):

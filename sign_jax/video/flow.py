@@ -41,8 +41,7 @@ def stream(frames):
     field of the one before it, the only frame of a video zeros.
 
   Raises:
-    UserError: OpenCV is not installed, a frame is smaller than 12 pixels both ways, or frames
-      differ in size.
+    UserError: OpenCV is not installed, frames are too small for it, or differ in size.
   """
   library = _library()
   dis = library.DISOpticalFlow_create(library.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -55,11 +54,20 @@ def stream(frames):
             f"a frame of {_size(grey)} pixels follows one of {_size(before)}: optical flow needs "
             "frames of one size, make them so"
         )
-      field = dis.calc(before, grey, None)
+      field = _field(library, dis, before, grey)
       yield field
     before = grey
   if before is not None:
     yield np.zeros((*before.shape, 2), np.float32) if field is None else field.copy()
+
+
+def _field(library, dis, before, grey):
+  try:
+    return dis.calc(before, grey, None)
+  except library.error as error:  # of pictures that are too narrow for its patches
+    raise UserError(
+        f"OpenCV finds no optical flow between frames of {_size(grey)} pixels: use larger ones"
+    ) from error
 
 
 def version():
@@ -72,7 +80,7 @@ def _library():
     import cv2
   except ImportError as error:
     raise UserError(
-        'optical flow needs OpenCV, install it with `pip install "sign_jax[flow]"`'
+        "optical flow needs OpenCV: install it with `pip install -e '.[flow]'` in the checkout"
     ) from error
   cv2.setNumThreads(1)  # how DIS divides a picture goes by their number
   return cv2

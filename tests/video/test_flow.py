@@ -77,5 +77,5 @@ def test_refused_frames(frames, words):
 
 def test_missing_opencv_is_a_sentence(monkeypatch):
   monkeypatch.setitem(sys.modules, "cv2", None)
-  with pytest.raises(UserError, match=r'pip install "sign_jax\[flow\]"'):
+  with pytest.raises(UserError, match=r"pip install -e '\.\[flow\]'"):
     flow.fields(drifting(2))
