@@ -29,8 +29,8 @@ _SHOWN = 10  # seconds after which a bar is shown
 # what was measured.
 _WIDER = 12
 _UNNOTED = (
-    "note: nothing says how the flow was made that this model was trained on, so that it is computed "
-    "as data_builders.flow does by default: pass pictures of flow where it was another way"
+    "note: nothing says how the flow was made that this model was trained on: it is computed as "
+    "data_builders.flow does by default, so pass pictures of flow where it was another way"
 )
 
 
