@@ -112,6 +112,8 @@ def check_run(workdir, config):
 def collect(workdir, columns, scorer=""):
   """{column: number} of one run's test split, and how many videos it leaves out.
 
+  What some data sets alone can measure, such as times of signs, may be missing.
+
   Args:
     workdir: of the run.
     columns: names of numbers.
@@ -122,7 +124,7 @@ def collect(workdir, columns, scorer=""):
   """
   results = _results(workdir)
   name = lambda column: f"test/{scorer}/{column}" if scorer else rows.full_name(column)
-  numbers = {c: results[name(c)] for c in columns if c != SECONDS}
+  numbers = {c: results[name(c)] for c in columns if c != SECONDS and name(c) in results}
   numbers[LEFT_OUT] = results.get(f"test/{LEFT_OUT}", 0)
   if SECONDS in columns:
     numbers[SECONDS] = _seconds_per_step(workdir)
