@@ -7,11 +7,12 @@ from tests import quick
 _TESTS = pathlib.Path(__file__).parent
 # Half a minute and more each on two cores: none of them may be begun when all else is done.
 LONGEST = """
-systems/signvtcl/test_golden_training test_devices systems/seds/test_program launch/test_local untrusted/test_bombs test_parity_seds
-systems/upret/test_released_float16_case ops/test_late_interaction test_configs test_resume
-tasks/test_isolated test_full_disk encoder/test_windows_on_devices golden/test_pipelines test_parity
-train/test_nonfinite launch/test_benchmark test_export golden/test_pipelines_from_files
-test_placements test_adding_a_system test_extract systems/signvtcl/test_program
+systems/signvtcl/test_golden_training test_devices systems/seds/test_program launch/test_local
+untrusted/test_bombs test_parity_seds systems/upret/test_released_float16_case
+ops/test_late_interaction test_configs test_resume tasks/test_isolated test_full_disk
+encoder/test_windows_on_devices golden/test_pipelines test_parity train/test_nonfinite
+launch/test_benchmark test_export golden/test_pipelines_from_files test_placements
+test_adding_a_system test_extract systems/signvtcl/test_program
 """.split()
 
 
