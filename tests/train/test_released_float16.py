@@ -116,7 +116,7 @@ OF_UPRET = {
 
 @pytest.mark.parametrize("name", ["cico", "seds", "upret"])
 def test_which_parameters_are_float16_and_which_come_after_the_gathering(name):
-  float16, gathered = registry.get(name).parameter_kinds
+  float16, gathered, _ = registry.get(name).parameter_kinds
   found = lambda patterns, path: any(optim.re.search(p, path) for p in patterns)
   for path, expected in (PATHS | (OF_UPRET if name == "upret" else {})).items():
     assert (found(float16, path), found(gathered, path)) == expected, path
