@@ -77,6 +77,7 @@ def section(width):
   """The decided `model` section of what is timed: the paper's network without text or dropout."""
   found = settings.model_section()
   found.update_from_flattened_dict({
+    "dtype": "float32",
     "width": width, "align.gloss": 0.0, "align.sentence": 0.0, "head.dropout": 0.0,
   })
   return settings.decided(found)

@@ -176,6 +176,12 @@ class Targets:
       number: their numbers, of a sentence; none where it has no such sentence.
       words: features of the sentences, or None.
     """
+    empty = sum(not sentence for sentence in found)
+    if empty and words is not None:
+      raise UserError(
+          f"{empty} of {len(found)} training videos have no gloss, and so no text to align with: "
+          "annotate them and build the data set again, or train without alignment"
+      )
     self._sentences, self._words = found, words
     longest = max(map(len, found))
     self._numbers = np.zeros((len(found), max(longest, 1)), np.int32)

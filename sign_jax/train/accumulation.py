@@ -1,6 +1,7 @@
 """Gradients of a batch in parts, one after the other, for batches that do not fit into memory.
 
-Losses are means over examples, so that the mean of the parts' gradients is that of the batch. Where
+Where a loss is a mean over examples, the mean of the parts' gradients is that of the batch. A loss
+that compares examples with each other sees those of a part alone. Where
 a model has BatchNorm, every part has its own statistics, as on a device that sees no others; the
 running ones are updated by each part in turn.
 """

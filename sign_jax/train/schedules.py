@@ -47,10 +47,12 @@ def cosine_ahead(
 ) -> optax.Schedule:
   """`cosine` with every stair one further down, so that the rate of the last one is 0.
 
+  Without `stairs` every step is one.
+
   So it is where a program takes the schedule's step before an epoch and not behind it.
   """
   schedule = cosine(lr, total_steps, warmup, stairs)
-  return lambda step: schedule(step + total_steps // max(stairs, 1))
+  return lambda step: schedule(step + (total_steps // stairs if stairs else 1))
 
 
 def exponential(

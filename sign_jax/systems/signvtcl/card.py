@@ -36,7 +36,8 @@ SYSTEM = System(
     limits=Limits(
         positive=(
             "model.width", "model.align.temperature", "model.head.hidden", "model.heatmap_sigma",
-            "decode.width", "accumulate",
+            "model.head.feedforward", "model.align.shared", "model.align.adapter", "decode.width",
+            "accumulate", "data.pool", "data.centre", "data.least_area",
         ),
         not_negative=(
             "model.num_classes", "model.spn.weight", "model.distil", "model.ctc",

@@ -91,7 +91,7 @@ class SentenceRecognizer(GlossRecognizer):
 
 def _has_teacher(config):
   section = settings.decided(config.model)
-  return settings.is_aligned(section) and section.align.source == "teacher"
+  return section.align.gloss > 0 and section.align.source == "teacher"
 
 
 def _taught(
