@@ -39,12 +39,7 @@ def main(argv):
   if {"-h", "--help"} & set(argv[1:]):
     print(__doc__ + command_line.options())
     return {}
-  config, root, mode = command_line.parse(argv)
-  if mode != "train":
-    raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
-  flags = [x for x in argv[1:] if x.startswith("--config.")]
-  shard = absl_flags.FLAGS.shard
-  return go(config, root, command_line.with_config_file(argv)[1], flags, shard)
+  return go(*command_line.for_stages(argv), absl_flags.FLAGS.shard)
 
 
 def go(config, root, given, flags, shard=""):

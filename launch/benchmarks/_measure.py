@@ -172,6 +172,31 @@ def compiled_step(step, variables, optimizer, batch, options):
   return once
 
 
+def beside_reference(args, ways, reference, unit, options):
+  """Times training steps in turns, and the memory of each; what a benchmark's `run` returns.
+
+  Args:
+    args: has `batch_size`, `repeats` and what `options` names.
+    ways: {name: function that takes a step and returns its loss}; all begin with the same one.
+    reference: the way that the others are compared with.
+    unit: what a batch counts, in the plural.
+    options: names of the settings.
+  """
+  peaks = {}
+  first = {name: step() for name, step in ways.items()}
+  seconds = in_turns(
+    {name: watched(step, name, peaks) for name, step in ways.items()}, args.repeats
+  )
+  found = rows(seconds, reference, args.batch_size, unit)
+  for row in found:
+    row["GiB"] = peaks[row["way"]] / 2**30
+    row["cores"] = min(cpu / wall for wall, cpu in seconds[row["way"]])
+  return {
+    "settings": {name: getattr(args, name) for name in options},
+    "rows": found, "seconds": seconds, "losses_of_the_first_step": first,
+  }
+
+
 def watched(step, name, peaks):
   """The step, which notes the most memory that it needed beyond what the program held before."""
 

@@ -47,22 +47,11 @@ def run(args):
   torch.manual_seed(0)
   module = reference.NLASLR(args.classes, _EMBEDDING, args.network_width).train()
   clips, labels, embeddings = _batch(args)
-  peaks = {}
   ways = {
     OURS: _our_step(args, module, clips, labels, embeddings),
     REFERENCE: _their_step(torch, reference, module, clips, labels, embeddings),
   }
-  losses = {name: step() for name, step in ways.items()}  # of the same first step
-  watched = {name: _measure.watched(step, name, peaks) for name, step in ways.items()}
-  seconds = _measure.in_turns(watched, args.repeats)
-  rows = _measure.rows(seconds, REFERENCE, args.batch_size, "signs")
-  for row in rows:
-    row["GiB"] = peaks[row["way"]] / 2**30
-    row["cores"] = min(cpu / wall for wall, cpu in seconds[row["way"]])
-  return {
-    "settings": {name: getattr(args, name) for name in _OPTIONS},
-    "rows": rows, "seconds": seconds, "losses_of_the_first_step": losses,
-  }
+  return _measure.beside_reference(args, ways, REFERENCE, "signs", _OPTIONS)
 
 
 def _batch(args):

@@ -43,22 +43,11 @@ def run(args):
   torch.manual_seed(0)
   module = reference.SignVTCL(args.classes, args.network_width).train()
   clips, glosses = _batch(args)
-  peaks = {}
   ways = {
     OURS: _our_step(args, module, clips, glosses),
     REFERENCE: _their_step(torch, reference, module, clips, glosses),
   }
-  first = {name: step() for name, step in ways.items()}  # the same step
-  watched = {name: _measure.watched(step, name, peaks) for name, step in ways.items()}
-  seconds = _measure.in_turns(watched, args.repeats)
-  rows = _measure.rows(seconds, REFERENCE, args.batch_size, "videos")
-  for row in rows:
-    row["GiB"] = peaks[row["way"]] / 2**30
-    row["cores"] = min(cpu / wall for wall, cpu in seconds[row["way"]])
-  return {
-    "settings": {name: getattr(args, name) for name in _OPTIONS},
-    "rows": rows, "seconds": seconds, "losses_of_the_first_step": first,
-  }
+  return _measure.beside_reference(args, ways, REFERENCE, "videos", _OPTIONS)
 
 
 def _batch(args):

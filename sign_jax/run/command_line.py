@@ -72,3 +72,22 @@ def parse(argv):
   values = config_paths.expanded(settings.flat(FLAGS.config.to_dict()))
   FLAGS.config.update_from_flattened_dict(values)
   return FLAGS.config, user_path(FLAGS.workdir), FLAGS.mode
+
+
+def for_stages(argv):
+  """What a program of several runs reads of its command line.
+
+  Args:
+    argv: the command line.
+
+  Returns:
+    (configuration, folder, the configuration as it was given, flags that go on to every run).
+
+  Raises:
+    UserError: --mode evaluate, or as `parse`.
+  """
+  config, root, mode = parse(argv)
+  if mode != "train":
+    raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
+  flags = [x for x in argv[1:] if x.startswith("--config.")]
+  return config, root, with_config_file(argv)[1], flags

@@ -9,18 +9,15 @@ import ml_collections
 import numpy as np
 from jaxtyping import Float, Int
 
-from sign_jax.data import records, sign_batches, watchdog
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data import sign_batches, watchdog
 from sign_jax.data.sign_clips import SignClips
-from sign_jax.data.splits import SPLITS
-from sign_jax.errors import UserError
-from sign_jax.files import existing_folder
 from sign_jax.metrics import classification
 from sign_jax.protocols import Batch
 from sign_jax.tasks import isolated_report, linear_baseline
+from sign_jax.tasks.split_reader import SplitReader
 
 
-class SignReader:
+class SignReader(SplitReader):
   """Clips of `data.frames` frames of the data set `data.name`.
 
   Attributes:
@@ -48,11 +45,8 @@ class SignReader:
     Raises:
       UserError: no such data set, or it lacks what is to be read.
     """
-    self._config, self._data, self._fields = config, config.data, tuple(fields)
-    self._splits, self._given = dict(splits or {}), tuple(splits or ())
-    self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
-    if self._data.videos:
-      existing_folder(self._data.videos, "--config.data.videos", "pass the folder of the videos")
+    super().__init__(config.data, splits)
+    self._config, self._fields = config, tuple(fields)
     self.crops = self._data.crops
     first = self.split(self.measured_splits[-1])
     self.source, self.classes, self.names = first.label, first.num_classes, first.names
@@ -60,43 +54,15 @@ class SignReader:
         "names": self.names, "classes": self.classes, "gloss_vectors": first.gloss_vectors,
     }
 
-  @functools.cached_property
-  def measured_splits(self) -> tuple[str, ...]:
-    """Those of "validation" and "test" that there are.
+  def _open(self, name):
+    return self._opened(name, self._fields)
 
-    Raises:
-      UserError: there is neither.
-    """
-    data = self._data
-    return records.measured_splits(data.name, data.data_dir or None, self._given)
-
-  def split(self, name: str) -> SignClips:
-    """The clips of a split, opened once."""
-    if name not in self._splits:
-      self._splits[name] = self._open(name, self._fields)
-    return self._splits[name]
-
-  def _open(self, name, fields):
+  def _opened(self, name, fields):
     data = self._data
     return SignClips(
         data.name, name, data.data_dir or None, fields=fields, size=data.size_stored,
         videos=data.videos, margin=data.margin, boxes=data.boxes, cache=self._cache,
     )
-
-  @functools.cached_property
-  def fingerprint(self) -> str:
-    """Of the data set on disk."""
-    return records.fingerprint(self._data.name, self._data.data_dir or None)
-
-  def check(self) -> None:
-    """Raises UserError where a split that training needs is empty or not there."""
-    for name in SPLITS[:2]:
-      if not len(self.split(name)):
-        raise UserError(f"{self.source} has no signs in {name}: build it again with some")
-
-  def size(self, split: str) -> int:
-    """The number of clips of a split."""
-    return len(self.split(split))
 
   def name(self, split: str, index: int) -> str:
     """What a user calls a clip."""
@@ -104,9 +70,7 @@ class SignReader:
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
     """Batches of `sign_batches.train_batches` from that step on."""
-    # A split that is missing must not be noticed after hours of training.
-    for name in self.measured_splits:
-      self.split(name)
+    self.open_measured()
     return sign_batches.train_batches(
         self.split("train"), batch_size=self._config.batch_size, seed=self._config.seed,
         start_step=start_step, num_workers=self._data.num_workers, **self._shared(),
@@ -169,7 +133,7 @@ class SignReader:
 
   @functools.lru_cache(maxsize=1)  # noqa: B019 - lives as long as the task
   def _linear_scores(self, split):
-    clips = {name: self._open(name, ("keypoints",)) for name in ("train", split)}
+    clips = {name: self._opened(name, ("keypoints",)) for name in ("train", split)}
     inputs = {name: linear_baseline.inputs_of(found) for name, found in clips.items()}
     return linear_baseline.fit(inputs["train"], clips["train"].labels, self.classes)(inputs[split])
 

@@ -10,25 +10,25 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Array, Int, PyTree, Shaped
 
-from sign_jax.data import frame_sampling, gloss_batches, gloss_cleaning, records, watchdog
-from sign_jax.data.cache import FeatureCache
+from sign_jax.data import frame_sampling, gloss_batches, gloss_cleaning, watchdog
 from sign_jax.data.gloss_videos import GlossVideos
 from sign_jax.data.gloss_vocabulary import GlossVocabulary
 from sign_jax.data.sign_records import FLOW
-from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
-from sign_jax.files import existing_folder
 from sign_jax.metrics import word_error
 from sign_jax.protocols import Batch, Place, Words
+from sign_jax.tasks.split_reader import SplitReader
 from sign_jax.train import prefetch
 
 
-class SentenceReader:
+class SentenceReader(SplitReader):
   """The splits of the data set `data.name`.
 
   Attributes:
     source: the data set's NAME[/CONFIG]:VERSION.
   """
+
+  unit = "videos"
 
   def __init__(
       self, config: ml_collections.ConfigDict, fields: Sequence[str],
@@ -44,36 +44,16 @@ class SentenceReader:
     Raises:
       UserError: no such data set, or it lacks what is to be read.
     """
-    self._config, self._data, self._fields = config, config.data, tuple(fields)
-    self._splits, self._given = dict(splits or {}), tuple(splits or ())
-    self._cache = FeatureCache(int(self._data.cache_gib * 2**30))
-    if self._data.videos:
-      existing_folder(self._data.videos, "--config.data.videos", "pass the folder of the videos")
+    super().__init__(config.data, splits)
+    self._config, self._fields = config, tuple(fields)
     self.source = self.split("train").label
 
-  @functools.cached_property
-  def measured_splits(self) -> tuple[str, ...]:
-    """Those of "validation" and "test" that there are.
-
-    Raises:
-      UserError: there is neither.
-    """
-    return records.measured_splits(self._data.name, self._data.data_dir or None, self._given)
-
-  def split(self, name: str) -> GlossVideos:
-    """The videos of a split, opened once."""
-    if name not in self._splits:
-      data = self._data
-      self._splits[name] = GlossVideos(
-          data.name, name, data.data_dir or None, fields=self._fields, size=data.size_stored,
-          videos=data.videos, flow=data.flow or data.videos, cache=self._cache,
-      )
-    return self._splits[name]
-
-  @functools.cached_property
-  def fingerprint(self) -> str:
-    """Of the data set on disk."""
-    return records.fingerprint(self._data.name, self._data.data_dir or None)
+  def _open(self, name):
+    data = self._data
+    return GlossVideos(
+        data.name, name, data.data_dir or None, fields=self._fields, size=data.size_stored,
+        videos=data.videos, flow=data.flow or data.videos, cache=self._cache,
+    )
 
   @property
   def flow_note(self) -> dict[str, Any] | None:
@@ -82,16 +62,6 @@ class SentenceReader:
       return None
     note = self.split("train").flow_note
     return note if isinstance(note, dict) else {}
-
-  def check(self) -> None:
-    """Raises UserError where a split that training needs is empty or not there."""
-    for name in SPLITS[:2]:
-      if not len(self.split(name)):
-        raise UserError(f"{self.source} has no videos in {name}: build it again with some")
-
-  def size(self, split: str) -> int:
-    """The number of videos of a split."""
-    return len(self.split(split))
 
   def layout(self, batch_size: int) -> gloss_batches.Layout:
     """How batches of so many videos are made."""
@@ -103,9 +73,7 @@ class SentenceReader:
 
   def train_batches(self, start_step: int, texts: gloss_batches.Rows) -> Iterator[Batch]:
     """Batches of `gloss_batches.train_batches` from that step on."""
-    # A split that is missing must not be noticed after hours of training.
-    for name in self.measured_splits:
-      self.split(name)
+    self.open_measured()
     config = self._config
     return gloss_batches.train_batches(
         self.split("train"), self.layout(config.batch_size), config.seed, texts, start_step
