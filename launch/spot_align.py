@@ -39,7 +39,7 @@ def main(argv):
   if {"-h", "--help"} & set(argv[1:]):
     print(__doc__ + command_line.options())
     return {}
-  return go(*command_line.for_stages(argv), absl_flags.FLAGS.shard)
+  return go(*command_line.for_stages(argv, own=("shard",)), absl_flags.FLAGS.shard)
 
 
 def go(config, root, given, flags, shard=""):

@@ -74,20 +74,42 @@ def parse(argv):
   return FLAGS.config, user_path(FLAGS.workdir), FLAGS.mode
 
 
-def for_stages(argv):
+def for_stages(argv, own=()):
   """What a program of several runs reads of its command line.
 
   Args:
     argv: the command line.
+    own: names of its own flags, which do not go on.
 
   Returns:
-    (configuration, folder, the configuration as it was given, flags that go on to every run).
+    (configuration, folder, the configuration as it was given, flags that go on to every run, all
+    written --config.KEY=VALUE).
 
   Raises:
-    UserError: --mode evaluate, or as `parse`.
+    UserError: --mode evaluate, a flag that its runs would not get, or as `parse`.
   """
   config, root, mode = parse(argv)
   if mode != "train":
     raise UserError(f"--mode {mode} is for sign_jax.main: leave it out")
-  flags = [x for x in argv[1:] if x.startswith("--config.")]
-  return config, root, with_config_file(argv)[1], flags
+  passed = []
+  for name, value in _flags(argv[1:]):
+    if name.startswith("config."):
+      passed.append(f"--{name}={value}")
+    elif name not in ("config", "workdir", "mode", *own):
+      raise UserError(f"--{name} does not go on to the runs of this program: leave it out")
+  return config, root, with_config_file(argv)[1], passed
+
+
+def _flags(words):
+  """(name, value as it was written) of each flag of a command line that `parse` has read."""
+  words = iter(words)
+  for word in words:
+    name, equals, value = word.lstrip("-").partition("=")
+    if equals:
+      yield name, value
+    elif name.startswith("noconfig."):
+      yield name.removeprefix("no"), "False"
+    elif name in FLAGS and FLAGS[name].boolean:
+      yield name, "True"
+    else:
+      yield name, next(words, "")

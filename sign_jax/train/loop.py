@@ -186,13 +186,14 @@ def _to_evaluate(trainer: Trainer) -> tuple[Variables, checkpoint.Whole]:
 
 def _evaluate_best(
     trainer: Trainer, checkpoints: checkpoint.Checkpoints, workdir: pathlib.Path,
-    record: checkpoint.Record | None = None,
+    record: checkpoint.Record | None = None, changed: Sequence[str] = (),
 ) -> Results:
   """Evaluates the best checkpoint on validation and test and prints tables.
 
   Args:
     workdir: of the run.
     record: of the newest state of a run that trains; None takes what the checkpoints say.
+    changed: the settings that differ from the run's, as "KEY=VALUE".
 
   Returns:
     {name: value}: "split/..." for both splits, "best_step" and what the numbers were measured on;
@@ -212,15 +213,22 @@ def _evaluate_best(
         "other data"
     )
     results["trained_on"] = best.record["fingerprint"]
-  return results | _measure(trainer, best.variables, workdir)
+  changed = _with_data(changed, results, trainer.task)
+  return results | _measure(trainer, best.variables, workdir, changed)
+
+
+def _with_data(changed: Sequence[str], results: Results, task: Task) -> tuple[str, ...]:
+  """What differs from a run, its data too."""
+  return (*changed, *[f"data={task.fingerprint[:8]}"] * ("trained_on" in results))
 
 
 def _measure(
-    evaluator: Evaluator, variables: Variables, workdir: pathlib.Path
+    evaluator: Evaluator, variables: Variables, workdir: pathlib.Path, changed: Sequence[str] = ()
 ) -> dict[str, float]:
   """Evaluates the splits that there are and prints a table of each; {"split/name": number}.
 
-  What the task has to say of a split in words goes to files in `workdir`.
+  What the task has to say of a split in words goes to files in `workdir`, beside those of the run's
+  own settings where some have `changed`.
   """
   results, task = {}, evaluator.task
   texts = getattr(task, "texts", lambda split: {})
@@ -230,7 +238,7 @@ def _measure(
     if distributed.is_first():
       print(task.table(numbers, split))
       for name, text in texts(split).items():
-        with replacing(workdir / name) as partial:
+        with replacing(workdir / report.results_name(changed, name)) as partial:
           partial.write_text(text, encoding="utf-8")
   return results
 
@@ -274,9 +282,8 @@ def evaluate(
   """
   trainer = Trainer(task, config, steps=config.steps or 1)  # none is taken
   with contextlib.closing(checkpoint.Checkpoints(workdir / "checkpoints")) as checkpoints:
-    results = _evaluate_best(trainer, checkpoints, workdir)
-  if "trained_on" in results:
-    changed = (*changed, f"data={task.fingerprint[:8]}")
+    results = _evaluate_best(trainer, checkpoints, workdir, changed=changed)
+  changed = _with_data(changed, results, task)
   path = workdir / report.results_name(changed)
   if changed:
     distributed.say(f"measured with {', '.join(changed)}: the results are in {path}")

@@ -29,15 +29,17 @@ def write_json(path: pathlib.Path, content: Any) -> None:
     partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
-def results_name(changed: Sequence[str] = ()) -> str:
-  """The name of the results of an evaluation.
+def results_name(changed: Sequence[str] = (), name: str = RESULTS) -> str:
+  """The name of a file that an evaluation writes.
 
   Args:
     changed: what differs from the run's own settings and data, as "KEY=VALUE"; the file of the
       run's own results has none of it in its name.
+    name: of that file.
   """
   words = ("".join(c if c.isalnum() or c in "=._" else "_" for c in text) for text in changed)
-  return "-".join([RESULTS.removesuffix(".json"), *words]) + ".json"
+  stem, dot, ending = name.rpartition(".")
+  return "-".join([stem, *words]) + dot + ending
 
 
 def measured(

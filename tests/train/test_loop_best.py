@@ -110,3 +110,14 @@ def test_numbers_with_other_settings_are_not_the_results_of_the_run(run):
   found = loop.evaluate(Regression(), config(), run, changed=("ties=released",))
   assert (run / "results.json").read_bytes() == before
   assert found == results(run, "results-ties=released.json")
+
+
+def test_sentences_of_other_settings_do_not_replace_those_of_the_run(run):
+  (run / "said_test.txt").write_text("of the run")
+  task = Regression()
+  task.texts = lambda split: {f"said_{split}.txt": "of another"}
+  loop.evaluate(task, config(), run, changed=("ties=released",))
+  assert (run / "said_test.txt").read_text() == "of the run"
+  assert (run / "said_test-ties=released.txt").read_text() == "of another"
+  loop.evaluate(task, config(), run)
+  assert (run / "said_test.txt").read_text() == "of another"

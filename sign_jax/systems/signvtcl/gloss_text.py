@@ -28,7 +28,7 @@ TEXT = {
     "language": "de_DE",  # of the glosses, one of `gloss_tokens.LANGUAGES`
     "lower_case": "auto",  # or "yes", "no"; of mBART: "auto" is "yes" for de_DE alone
     "heads": 0,  # of mBART's attention; 0: one for 64 channels
-    "cache_dir": "",  # of features; "": the run's folder, or ~/.cache/sign_jax/text_features
+    "cache_dir": "",  # of features; "": ~/.cache/sign_jax/text_features
     "tiny": {
         "width": 64, "layers": 2, "heads": 4, "hidden": 128,
         "steps": 600,  # of training by masked glosses; 0 leaves the encoder as it was drawn

@@ -230,9 +230,12 @@ def check(values: Mapping[str, Any]) -> None:
                         "fusion": {"kind": values["model.fusion.kind"]}})  # fmt: skip
   streams_of(section)
   gloss_batches.check_buckets(values["data.buckets"])
-  low, high = values["data.stretch"]
-  if not 0 < low <= high <= 4:
-    raise UserError(f"data.stretch=({low}, {high}) is not ascending between 0 and 4")
+  _check_pairs(values)
+  if values["model.head.hidden"] % 2:
+    raise UserError(
+        f"model.head.hidden={values['model.head.hidden']} must be even: positions are pairs of a "
+        "sine and a cosine"
+    )
   if values["data.clean"]:
     gloss_cleaning.rules_of(values["data.clean"])
   size, maps = values["data.size"], values["data.heatmap_size"]
@@ -243,3 +246,13 @@ def check(values: Mapping[str, Any]) -> None:
         f"data.heatmap_size={maps} must be {wanted}, or 0, where streams of data.size={size} are "
         f"connected by model.fusion.kind={values['model.fusion.kind']}"
     )
+
+
+def _check_pairs(values):
+  """Raises UserError where a setting that is a pair of numbers is none, or one that cannot be."""
+  stretch = tuple(values["data.stretch"])
+  if len(stretch) != 2 or not 0 < stretch[0] <= stretch[1] <= 4:
+    raise UserError(f"data.stretch={stretch} is not two ascending numbers between 0 and 4")
+  canvas = tuple(values["model.heatmap_canvas"])
+  if len(canvas) != 2 or not all(type(side) is int and side > 0 for side in canvas):
+    raise UserError(f"model.heatmap_canvas={canvas} is not a height and a width, pixels above 0")

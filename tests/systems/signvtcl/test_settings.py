@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
+from sign_jax.run import checks
 from sign_jax.systems.base import resolve
 from sign_jax.systems.signvtcl import card, model, settings
 from sign_jax.systems.signvtcl import streams as names
@@ -89,6 +90,21 @@ def test_the_base_reads_keypoints_first():
 def test_wrong_settings_are_one_sentence(overrides, message):
   with pytest.raises(UserError, match=message):
     card.SYSTEM.build(section(**overrides), {"classes": 7})
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"model.head.hidden": 7}, "model.head.hidden=7 must be even"),
+    ({"model.heatmap_canvas": (260, 0)}, r"\(260, 0\) is not a height and a width"),
+    ({"model.heatmap_canvas": (1, 2, 3)}, r"\(1, 2, 3\) is not a height and a width"),
+    ({"data.stretch": (0.5, 1.0, 1.5)}, "is not two ascending numbers"),
+    ({"data.stretch": (1.5, 0.5)}, "is not two ascending numbers"),
+])
+def test_numbers_that_cannot_be_are_refused_before_anything_is_read(changes, message):
+  config = settings.config()
+  checks.check(config)
+  config.update_from_flattened_dict(changes)
+  with pytest.raises(UserError, match=message):
+    checks.check(config)
 
 
 def test_fresh_variables():
