@@ -15,6 +15,7 @@ _MODULE_OF = {
     "load": "sign_jax.api.loading",
     "evaluate": "sign_jax.api.evaluation",
     "list_systems": "sign_jax.api.catalogue",
+    "Index": "sign_jax.search.index",
     "UserError": "sign_jax.errors",
 }
 __all__ = ["__version__", *_MODULE_OF]

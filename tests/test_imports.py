@@ -20,6 +20,7 @@ FLOORS = (
     ("run",),
     ("encoder",),
     ("api",),
+    ("search",),
     (*DOORS, "launch"),
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
@@ -35,7 +36,8 @@ NEVER = {
     "sign_jax/video": {"flax", "jax"},
     "data_builders": {"flax", "tensorflow"},
 }
-READ_FLAGS = (*DOORS, "run/command_line", "encoder/weights")  # modules that may read a command line
+# Modules that may read a command line.
+READ_FLAGS = (*DOORS, "search/__main__", "run/command_line", "encoder/weights")
 
 
 def imported(path):

@@ -114,7 +114,7 @@ class RetrievalModel(model.Model):
       ]
       return jax.tree.map(lambda *x: np.stack(x), *rows)
 
-    return EncodedVideos(self._encoded(self._encode_video, batch, len(found), self._video_form))
+    return EncodedVideos(self._encoded(self._encode_video, batch, len(found), self.video_form))
 
   def encode_texts(self, texts: Sequence[str]) -> EncodedTexts:
     """Any number of sentences -> their tokens; cleaned and cut into words as in training.
@@ -130,7 +130,7 @@ class RetrievalModel(model.Model):
       if not clean(text):
         raise UserError(f"text {i} has no words: leave it out")
     batch = lambda start, stop: self._read(texts[start:stop])
-    return EncodedTexts(self._encoded(self._encode_text, batch, len(texts), self._text_form))
+    return EncodedTexts(self._encoded(self._encode_text, batch, len(texts), self.text_form))
 
   def _read(self, texts):
     """What the model reads of texts, an array or a dict of arrays."""
@@ -167,11 +167,11 @@ class RetrievalModel(model.Model):
     if isinstance(videos, EncodedTexts) or isinstance(texts, EncodedVideos):
       raise UserError("similarity takes the videos first, then the texts")
     if isinstance(videos, Encoded):
-      _check_form(videos, self._video_form)
+      _check_form(videos, self.video_form)
     else:
       videos = self.encode_videos(videos)
     if isinstance(texts, Encoded):
-      _check_form(texts, self._text_form)
+      _check_form(texts, self.text_form)
     else:
       texts = self.encode_texts(texts)
     scores = np.zeros((len(videos), len(texts)), np.float32)
@@ -212,15 +212,21 @@ class RetrievalModel(model.Model):
       return jax.tree.map(lambda x: np.zeros((0, *x.shape[1:]), x.dtype), form)
     return model.joined(parts)
 
+  @property
+  def variables(self) -> Any:
+    """The model's variables, on the device."""
+    return self._variables
+
   @functools.cached_property
-  def _video_form(self):
-    """The shapes of one video's tokens."""
+  def video_form(self) -> Any:
+    """The tokens of one video, as a tree of jax.ShapeDtypeStruct (1, ...)."""
     names = ("video", "video_valid", "pose")
     none = specs.zeros({name: self._inputs[name] for name in names if name in self._inputs}, 1)
     return jax.eval_shape(self._encode_video, self._variables, none)
 
   @functools.cached_property
-  def _text_form(self):
+  def text_form(self) -> Any:
+    """The same of one sentence."""
     none = specs.zeros({name: x for name, x in self._inputs.items() if name in _TEXT}, 1)
     text = none if self.trained.system.text_reader else none["text"]
     return jax.eval_shape(self._encode_text, self._variables, text)

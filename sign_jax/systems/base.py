@@ -84,6 +84,10 @@ class System:
     scorers: of a system that retrieves, {name: function (whole configuration, RetrievalSplit) ->
       (V, S) similarities}, which `fusion.systems` may name; None in the function's place is the
       model. {} is the model alone.
+    late_interaction: of a system that retrieves: whether `encode_video` and `encode_text` give
+      `systems.cico.model.Tokens` and `score` is their late interaction by the module's
+      `token_pooling`, `mask_padding` and `temperature`. A search then bounds scores from above and
+      finds places in a video; else it scores every video by the model.
     measures: settings of these that an evaluation may change, see `run.settings.MEASURES`.
     warning: function of the `model` section -> a sentence about settings that may fail, or None.
     training_warning: the same of the whole configuration, for a run that begins to train.
@@ -125,6 +129,7 @@ class System:
   parameter_kinds: ParameterKinds = ParameterKinds()
   selection: Selection | None = None
   scorers: Mapping[str, Callable | None] = dataclasses.field(default_factory=dict)
+  late_interaction: bool = False
   measures: tuple[str, ...] = ()
   warning: Callable = lambda model: None
   training_warning: Callable = lambda config: None

@@ -3,7 +3,7 @@
 import functools
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float32, Int, PRNGKeyArray, PyTree
+from jaxtyping import Array, Bool, Float32, Int, PRNGKeyArray, PyTree
 from tqdm import tqdm
 
 from sign_jax.data import assemble, pipeline, source, specs, streams
@@ -222,23 +222,38 @@ class Retrieval(RetrievalBatches):
       self, variables: Variables, split: str, place: Place
   ) -> Float32[np.ndarray, "V S"]:
     """Scores of all videos and sentences of a split: (videos, sentences) float32."""
-    data = self.split(split)
-    videos, texts = pipeline.eval_batches(
-        data, batch_size=self._config.eval_batch_size, shard_index=jax.process_index(),
-        shard_count=jax.process_count(), texts=self._texts(split), **self._shapes(),
-    )
+    _, texts = self._eval_batches(split)
     fields = lambda batch: {name: x for name, x in batch.items() if name != "mask"}
     texts = map(fields if self.text_reader else lambda batch: batch["text"], texts)
     texts = prefetch.to_devices(texts, place)
     all_texts = self._join([self._encode_text(variables, text) for text in texts])
     found = (
-        {"scores": self._score(variables, self._encode_video(variables, b), all_texts),
-         "mask": b["mask"]}
-        for b in prefetch.to_devices(videos, place)
+        {"scores": self._score(variables, tokens, all_texts), "mask": mask}
+        for tokens, mask in self.encoded_videos(variables, split, place)
     )
     fetch = functools.partial(multihost_utils.process_allgather, tiled=True)
     rows = [x["scores"][x["mask"]] for x in prefetch.from_devices(found, fetch)]
-    return np.concatenate(rows)[:, : data.num_sentences]
+    return np.concatenate(rows)[:, : self.split(split).num_sentences]
+
+  def encoded_videos(
+      self, variables: Variables, split: str, place: Place
+  ) -> Iterator[tuple[Any, Bool[Array, " B"]]]:
+    """Yields, for batches of a split's videos in order, what the model makes of them for a search.
+
+    Yields:
+      (a tree of arrays (B, ...), and (B,) bool: False in the rows that fill up the last batch).
+    """
+    videos, _ = self._eval_batches(split)
+    for batch in prefetch.to_devices(videos, place):
+      yield self._encode_video(variables, batch), batch["mask"]
+
+  def _eval_batches(self, split):
+    """Iterators of batches of a split's videos and of its texts."""
+    return pipeline.eval_batches(
+        self.split(split), batch_size=self._config.eval_batch_size,
+        shard_index=jax.process_index(), shard_count=jax.process_count(),
+        texts=self._texts(split), **self._shapes(),
+    )
 
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """{"t2v/R@1": percent, ...}; see `metrics.retrieval`.

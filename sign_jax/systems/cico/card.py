@@ -52,6 +52,7 @@ SYSTEM = System(
     sizes=released_names.sizes,
     feature_width=released_names.feature_width,
     training_warning=rate_without_its_arithmetic,
+    late_interaction=True,
     golden="sign_jax.systems.cico.golden",
     published="sign_jax.systems.cico.published",
 )

@@ -114,6 +114,7 @@ SYSTEM = System(
     warning=advice.epsilon_too_small,
     advice=advice.advice,
     training_warning=rate_without_its_arithmetic,
+    late_interaction=True,
     golden="sign_jax.systems.upret.golden",
     published="sign_jax.systems.upret.published",
 )

@@ -1,0 +1,1 @@
+"""Search over an archive of signing: exact scores, rankings that are proved, places in a video."""

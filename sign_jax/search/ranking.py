@@ -1,0 +1,92 @@
+"""The exact best of many, of which few are scored: those whose bounds are highest, in turn."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Float32, Int
+
+_ROUND, _MOST = 64, 512  # rows that are scored at once, at first and later
+_BLOCK = 1024  # rows that are sorted at once, at first
+
+
+class Best(NamedTuple):
+  """The k best rows.
+
+  Attributes:
+    rows: (k,) int, best first; of equal scores the lower row first.
+    scores: (k,) float32.
+    scored: how many rows were scored exactly.
+    may_miss: no row that was left out is better than the last one of these by more than this:
+      0 proves that these are the best (one that equals the last may be missing).
+  """
+
+  rows: Int[np.ndarray, " k"]
+  scores: Float32[np.ndarray, " k"]
+  scored: int
+  may_miss: float
+
+
+class Deadline:
+  """A number of seconds from now; None is no end."""
+
+  def __init__(self, seconds: float | None) -> None:
+    self._end = math.inf if seconds is None else time.monotonic() + seconds
+
+  def is_over(self) -> bool:
+    return time.monotonic() >= self._end
+
+
+def best(
+    upper: Float[np.ndarray, " rows"], k: int,
+    score: Callable[[Int[np.ndarray, " n"]], Float32[np.ndarray, " n"]],
+    is_over: Callable[[], bool] = lambda: False,
+) -> Best:
+  """The k rows of the highest scores.
+
+  Args:
+    upper: a bound of each row's score; -inf for those that are not to be found, inf for those of
+      which nothing is known, and which are not scored.
+    k: at least 1.
+    score: function of rows that gives their exact scores.
+    is_over: function that says whether time is up; the first rows are scored whatever it says.
+  """
+  unknown = np.isposinf(upper)
+  upper = np.where(unknown, -np.inf, upper)
+  rows, scores = np.zeros(0, int), np.zeros(0, np.float32)
+  scored, may_miss, size = 0, math.inf if unknown.any() else 0.0, max(_ROUND, k)
+  blocks = _falling(upper)
+  waiting = next(blocks, np.zeros(0, int))
+  while len(waiting):
+    if len(rows) == k:
+      waiting = waiting[upper[waiting] > scores[-1]]
+    if not len(waiting):
+      break  # blocks fall: all behind have lower bounds
+    if scored and is_over():
+      left = float(upper[waiting[0]] - scores[-1]) if len(rows) == k else math.inf
+      may_miss = max(may_miss, left)
+      break
+    now, waiting = waiting[:size], waiting[size:]
+    rows = np.concatenate([rows, now])
+    scores = np.concatenate([scores, np.asarray(score(now), np.float32)])
+    scored += len(now)
+    order = np.lexsort((rows, -scores))[:k]
+    rows, scores = rows[order], scores[order]
+    size = min(2 * size, max(_MOST, k))
+    if not len(waiting):
+      waiting = next(blocks, waiting)
+  return Best(rows, scores, scored, may_miss)
+
+
+def _falling(upper) -> Iterator[np.ndarray]:
+  """Blocks of rows in the order of falling bounds, which are made as they are asked for."""
+  left, size = np.flatnonzero(upper > -np.inf), _BLOCK
+  while len(left):
+    block, others = left, left[:0]
+    if len(left) > size:
+      places = np.argpartition(-upper[left], size)
+      block, others = left[places[:size]], left[places[size:]]
+    yield block[np.lexsort((block, -upper[block]))]
+    left, size = others, 4 * size

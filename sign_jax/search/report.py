@@ -1,0 +1,62 @@
+"""What a search says: a table for people, JSON for programs, a run file for evaluation tools."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from sign_jax.errors import printable
+from sign_jax.search.hits import Answer
+
+_LONGEST = 48
+_SPACE = re.compile(r"\s+")
+
+
+def table(answer: Answer) -> Iterable[str]:
+  """Yields the lines of a sentence's table."""
+  yield printable(answer.text)
+  yield f"  {proof(answer)}"
+  yield f"  {'':>4} {'score':>7} {'from':>9} {'to':>9}  clip"
+  for rank, hit in enumerate(answer.hits, 1):
+    times = " ".join(f"{_clock(x):>9}" for x in (hit.start, hit.end))
+    name = printable(hit.name, _LONGEST)
+    source = hit.clip.source
+    beside = "" if source in ("", hit.name) else f"  {printable(source, _LONGEST)}"
+    yield f"  {rank:>4} {hit.score:7.4f} {times}  {name}{beside}"
+
+
+def proof(answer: Answer) -> str:
+  """What is known of how complete the hits are."""
+  share = 100 * answer.scored / max(answer.clips, 1)
+  scored = f"{answer.scored} of {answer.clips} clips scored exactly ({share:.1f} %)"
+  if answer.is_certified:
+    return f"the exact best: {scored}"
+  if math.isfinite(answer.may_miss):
+    return (
+        f"time was up: {scored}; others score at most {answer.may_miss:.4f} more than the last one"
+    )
+  return f"time was up: {scored}; of others nothing is known"
+
+
+def trec(answers: Sequence[Answer], names: Sequence[str], tag: str) -> str:
+  """A TREC run file: a line `query Q0 clip rank score tag` for every hit.
+
+  Args:
+    answers: of the queries.
+    names: of the queries; white space in these and in names of clips becomes "_".
+    tag: of the run.
+  """
+  word = lambda text: _SPACE.sub("_", text)
+  lines = [
+      f"{word(name)} Q0 {word(hit.name)} {rank} {hit.score:.7f} {word(tag)}"
+      for name, answer in zip(names, answers, strict=True)
+      for rank, hit in enumerate(answer.hits, 1)
+  ]
+  return "".join(f"{line}\n" for line in lines)
+
+
+def _clock(seconds):
+  """m:ss.s, "" where it is not known."""
+  if not math.isfinite(seconds):
+    return ""
+  tenths = round(10 * seconds)
+  return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"

@@ -1,0 +1,224 @@
+"""Where an index's clips come from: a split of a data set, feature files, a folder of videos."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
+from sign_jax.data import feature_files, records
+from sign_jax.data.sampling import sample_indices
+from sign_jax.encoder import reencode
+from sign_jax.encoder import windows as encoder_windows
+from sign_jax.encoder.clips import Clip
+from sign_jax.errors import UserError
+from sign_jax.run import task as run_task
+from sign_jax.run import text_notes
+from sign_jax.search import overlaps
+from sign_jax.search.entries import Entry
+from sign_jax.video import frames
+
+_CONFIG = {"fusion.runs": "", "fusion.weights": ()}  # an index is of one model
+
+
+class Made(NamedTuple):
+  """What one video has become.
+
+  Attributes:
+    name: of the video.
+    videos: features [(n, D), ...] of its parts, or an `EncodedVideos`.
+    clips: `Entry` of each part.
+    times: (n, 2) seconds of each part's windows, or None.
+    error: why there are none of these; None where there are.
+  """
+
+  name: str
+  videos: Any = ()
+  clips: Sequence[Entry] = ()
+  times: Sequence[np.ndarray | None] = ()
+  error: UserError | None = None
+
+
+def of_split(model: RetrievalModel, split: str, data_dir: str = "") -> tuple[int, Iterator[Made]]:
+  """All videos of a split of the data set that the model was trained on, as an evaluation reads it.
+
+  Args:
+    model: `RetrievalModel`.
+    split: "train", "validation" or "test".
+    data_dir: where the data sets lie; "" for where the run had them.
+
+  Returns:
+    (the number of videos, a `Made` for each, in the data set's order).
+
+  Raises:
+    UserError: no such data set or split.
+  """
+  config = model.config.copy_and_resolve_references()
+  config.update_from_flattened_dict(
+      {key: value for key, value in _CONFIG.items() if "fusion" in config}
+      | ({"data.data_dir": data_dir} if data_dir else {})
+  )
+  made = run_task.make(config, notes=text_notes.path(model.trained.workdir))
+  return made.split(split).num_videos, _of_task(model, made, split, config)
+
+
+def _of_task(model, made, split, config):
+  data = made.split(split)
+  facts = _facts(made, split, config)
+  place = jax.device_put
+  first = 0
+  for tokens, mask in made.encoded_videos(model.variables, split, place):
+    count = int(np.asarray(mask).sum())  # rows that fill up lie behind the others
+    tokens = jax.tree.map(np.asarray, tokens)
+    for row in range(count):
+      number = first + row
+      name = data.video_ids[number]
+      signer, windows = facts(number)
+      text = data.sentence_texts[data.sentence_of_video[number]]
+      clip = Entry(name, name, text=text, split=split, signer=signer)
+      one = jax.tree.map(lambda x, row=row: x[row : row + 1], tokens)
+      yield Made(name, EncodedVideos(one), [clip], [windows])
+    first += count
+
+
+def _facts(made, split, config):
+  """A function of a video's number -> (its signer, the times of the windows that are kept)."""
+  data, section = made.split(split), config.data
+  if not hasattr(data, "_source"):  # made up, without records
+    return lambda number: ("", None)
+  wanted = ("video_id", "num_frames", "fps", "signer")
+  opened = records.open_split(section.name, split, section.data_dir or None)
+  wanted = [name for name in wanted if name in opened.feature_specs]
+  known = {x["video_id"]: x for x in opened.read(range(len(opened)), wanted)}
+  noted = opened.metadata.get(data.streams[0])
+  stride = noted.get("stride") if isinstance(noted, dict) else None
+
+  def facts(number):
+    record = known[data.video_ids[number]]
+    times = window_times(
+        int(record.get("num_frames", 0)), float(record.get("fps", 0)), int(data.windows[number]),
+        stride if type(stride) is int else 0,
+    )
+    return str(record.get("signer", "")), _kept(data, number, times, section.video_length, record)
+
+  return facts
+
+
+def _kept(data, number, times, length, record):
+  """Times of the windows that the model reads."""
+  if not data.poses:
+    return None if times is None else times[sample_indices(len(times), length)]
+  fps = float(record.get("fps", 0))
+  if not fps > 0:
+    return None
+  (found,) = data.stored_features([number], length)
+  starts = found["clips_start"][found["clips_start"] >= 0]
+  begin, end = found["frames"][starts], found["frames"][starts + frames.WINDOW - 1] + 1
+  return np.stack([begin, end], 1) / fps
+
+
+def window_times(
+    num_frames: int, fps: float, count: int, stride: int = 0
+) -> Float[np.ndarray, "n 2"] | None:
+  """Begin and end in seconds of the windows of 16 frames of a video.
+
+  Args:
+    num_frames: of the video; 0 where that is not known.
+    fps: frames per second, 0 where that is not known.
+    count: of the windows.
+    stride: frames from one to the next; with 0, or where there are more or fewer windows than so,
+      they are taken for equally distant.
+
+  Returns:
+    (count, 2) float64, or None where a number is not known.
+  """
+  if num_frames < 1 or not fps > 0:
+    return None
+  if stride and frames.num_windows(num_frames, stride) == count:
+    starts = frames.window_starts(num_frames, stride)
+  else:
+    starts = np.linspace(0, max(num_frames - frames.WINDOW, 0), count)
+  return np.stack([starts, np.minimum(starts + frames.WINDOW, num_frames)], 1) / fps
+
+
+def of_features(
+    jobs: Sequence[reencode.Job], seconds: float = overlaps.SECONDS
+) -> Iterator[Made]:
+  """The feature files of `sign_jax.extract`, in parts of so many seconds; a `Made` for each."""
+  for job in jobs:
+    try:
+      content = feature_files.read(job.path)
+    except UserError as error:
+      yield Made(job.name, error=error)
+      continue
+    times = window_times(content.num_frames, content.fps, len(content.feature), content.stride)
+    source, start = _part(content.part, job.name)
+    yield _parts(job.name, source, content.feature, times, start, seconds)
+
+
+def _part(text, name):
+  """(video, its first second) of what `clip_table.part_of` has written."""
+  words = text.partition(" box ")[0].rsplit(" ", 2)
+  if len(words) < 3:
+    return name, 0.0
+  with contextlib.suppress(ValueError):
+    return words[0], max(float(words[1]), 0.0)
+  return name, 0.0
+
+
+def of_videos(
+    jobs: Sequence[Clip], encoder: encoder_windows.Encoder, stride: int,
+    seconds: float = overlaps.SECONDS,
+) -> Iterator[Made]:
+  """Videos through a sign encoder, in parts of so many seconds; a `Made` for each, in order.
+
+  Args:
+    jobs: `encoder.clips.Clip`s.
+    encoder: of sign features.
+    stride: frames from one window to the next.
+    seconds: see `overlaps.parts`.
+  """
+  for _, result in encoder_windows.encode_videos(jobs, encoder, stride):
+    if result is None:
+      continue
+    job = result.job
+    if result.error:
+      yield Made(job.name, error=result.error)
+      continue
+    shown = np.array(result.seconds)
+    starts = frames.window_starts(len(shown), stride)
+    ends = np.minimum(starts + frames.WINDOW, len(shown)) - 1
+    frame = float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0
+    times = np.stack([shown[starts], shown[ends] + frame], 1)
+    found = _parts(job.name, job.video, result.outputs, times, 0.0, seconds)
+    yield found._replace(clips=[clip._replace(split=job.split) for clip in found.clips])
+
+
+def _parts(name, source, feature, times, start, seconds):
+  if times is None:
+    return Made(name, [feature], [Entry(name, source)], [None])
+  times = times + start
+  slices = overlaps.parts(times, seconds)
+  names = [name] if len(slices) == 1 else [f"{name}#{n}" for n in range(1, len(slices) + 1)]
+  return Made(
+      name, [feature[x] for x in slices], [Entry(x, source) for x in names],
+      [times[x] for x in slices],
+  )
+
+
+def find_features(folder: pathlib.Path, model: RetrievalModel) -> list[reencode.Job]:
+  """The feature files of a folder; raises UserError where the model does not read such."""
+  check_reads_features(model)
+  return reencode.find(folder)
+
+
+def check_reads_features(model: RetrievalModel) -> None:
+  """Raises UserError where sign features are not all that a model reads of a video."""
+  if model.trained.system.reads_poses:
+    raise UserError(
+        f"{model.system} reads poses too: index a split of a data set that holds them, with --split"
+    )
