@@ -97,36 +97,46 @@ def _fill(args):
   if not args.part > 0:
     raise UserError(f"--part {args.part:g} must be above 0 seconds")
   model = loading.load(args.workdir)
+  # Before the index is made: a mistake must not leave an empty one.
+  find, warning = {"split": _of_split, "features": _of_features, "videos": _of_videos}[named[0]](
+      args, Index.check_model(model)
+  )
   if args.command == "build":
     index = Index.create(args.index, model, args.storage)
   else:
     index = Index.open(args.index, model)
-  warning = ""
-  if args.split:
-    total, videos = sources.of_split(index.model, args.split, str(args.data_dir or ""))
-  elif args.features:
-    jobs = shards.take(sources.find_features(args.features, index.model), args.shard)
-    total, videos = len(jobs), sources.of_features(jobs, args.part)
-  else:
-    total, videos, warning = _videos(args, index)
-  summary = filling.fill(index, videos, total)
+  summary = filling.fill(index, *find(index))
   _tell(summary, index)
   return not (summary.failed or warning)
 
 
-def _videos(args, index):
-  """(number, `sources.Made`s, warning) of the videos of a folder that the index lacks."""
-  sources.check_reads_features(index.model)
+def _of_split(args, model):
+  """(function of the index -> (videos, their number), warning), as the two below."""
+  total, videos = sources.of_split(model, args.split, str(args.data_dir or ""))
+  return lambda index: (videos, total), ""
+
+
+def _of_features(args, model):
+  jobs = shards.take(sources.find_features(args.features, model), args.shard)
+  return lambda index: (sources.of_features(jobs, args.part), len(jobs)), ""
+
+
+def _of_videos(args, model):
+  sources.check_reads_features(model)
   found = clips.find(args.videos, args.csv)
   jobs = shards.take(found.clips, args.shard)
-  # A video in parts is there where its first part is.
-  jobs = [job for job in jobs if job.name not in index and f"{job.name}#1" not in index]
-  clips.tell(found, {})
-  if not jobs:
-    return 0, [], found.warning
   source = encoder_weights.find(args)
-  encoder = source.encoder(args.batch_size)
-  return len(jobs), sources.of_videos(jobs, encoder, args.stride, args.part), found.warning
+  clips.tell(found, {})
+
+  def find(index):
+    # A video in parts is there where its first part is.
+    new = [job for job in jobs if job.name not in index and f"{job.name}#1" not in index]
+    if not new:
+      return [], 0
+    encoder = source.encoder(args.batch_size)
+    return sources.of_videos(new, encoder, args.stride, args.part), len(new)
+
+  return find, found.warning
 
 
 def _tell(summary, index):

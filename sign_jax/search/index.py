@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from sign_jax.api import loading
+from sign_jax.api import model as api_model
 from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError, shown
@@ -55,7 +56,7 @@ class Index:
     """
     if storage not in manifest.STORAGES:
       raise UserError(f"storage={shown(storage)} is not one of {', '.join(manifest.STORAGES)}")
-    model = _model(model)
+    model = cls.check_model(model)
     header = manifest.Manifest(origin.of(model), storage, _fields(model, storage))
     return cls(Store.create(user_path(folder), header), model)
 
@@ -74,10 +75,22 @@ class Index:
     """
     store = Store(user_path(folder))
     if model is not None:
-      model = _model(model)
+      model = cls.check_model(model)
       origin.check(store.manifest.run, model, store.folder)
       _check_fields(store, model)
     return cls(store, model)
+
+  @staticmethod
+  def check_model(model: Any) -> RetrievalModel:
+    """What `sign_jax.load` gives or takes, as a model that retrieves.
+
+    Raises:
+      UserError: it is of a system that does not.
+    """
+    found = model if isinstance(model, api_model.Model) else loading.load(model)
+    if not isinstance(found, RetrievalModel):
+      raise UserError(f"{found} does not retrieve: pass a run of a system that does")
+    return found
 
   @property
   def model(self) -> RetrievalModel:
@@ -246,13 +259,6 @@ class Index:
   def verify(self) -> list[str]:
     """Reads all files; a sentence for each that does not hold what was written."""
     return [f"{path} {fault}" for path, fault in self.store.verify() if fault]
-
-
-def _model(model):
-  found = model if isinstance(model, RetrievalModel) else loading.load(model)
-  if not isinstance(found, RetrievalModel):
-    raise UserError(f"{found} does not retrieve: pass a run of a system that does")
-  return found
 
 
 def _fields(model, storage):

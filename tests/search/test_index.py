@@ -95,9 +95,111 @@ def test_only_some_clips(made, index):
     index.search("rain", only={"mood": "nobody"})
 
 
+def unlike(rng, count, length, width=1024):
+  """Features of videos; a list of (n, width)."""
+  return [rng.standard_normal((int(n), width)).astype(np.float32)
+          for n in rng.integers(1, length, count)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(data_dir, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("one") / "run"
+  runs.make(folder, "cico", data_dir)
+  return sign_jax.load(folder)
+
+
 @pytest.fixture
-def one(made):
-  """Of one system alone."""
-  if made[0] != "cico":
-    pytest.skip("once is enough")
-  return made
+def grown(model, tmp_path):
+  """An index that grew by arrays, and the features in the order in which they were added."""
+  index = sign_jax.Index.create(tmp_path / "index", model)
+  (width,) = model.trained.inputs["video"][0][-1:]
+  rng, found = np.random.default_rng(0), []
+  for part in range(3):
+    features = unlike(rng, 7 + 40 * part, 12, width)
+    index.add(features, [f"clip {len(found) + n}" for n in range(len(features))])
+    found += features
+  return index, found
+
+
+SENTENCES = ["It will rain tonight.", "My friend eats.", "snow"]
+
+
+def test_an_index_of_arrays_grows_and_shrinks(grown, model):
+  index, features = grown
+  expected = model.similarity(features, SENTENCES)
+  np.testing.assert_allclose(index.similarity(SENTENCES), expected, atol=1e-6)
+  best = [f"clip {row}" for row in expected.argmax(0)]
+  assert [answer.hits[0].name for answer in index.search(SENTENCES)] == best
+  assert index.remove(best) == len(set(best)) and best[0] not in index
+  left = np.delete(expected, [int(name.split()[1]) for name in best], 0)
+  for column, answer in enumerate(index.search(SENTENCES, 4)):
+    found = [hit.score for hit in answer.hits]
+    np.testing.assert_allclose(found, np.sort(left[:, column])[::-1][:4], atol=1e-6)
+    assert answer.clips == len(left) == len(index)
+  hit = index.search("rain")[0].hits[0]
+  assert np.isnan(hit.start) and hit.curve is None  # no times are known
+
+
+def test_time_that_is_up_is_told(grown):
+  index, _ = grown
+  (proved,), (late,) = index.search("rain", 3), index.search("rain", 3, seconds=0.0)
+  assert proved.is_certified and len(late.hits) == 3
+  assert late.is_certified or late.hits[-1].score + late.may_miss >= proved.hits[-1].score
+
+
+def test_half_the_room_changes_scores_a_little(grown, model, tmp_path):
+  index, features = grown
+  half = sign_jax.Index.create(tmp_path / "half", model, "float16")
+  half.add(features, [f"clip {n}" for n in range(len(features))])
+  exact, found = index.similarity(SENTENCES), half.similarity(SENTENCES)
+  assert 0 < np.abs(exact - found).max() < 1e-3
+  for column, answer in enumerate(half.search(SENTENCES, 5)):
+    np.testing.assert_allclose(
+        [hit.score for hit in answer.hits], np.sort(found[:, column])[::-1][:5], atol=1e-6
+    )
+
+
+def test_the_index_of_another_run_is_refused(grown, data_dir, tmp_path):
+  index, _ = grown
+  runs.make(tmp_path / "other", "cico", data_dir, seed=1)
+  other = sign_jax.load(tmp_path / "other")
+  for way in (sign_jax.Index.open, lambda *x: sign_jax.Index.open(*x).similarity(["rain"])):
+    with pytest.raises(UserError, match="a model of other weights than .*other has: pass"):
+      way(index.store.folder, other)
+  changed = sign_jax.load(tmp_path / "other", config={"data.alpha": 0.5})
+  with pytest.raises(UserError, match="of other weights and settings than"):
+    sign_jax.Index.open(index.store.folder, changed)
+
+
+def test_a_damaged_number_is_told_and_found(grown):
+  index, _ = grown
+  path = index.store.shards[1].folder / "features.npy"
+  content = bytearray(path.read_bytes())
+  content[-4:] = np.float32(np.nan).tobytes()
+  path.write_bytes(content)
+  again = sign_jax.Index.open(index.store.folder, index.model)
+  with pytest.raises(UserError, match="not finite: `python -m sign_jax.search verify` tells"):
+    again.similarity(["rain"])
+  (fault,) = again.verify()
+  assert fault.startswith(str(path)) and "digest differs" in fault
+
+
+def test_mistakes_are_one_sentence(grown, model, tmp_path):
+  index, features = grown
+  one = [min(features, key=len)]
+  closed = sign_jax.Index.open(index.store.folder)
+  for call, words in (
+      (lambda: index.add(one, ["clip 3"]), "the clip 'clip 3' is in .* already"),
+      (lambda: index.add(one, []), "1 videos, 0 clips and 0 times"),
+      (lambda: index.add(one, ["a"], [np.zeros((50, 2))]), "windows and 6 times"),
+      (lambda: index.add(one, ["a"], [np.zeros(3)]), "are no array"),
+      (lambda: index.add([one[0] * np.nan], ["a"]), "not all finite"),
+      (lambda: index.search("rain", 0), "k=0 must be"),
+      (lambda: index.search(" "), "has no words"),
+      (lambda: closed.search("rain"), "opened without its model"),
+      (lambda: sign_jax.Index.create(tmp_path / "x", model, "int8"), "'int8' is not one of exact"),
+      (lambda: sign_jax.Index.create(index.store.folder, model), "holds an index already"),
+  ):  # fmt: skip
+    with pytest.raises(UserError, match=words):
+      call()
+  assert len(closed) == len(index) == len(features)

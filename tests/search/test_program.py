@@ -1,0 +1,221 @@
+"""`python -m sign_jax.search`: what it makes, prints and refuses."""
+
+import json
+import types
+
+import numpy as np
+import pytest
+
+import sign_jax
+from sign_jax.data import feature_files
+from sign_jax.encoder import preparation
+from sign_jax.encoder import weights as encoder_weights
+from sign_jax.encoder import windows as encoder_windows
+from sign_jax.search import __main__ as program
+from sign_jax.search import report, sources
+from sign_jax.search.entries import Entry
+from sign_jax.search.hits import Answer, Hit
+from tests.search import runs
+from tests.videos import render, truncate
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+STRIDE = 4
+
+
+@pytest.fixture(scope="module")
+def run(data_dir, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("run")
+  runs.make(folder, "cico", data_dir)
+  return folder
+
+
+@pytest.fixture(scope="module")
+def width(run):
+  return sign_jax.load(run).trained.inputs["video"][0][-1]
+
+
+def call(*args):
+  """The exit status of the program."""
+  try:
+    program.main([str(x) for x in args])
+  except SystemExit as end:
+    return end.code
+  return 0
+
+
+@pytest.fixture(scope="module")
+def built(run, tmp_path_factory):
+  """An index of the test split."""
+  folder = tmp_path_factory.mktemp("built") / "index"
+  assert call("build", "--index", folder, "--workdir", run, "--split", "test") == 0
+  return folder
+
+
+def rows(out):
+  """{what: number} of the table of `build`."""
+  pairs = (line.rsplit(None, 1) for line in out.splitlines() if line[:1].isalpha())
+  return {name: int(number) for name, number in pairs}
+
+
+def test_a_split_is_indexed_once(built, run, capsys):
+  index = ("--index", built, "--workdir", run)
+  assert call("add", *index, "--split", "test") == 0
+  count = len(sign_jax.Index.open(built))
+  assert rows(capsys.readouterr().out) == {
+      "added": 0, "there already": count, "failed": 0, "clips of these": 0,
+      "clips in the index": count,
+  }
+  assert call("build", *index, "--split", "test") == 1
+  assert "holds an index already: add to it" in capsys.readouterr().err
+
+
+def test_queries_are_answered_in_tables_and_files(built, run, tmp_path, capsys):
+  (tmp_path / "list.txt").write_text("My friend eats.\n\n snow \n", encoding="utf-8")
+  index = ("query", "--index", built, "--workdir", run, "--top", 3)
+  more = ("--json", tmp_path / "hits.json", "--trec", tmp_path / "new/run.txt")
+  assert call(*index, "It will rain.", "--queries", tmp_path / "list.txt", *more) == 0
+  out = capsys.readouterr().out
+  assert out.count("the exact best: ") == 3 and out.count("clips scored exactly") == 3
+  found = json.loads((tmp_path / "hits.json").read_text())
+  assert [x["text"] for x in found] == ["It will rain.", "My friend eats.", "snow"]
+  expected = sign_jax.Index.open(built, run).search([x["text"] for x in found], 3)
+  for entry, answer in zip(found, expected, strict=True):
+    assert entry["certified"] and [x["name"] for x in entry["hits"]] == [
+        hit.name for hit in answer.hits
+    ]
+    assert all(x["start"] < x["end"] and x["curve"] for x in entry["hits"])
+    assert f"{answer.hits[0].score:.4f}" in out
+  lines = [line.split() for line in (tmp_path / "new/run.txt").read_text().splitlines()]
+  assert [(x[0], x[1], x[3], x[5]) for x in lines] == [
+      (str(query), "Q0", str(rank), "cico") for query in (1, 2, 3) for rank in (1, 2, 3)
+  ]
+  assert lines[0][2] == expected[0].hits[0].name
+  assert call(*index, "snow", "--json", "-", "--only_split", "test") == 0
+  assert json.loads(capsys.readouterr().out)[0]["text"] == "snow"
+
+
+def test_damage_is_named(built, run, tmp_path, capsys):
+  copy = sign_jax.Index.open(built).snapshot(tmp_path / "copy").store
+  assert call("verify", "--index", copy.folder) == 0
+  assert "files of 11 clips hold what was written" in capsys.readouterr().out
+  path = copy.shards[0].folder / "weights.npy"
+  content = bytearray(path.read_bytes())
+  path.unlink()  # a snapshot shares its files with the index
+  content[200] ^= 4
+  path.write_bytes(content)
+  assert call("verify", "--index", copy.folder) == 1
+  out = capsys.readouterr().out
+  assert f"{path} does not hold what was written" in out and "1 of " in out
+
+
+@pytest.mark.parametrize(("args", "words"), [
+    (("build", "--index", "{new}", "--workdir", "{run}"), "pass one of --split, --features and"),
+    (("build", "--index", "{new}", "--workdir", "{run}", "--split", "test", "--part", "0"),
+     "--part 0 must be above 0"),
+    (("add", "--index", "{new}", "--workdir", "{run}", "--split", "test"), "holds no index"),
+    (("build", "--index", "{new}", "--workdir", "{run}", "--features", "{new}/x"), "no folder"),
+    (("build", "--index", "{new}", "--workdir", "{run}", "--videos", "{built}"), "no videos in"),
+    (("query", "--index", "{built}", "--workdir", "{run}"), "pass a sentence, or --queries"),
+    (("query", "--index", "{built}", "--workdir", "{run}", "x", "--top", "0"), "--top 0 must"),
+    (("query", "--index", "{built}", "--workdir", "{run}", "x", "--seconds", "nan"), "--seconds"),
+    (("query", "--index", "{built}", "--workdir", "{run}", "?", "--signer", "q"), "signer 'q'"),
+    (("query", "--index", "{built}", "--workdir", "{new}", "x"), "there is no file or folder"),
+    (("verify", "--index", "{new}"), "holds no index: make one"),
+])  # fmt: skip
+def test_mistakes_are_one_sentence(built, run, tmp_path, capsys, args, words):
+  places = {"new": tmp_path / "new", "run": run, "built": built}
+  assert call(*(x.format(**places) for x in args)) == 1
+  error = capsys.readouterr().err.strip().splitlines()[-1]
+  assert error.startswith("error: ") and words in error
+  assert not places["new"].exists()
+
+
+@pytest.fixture
+def encoder(monkeypatch, width):
+  """Stands in for the sign encoder: the mean of each colour, in many channels."""
+  def encode(windows):
+    means = windows.mean((1, 2, 3), dtype=np.float32) / 255
+    return np.tile(means, (1, -(-width // 3)))[:, :width]
+
+  made = encoder_windows.Encoder(encode, 8, 32, preparation.EXACT)
+  source = types.SimpleNamespace(encoder=lambda batch_size: made)
+  monkeypatch.setattr(encoder_weights, "find", lambda args: source)
+
+
+def test_a_folder_of_videos(run, encoder, tmp_path, capsys):
+  videos = tmp_path / "the vidéos"
+  render(videos / "montag früh/ein Gespräch.mp4", 40, seed=1)
+  render(videos / "long.mp4", 300, seed=2)  # 12 seconds
+  render(videos / "cut.mp4", 60, seed=3)
+  truncate(videos / "cut.mp4", 0.5)
+  (videos / "empty.mp4").write_bytes(b"")
+  args = ("--index", tmp_path / "index", "--workdir", run, "--videos", videos, "--stride", STRIDE,
+          "--part", 4)  # fmt: skip
+  assert call("build", *args) == 1
+  out = capsys.readouterr().out
+  assert "cut: " in out and "empty: " in out
+  assert "failed                         2" in out and "added                          2" in out
+  index = sign_jax.Index.open(tmp_path / "index", run)
+  names = list(index.store.rows)
+  assert set(names) == {"montag früh/ein Gespräch", *(f"long#{n}" for n in range(1, 6))}
+  parts = [index.store.entry(index.store.rows[f"long#{n}"]) for n in range(1, 6)]
+  assert {x.source for x in parts} == {"long.mp4"} and parts[0].start == 0
+  assert parts[-1].end == pytest.approx(12.0)
+  for one, other in zip(parts, parts[1:], strict=False):
+    assert one.start < other.start < one.end < other.end < one.end + 3
+  (answer,) = index.search("rain", 6)
+  spans = [(x.start, x.end) for x in answer.hits if x.clip.source == "long.mp4"]
+  assert all(0 <= a < b <= 12.001 for a, b in spans)
+  (videos / "cut.mp4").unlink()
+  (videos / "empty.mp4").unlink()
+  render(videos / "new.mp4", 20, seed=4)
+  assert call("add", *args) == 0
+  assert rows(capsys.readouterr().out)["added"] == 1 and "new" in sign_jax.Index.open(
+      tmp_path / "index"
+  )
+
+
+def test_a_folder_of_features(run, width, tmp_path, capsys):
+  rng = np.random.default_rng(0)
+  for name, count, part in (("a", 9, ""), ("b/c d", 70, "tv/x.mp4 12.5 inf")):
+    content = feature_files.FeatureFile(
+        rng.standard_normal((count, width)).astype(np.float32), 16 + STRIDE * (count - 1), 25.0,
+        STRIDE, "fake", part,
+    )
+    feature_files.write(feature_files.path_of(tmp_path / "in", name), content)
+  (tmp_path / "in/bad.npz").write_bytes(b"PK")
+  wrong = content._replace(feature=np.ones((70, 3), np.float32))
+  feature_files.write(feature_files.path_of(tmp_path / "in", "wide"), wrong)
+  args = ("--index", tmp_path / "index", "--workdir", run, "--features", tmp_path / "in")
+  assert call("build", *args, "--storage", "float16") == 1
+  out = capsys.readouterr().out
+  assert "bad: " in out and "the model reads" in out and "clips in the index             3" in out
+  store = sign_jax.Index.open(tmp_path / "index").store
+  one, two = (store.entry(store.rows[name]) for name in ("a", "b/c d#1"))
+  assert (one.source, one.start, one.end) == ("a", 0.0, pytest.approx((16 + 4 * 8) / 25))
+  assert (two.source, two.start) == ("tv/x.mp4", 12.5)
+
+
+def test_times_of_windows():
+  times = sources.window_times(100, 25.0, 22, 4)
+  assert times[0].tolist() == [0, 0.64] and times[-1].tolist() == [84 / 25, 4.0]
+  np.testing.assert_allclose(np.diff(times[:, 0]), 0.16)
+  equal = sources.window_times(100, 25.0, 8)
+  np.testing.assert_allclose(equal[:, 0], np.linspace(0, 84 / 25, 8))
+  assert sources.window_times(0, 25.0, 8) is None and sources.window_times(9, 0.0, 8) is None
+  assert sources.window_times(9, 25.0, 1, 4).tolist() == [[0, 9 / 25]]
+
+
+def test_what_is_not_proved_is_said():
+  hits = [Hit(Entry("a b", "v"), 0.25, 61.26, 3600.0), Hit(Entry("\x1b[1m"), 0.2)]
+  of = lambda may_miss: Answer("two\nlines", hits, 200, 50, may_miss)
+  text, proof, _, first, second = report.table(of(0.0))
+  assert text == r"two\nlines" and "the exact best: 50 of 200" in proof and "25.0 %" in proof
+  assert "1:01.3" in first and "60:00.0" in first and first.endswith("a b  v")
+  assert "\x1b" not in second
+  assert "at most 0.1250 more than the last" in report.proof(of(0.125))
+  assert "of others nothing is known" in report.proof(of(np.inf))
+  assert of(np.inf).to_json()["may_miss"] is None and not of(0.125).is_certified
+  run = report.trec([of(0.0)], ["first query"], "my tag")
+  assert run.splitlines()[0] == "first_query Q0 a_b 1 0.2500000 my_tag"
+  assert Answer("x", [], 0, 0, 0.0).to_json()["hits"] == []
