@@ -17,11 +17,14 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Float32
 
+from sign_jax.search import close
+
 FIELDS = ("codes", "weights", "mask")
 _NEGATIVE = -1e30
-_TILE = 1 << 21  # similarities at a time, on a CPU
-_TILE_ELSEWHERE = 1 << 26
-_CLIPS = (16, 4096)  # of a tile, at least and at most
+# Similarities of a tile, and clips of it, at most. Pieces of an index have 256 clips, so that tiles
+# are read where they lie in a file.
+_TILE, _TILE_ELSEWHERE = (1 << 21, 256), (1 << 26, 4096)
+_LEAST = 16  # clips
 
 
 class Query(NamedTuple):
@@ -45,18 +48,16 @@ def upper(
     query: `Query`.
     mask_padding: whether padding has no part in the maxima, as in the score.
   """
-  similarity = jnp.einsum(
-      "cnk,qmk->qcnm", codes.astype(jnp.float32), query.codes,
-      precision=jax.lax.Precision.HIGHEST,
-  )
-  of_video = of_text = similarity
-  if mask_padding:
-    of_video = jnp.where(query.mask[:, None, None, :], similarity, _NEGATIVE)
-    of_text = jnp.where(mask[None, :, :, None], similarity, _NEGATIVE)
-  exact = {"precision": jax.lax.Precision.HIGHEST}
-  i2t = jnp.einsum("qcn,cn->qc", of_video.max(3), weights.astype(jnp.float32), **exact)
-  t2i = jnp.einsum("qcm,qm->qc", of_text.max(2), query.weights.astype(jnp.float32), **exact)
-  return 0.5 * (i2t + t2i)
+  codes = codes.astype(jnp.float32)
+
+  def one(text):
+    of_windows = of_words = close.matrix(codes, text.codes)
+    if mask_padding:
+      of_windows = jnp.where(text.mask[None, None, :], of_windows, _NEGATIVE)
+      of_words = jnp.where(mask[:, :, None], of_words, _NEGATIVE)
+    return close.weighted(of_windows.max(2), of_words.max(1), weights, text.weights)
+
+  return jax.lax.map(one, query)
 
 
 def rounding(width: int, video: int, text: int) -> float:
@@ -72,41 +73,38 @@ def rounding(width: int, video: int, text: int) -> float:
   return (2 * width + 4 * (video + text) + 64) * 2.0**-23
 
 
-def tile_clips(queries: int, video: int, text: int) -> int:
-  """Clips of a tile."""
-  most = _TILE if jax.default_backend() == "cpu" else _TILE_ELSEWHERE
-  low, high = _CLIPS
-  return min(max(most // (queries * video * text), low), high)
+def tile_clips(video: int, text: int) -> int:
+  """Clips of a tile, for clips and sentences of so many tokens."""
+  most, high = _TILE if jax.default_backend() == "cpu" else _TILE_ELSEWHERE
+  return min(max(most // (video * text), _LEAST), high)
 
 
 def scan(
-    tiles: Iterable[tuple[int, dict[str, np.ndarray]]], clips: int, size: int, query: Query,
-    mask_padding: bool, slack: float, is_late: Callable[[], bool] = lambda: False,
+    tiles: Iterable[tuple[int, dict[str, np.ndarray]]], compute: Callable, queries: int,
+    clips: int, size: int, is_late: Callable[[], bool] = lambda: False,
 ) -> Float32[np.ndarray, "Q clips"]:
-  """Bounds of all clips.
+  """What a function finds for all clips.
 
   Args:
-    tiles: (first clip, arrays of FIELDS) of at most `size` clips each, as `store.Store.tiles`.
+    tiles: (first clip, arrays) of at most `size` clips each, as `store.Store.tiles` gives them.
+    compute: function of the arrays of a tile -> (Q, size), which it need not wait for.
+    queries: Q.
     clips: their number.
     size: of a whole tile; others are filled up, so that one program serves all.
-    query: `Query`.
-    mask_padding: see `upper`.
-    slack: `rounding`.
-    is_late: function -> whether to stop; what is not bounded then has the bound infinity.
+    is_late: function -> whether to stop; what is not looked at then is infinity.
   """
-  found = np.full((len(query.codes), clips), np.inf, np.float32)
-  waiting = []
+  found, waiting = np.full((queries, clips), np.inf, np.float32), []
 
   def fetch():
-    first, count, bounds = waiting.pop(0)
-    found[:, first : first + count] = np.asarray(bounds)[:, :count] + slack
+    first, count, values = waiting.pop(0)
+    found[:, first : first + count] = np.asarray(values)[:, :count]
 
   for first, arrays in tiles:
     if first and is_late():  # the first tile is looked at in any case
       break
-    count = len(arrays["codes"])
-    filled = [_filled(arrays[name], size) for name in FIELDS]
-    waiting.append((first, count, upper(*filled, query, mask_padding)))
+    count = len(next(iter(arrays.values())))
+    filled = {name: _filled(array, size) for name, array in arrays.items()}
+    waiting.append((first, count, compute(filled)))
     if len(waiting) > 2:  # the next tiles are computed while this one is waited for
       fetch()
   while waiting:
@@ -115,6 +113,7 @@ def scan(
 
 
 def _filled(array, size):
+  # A whole tile is handed on as it lies in the file: it is not copied where JAX can read it there.
   missing = size - len(array)
   array = np.asarray(array)
   return array if not missing else np.pad(array, [(0, missing), *[(0, 0)] * (array.ndim - 1)])

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Float16, Float32
 
 from sign_jax.ops.late_interaction import normalize
 
-COLUMNS = 128  # R + 2
+COLUMNS = 64  # R + 2
 _MOST = 1 << 16  # tokens that a basis is made from
 # What float32 arithmetic adds to a norm of at most 1, and float16 takes from a number by rounding.
 _SLACK, _HALF_STEP = 2.0**-16, 2.0**-10

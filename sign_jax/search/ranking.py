@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-_ROUND, _MOST = 64, 512  # rows that are scored at once, at first and later
+_ROUND, _MOST = 16, 256  # rows that are scored at once, at first and later
 _BLOCK = 1024  # rows that are sorted at once, at first
 
 

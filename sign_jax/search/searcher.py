@@ -10,7 +10,7 @@ from jaxtyping import Float32
 
 from sign_jax.api.retrieval import EncodedTexts, RetrievalModel
 from sign_jax.errors import UserError
-from sign_jax.search import bound, codes, overlaps, places, ranking
+from sign_jax.search import bound, close, codes, overlaps, places, ranking
 from sign_jax.search.hits import Answer, Hit
 from sign_jax.search.scorer import Scorer, names
 from sign_jax.search.store import Store
@@ -19,6 +19,8 @@ __all__ = ["Searcher", "names"]
 
 _TOGETHER = 8  # sentences that one scan serves
 _TILE = 256  # clips that are scored at once where all are
+_PROBED = 16  # clips of the highest bounds, from whose scores it is told what bounds are worth
+_FEW = 1 / 8  # of the clips; to score one takes some times as long as a close bound of it
 _NARROW = 2.0**-6  # what tokens of another dtype may change in a similarity
 
 
@@ -38,7 +40,7 @@ class Searcher:
     deadline, found = ranking.Deadline(seconds), []
     for start in range(0, len(texts), _TOGETHER):
       some = slice(start, start + _TOGETHER)
-      upper, scores = self._looked_through(encoded[some], prune, deadline)
+      upper, scores = self._looked_through(encoded[some], k, chosen, prune, deadline)
       upper[:, ~chosen] = -np.inf
       found += [
           self._answer(text, encoded[start + i].tokens, k, upper[i], scores and scores[i], deadline)
@@ -50,31 +52,73 @@ class Searcher:
     """Exact scores of all rows, removed ones too, with sentences."""
     return self._all_scores(encoded.tokens, ranking.Deadline(None)).T
 
-  def _looked_through(self, encoded, prune, deadline):
+  def _looked_through(self, encoded, k, chosen, prune, deadline):
     """(bounds (Q, rows), exact scores (Q, rows) or None)."""
-    if self._is_late and prune:
-      return self._bounds(encoded.tokens, deadline), None
-    scores = self._all_scores(encoded.tokens, deadline)
-    return scores.copy(), list(scores)
+    if not (self._is_late and prune):
+      scores = self._all_scores(encoded.tokens, deadline)
+      return scores.copy(), list(scores)
+    upper = self._bounds(encoded.tokens, deadline)
+    upper[:, ~chosen] = -np.inf
+    loose = [i for i in range(len(upper)) if self._is_loose(upper[i], encoded[i].tokens, k)]
+    if loose:
+      upper[loose] = np.minimum(upper[loose], self._close(encoded[loose].tokens, deadline))
+    return upper, None
+
+  def _is_loose(self, upper, tokens, k):
+    """Whether bounds leave so many clips to be scored that a look at all is quicker."""
+    known = np.where(np.isposinf(upper), -np.inf, upper)
+    some = min(max(k, _PROBED), int((known > -np.inf).sum()))
+    if some < k:
+      return False
+    rows = np.argpartition(-known, some - 1)[:some]
+    values = self._finite(self._score(self._store.read(rows, self._score.fields), tokens))[:, 0]
+    return (upper > np.partition(values, some - k)[some - k]).mean() > _FEW
+
+  @functools.cached_property
+  def _interaction(self):
+    module = self._module
+    return close.Interaction(
+        module.token_pooling, bool(module.mask_padding), float(module.temperature)
+    )
 
   def _bounds(self, tokens, deadline):
+    """Bounds from the codes, (Q, rows)."""
     store, basis = self._store, self._store.basis()
-    count, width = tokens.features.shape[1:]
-    video = store.manifest.fields["features"]
-    rows = int(store.first[-1])
+    queries, text, width = tokens.features.shape
+    field, rows = store.manifest.fields["features"], int(store.first[-1])
     if basis is None:
-      return np.full((len(tokens.features), rows), -np.inf, np.float32)
+      return np.full((queries, rows), -np.inf, np.float32)
     query = bound.Query(
         codes.of_query(basis, tokens.features), np.asarray(tokens.weights), np.asarray(tokens.mask)
     )
-    size = bound.tile_clips(len(tokens.features), video.shape[0], count)
-    slack = bound.rounding(width, video.shape[0], count)
-    if video.numpy != tokens.features.dtype and video.dtype != "float16":
-      slack += _NARROW
-    return bound.scan(
-        store.tiles(bound.FIELDS, size), rows, size, query, bool(self._module.mask_padding), slack,
+    size = bound.tile_clips(field.shape[0], text)
+    compute = lambda x: bound.upper(**x, query=query, mask_padding=self._interaction.mask_padding)
+    found = bound.scan(
+        store.tiles(bound.FIELDS, size), compute, queries, rows, size, deadline.is_over
+    )
+    # Tokens of another dtype than the model's are rounded to it first.
+    narrow = field.numpy != tokens.features.dtype and field.dtype != "float16"
+    return found + np.float32(bound.rounding(width, field.shape[0], text) + narrow * _NARROW)
+
+  def _close(self, tokens, deadline):
+    """Close bounds from the tokens, (Q, rows)."""
+    store, interaction = self._store, self._interaction
+    queries, text, width = tokens.features.shape
+    video = store.manifest.fields["features"].shape[0]
+    texts = close.Sentences(tokens.features, tokens.weights, tokens.mask)
+    size = bound.tile_clips(video, text)
+    compute = lambda x: close.scores(
+        x["features"], x["weights"], x["mask"], texts, interaction, self._model_dtype
+    )
+    found = bound.scan(
+        store.tiles(close.FIELDS, size), compute, queries, int(store.first[-1]), size,
         deadline.is_over,
     )
+    return found + np.float32(close.error(width, video, text, interaction))
+
+  @functools.cached_property
+  def _model_dtype(self):
+    return self._model.video_form.features.dtype.name
 
   def _all_scores(self, tokens, deadline):
     found = np.full((len(jax.tree.leaves(tokens)[0]), int(self._store.first[-1])), np.inf)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sign_jax.ops.late_interaction import late_interaction
-from sign_jax.search import bound, codes
+from sign_jax.search import bound, close, codes
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 CLIPS, TEXTS, VIDEO, WORDS, WIDTH = 40, 8, 9, 6, 160
@@ -36,14 +36,19 @@ def tokens(kind, rng, count, length):
 
 @jax.jit
 def both(video, text, w, u, basis):
-  """[(scores, bounds)] with padding under softmaxes, and without under maxima."""
+  """[(scores, bounds, close scores)] with padding under softmaxes, and without under maxima."""
   found = []
   for pooling, padding in (("softmax", False), ("max", True)):
     masks = {"video_mask": w > 0, "text_mask": u > 0} if padding else {}
     score = 0.5 * sum(late_interaction(video, text, w, u, pooling=pooling, **masks))
     code = jnp.concatenate(codes.parts(basis, video), axis=-1)
     query = bound.Query(codes.of_query(basis, text), u, u > 0)
-    found.append((score.T, bound.upper(code, w, w > 0, query, padding)))
+    loose = bound.upper(code, w, w > 0, query, padding)
+    interaction = close.Interaction(pooling, padding, 0.07)
+    texts = close.Sentences(text, u, u > 0)
+    found.append((score.T, loose, close.scores(
+        video, w, w > 0, texts, interaction, video.dtype.name
+    )))
   return found
 
 
@@ -56,9 +61,13 @@ def test_a_bound_is_never_below_the_score(dtype):
     text = jnp.asarray(tokens(kind, rng, TEXTS, WORDS), dtype)
     w, u = weights(rng, (CLIPS, VIDEO)), weights(rng, (TEXTS, WORDS))
     basis = codes.fit(np.asarray(video, np.float32).reshape(-1, WIDTH), 30)
-    for score, upper in both(video, text, w, u, basis):
+    for (score, upper, near), pooling in zip(
+        both(video, text, w, u, basis), ("softmax", "max"), strict=True
+    ):
       gap = np.asarray(upper) + slack - np.asarray(score)
       assert gap.min() >= 0, kind
+      error = close.error(WIDTH, VIDEO, WORDS, close.Interaction(pooling, False, 0.07))
+      assert np.abs(np.asarray(near) - np.asarray(score)).max() < error < 3e-4
     if kind == "clustered":
       assert gap.max() < 0.1  # of maxima: the bound says something
 
@@ -82,8 +91,26 @@ def test_a_scan_is_the_same_in_tiles_of_any_size():
   arrays = {"codes": codes.encode(basis, video), "weights": w, "mask": w > 0}
   query = bound.Query(codes.of_query(basis, text), u, u > 0)
   tile = lambda a, b: (a, {name: x[a:b] for name, x in arrays.items()})
-  whole = bound.scan([tile(0, 33)], 33, 33, query, False, 0.0)
-  parts = bound.scan([tile(0, 16), tile(16, 32), tile(32, 33)], 33, 16, query, False, 0.0)
+  compute = lambda x: bound.upper(**x, query=query, mask_padding=False)
+  whole = bound.scan([tile(0, 33)], compute, 3, 33, 33)
+  parts = bound.scan([tile(0, 16), tile(16, 32), tile(32, 33)], compute, 3, 33, 16)
   np.testing.assert_allclose(parts, whole, atol=1e-6)
-  late = bound.scan([tile(0, 16), tile(16, 32)], 33, 16, query, False, 0.0, lambda: True)
+  late = bound.scan([tile(0, 16), tile(16, 32)], compute, 3, 33, 16, lambda: True)
   assert np.isfinite(late[:, :16]).all() and np.isinf(late[:, 16:]).all()
+
+
+def test_close_scores_at_a_low_temperature():
+  rng = np.random.default_rng(0)
+  video, text = tokens("clustered", rng, 9, VIDEO), tokens("clustered", rng, 2, WORDS)
+  w, u = weights(rng, (9, VIDEO)), weights(rng, (2, WORDS))
+  score = 0.5 * sum(late_interaction(video, text, w, u, temperature=0.004))
+  interaction = close.Interaction("softmax", False, 0.004)
+  found = close.scores(video, w, w > 0, close.Sentences(text, u, u > 0), interaction, "float32")
+  error = close.error(WIDTH, VIDEO, WORDS, interaction)
+  assert np.abs(np.asarray(found).T - score).max() < error < 3e-4
+
+
+def test_lambert():
+  for x in (0.0, 0.1, 1.0, 64 / np.e, 1e6):
+    w = close.lambert(x)
+    assert w * np.exp(w) == pytest.approx(x, abs=1e-9)

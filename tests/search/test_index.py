@@ -6,7 +6,7 @@ import pytest
 import sign_jax
 from sign_jax.errors import UserError
 from sign_jax.metrics.retrieval import retrieval_metrics
-from sign_jax.search import filling, sources
+from sign_jax.search import filling, searcher, sources
 from tests.search import runs
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -140,11 +140,29 @@ def test_an_index_of_arrays_grows_and_shrinks(grown, model):
   assert np.isnan(hit.start) and hit.curve is None  # no times are known
 
 
+@pytest.mark.parametrize("few", [-1, 2], ids=["close", "codes"])
+def test_either_kind_of_bounds_proves_the_same(grown, monkeypatch, few):
+  index, _ = grown
+  expected = index.similarity(SENTENCES)
+  looked = []
+  close = searcher.Searcher._close
+  monkeypatch.setattr(searcher, "_FEW", few)
+  monkeypatch.setattr(searcher.Searcher, "_close", lambda *x: looked.append(1) or close(*x))
+  for column, answer in enumerate(index.search(SENTENCES, 7)):
+    assert answer.is_certified and answer.scored <= len(index)
+    assert few > 0 or answer.scored < 40
+    found = [hit.score for hit in answer.hits]
+    np.testing.assert_allclose(found, np.sort(expected[:, column])[::-1][:7], atol=1e-6)
+  assert len(looked) == (few < 0)
+
+
 def test_time_that_is_up_is_told(grown):
   index, _ = grown
   (proved,), (late,) = index.search("rain", 3), index.search("rain", 3, seconds=0.0)
   assert proved.is_certified and len(late.hits) == 3
   assert late.is_certified or late.hits[-1].score + late.may_miss >= proved.hits[-1].score
+  (none,) = index.search("rain", 3, seconds=0.0, only={"split": ""})
+  assert none.clips == len(index)
 
 
 def test_half_the_room_changes_scores_a_little(grown, model, tmp_path):
