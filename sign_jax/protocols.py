@@ -1,7 +1,7 @@
 """What the rooms know of each other: the training loop of a task, a task of a system."""
 
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -213,6 +213,9 @@ class Words(Protocol):
     """{"text": (B, M, E) float32, "gloss_of_token": (B, M) int32, the place of the gloss that a
     token belongs to or -1, "text_end": (B,) int32, the place of the token at a sentence's end}."""
 
+  def __contains__(self, sentence: Sequence[str]) -> bool:
+    """Whether there are features of a sentence."""
+
 
 class GlossRecognizer(Protocol):
   """How a system that reads sentences of glosses is trained and judged; see `tasks.continuous`.
@@ -224,7 +227,8 @@ class GlossRecognizer(Protocol):
     """What a batch must hold beside glosses: some of "video", "keypoints" and "flow"."""
 
   def words(
-    self, config: ConfigDict, sentences: Sequence[Sequence[str]], folder: pathlib.Path | None
+    self, config: ConfigDict, sentences: Sequence[Sequence[str]], folder: pathlib.Path | None,
+    others: Iterable[Sequence[str]] = (),
   ) -> Words | None:
     """`Words` of all sentences of training; None for a model that reads no text.
 
@@ -232,6 +236,7 @@ class GlossRecognizer(Protocol):
       config: the whole configuration.
       sentences: distinct.
       folder: where features may be kept; None keeps them where the configuration says.
+      others: further ones, which are only measured; those that are too long are not in `Words`.
     """
 
   def resident(self, config: ConfigDict) -> Batch:
@@ -264,6 +269,23 @@ class GlossRecognizer(Protocol):
     self, config: ConfigDict, out: PyTree[Array]
   ) -> tuple[Float[Array, "B T classes"], Int[Array, " B"]]:
     """(logarithms of the classes' probabilities at every step, how many steps there are)."""
+
+  def agreement(
+    self, config: ConfigDict, out: PyTree[Array], batch: Batch, position: Int[Array, "B T"]
+  ) -> dict[str, Float[Array, "B ..."]]:
+    """How far videos and texts agree, of a model that was given the texts of `Words`.
+
+    Args:
+      config: the whole configuration.
+      out: what the model returned.
+      batch: of evaluation, with "glosses".
+      position: the place of the gloss that each step belongs to by the model's own scores, or -1.
+
+    Returns:
+      What is measured of the following: "positives": (B, N), see `ops.alignment.positive_shares`;
+      "video" and "text": (B, D), whose products are likenesses; "entropy": (B,), a share.
+    """
+    return {}
 
 
 class Task(Protocol):

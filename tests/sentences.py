@@ -64,7 +64,7 @@ class ReaderRecognizer(GlossRecognizer):
   def fields(self, config):
     return ("video",)
 
-  def words(self, config, sentences, folder):
+  def words(self, config, sentences, folder, others=()):
     return None
 
   def resident(self, config):

@@ -153,6 +153,18 @@ def gloss_loss(
   """
   if row not in ROWS:
     raise ValueError(f"unknown row {row!r}")
+  ways, same, there = _compared(visual, text, glosses, normalize, temperature)
+  of_each = [_cross_entropy(x, same, there, row) for x in ways]
+  weight = jnp.asarray(exists) / jnp.maximum(jnp.asarray(exists).sum(), 1)
+  video, back = (jnp.sum(x * weight.astype(x.dtype)) for x in of_each)
+  return GlossLoss((video + back) / 2, video, back)
+
+
+def _compared(visual, text, glosses, normalize, temperature):
+  """Similarities of segments with glosses and the transpose, which are the same gloss, which are.
+
+  ([(B, N, N), (B, N, N)], (B, N, N) bool, (B, N) bool).
+  """
   glosses = jnp.asarray(glosses)
   visual, text = (unit_length(jnp.asarray(x)) if normalize else jnp.asarray(x)
                   for x in (visual, text))
@@ -160,17 +172,40 @@ def gloss_loss(
   scores = jnp.einsum("bnd,bmd->bnm", visual, text, precision=exact) / temperature
   there = glosses != BLANK
   same = (glosses[:, :, None] == glosses[:, None]) & there[:, :, None] & there[:, None]
-  ways = (scores, jnp.swapaxes(scores, 1, 2))
-  of_each = [_cross_entropy(x, same, there, row) for x in ways]
-  weight = jnp.asarray(exists) / jnp.maximum(jnp.asarray(exists).sum(), 1)
-  video, back = (jnp.sum(x * weight.astype(x.dtype)) for x in of_each)
-  return GlossLoss((video + back) / 2, video, back)
+  return (scores, jnp.swapaxes(scores, 1, 2)), same, there
+
+
+def _log_shares(scores, there):
+  """Logarithms of each row's softmax over the glosses there are."""
+  return jax.nn.log_softmax(jnp.where(there[:, None], scores, _FAR))
+
+
+def positive_shares(
+    visual: Float[ArrayLike, "B N D"],
+    text: Float[ArrayLike, "B N D"],
+    glosses: Int[ArrayLike, "B N"],
+    normalize: bool = False,
+    temperature: float = 1.0,
+) -> Float[Array, "B N"]:
+  """What the softmax of `gloss_loss` gives to all places of the right gloss, in [0, 1].
+
+  The mean of a segment's row over glosses and a gloss's row over segments. Of a gloss that stands c
+  times among N, features that tell nothing get c / N.
+
+  Args:
+    visual, text: (B, N, D) float, one vector a gloss.
+    glosses: (B, N) int, 0 behind the end, where the shares are 0.
+    normalize, temperature: as in `gloss_loss`.
+  """
+  ways, same, there = _compared(visual, text, glosses, normalize, temperature)
+  shares = [jnp.where(same, jnp.exp(_log_shares(x, there)), 0).sum(2) for x in ways]
+  return (shares[0] + shares[1]) / 2
 
 
 def _cross_entropy(scores, same, there, row):
   """(B,): mean over the rows there are of the log-share of positives, set off by their number."""
   positives = same.sum(2, keepdims=True)
-  shares = jax.nn.log_softmax(jnp.where(there[:, None], scores, _FAR))
+  shares = _log_shares(scores, there)
   shares = shares + jnp.log(jnp.maximum(positives, 1).astype(scores.dtype))
   weight = same / jnp.maximum(positives, 1) if row == "mean" else same
   rows = -jnp.where(same, weight * shares, 0).sum(2)
@@ -185,10 +220,22 @@ def channel_loss(
   return jnp.mean(jnp.sum(jnp.exp(text) * (text - visual), axis=1))
 
 
-def channel_entropy(text: Float[ArrayLike, "B D"]) -> Float[Array, ""]:
-  """Mean entropy of softmax(text); log D where both sides of `channel_loss` agree on nothing."""
+def channel_entropies(text: Float[ArrayLike, "B D"]) -> Float[Array, " B"]:
+  """Entropies of softmax(text), in nats; log D where both sides of `channel_loss` say nothing."""
   text = jax.nn.log_softmax(jnp.asarray(text))
-  return -jnp.mean(jnp.sum(jnp.exp(text) * text, axis=1))
+  return -jnp.sum(jnp.exp(text) * text, axis=1)
+
+
+def channel_factors(
+    visual: Float[ArrayLike, "B D"], text: Float[ArrayLike, "B D"]
+) -> tuple[Float[Array, "B E"], Float[Array, "B E"]]:
+  """Vectors (B, D + 1) of videos and of texts whose products are -KL(softmax(text) ||
+  softmax(visual)), of each video with each text: the nearer to 0, the more they agree."""
+  visual, text = jnp.asarray(visual), jnp.asarray(text)
+  ones = jnp.ones((len(visual), 1), visual.dtype)
+  visual = jnp.concatenate([jax.nn.log_softmax(visual), ones], axis=1)
+  entropies = channel_entropies(text)[:, None]
+  return visual, jnp.concatenate([jax.nn.softmax(text), entropies], axis=1)
 
 
 def batch_loss(

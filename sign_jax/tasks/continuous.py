@@ -27,7 +27,14 @@ from sign_jax.protocols import (
   Task,
   Variables,
 )
-from sign_jax.tasks import continuous_report, finite, gloss_decoding, gloss_overlap, sentences
+from sign_jax.tasks import (
+  continuous_report,
+  finite,
+  gloss_decoding,
+  gloss_overlap,
+  sentences,
+  text_agreement,
+)
 from sign_jax.train import compilation
 from sign_jax.weights import initial
 
@@ -89,9 +96,14 @@ class Continuous(Task):
 
   @functools.cached_property
   def _words(self):
-    """Features of the training sentences' tokens, or None."""
+    """Features of the tokens of all sentences of known glosses, or None."""
     found = sorted(set(self.reader.split("train").sentences) - {()})
-    return self._recognizer.words(self._config, found, None)
+    return self._recognizer.words(self._config, found, None, self._measured_sentences())
+
+  def _measured_sentences(self):
+    """Those of known glosses, one after the other: a model without texts opens no further split."""
+    for name in self.measured_splits:
+      yield from filter(self.vocabulary.numbers, self.reader.split(name).sentences)
 
   @property
   def measured_splits(self) -> tuple[str, ...]:
@@ -200,7 +212,8 @@ class Continuous(Task):
     Returns:
       {"glosses": (B, T') int32, 0 behind the end, "log_probability": (B,) of them, "spans":
       (B, T', 2) int32, the first and the last step of each, -1 behind the end, "steps": (B,)}, and
-      where the batch has "glosses", "segments": (B, N, 2) int32, the steps of these.
+      where the batch has "glosses", "segments": (B, N, 2) int32, the steps of these, and what
+      `protocols.GlossRecognizer.agreement` says.
     """
     out = self._model.apply(variables, **self._recognizer.eval_inputs(self._config, batch))
     scores, steps = self._recognizer.scores(self._config, out)
@@ -213,13 +226,15 @@ class Continuous(Task):
       return read
     count = batch["glosses"].shape[1]
     path = alignment.monotone_path(scores, steps, batch["glosses"])
-    return read | {"segments": alignment.ends(path.position, count)}
+    read["segments"] = alignment.ends(path.position, count)
+    return read | self._recognizer.agreement(self._config, out, batch, path.position)
 
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:
     """{"wer", "substitutions", "deletions", "insertions": percent, ...}; {} for an empty split.
 
     Where the data set says when each gloss is signed: how well the segments of the references'
-    glosses agree with that, see `gloss_overlap.numbers`.
+    glosses agree with that, see `gloss_overlap.numbers`. Where the model is aligned with texts: how
+    far it agrees with those of the references, see `text_agreement.numbers`.
 
     Raises:
       UserError: when scores are not finite, or a video cannot be read.
@@ -228,11 +243,9 @@ class Continuous(Task):
     if not len(videos):
       return {}
     run = functools.partial(self._decode, variables)
-    targets = None
-    if videos.spans is not None:
-      targets = sentences.Targets(videos.sentences, self.vocabulary.numbers)
+    targets = self._eval_targets(videos)
     found = sentences.collect(run, self.reader.eval_batches(split, targets), place)
-    self._check_finite(found["log_probability"], videos, variables)
+    self._check_finite(found, videos, variables)
     read = [self.vocabulary.decode(row) for row in self._known(found["glosses"])]
     pairs = self.reader.aligned(videos.sentences, read)
     self._told[split] = continuous_report.alignments(pairs, [clip.name for clip in videos.clips])
@@ -243,14 +256,26 @@ class Continuous(Task):
     if videos.spans is not None:
       firsts = self.reader.first_frames(videos)
       numbers |= gloss_overlap.numbers(videos.spans, found["segments"], found["steps"], firsts)
+    if isinstance(targets, text_agreement.Texts):
+      numbers |= text_agreement.numbers(found, targets, videos.sentences)
     return numbers
+
+  def _eval_targets(self, videos):
+    """What is known of the references of a split, beside the videos; None for nothing."""
+    targets = sentences.Targets(videos.sentences, self.vocabulary.numbers)
+    if self._words is not None:
+      texts = text_agreement.Texts(targets, videos.sentences, self._words)
+      if texts.known.any():
+        return texts
+    return None if videos.spans is None else targets
 
   def _known(self, glosses):
     """Rows without the classes that no gloss has, which a model of more classes may say."""
     return np.where(glosses < len(self.vocabulary), glosses, BLANK)
 
-  def _check_finite(self, log_probability, videos, variables):
-    bad = np.flatnonzero(~np.isfinite(log_probability))
+  def _check_finite(self, found, videos, variables):
+    floats = [x.reshape(len(x), -1) for x in found.values() if x.dtype.kind == "f"]
+    bad = np.flatnonzero(~np.isfinite(np.concatenate(floats, axis=1)).all(1))
     if len(bad):
       raise UserError(
           f"the scores of {len(bad)} of the {len(videos)} videos of the {videos.split} split are "

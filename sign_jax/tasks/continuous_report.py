@@ -11,6 +11,11 @@ _ERRORS = (
 )
 _OTHERS = (
     ("segments", "overlap of segments with the signs"), ("equal_cuts", "the same of equal cuts"),
+    ("align_positives", "share of the right glosses in the softmax of a sentence's"),
+    ("align_positives_chance", "the same of a uniform one"),
+    ("align_sentence_R@1", "videos that find their own sentence among those of the split"),
+    ("align_sentence_chance", "the same by chance"),
+    ("align_entropy", "entropy of the sentences' channels, of the most there can be"),
 )
 _ODD = (
     ("empty", "references without a gloss"), ("unknown", "words that training has not seen"),

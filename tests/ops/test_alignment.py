@@ -136,6 +136,32 @@ def test_golden_losses_of_sentences(golden):
 def test_constant_channels_are_the_trivial_solution():
   constant = np.full((3, 8), 2.0, np.float32)
   assert abs(float(alignment.channel_loss(constant, constant))) < 1e-6
-  np.testing.assert_allclose(alignment.channel_entropy(constant), np.log(8), rtol=1e-6)
+  np.testing.assert_allclose(alignment.channel_entropies(constant), np.log(8), rtol=1e-6)
   peaked = 100 * np.eye(8, dtype=np.float32)
-  assert abs(float(alignment.channel_entropy(peaked))) < 1e-6
+  np.testing.assert_allclose(alignment.channel_entropies(peaked), 0, atol=1e-6)
+
+
+def test_factors_of_channels_give_the_divergence_of_each_video_from_each_text():
+  draw = np.random.default_rng(1)
+  visual, text = draw.normal(size=(2, 5, 7)).astype(np.float32)
+  of_videos, of_texts = alignment.channel_factors(visual, text)
+  for place, one in enumerate(text):
+    expected = [-float(alignment.channel_loss(x[None], one[None])) for x in visual]
+    np.testing.assert_allclose(of_videos @ of_texts[place], expected, atol=1e-5)
+
+
+def test_positive_shares():
+  glosses = np.array([[1, 2, 1, 0]])
+  nothing = np.ones((1, 4, 3), np.float32)
+  found = alignment.positive_shares(nothing, nothing, glosses)
+  np.testing.assert_allclose(found, [[2 / 3, 1 / 3, 2 / 3, 0]], rtol=1e-6)
+  visual = np.zeros((1, 4, 2), np.float32)
+  visual[0, :2] = [[3, 0], [0, 3]]  # the third segment says nothing
+  text = np.float32([[[1, 0], [0, 1], [1, 0], [9, 9]]])
+  found = np.asarray(alignment.positive_shares(visual, text, glosses))[0]
+  e = np.exp(3)
+  rows = np.array([2 * e / (2 * e + 1), e / (e + 2), 2 / 3])  # of segments over glosses
+  columns = np.array([(e + 1) / (e + 2), e / (e + 2), (e + 1) / (e + 2)])
+  np.testing.assert_allclose(found, [*(rows + columns) / 2, 0], rtol=1e-5)
+  cosine = alignment.positive_shares(100 * visual, text, glosses, True, 1 / 3)
+  np.testing.assert_allclose(cosine[0], found, rtol=1e-5)

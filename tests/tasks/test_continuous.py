@@ -31,14 +31,14 @@ def config(**changes):
   return made
 
 
-def task(references, says, counts=None, train=TRAIN, spans=None, **changes):
+def task(references, says, counts=None, train=TRAIN, spans=None, system=SYSTEM, **changes):
   """One whose validation split says `says`, a list of classes of each video's steps."""
   counts = counts or [4 * len(one) for one in says]
   splits = {
       "train": Videos(train, [20] * len(train), ("video",)),
       "validation": Videos(references, counts, ("video",), "validation", says=says, spans=spans),
   }
-  return Continuous(config(**changes), SYSTEM, splits)
+  return Continuous(config(**changes), system, splits)
 
 
 def evaluated(made):

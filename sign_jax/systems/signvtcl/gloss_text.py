@@ -4,7 +4,7 @@ The encoder is mBART's, or a tiny one that is trained on the sentences themselve
 """
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -90,6 +90,10 @@ class GlossText:
         "text": text, "gloss_of_token": self._glosses[numbers], "text_end": self._ends[numbers],
     }
 
+  def __contains__(self, sentence: Sequence[str]) -> bool:
+    """Whether there are features of a sentence."""
+    return tuple(sentence) in self._numbers
+
   def __getstate__(self) -> dict:
     """Without the features, which another process opens by itself."""
     return self.__dict__ | {"_parts": list(self._parts)}
@@ -104,6 +108,7 @@ def open_text(
     config: ConfigDict,
     sentences: Sequence[Sequence[str]],
     directory: str | pathlib.Path | None = None,
+    others: Iterable[Sequence[str]] = (),
 ) -> GlossText:
   """The features of sentences; those that are not on disk are computed, behind a progress bar.
 
@@ -111,6 +116,8 @@ def open_text(
     config: with a section as `TEXT`.
     sentences: glosses of each, all of a training split.
     directory: a folder for a folder of features, where the section names none.
+    others: sentences that an encoder is not trained on; those of more tokens than any of
+      `sentences` are left out, since a tiny one cannot read them.
 
   Raises:
     UserError: settings that there are not, files that do not fit, a sentence that is too long.
@@ -124,6 +131,8 @@ def open_text(
   cache = user_path(text.cache_dir or (directory and f"{directory}/{FOLDER}") or _USER_FOLDER)
   source = ENCODERS[text.encoder](text, distinct, cache)
   tokens = {sentence: source.tokens(sentence) for sentence in distinct}
+  digest = text_store.key(source.digest, [text_store.key(x.ids) for x in tokens.values()])
+  tokens |= _short(source, set(map(tuple, others)) - set(tokens) - {()}, tokens)
   keys = [text_store.key(each.ids) for each in tokens.values()]
   store = text_store.Store(cache / source.digest)
   found = store.places()
@@ -132,8 +141,14 @@ def open_text(
   if missing:
     _compute(store, source, missing)
     found = store.places()
-  digest = text_store.key(source.digest, keys)
   return GlossText(tokens, [found[key] for key in keys], digest)
+
+
+def _short(source, sentences, tokens) -> dict[tuple[str, ...], Tokens]:
+  """The tokens of those sentences that have no more than the longest of others."""
+  longest = max(len(each.ids) for each in tokens.values())
+  found = {sentence: source.tokens(sentence) for sentence in sorted(sentences)}
+  return {sentence: each for sentence, each in found.items() if len(each.ids) <= longest}
 
 
 def check(text: ConfigDict) -> None:

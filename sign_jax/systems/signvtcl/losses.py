@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from sign_jax.ops import alignment
 from sign_jax.ops.ctc import ctc_loss
+from sign_jax.ops.unit_length import unit_length
 from sign_jax.systems.signvtcl.model import ensemble
 
 KINDS = ("channels", "batch")
@@ -111,24 +112,64 @@ def aligned(
     text: of the tokens whose features the model was given.
     how: the section `model.align` of a configuration.
   """
-  shared, found = out["shared"], {}
+  found = {}
   if how.gloss:
-    count = glosses.shape[1]
-    visual = alignment.segment_means(shared["v2t_gloss"], path.position, count)
-    words = alignment.segment_means(shared["t2v"], text.gloss_of_token, count)
+    visual, words = _of_glosses(out["shared"], path.position, glosses, text)
     how_rows = how.row, how.normalize, how.temperature
     found["gloss"] = alignment.gloss_loss(visual, words, glosses, path.exists, *how_rows).loss
   if how.sentence:
-    found["sentence"] = _of_sentences(shared, out["steps"], glosses, text, how)
+    found["sentence"] = _of_sentences(out, glosses, text, how)
   return found
 
 
-def _of_sentences(shared, steps, glosses, text, how):
-  valid = jnp.arange(shared["v2t_sentence"].shape[1])[None] < steps[:, None]
-  whole = jnp.where(valid, 0, -1)
-  video = alignment.segment_means(shared["v2t_sentence"], whole, 1)[:, 0]
-  words = jnp.take_along_axis(shared["t2v"], text.end[:, None, None], axis=1)[:, 0]
+def _of_glosses(shared, position, glosses, text):
+  """(of videos, of texts): (B, N, D) vectors of each gloss."""
+  count = glosses.shape[1]
+  visual = alignment.segment_means(shared["v2t_gloss"], position, count)
+  return visual, alignment.segment_means(shared["t2v"], text.gloss_of_token, count)
+
+
+def _of_sentences(out, glosses, text, how):
+  video, words = _whole(out, text)
   words = jax.lax.stop_gradient(words) if how.detach_text else words
   if how.sentence_kind == "batch":
     return alignment.batch_loss(video, words, alignment.same_sentences(glosses))
   return alignment.channel_loss(video, words)
+
+
+def _whole(out, text):
+  """(of videos, of texts): (B, D) vectors of whole sentences."""
+  shared, steps = out["shared"], out["steps"]
+  valid = jnp.arange(shared["v2t_sentence"].shape[1])[None] < steps[:, None]
+  whole = jnp.where(valid, 0, -1)
+  video = alignment.segment_means(shared["v2t_sentence"], whole, 1)[:, 0]
+  return video, jnp.take_along_axis(shared["t2v"], text.end[:, None, None], axis=1)[:, 0]
+
+
+def agreement(
+    out: Outputs, position: Int[ArrayLike, "B T"], glosses: Int[ArrayLike, "B N"], text: Text,
+    how: ConfigDict,
+) -> dict[str, Float[Array, "B ..."]]:
+  """What tells how far videos and texts agree; arguments as of `aligned`, and its path's position.
+
+  Returns:
+    Where glosses are aligned, "positives": (B, N) of `alignment.positive_shares`. Where sentences
+    are, "video" and "text": (B, D), whose products are the likeness of each video to each text, as
+    the loss sees it; and "entropy": (B,), of the softmax of the text's channels as a share of the
+    most that there can be, where this softmax is what is compared.
+  """
+  found = {}
+  if how.gloss:
+    vectors = _of_glosses(out["shared"], position, glosses, text)
+    found["positives"] = alignment.positive_shares(
+        *vectors, glosses, how.normalize, how.temperature
+    )
+  if how.sentence:
+    video, words = _whole(out, text)
+    if how.sentence_kind == "batch":
+      found |= {"video": unit_length(video), "text": unit_length(words)}
+    else:
+      entropies = alignment.channel_entropies(words) / jnp.log(words.shape[1])
+      video, words = alignment.channel_factors(video, words)
+      found |= {"video": video, "text": words, "entropy": entropies}
+  return found

@@ -1,7 +1,7 @@
 """How SignVTCL is trained and judged, for the task of continuous recognition."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -25,12 +25,13 @@ class SentenceRecognizer(GlossRecognizer):
     return tuple(inputs.FIELDS[name] for name in chosen)
 
   def words(
-      self, config: ConfigDict, sentences: Sequence[Sequence[str]], folder: pathlib.Path | None
+      self, config: ConfigDict, sentences: Sequence[Sequence[str]], folder: pathlib.Path | None,
+      others: Iterable[Sequence[str]] = (),
   ) -> Words | None:
     """Features of the tokens, where videos and texts are aligned."""
     if not settings.is_aligned(settings.decided(config.model)):
       return None
-    return gloss_text.open_text(config, sentences, folder)
+    return gloss_text.open_text(config, sentences, folder, others)
 
   def resident(self, config: ConfigDict) -> Batch:
     """{"teacher": its variables} where its paths are followed."""
@@ -61,12 +62,13 @@ class SentenceRecognizer(GlossRecognizer):
     """Augmented streams, how long they are, and features of the text where there are any."""
     draws = inputs.draw(config, key, batch["frames"].shape[0])
     given = {"inputs": inputs.inputs(config, batch, draws), "lengths": batch["frames"]}
-    return {**given, "text": batch["text"]} if "text" in batch else given
+    return {**given, **_text_of(batch)}
 
   def eval_inputs(self, config: ConfigDict, batch: Batch) -> dict[str, PyTree]:
-    """Streams of whole pictures, and how long they are."""
+    """Streams of whole pictures, their lengths, and features of the text where there are any."""
     draws = inputs.still(config, batch["frames"].shape[0])
-    return {"inputs": inputs.inputs(config, batch, draws), "lengths": batch["frames"]}
+    given = {"inputs": inputs.inputs(config, batch, draws), "lengths": batch["frames"]}
+    return {**given, **_text_of(batch)}
 
   def loss(
       self, config: ConfigDict, out: PyTree[Array], batch: Batch, inputs: dict[str, PyTree],
@@ -87,6 +89,20 @@ class SentenceRecognizer(GlossRecognizer):
     """Of the mean of the heads' probabilities."""
     del config
     return ensemble(out["logits"]), out["steps"]
+
+  def agreement(
+      self, config: ConfigDict, out: PyTree[Array], batch: Batch, position: Int[Array, "B T"]
+  ) -> dict[str, Float[Array, "B ..."]]:
+    """What `losses.agreement` says of the losses that have a weight."""
+    if "shared" not in out:
+      return {}
+    text = losses.Text(batch["gloss_of_token"], batch["text_end"])
+    how = settings.decided(config.model).align
+    return losses.agreement(out, position, batch["glosses"], text, how)
+
+
+def _text_of(batch):
+  return {"text": batch["text"]} if "text" in batch else {}
 
 
 def _has_teacher(config):

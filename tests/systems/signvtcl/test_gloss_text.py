@@ -251,3 +251,18 @@ def test_sentences_that_are_too_long_or_empty(files, tmp_path):
   for none in ([], [("NORD",), ()]):
     with pytest.raises(UserError, match="without glosses"):
       open_text(config(files), none, tmp_path)
+
+
+def test_sentences_that_are_only_measured_are_read_by_the_same_encoder(tmp_path, monkeypatch):
+  """What training reads stays as it is; what is longer than all that is left out."""
+  own, more = texts.sentences(6), [("ORT1", "ZEIT0"), ("ORT1",) * 9, ()]
+  alone = open_text(texts.config(), own, tmp_path / "a")
+  both = open_text(texts.config(), own, tmp_path / "b", others=[*more, own[0]])
+  assert (alone.digest, alone.length) == (both.digest, both.length)
+  for name, rows in alone.rows(own).items():
+    np.testing.assert_array_equal(both.rows(own)[name], rows)
+  assert [sentence in both for sentence in (*more, own[0])] == [True, False, False, True]
+  assert more[0] not in alone and both.rows(more[:1])["text_end"] == [2]
+  monkeypatch.setattr(tiny_text.Tiny, "encoder", None)  # all is there
+  again = open_text(texts.config(), own, tmp_path / "b", others=more)
+  np.testing.assert_array_equal(again.rows(more[:1])["text"], both.rows(more[:1])["text"])

@@ -98,3 +98,24 @@ def test_padded_steps_have_no_part_in_the_loss_of_sentences(out):
   )["align_sentence"]
   changed = out["shared"]["v2t_sentence"].at[1, 4:].set(100.0)
   assert sentence({**out["shared"], "v2t_sentence": changed}) == sentence(out["shared"])
+
+
+def test_what_is_told_of_the_agreement_is_what_the_losses_see(out):
+  steps, shared = out["steps"], out["shared"]
+  position = np.array([[0, 0, 1, 1, 2, 2], [0, 0, 0, 0, -1, -1]])
+  tell = lambda **how: losses.agreement(out, position, GLOSSES, TEXT, section(**how).align)
+  found = tell()
+  assert set(found) == {"positives", "video", "text", "entropy"}
+  assert found["positives"].shape == (2, 3) and found["positives"][1, 0] == 1  # of one gloss
+  path = alignment.Path(position, np.ones(2, bool), np.zeros(2))
+  terms = losses.aligned(out, path, GLOSSES, TEXT, section().align)
+  own = -np.sum(found["video"] * found["text"], axis=1)
+  np.testing.assert_allclose(own.mean(), terms["sentence"], rtol=1e-5)
+  end = np.stack([shared["t2v"][0, 4], shared["t2v"][1, 1]])
+  np.testing.assert_allclose(found["entropy"], alignment.channel_entropies(end) / np.log(4))
+  assert set(tell(align__sentence=0.0)) == {"positives"}
+  found = tell(align__gloss=0.0, align__sentence_kind="batch")
+  assert set(found) == {"video", "text"}
+  np.testing.assert_allclose(np.linalg.norm(found["video"], axis=1), 1, rtol=1e-6)
+  mean = np.mean(shared["v2t_sentence"][1, : steps[1]], axis=0)
+  np.testing.assert_allclose(found["video"][1], mean / np.linalg.norm(mean), rtol=1e-5)
