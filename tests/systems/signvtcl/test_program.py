@@ -17,7 +17,7 @@ SMALL = {
     "data.name": DATA, "data.buckets": "(128,)", "data.size": 16,
     "model.streams": "keypoint", "model.width": 1 / 16, "model.dtype": "float32",
     "model.heatmap_canvas": "(16, 16)", "model.head.hidden": 16, "model.head.feedforward": 16,
-    "model.align.gloss": 0.0, "model.align.sentence": 0.0,
+    "model.align.shared": 8, "model.align.adapter": 8, "text.tiny.steps": 0, "text.tiny.width": 8,
     "batch_size": 4, "eval_batch_size": 8, "epochs": 0, "steps": 2, "eval_every": 2, "log_every": 1,
 }
 
@@ -26,7 +26,7 @@ SMALL = {
 def run(tmp_path_factory, sentences_dir):
   """(workdir, results) of a run of the keypoints' stream."""
   folder = tmp_path_factory.mktemp("runs") / "run"
-  settings = {**SMALL, "data.data_dir": sentences_dir}
+  settings = {**SMALL, "data.data_dir": sentences_dir, "text.cache_dir": folder.parent / "text"}
   args = [f"--config.{key}={value}" for key, value in settings.items()]
   with pytest.MonkeyPatch.context() as patch:
     results = program.call(patch, "--config=configs/signvtcl.py", f"--workdir={folder}", *args)
@@ -64,6 +64,10 @@ def test_it_is_trained_and_measured(run):
   parts = ("substitutions", "deletions", "insertions")
   assert results["test/wer"] == pytest.approx(sum(results[f"test/{name}"] for name in parts))
   assert results["test/wer"] > 0 and results["test/videos"] > 1
+  for name in ("align_positives", "align_sentence_R@1"):
+    assert 0 <= results[f"test/{name}"] <= 100
+  assert 0 < results["test/align_positives_chance"] < 100 > results["test/align_entropy"] > 50
+  assert results["test/align_sentence_chance"] > 0
   assert json.loads((folder / "results.json").read_text())["test/wer"] == results["test/wer"]
   sentences = (folder / "alignments_test.txt").read_text()
   assert sentences.count("Scores: ") == results["test/videos"] and "alignments" not in sentences

@@ -84,6 +84,14 @@ def test_a_row_follows_the_run_of_its_teachers_row(tmp_path, dataset, name, is_t
   assert rows.folder_name(row) != rows.folder_name(teacher)
 
 
+def test_the_simulators_rows_follow_a_teacher_only_where_they_have_one():
+  """On corpora too, whose published settings follow one."""
+  for row in OURS["signvtcl/simulator"].rows:
+    model = settings.decided(rows.configuration(row, "phoenix14", 0, ()).model)
+    if settings.is_aligned(model):
+      assert (model.align.source == "teacher") == bool(row.teacher), row.label
+
+
 def test_a_row_has_the_numbers_of_both_splits(tmp_path):
   numbers = {"validation/wer": 3.0, "test/wer": 4.0, "test/segments": 5.0}
   (tmp_path / "results.json").write_text(json.dumps(numbers))
