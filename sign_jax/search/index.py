@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -220,6 +220,8 @@ class Index:
     Raises:
       UserError: a sentence without words, an index without such clips, a damaged one.
     """
+    if not isinstance(texts, str | Sequence) and isinstance(texts, Iterable):
+      texts = list(texts)  # a generator can be read only once
     texts = [texts] if isinstance(texts, str) else texts
     if type(k) is not int or k < 1:
       raise UserError(f"k={shown(k)} must be a whole number above 0")

@@ -71,7 +71,7 @@ class Searcher:
     if some < k:
       return False
     rows = np.argpartition(-known, some - 1)[:some]
-    values = self._finite(self._score(self._store.read(rows, self._score.fields), tokens))[:, 0]
+    values = self._numbers(self._score(self._store.read(rows, self._score.fields), tokens))[:, 0]
     return (upper > np.partition(values, some - k)[some - k]).mean() > _FEW
 
   @functools.cached_property
@@ -98,7 +98,8 @@ class Searcher:
     )
     # Tokens of another dtype than the model's are rounded to it first.
     narrow = field.numpy != tokens.features.dtype and field.dtype != "float16"
-    return found + np.float32(bound.rounding(width, field.shape[0], text) + narrow * _NARROW)
+    slack = bound.rounding(width, field.shape[0], text) + narrow * _NARROW
+    return self._numbers(found) + np.float32(slack)
 
   def _close(self, tokens, deadline):
     """Close bounds from the tokens, (Q, rows)."""
@@ -114,7 +115,7 @@ class Searcher:
         store.tiles(close.FIELDS, size), compute, queries, int(store.first[-1]), size,
         deadline.is_over,
     )
-    return found + np.float32(close.error(width, video, text, interaction))
+    return self._numbers(found) + np.float32(close.error(width, video, text, interaction))
 
   @functools.cached_property
   def _model_dtype(self):
@@ -126,17 +127,18 @@ class Searcher:
     for first, arrays in self._store.tiles(self._score.fields, _TILE):
       if first and deadline.is_over():
         break
-      scores = self._finite(self._score(arrays, tokens))
+      scores = self._numbers(self._score(arrays, tokens))
       found[:, first : first + len(scores)] = scores.T
     return found
 
-  def _finite(self, scores):
-    if not np.isfinite(scores).all():
+  def _numbers(self, found):
+    """The same; raises UserError where something is no number, which damaged files can lead to."""
+    if np.isnan(found).any():
       raise UserError(
-          f"scores of {self._store.folder} are not finite: `python -m sign_jax.search verify` "
+          f"scores of {self._store.folder} are no numbers: `python -m sign_jax.search verify` "
           "tells whether its files are damaged"
       )
-    return scores
+    return found
 
   def _answer(self, text, tokens, k, upper, scores, deadline):
     known = {}
@@ -145,7 +147,7 @@ class Searcher:
       new = [row for row in map(int, rows) if row not in known]
       if new:
         arrays = self._store.read(new, self._score.fields)
-        values = self._finite(self._score(arrays, tokens))[:, 0]
+        values = self._numbers(self._score(arrays, tokens))[:, 0]
         known.update(zip(new, values, strict=True))
       return np.array([known[row] for row in map(int, rows)], np.float32)
 

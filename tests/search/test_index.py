@@ -189,15 +189,16 @@ def test_the_index_of_another_run_is_refused(grown, data_dir, tmp_path):
     sign_jax.Index.open(index.store.folder, changed)
 
 
-def test_a_damaged_number_is_told_and_found(grown):
+@pytest.mark.parametrize("field", ["features", "codes", "weights"])
+def test_a_damaged_number_is_told_and_found(grown, field):
   index, _ = grown
-  path = index.store.shards[1].folder / "features.npy"
+  path = index.store.shards[1].folder / f"{field}.npy"
   content = bytearray(path.read_bytes())
   content[-4:] = np.float32(np.nan).tobytes()
   path.write_bytes(content)
   again = sign_jax.Index.open(index.store.folder, index.model)
-  with pytest.raises(UserError, match="not finite: `python -m sign_jax.search verify` tells"):
-    again.similarity(["rain"])
+  with pytest.raises(UserError, match="are no numbers: `python -m sign_jax.search verify` tells"):
+    again.search(text for text in SENTENCES)
   (fault,) = again.verify()
   assert fault.startswith(str(path)) and "digest differs" in fault
 
