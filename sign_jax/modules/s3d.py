@@ -10,7 +10,8 @@ from jax.typing import ArrayLike, DTypeLike
 from jaxtyping import Array, Float
 
 from sign_jax.modules.batch_norm import BatchNormRelu
-from sign_jax.ops import convolution, pooling
+from sign_jax.ops import convolution, pooling, separable_maps
+from sign_jax.ops.separable_maps import SeparableMaps
 
 MOMENTUM, EPSILON = 1e-3, 1e-3  # of BatchNorm, as released
 BLOCKS = (1, 2, 3, 4, 5)
@@ -84,9 +85,11 @@ class S3D(nn.Module):
     return scaled(channels, self.width)
 
   def block(
-      self, number: int, x: Float[ArrayLike, "B T H W C"], train: bool = False
+      self, number: int, x: Float[ArrayLike, "B T H W C"] | SeparableMaps, train: bool = False
   ) -> Float[Array, "B _ _ _ _"]:
     """What block `number`, 1 to 5, makes of what the one before returned, in `dtype`.
+
+    The first block reads heatmaps as they are or as the profiles that they are made of.
 
     Raises:
       ValueError: block 5 is left less than 2 frames of 2 x 2 pixels: a clip had less than 5 frames
@@ -168,12 +171,13 @@ class SepConv(nn.Module):
 
   @nn.compact
   def __call__(
-      self, x: Float[ArrayLike, "B T H W C"], train: bool
+      self, x: Float[ArrayLike, "B T H W C"] | SeparableMaps, train: bool
   ) -> Float[Array, "B _ _ _ {self.features}"]:
     """(B, T, H, W, C) -> (B, T / stride, H / stride, W / stride, features), rounded up."""
     k = self.kernel
     kernel = Kernel((1, k, k), self.features, name="conv_s")(x)
-    x = _activated(convolution.spatial(x, kernel, self.stride), train, self, "bn_s")
+    spatial = (separable_maps if isinstance(x, SeparableMaps) else convolution).spatial
+    x = _activated(spatial(x, kernel, self.stride), train, self, "bn_s")
     kernel = Kernel((k, 1, 1), self.features, name="conv_t")(x)
     return _activated(convolution.temporal(x, kernel, self.stride), train, self, "bn_t")
 
@@ -190,7 +194,7 @@ class Kernel(nn.Module):
 
   @nn.compact
   def __call__(
-      self, x: Float[ArrayLike, "B T H W C"]
+      self, x: Float[ArrayLike, "B T H W C"] | SeparableMaps
   ) -> Float[Array, "kt kh kw C {self.features}"]:
     """(kt, kh, kw, C, features) for an x of C channels."""
     shape = (*self.window, x.shape[-1], self.features)

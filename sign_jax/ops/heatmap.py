@@ -62,6 +62,24 @@ def heatmaps(
 ) -> Float[Array, "B T {size} {size} K"]:
   """exp(-d^2 / (2 sigma^2)) of the distance to each joint, in [0, 1]; NLA-SLR, section 3.1.
 
+  Args:
+    points, size, boxes, canvas, sigma: see `profiles`, whose outer products they are.
+    dtype: of the result.
+  """
+  down, across = profiles(points, size, boxes, canvas=canvas, sigma=sigma)
+  return (down[:, :, :, None] * across[:, :, None]).astype(dtype)
+
+
+def profiles(
+    points: Float[ArrayLike, "B T K C"],
+    size: int,
+    boxes: crop.Boxes | None = None,
+    *,
+    canvas: int | tuple[int, int] = CANVAS,
+    sigma: float = SIGMA,
+) -> tuple[Float32[Array, "B T {size} K"], Float32[Array, "B T {size} K"]]:
+  """The profiles along rows and along columns whose outer products are the maps.
+
   The pixel i of the canvas lies at the coordinate i; peaks between pixels are below 1. A joint with
   a coordinate that is not finite has an empty map. Confidences are not used.
 
@@ -71,15 +89,13 @@ def heatmaps(
     size: pixels of the maps' sides.
     boxes: that are cut out of the canvas and resized, as the video's are; None is all of it.
     canvas, sigma: pixels, see `canvas_of`; the canvas may have a height and a width.
-    dtype: of the result.
   """
   boxes = crop.whole(points.shape[0]) if boxes is None else boxes
   height, width = canvas if isinstance(canvas, Sequence) else (canvas, canvas)
   rows = crop.matrix(boxes.top, boxes.height, height, size)
   columns = crop.matrix(boxes.left, boxes.width, width, size)
   across = _profiles(points[..., 0], columns, sigma)
-  down = _profiles(points[..., 1], rows, sigma)
-  return (down[:, :, :, None] * across[:, :, None]).astype(dtype)
+  return _profiles(points[..., 1], rows, sigma), across
 
 
 def normalize(x: Float[ArrayLike, "*shape"]) -> Float[Array, "*shape"]:

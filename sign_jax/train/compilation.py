@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 # Not YNNPACK's convolutions: on the shapes of S3D their gradients of kernels take 0.9 to 1.9 times
 # the processor time of XLA's own, and 2 and 14 times over time alone (docs/speed.md).
+_CONVOLUTIONAL = ("recognition", "continuous")  # tasks
 _OF_CONVOLUTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 }
@@ -27,7 +28,7 @@ def options(config: ConfigDict) -> dict[str, int | bool | str] | None:
   """
   if jax.default_backend() != "cpu":
     return None
-  wanted = _OF_CONVOLUTIONS if config.get("task") == "recognition" else {}
+  wanted = _OF_CONVOLUTIONS if config.get("task") in _CONVOLUTIONAL else {}
   wanted = wanted | (_QUICK if config.get("quick_compile", False) else {})
   return {name: value for name, value in wanted.items() if _is_known(name, value)} or None
 

@@ -27,8 +27,9 @@ def test_the_options_give_the_same_numbers():
   assert found and found.items() <= wanted.items()
   if jax.__version__.startswith("0.10."):  # others may not know all of them
     assert found == wanted
-    config = ml_collections.ConfigDict({"task": "recognition"})
-    assert compilation.options(config) == compilation._OF_CONVOLUTIONS
+    for task in ("recognition", "continuous"):
+      config = ml_collections.ConfigDict({"task": task})
+      assert compilation.options(config) == compilation._OF_CONVOLUTIONS
 
   def f(x, kernel):
     return jax.nn.softmax(jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME"))

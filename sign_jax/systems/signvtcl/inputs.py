@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 from ml_collections import ConfigDict
 
-from sign_jax.ops import colour, crop
+from sign_jax.ops import colour, crop, heatmap
+from sign_jax.ops.separable_maps import SeparableMaps
 from sign_jax.protocols import Batch
 from sign_jax.systems import clip_inputs, options
 from sign_jax.systems.signvtcl import settings
@@ -48,7 +49,9 @@ def still(config: ConfigDict, batch: int) -> Draws:
   return Draws(None, crop.central(batch, config.data.centre))
 
 
-def inputs(config: ConfigDict, batch: Batch, draws: Draws) -> dict[str, Float[Array, "B T _ _ _"]]:
+def inputs(
+    config: ConfigDict, batch: Batch, draws: Draws
+) -> dict[str, Float[Array, "B T _ _ _"] | SeparableMaps]:
   """What `model.SignVTCL` is called with: {stream: array in [-1, 1]}, in the dtype of its products.
 
   Args:
@@ -63,8 +66,8 @@ def inputs(config: ConfigDict, batch: Batch, draws: Draws) -> dict[str, Float[Ar
   makers = {
       "video": lambda x: clip_inputs.pictures(x, draws.boxes, data.size, dtype, draws.jitter),
       "flow": lambda x: clip_inputs.pictures(x, draws.boxes, data.size, dtype, reverse=False),
-      "keypoint": lambda x: clip_inputs.maps(
-          x, JOINTS, settings.map_size(config), draws.boxes, canvas, sigma, dtype
-      ),
+      "keypoint": lambda x: SeparableMaps(*heatmap.profiles(
+          x[:, :, JOINTS], settings.map_size(config), draws.boxes, canvas=canvas, sigma=sigma
+      )).astype(dtype),
   }
   return {name: makers[name](batch[FIELDS[name]]) for name in settings.streams_of(section)}

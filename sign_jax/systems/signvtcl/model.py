@@ -13,6 +13,7 @@ from sign_jax.modules.feature_pyramid import FeaturePyramid
 from sign_jax.modules.gloss_head import GlossHead
 from sign_jax.modules.lateral import Lateral
 from sign_jax.modules.linear import Dense
+from sign_jax.ops.separable_maps import SeparableMaps
 from sign_jax.systems.signvtcl import streams as names
 
 BLOCKS = s3d.BLOCKS[:4]
@@ -64,7 +65,7 @@ class SignVTCL(nn.Module):
   @nn.compact
   def __call__(
       self,
-      inputs: dict[str, Float[ArrayLike, "B _ _ _ _"]],
+      inputs: dict[str, Float[ArrayLike, "B _ _ _ _"] | SeparableMaps],
       lengths: Int[ArrayLike, " B"],
       train: bool = False,
       text: Float[ArrayLike, "B M E"] | None = None,
@@ -72,7 +73,8 @@ class SignVTCL(nn.Module):
     """Classifies every fourth frame.
 
     Args:
-      inputs: {stream: (B, T, H, W, C)} float32 in [-1, 1]; videos in BGR order.
+      inputs: {stream: (B, T, H, W, C)} float32 in [-1, 1]; videos in BGR order; heatmaps may be
+        given as their profiles.
       lengths: (B,) int, how many of the T frames there are.
       train: uses batch statistics, and updates "batch_stats".
       text: (B, M, E) float, features of the tokens of the sentences; of whatever numbers at

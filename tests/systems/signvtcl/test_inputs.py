@@ -48,7 +48,7 @@ def test_whole_pictures_are_bgr_and_flow_keeps_its_order(batch):
 
 def test_keypoints_are_drawn_on_a_canvas_that_need_not_be_square(batch):
   made = config()
-  found = inputs.inputs(made, batch, inputs.still(made, 2))["keypoint"]
+  found = inputs.inputs(made, batch, inputs.still(made, 2))["keypoint"].dense()
   x, y = batch["keypoints"][1, 2, inputs.JOINTS[20], :2] * (10, 20)
   rows, columns = np.mgrid[:20, :10]
   drawn = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 2.0**2))[..., None]
@@ -68,7 +68,7 @@ def test_one_box_cuts_every_stream_and_lies_in_the_middle(batch):
   np.testing.assert_allclose(found["flow"], flow, atol=1e-5)
   maps = heatmap.heatmaps(batch["keypoints"][:, :, inputs.JOINTS], SIZE, boxes, canvas=(20, 10),
                           sigma=2.0)  # fmt: skip
-  np.testing.assert_allclose(found["keypoint"], 2 * maps - 1, atol=1e-5)
+  np.testing.assert_allclose(found["keypoint"].dense(), 2 * maps - 1, atol=1e-5)
 
 
 def test_colours_change_in_videos_alone(batch):
