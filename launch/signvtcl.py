@@ -86,7 +86,9 @@ class Way(Stages):
       }
     self.last = list(self.stages)[-1]
     for name in self.stages:
-      checks.check(self.configuration(name))
+      system = checks.check(self.configuration(name))
+      if not (root / name).exists():
+        system.check_beginning(self.configuration(name))
 
   def _alone(self, name):
     begin = {f"init.{other}": self._init[name] if other == name else "" for other in names.STREAMS}

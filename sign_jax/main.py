@@ -11,6 +11,7 @@ import sys
 
 from sign_jax.errors import crash_status, one_sentence
 from sign_jax.run import (
+  checks,
   command_line,
   compile_cache,
   from_weights,
@@ -40,7 +41,10 @@ def main(argv):
   said = f"{mode} {of_run} {config.to_json()}"
   distributed.check_same(said, "the mode, the configuration or the run in --workdir")
   compile_cache.enable()
-  made = task.make(config, notes=_notes(config, folder, mode, of_run))
+  if mode == "train":
+    checks.check_training(config, is_new=not of_run)
+  inputs = settings.inputs_of_run(folder) if of_run else None
+  made = task.make(config, notes=_notes(config, folder, mode, of_run), inputs=inputs)
   with distributed.together(), workdir.claim(folder):
     if mode == "train":
       noted = (getattr(made, name, None) for name in ("class_names", "flow_note"))

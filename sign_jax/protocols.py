@@ -76,6 +76,9 @@ class System(Protocol):
     parameter_kinds: `ParameterKinds`.
     frozen: function of the whole configuration -> regular expressions of the parameters that
       training leaves as they are.
+    still: the same of modules whose BatchNorm normalises in training as in evaluation.
+    check_classes: function (whole configuration, names of the classes) of a run that trains; raises
+      UserError.
     fresh: {regular expression of paths: how the released code draws these}, see `weights.fresh`.
     selection: the number that chooses the best checkpoint; None leaves it to the task.
   """
@@ -94,6 +97,8 @@ class System(Protocol):
   init_files: Mapping[str, Callable]
   parameter_kinds: ParameterKinds
   frozen: Callable[[ConfigDict], tuple[str, ...]]
+  still: Callable[[ConfigDict], tuple[str, ...]]
+  check_classes: Callable[[ConfigDict, Sequence[str]], None]
   fresh: Mapping[str, str]
   selection: Selection | None
 

@@ -50,7 +50,7 @@ def evaluate(
   found = source if isinstance(source, model.Model) else loading.load(source, **options)
   run = found.trained
   changed = settings.with_changes(run.config, {**_here(run.config), **config}, "config")
-  made = task.make(changed, notes=text_notes.path(run.workdir))
+  made = task.make(changed, notes=text_notes.path(run.workdir), inputs=run.inputs)
   _check_names(found, made)
   evaluator = Evaluator(made, changed)
   splits = splits or evaluator.splits

@@ -76,6 +76,22 @@ def check(config):
   return system
 
 
+def check_training(config, is_new):
+  """Checks what only training asks for, before data are read.
+
+  Args:
+    config: ml_collections.ConfigDict.
+    is_new: whether the run begins, and does not go on.
+
+  Raises:
+    UserError: as `check`, or on a run or weights that it cannot begin with or follow.
+  """
+  system = check(config)
+  if is_new:
+    system.check_beginning(config)
+  system.check_classes(config, None)
+
+
 def _check_none(values, system):
   """Raises UserError where a value is None that is none in the system's own configuration."""
   known = settings.flat(system.config(None).to_dict()) if system.config else {}

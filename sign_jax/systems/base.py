@@ -62,6 +62,12 @@ class System:
     free_keys: settings that may change between two starts of a run.
     frozen: function of the whole configuration -> regular expressions of the parameters that
       training leaves as they are, of a system that reads sentences.
+    still: the same of modules whose BatchNorm normalises by its running statistics in training too,
+      which then do not move.
+    check_beginning: function of the whole configuration of a run that is about to begin; raises
+      UserError.
+    check_classes: function (whole configuration, names of the classes or None) of a run that trains
+      or goes on: None before its data are read, and then once more; raises UserError.
     fresh: {regular expression of paths in our variables: how the released code draws what no file
       of CLIP's holds}, see `weights.fresh`.
     names_of: of a system whose released names differ by its settings: function (`model` section) ->
@@ -117,6 +123,9 @@ class System:
   ignore: tuple[str, ...] = ()
   init_files: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
   frozen: Callable = lambda config: ()
+  still: Callable = lambda config: ()
+  check_beginning: Callable = lambda config: None
+  check_classes: Callable = lambda config, classes: None
   fresh: Mapping[str, str] = dataclasses.field(default_factory=dict)
   names_of: Callable | None = None
   sizes: Callable | None = None

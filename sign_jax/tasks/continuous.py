@@ -14,6 +14,7 @@ from sign_jax.data import gloss_lists
 from sign_jax.data.gloss_videos import GlossVideos
 from sign_jax.data.gloss_vocabulary import BLANK, GlossVocabulary
 from sign_jax.errors import UserError
+from sign_jax.files import existing_file
 from sign_jax.metrics import word_error
 from sign_jax.ops import alignment, ctc, ctc_decode, ctc_spans
 from sign_jax.protocols import (
@@ -33,10 +34,11 @@ from sign_jax.tasks import (
   gloss_decoding,
   gloss_overlap,
   sentences,
+  still,
   text_agreement,
 )
-from sign_jax.train import compilation
-from sign_jax.weights import initial
+from sign_jax.train import compilation, distributed
+from sign_jax.weights import initial, readers
 
 BLANK_NAME = "<blank>"  # among the classes' names
 
@@ -50,7 +52,7 @@ class Continuous(Task):
 
   def __init__(
       self, config: ml_collections.ConfigDict, system: System,
-      source: Mapping[str, GlossVideos] | None = None,
+      source: Mapping[str, GlossVideos] | None = None, noted: Inputs | None = None,
   ) -> None:
     """Reads the glosses of the training split, and the names of the weights.
 
@@ -58,6 +60,7 @@ class Continuous(Task):
       config: the whole configuration, after `run.checks.check`.
       system: `protocols.System`, whose `recognizer` is a `protocols.GlossRecognizer`.
       source: {split: videos} in place of the configuration's own (tests).
+      noted: what the model of a run was built for; None where there is no run.
 
     Raises:
       UserError: no glosses, weights or glosses that cannot be read, classes that do not fit.
@@ -67,10 +70,7 @@ class Continuous(Task):
     self.reader = sentences.SentenceReader(config, self._recognizer.fields(config), source)
     self.vocabulary = _vocabulary(self.reader.split("train").sentences, config.init)
     self._initial = initial.of_recognizer(config.init, system)
-    classes = self._num_classes()
-    width = self._words.width if self._words else 0
-    self.inputs = self._recognizer.inputs(config, classes, width)
-    self._model = system.build(config.model, self.inputs)
+    self._classes, self._noted = self._num_classes(), noted
     self.parameter_kinds = ParameterKinds(frozen=system.frozen(config))
     self._decode = jax.jit(self.decode, compiler_options=compilation.options(config))
     self._told = {}
@@ -95,10 +95,44 @@ class Continuous(Task):
     return classes
 
   @functools.cached_property
+  def inputs(self) -> Inputs:
+    """See `protocols.Task`."""
+    return self._recognizer.inputs(self._config, self._classes, self._text_width())
+
+  @functools.cached_property
+  def _model(self):
+    return self._system.build(self._config.model, self.inputs)
+
+  def _text_width(self):
+    """The channels of a token's features.
+
+    A run and a file of weights tell them without the text encoder, which may not be there.
+    """
+    if self._noted is not None and "text_width" in self._noted:
+      return self._noted["text_width"]
+    if self._config.init.model and self._system.text_inputs:
+      path = existing_file(
+          self._config.init.model, "--config.init.model", "pass a file of weights"
+      )
+      state = readers.read(path)
+      shapes = {name: x.shape for name, x in state.items()}
+      return self._system.text_inputs(self._config, shapes)["text_width"]
+    return self._words.width if self._words else 0
+
+  @functools.cached_property
   def _words(self):
     """Features of the tokens of all sentences of known glosses, or None."""
     found = sorted(set(self.reader.split("train").sentences) - {()})
     return self._recognizer.words(self._config, found, None, self._measured_sentences())
+
+  @functools.cached_property
+  def _measured_words(self):
+    """The same for evaluation, which goes on without: training has opened them before it."""
+    try:
+      return self._words
+    except UserError as error:
+      distributed.say(f"how far videos and texts agree is not measured: {error}")
+      return None
 
   def _measured_sentences(self):
     """Those of known glosses, one after the other: a model without texts opens no further split."""
@@ -113,7 +147,7 @@ class Continuous(Task):
   @property
   def class_names(self) -> list[str]:
     """The glosses behind the blank, and "" of a class that no gloss has; which a run notes."""
-    empty = self.inputs["classes"] - len(self.vocabulary)
+    empty = self._classes - len(self.vocabulary)
     return [BLANK_NAME, *self.vocabulary.glosses, *[""] * empty]
 
   @property
@@ -139,7 +173,17 @@ class Continuous(Task):
     return count // self.batch_size
 
   def train_batches(self, start_step: int) -> Iterator[Batch]:
-    """Batches of `data.gloss_batches.train_batches` from that step on."""
+    """Batches of `data.gloss_batches.train_batches` from that step on.
+
+    Raises:
+      UserError: what is followed, or features of the texts, do not fit the model; as of the reader.
+    """
+    self._system.check_classes(self._config, self.class_names)
+    if self._words and self._words.width != self.inputs["text_width"]:
+      raise UserError(
+          f"the text encoder gives {self._words.width} numbers for a token, and this model reads "
+          f"{self.inputs['text_width']}: use the encoder that it was trained with"
+      )
     found = self.reader.split("train").sentences
     targets = sentences.Targets(found, self.vocabulary.encode, self._words)
     return self.reader.train_batches(start_step, targets)
@@ -162,9 +206,27 @@ class Continuous(Task):
     """Fresh variables with the weights of the section `init` in them.
 
     Raises:
-      UserError: when a file does not fit the model.
+      UserError: when a file does not fit the model, or its classes may not be the data's glosses.
     """
+    init = self._config.init
+    if init.model and not init.get("glosses"):
+      self._check_order(init.model)
     return self._initial.load(variables, self.class_names)
+
+  def _check_order(self, path):
+    """Says which class of a file is taken for which gloss, where nothing else says it."""
+    count, known = self._classes - 1, len(self.vocabulary) - 1
+    remedy = f"pass the list that comes with it by {gloss_lists.OPTION}"
+    if count != known:
+      raise UserError(
+          f"{path} has {count} glosses and {self.reader.source} has {known}, and nothing says "
+          f"which is which: {remedy}"
+      )
+    distributed.say(
+        f"warning: nothing says which class of {path} is which gloss, so they are taken for the "
+        f"{known} glosses of {self.reader.source} in alphabetical order, as in a run: if it is "
+        f"another program's, {remedy}"
+    )
 
   def loss(
       self, variables: Variables, batch: Batch, key: PRNGKeyArray, step: Int[ArrayLike, ""]
@@ -173,9 +235,10 @@ class Continuous(Task):
     del step
     recognizer, config = self._recognizer, self._config
     inputs = recognizer.train_inputs(config, batch, jax.random.fold_in(key, 1))
-    out, updates = self._model.apply(
-        variables, train=True, rngs={"dropout": key}, mutable=["batch_stats"], **inputs
-    )
+    with still.modules(self._system.still(config)):
+      out, updates = self._model.apply(
+          variables, train=True, rngs={"dropout": key}, mutable=["batch_stats"], **inputs
+      )
     loss, terms = recognizer.loss(config, out, batch, inputs, batch)
     steps = recognizer.scores(config, out)[1]
     logged = {f"loss_{name}": term for name, term in terms.items()}
@@ -263,8 +326,8 @@ class Continuous(Task):
   def _eval_targets(self, videos):
     """What is known of the references of a split, beside the videos; None for nothing."""
     targets = sentences.Targets(videos.sentences, self.vocabulary.numbers)
-    if self._words is not None:
-      texts = text_agreement.Texts(targets, videos.sentences, self._words)
+    if self._measured_words is not None:
+      texts = text_agreement.Texts(targets, videos.sentences, self._measured_words)
       if texts.known.any():
         return texts
     return None if videos.spans is None else targets

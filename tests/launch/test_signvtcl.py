@@ -153,5 +153,7 @@ def test_the_texts_of_the_last_stage_are_asked_for_first(tmp_path, begun):
     run(tmp_path, data, **{"text.weights": tmp_path / "nowhere"})
   with pytest.raises(UserError, match="cico has no such stages"):
     run(tmp_path, "configs/cico.py")
-  run(tmp_path, data, **{"model.variant": "base"})
+  with pytest.raises(UserError, match="freeze_blocks=1 would leave .*pass --config.init.video"):
+    run(tmp_path, data, **{"model.variant": "base"})
+  run(tmp_path, data, **{"model.variant": "base", "init.video": "s3d.pt"})
   assert [name for name, _ in begun[0]] == ["video", "keypoint", "joint"]

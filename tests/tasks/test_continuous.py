@@ -1,16 +1,18 @@
 """The task of continuous recognition, with a system that says what its videos hold."""
 
 import contextlib
+import dataclasses
 
 import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 from ml_collections import ConfigDict
 
 from sign_jax.errors import UserError
 from sign_jax.metrics import word_error
 from sign_jax.tasks.continuous import Continuous
-from tests.sentences import SYSTEM, Videos
+from tests.sentences import SYSTEM, ReaderRecognizer, Videos
 
 TRAIN = ["A B C", "B B", "C A", "A"]  # the classes 1, 2 and 3
 
@@ -139,6 +141,68 @@ def test_what_cannot_be_used_is_named():
   variables = {"params": {"scale": np.float32("nan")}, "batch_stats": {"seen": np.float32(0)}}
   with pytest.raises(UserError, match="scores of 2 of the 2 videos .* weights params/scale"):
     made.evaluate(variables, "validation", lambda batch: batch)
+
+
+class Words:
+  """Features of texts, as many numbers for a token as `width`."""
+
+  width = 5
+
+  def rows(self, sentences):
+    return {"text_end": np.zeros(len(sentences), np.int32)}
+
+
+class Reading(ReaderRecognizer):
+  """One that reads texts in training."""
+
+  def words(self, config, sentences, folder, others=()):
+    if not config.decode.width:
+      raise UserError("there is no encoder")
+    return Words()
+
+  def inputs(self, config, classes, text_width):
+    return {"classes": classes, "text_width": text_width}
+
+
+def test_training_alone_needs_texts(capsys):
+  system = dataclasses.replace(SYSTEM, recognizer=Reading())
+  splits = task(["A"], [[1]]).reader._splits
+  without = ConfigDict(config())
+  without.decode.width = 0  # there are no texts
+  made = Continuous(without, system, splits, noted={"text_width": 5})
+  assert made.inputs["text_width"] == 5 and made.class_names[0] == "<blank>"
+  assert made._eval_targets(splits["validation"]) is None
+  assert "agree is not measured: there is no encoder" in capsys.readouterr().err
+  with pytest.raises(UserError, match="there is no encoder"):
+    made.train_batches(0)
+  made = Continuous(config(), system, splits, noted={"text_width": 5})
+  with contextlib.closing(made.train_batches(0)) as batches:
+    assert "text_end" in next(batches)
+  with pytest.raises(UserError, match="gives 5 numbers for a token, and this model reads 7"):
+    Continuous(config(), system, splits, noted={"text_width": 7}).train_batches(0)
+  assert Continuous(config(), system, splits).inputs["text_width"] == 5  # of a run that begins
+
+
+def test_a_run_asks_its_system_about_the_classes_before_the_first_batch():
+  def refuse(config, classes):
+    raise UserError(f"the teacher is none of {' '.join(classes)}")
+
+  system, splits = dataclasses.replace(SYSTEM, check_classes=refuse), task(["A"], [[1]]).reader
+  made = Continuous(config(), system, splits._splits)
+  with pytest.raises(UserError, match="none of <blank> A B C"):
+    made.train_batches(0)
+
+
+def test_what_a_files_classes_are_is_told_or_asked_for(tmp_path, capsys):
+  file = tmp_path / "model.safetensors"
+  safetensors.numpy.save_file({"params.scale": np.ones(1, np.float32)}, file)
+  made = task(["A"], [[1]], init__model=str(file))
+  with contextlib.suppress(UserError):  # of the weights themselves
+    made.load(made.init(jax.random.key(0)))
+  assert "nothing says which class of" in capsys.readouterr().err
+  made = task(["A"], [[1]], init__model=str(file), model__num_classes=6)
+  with pytest.raises(UserError, match="has 5 glosses and made_up:1.0.0 has 3, .*init.glosses"):
+    made.load(made.init(jax.random.key(0)))
 
 
 def test_a_model_of_more_classes_may_say_some_that_no_gloss_has():

@@ -106,6 +106,12 @@ def is_aligned(model: ConfigDict) -> bool:
   return model.align.gloss > 0 or model.align.sentence > 0
 
 
+def follows_teacher(model: ConfigDict) -> bool:
+  """Whether the loss of glosses of a `model` section follows the path of a teacher."""
+  align = decided(model).align
+  return align.gloss > 0 and align.source == "teacher"
+
+
 def decided(model: ConfigDict) -> ConfigDict:
   """A checked `model` section with what its variant says in place of None."""
   return base.filled(model, VARIANTS[model.variant])
@@ -116,6 +122,27 @@ def frozen(config: ConfigDict) -> tuple[str, ...]:
   blocks = config.model.freeze_blocks
   layers = range(s3d.ENDS[blocks - 1] + 1) if blocks else ()
   return tuple(f"^video/base_{layer}/" for layer in layers)
+
+
+def still(config: ConfigDict) -> tuple[str, ...]:
+  """Of the modules that normalise in training as in evaluation, by statistics that do not move.
+
+  Those that are frozen, of a stream alone. The released network of two streams leaves the
+  parameters alone, and normalises by each batch.
+  """
+  return frozen(config) if len(streams_of(decided(config.model))) == 1 else ()
+
+
+def check_filled(config: ConfigDict) -> None:
+  """Raises UserError where a run would freeze blocks as they are drawn."""
+  streams, init = streams_of(decided(config.model)), config.init
+  blocks = config.model.freeze_blocks
+  if blocks and "video" in streams and not (init.video or init.model):
+    raise UserError(
+        f"model.freeze_blocks={blocks} would leave the first blocks of the video's stream as they "
+        "are drawn: pass --config.init.video, such as an S3D that was trained on Kinetics-400, or "
+        "--config.model.freeze_blocks=0"
+    )
 
 
 def map_size(config: ConfigDict) -> int:

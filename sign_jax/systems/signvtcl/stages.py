@@ -117,10 +117,10 @@ def _unlike(path: str | pathlib.Path, head: dict[str, Any], classes: Sequence[st
     return "a file does not say which glosses its classes are"
   if not head:
     return "this run has none"
-  return "" if _classes_of(path) == list(classes) else "this run is on other glosses"
+  return "" if classes_of(path) == list(classes) else "this run is on other glosses"
 
 
-def _classes_of(path):
+def classes_of(path: str | pathlib.Path) -> list[str] | None:
   """The names of the classes that a run has noted; None where they cannot be read."""
   try:
     noted = budget.read_json(pathlib.Path(path) / "config.json")
