@@ -5,12 +5,14 @@ PHOENIX's own script reads one word per line, so that there no rule sees two wor
 references alone: `clean_words`.
 """
 
+import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sign_jax.errors import UserError, did_you_mean
 
+OFFICIAL = "_official"
 _B = "[ +]"  # what stands between spelled letters
 
 
@@ -88,6 +90,24 @@ def rules_of(corpus: str) -> tuple[Rule, ...]:
         + did_you_mean(corpus, tuple(RULES))
     )
   return RULES[corpus]
+
+
+def cleaners(name: str) -> tuple[Callable, Callable]:
+  """What is made of a reference, and of a hypothesis: functions of glosses -> list of glosses.
+
+  Args:
+    name: a corpus, whose rules clean both; with `OFFICIAL` behind it, as its own script does; ""
+      for no rules.
+
+  Raises:
+    UserError: there are no rules under this name.
+  """
+  if not name:
+    return list, list
+  corpus = name.removesuffix(OFFICIAL)
+  rules_of(corpus)
+  both = functools.partial(clean, corpus=corpus)
+  return (both, both) if corpus == name else (list, functools.partial(clean_words, corpus=corpus))
 
 
 def clean(glosses: Sequence[str], corpus: str) -> list[str]:

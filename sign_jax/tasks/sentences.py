@@ -100,20 +100,20 @@ class SentenceReader(SplitReader):
       self, references: Sequence[Sequence[str]], read: Sequence[Sequence[str]]
   ) -> list[list[word_error.Pair]]:
     """`metrics.word_error.align` of all sentences, both cleaned by the rules of `data.clean`."""
-    rules = self._data.clean
-    clean = lambda words: gloss_cleaning.clean(words, rules) if rules else list(words)
+    of_reference, of_hypothesis = gloss_cleaning.cleaners(self._data.clean)
     pairs = zip(references, read, strict=True)
-    return [word_error.align(clean(one), clean(other)) for one, other in pairs]
+    return [word_error.align(of_reference(one), of_hypothesis(other)) for one, other in pairs]
 
   def told(self, splits: Sequence[str], vocabulary: GlossVocabulary) -> dict[str, Any]:
     """Data set, and of each split its videos, glosses, and what is out of the ordinary in it."""
-    known = set(vocabulary.glosses)
+    known, (clean, _) = set(vocabulary.glosses), gloss_cleaning.cleaners(self._data.clean)
     found = {"data": self.source, "glosses": len(known)}
     for name in splits:
       videos = self.split(name)
       found |= {
           f"{name}/videos": len(videos),
-          f"{name}/words": sum(map(len, videos.sentences)),
+          # Those that errors are counted over.
+          f"{name}/words": sum(len(clean(sentence)) for sentence in videos.sentences),
           f"{name}/empty": sum(not sentence for sentence in videos.sentences),
           f"{name}/unknown": sum(x not in known for words in videos.sentences for x in words),
           f"{name}/infeasible": sum(

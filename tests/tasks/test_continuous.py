@@ -92,6 +92,16 @@ def test_both_sides_are_cleaned_by_the_rules_of_the_corpus():
   assert evaluated(task(["loc-NORD REGEN"], says, train=train, data__clean="phoenix14"))["wer"] == 0
 
 
+def test_words_are_counted_as_errors_are_and_the_official_script_leaves_references_alone():
+  train, says = ["loc-NORD REGEN", "NORD REGEN"], [[3, 0, 2, 0, 2]]
+  facts = {}
+  for clean in ("", "phoenix14", "phoenix14_official"):
+    made = task(["loc-NORD REGEN REGEN"], says, train=train, data__clean=clean)
+    facts[clean] = made.facts(("validation",))["validation/words"], evaluated(made)["wer"]
+  assert facts[""] == (3, 0) and facts["phoenix14"] == (2, 0)
+  assert facts["phoenix14_official"] == (3, pytest.approx(100 / 3))  # NORD for loc-NORD
+
+
 def test_segments_are_compared_with_the_annotated_frames():
   spans = [np.array([[0, 7], [8, 19]], np.int32)]
   found = evaluated(task(["A B"], [[1, 1, 2, 2, 2]], spans=spans))

@@ -165,7 +165,9 @@ DATA = {
     "heatmap_size": 0,  # of the maps; 0: that of the pictures, or half where connections need that
     "least_area": 0.7,  # of the picture, that a training crop keeps; 1: no crop
     "jitter": 0.3,  # probability that the colours of a training video are changed
-    "clean": "",  # whose rules clean up sentences before words are compared; empty: nobody's
+    # Whose rules clean up sentences before words are compared; with "_official" behind it the
+    # hypotheses alone, as the corpus's own script does; empty: nobody's.
+    "clean": "",
     "cache_gib": 2.0,  # host memory for decoded videos
     "num_workers": 0,
     "reader_timeout": 300.0,  # seconds that a batch may take; 0: any number
@@ -263,8 +265,7 @@ def check(values: Mapping[str, Any]) -> None:
         f"model.head.hidden={values['model.head.hidden']} must be even: positions are pairs of a "
         "sine and a cosine"
     )
-  if values["data.clean"]:
-    gloss_cleaning.rules_of(values["data.clean"])
+  gloss_cleaning.cleaners(values["data.clean"])
   size, maps = values["data.size"], values["data.heatmap_size"]
   is_lateral = values["model.fusion.kind"] == "lateral" and len(streams) > 1
   wanted = -(-size // 2) if is_lateral else size
