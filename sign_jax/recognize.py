@@ -42,11 +42,14 @@ def main(argv=None):
     model = loading.load(args.workdir)
     _check_options(model, args)
     rows = [files or [None] * len(args.videos) for files in given.values()]
-    found = [
-        named(model, video, keypoints, args.top or _TOP, flow)
-        for video, keypoints, flow in zip(args.videos, *rows, strict=True)
-    ]
-    _write(found, args.json, places)
+    found = []
+    for video, keypoints, flow, place in zip(args.videos, *rows, places, strict=True):
+      found.append(named(model, video, keypoints, args.top or _TOP, flow))
+      _write(found, args.json, place)  # after each: what is done is there, whatever comes later
+    if str(args.json) == "-":
+      print(json.dumps(found, indent=2))
+    elif args.json:
+      print(f"wrote {args.json}")
   if any("error" in entry for entry in found):
     sys.exit(1)
 
@@ -166,21 +169,25 @@ def _sentence(found):
   return {"glosses": glosses, "log_probability": found.log_probability}
 
 
-def _write(found, path, places):
-  for entry, place in zip(found, places, strict=True):
-    if place and "error" not in entry:
-      _write_subtitles(entry["glosses"], place)
+def _write(found, path, place):
+  """Writes all that was found, and of the last video its subtitles and its table.
+
+  Args:
+    found: [what `named` returns].
+    path: of the JSON file; "-" is the standard output, where it comes last and alone.
+    place: of the subtitles; None for none.
+  """
+  latest = found[-1]
+  is_written = place and "error" not in latest
+  if is_written:
+    _write_subtitles(latest["glosses"], place)
   if str(path) == "-":
-    print(json.dumps(found, indent=2))
     return
   if path:
     write_json(path, found)
-  for entry in found:
-    print("\n".join(lines(entry)))
-  wrote = [place for entry, place in zip(found, places, strict=True) if "error" not in entry]
-  for name in [path, *wrote]:
-    if name:
-      print(f"wrote {name}")
+  print("\n".join(lines(latest)))
+  if is_written:
+    print(f"wrote {place}")
 
 
 def _write_subtitles(glosses, path):

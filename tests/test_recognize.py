@@ -165,3 +165,21 @@ def test_mistakes_are_one_sentence(runs, files, capsys):
                 status=1).err  # fmt: skip
   assert "--keypoints names 2 files for 1 videos" in error
   assert toy_signs.NAME == model.system
+
+
+def test_what_is_done_is_there_when_it_stops(monkeypatch, tmp_path, capsys):
+  entries = iter([{"video": "a.mp4", "signs": []}, KeyboardInterrupt()])
+
+  def named(*args):
+    entry = next(entries)
+    if isinstance(entry, BaseException):
+      raise entry
+    return entry
+
+  monkeypatch.setattr(recognize.loading, "load", lambda workdir: None)
+  monkeypatch.setattr(recognize, "_check_options", lambda model, args: None)
+  monkeypatch.setattr(recognize, "named", named)
+  with pytest.raises(KeyboardInterrupt):
+    recognize.main(["--workdir", "run", "a.mp4", "b.mp4", "--json", str(tmp_path / "out.json")])
+  assert json.loads((tmp_path / "out.json").read_text()) == [{"video": "a.mp4", "signs": []}]
+  assert "a.mp4" in capsys.readouterr().out

@@ -8,11 +8,13 @@ from jaxtyping import Int, Shaped
 
 from sign_jax.data import sign_records
 from sign_jax.data.cache import FeatureCache, new_key
+from sign_jax.data.frame_sampling import STRIDE
 from sign_jax.data.records import SplitSource, open_split
 from sign_jax.errors import UserError, shown
 
 LONGEST = 20_000  # frames of a sentence's video: more than ten minutes
 _MOST_GLOSSES = 1000
+_SPAN = 512  # frames that are read at a time; more than evaluation reads of a video
 _WITHOUT = "--config.model.streams of the others"
 _INSTEAD = dict.fromkeys(("video", "keypoints", sign_records.FLOW), _WITHOUT)
 
@@ -86,10 +88,25 @@ class GlossVideos:
     if held is not None:
       return {name: array[places] for name, array in held.items()}
     low, stop = int(places[0]), int(places[-1]) + 1
+    if stop - low > _SPAN:
+      return self._in_spans(clip, places, low, stop)
+    if low == 0 and clip.count - stop < STRIDE:  # evaluation leaves a rest out: all is kept
+      stop = clip.count
     found = self._reader.read(clip, low, stop)
     if (low, stop) == (0, clip.count):
       self._cache.put(key, found)
     return {name: array[places - low] for name, array in found.items()}
+
+  def _in_spans(self, clip, places, low, stop):
+    """As `read`, of a long video: memory holds the frames of one span, beside those wanted."""
+    ends = np.linspace(low, stop, -(-(stop - low) // _SPAN) + 1).astype(int)
+    parts = []
+    for first, last in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+      wanted = places[(first <= places) & (places < last)] - first
+      if len(wanted):
+        part = self._reader.read(clip, first, last)
+        parts.append({name: array[wanted] for name, array in part.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _sentences(
