@@ -21,7 +21,7 @@ TOWERS = program.SMALL_MODEL | {"data.text_length": 9}
 RUNS = {
     "cico": TOWERS,
     "upret": TOWERS | {"model.variant": "paper"},
-    "seds": TOWERS | program.SMALL_SEDS,
+    "seds": TOWERS | program.SMALL_SEDS | {"model.streams": "pose"},
     "spot_align": {
         "data.text_length": 6, "model.embed_dim": 16, "model.text.clusters": 2,
         "model.text.embedding": "learned", "model.text.width": 5,
