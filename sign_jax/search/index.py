@@ -49,7 +49,7 @@ class Index:
       folder: that is not there yet, or empty.
       model: what `sign_jax.load` gives or takes, of a system that retrieves.
       storage: of the tokens: "exact", in the model's own dtype, gives the scores of an evaluation
-        to rounding; "float16" halves the folder and changes scores by some 1e-5.
+        to rounding; "float16" halves the folder and changes scores by 1e-6 to 1e-5.
 
     Raises:
       UserError: the folder holds something, or the model does not retrieve.
@@ -141,6 +141,7 @@ class Index:
     if self.store.manifest.storage == "float16":
       arrays = {name: self._narrow(name, array) for name, array in arrays.items()}
     basis = None
+    self.store.refresh()
     if "codes" in self.store.manifest.fields:
       basis, arrays["codes"] = self._codes(arrays)
     if "times" in self.store.manifest.fields:
@@ -233,7 +234,8 @@ class Index:
 
     These are the numbers of an evaluation (but for `storage="float16"`).
     """
-    return self._search.similarity(self.model.encode_texts(texts))[self.store.there()]
+    there = self.store.there()
+    return self._search.similarity(self.model.encode_texts(texts))[there]
 
   @property
   def _search(self):

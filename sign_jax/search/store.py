@@ -119,6 +119,10 @@ class Store:
     self.first = np.cumsum([0, *map(len, shards)])
     self.__dict__.pop("rows", None)
 
+  def refresh(self) -> None:
+    """Takes in what other processes have written."""
+    self._take(manifest.read(self.folder))
+
   @functools.cached_property
   def rows(self) -> dict[str, int]:
     """{name of a clip: its row}, of those that are not removed."""
@@ -136,7 +140,13 @@ class Store:
     return self.shards[number].entries[row - int(self.first[number])]
 
   def there(self) -> np.ndarray:
-    """(rows,) bool: which of them are not removed."""
+    """(rows,) bool: which of them are not removed.
+
+    Raises:
+      UserError: a shard has not as many clips as the manifest says, for which no memory is taken.
+    """
+    for shard in self.shards:
+      shard.entries  # noqa: B018 - read, which counts them
     found = np.ones(self.first[-1], bool)
     for first, shard in zip(self.first[:-1], self.shards, strict=True):
       found[first + np.array(shard.note.removed, int)] = False
@@ -184,26 +194,39 @@ class Store:
     entries.checked(list(clips))
     with self._writing():
       self._check_new(clips)
+      if basis is not None and self.manifest.basis is not None:
+        raise UserError(
+            f"another process has added the first clips to {self.folder} meanwhile: add these again"
+        )
       name = f"{len(self.manifest.shards):06d}-{secrets.token_hex(8)}"
       folder = self.folder / _SHARDS / name
-      folder.mkdir(parents=True)
-      notes = {
-          manifest.file_of(field): array_files.write(
-              folder / manifest.file_of(field), _as_noted(array, self.manifest.fields[field])
-          )
-          for field, array in arrays.items()
-      }
-      content = json.dumps(entries.to_json(list(clips)), ensure_ascii=False)
-      notes[entries.FILE] = array_files.write_bytes(
-          folder / entries.FILE, content.encode(errors="surrogatepass")
-      )
-      array_files.sync_folder(folder)
-      array_files.sync_folder(folder.parent)
-      found = self.manifest
-      if basis is not None and found.basis is None:
-        found = found._replace(basis=array_files.write(self.folder / manifest.BASIS, basis))
-      shard = Shard(name, len(clips), notes)
+      found, shard = self.manifest, None
+      try:
+        folder.mkdir(parents=True)
+        notes = self._written(folder, arrays, list(clips))
+        if basis is not None:
+          found = found._replace(basis=array_files.write(self.folder / manifest.BASIS, basis))
+        shard = Shard(name, len(clips), notes)
+      finally:
+        if shard is None:  # a full disk, for example: its room is given back
+          shutil.rmtree(folder, ignore_errors=True)
       self._replace(found._replace(shards=(*found.shards, shard)))
+
+  def _written(self, folder, arrays, clips):
+    """{name: `Note`} of the files of a shard."""
+    notes = {
+        manifest.file_of(field): array_files.write(
+            folder / manifest.file_of(field), _as_noted(array, self.manifest.fields[field])
+        )
+        for field, array in arrays.items()
+    }
+    content = json.dumps(entries.to_json(clips), ensure_ascii=False)
+    notes[entries.FILE] = array_files.write_bytes(
+        folder / entries.FILE, content.encode(errors="surrogatepass")
+    )
+    array_files.sync_folder(folder)
+    array_files.sync_folder(folder.parent)
+    return notes
 
   def _check_new(self, clips):
     for entry in clips:
@@ -286,7 +309,7 @@ class Store:
   def _writing(self):
     """The only one that writes, with what others have written before."""
     with _claim(self.folder):
-      self._take(manifest.read(self.folder))
+      self.refresh()
       self._clear()
       try:
         yield

@@ -177,6 +177,20 @@ def test_half_the_room_changes_scores_a_little(grown, model, tmp_path):
     )
 
 
+def test_two_that_begin_an_index_share_its_codes(model, tmp_path):
+  one = sign_jax.Index.create(tmp_path / "index", model)
+  other = sign_jax.Index.open(tmp_path / "index", model)
+  (width,) = model.trained.inputs["video"][0][-1:]
+  features = unlike(np.random.default_rng(1), 8, 5, width)
+  for index, part in ((one, 0), (other, 4)):
+    index.add(features[part : part + 4], [f"clip {n}" for n in range(part, part + 4)])
+  expected = other.similarity(SENTENCES)
+  assert len(expected) == 8
+  for column, answer in enumerate(other.search(SENTENCES, 8)):
+    found = [hit.score for hit in answer.hits]
+    np.testing.assert_allclose(found, np.sort(expected[:, column])[::-1], atol=1e-6)
+
+
 def test_the_index_of_another_run_is_refused(grown, data_dir, tmp_path):
   index, _ = grown
   runs.make(tmp_path / "other", "cico", data_dir, seed=1)

@@ -96,6 +96,16 @@ def test_another_process_adds_meanwhile(store):
   assert {"theirs", "ours"} <= set(Store(store.folder).rows)
 
 
+def test_two_first_ones_do_not_mix_their_codes(tmp_path):
+  one = Store.create(tmp_path / "index", HEADER)
+  other = Store(one.folder)
+  one.append(arrays(1), [Entry("a")], np.eye(4, dtype=np.float32))
+  with pytest.raises(UserError, match="has added the first clips to .* meanwhile: add these again"):
+    other.append(arrays(1), [Entry("b")], 2 * np.eye(4, dtype=np.float32))
+  np.testing.assert_array_equal(other.basis(), np.eye(4))
+  assert list(Store(one.folder).rows) == ["a"]
+
+
 # Where the process may be killed, by the steps that it takes on the disk.
 @pytest.mark.parametrize("step", range(12))
 @pytest.mark.parametrize("what", ["append", "remove"])
@@ -259,6 +269,29 @@ def test_crafted_texts_are_refused_in_a_sentence(store, text):
   as_noted(store, path)
   with pytest.raises(UserError, match="clips.json is "):
     Store(store.folder).entry(6)
+
+
+def test_no_memory_is_taken_for_clips_that_are_not_there(store):
+  path = store.folder / manifest.FILE
+  found = json.loads(path.read_text())
+  found["shards"][0]["clips"] = 2**31
+  path.write_text(json.dumps(found))
+  for look in (Store.there, lambda x: x.rows, lambda x: x.read([3], ["codes"])):
+    with pytest.raises(UserError, match="clips.json is damaged|codes.npy is damaged"):
+      look(Store(store.folder))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(store, monkeypatch):
+  def full(number):
+    raise OSError(28, "No space left on device")
+
+  before = content(store)
+  with monkeypatch.context() as patch:
+    patch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="an index cannot be written to .No space left"):
+      store.append(arrays(2), clips(2, "new"))
+  assert len(list((store.folder / "shards").iterdir())) == 2
+  assert content(Store(store.folder)) == before
 
 
 def test_a_second_writer_is_refused(store):
