@@ -147,6 +147,8 @@ def _write(video, folder, settings, bar):
       count += 1
       if count % _SHOWN == 0:
         bar.set_postfix(frames=count)
+    if _is_complete(video, folder):  # another process was quicker, and its pictures may be in use
+      return count
     _make_way(folder)
     try:
       os.rename(partial, folder)

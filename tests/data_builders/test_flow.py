@@ -183,3 +183,19 @@ def test_nothing_to_do(tmp_path, capsys):
   with pytest.raises(SystemExit):
     command.main([f"--videos={tmp_path}", f"--out={tmp_path}"])
   assert "is the folder of the videos itself" in capsys.readouterr().err
+
+
+def test_of_two_processes_at_one_video_the_quicker_one_is_kept(tree, monkeypatch):
+  encode, begun = flow_encoding.encode, []
+
+  def meanwhile(*args):
+    if not begun:
+      begun.append(True)
+      run(tree)  # the other one, which ends first
+      begun.append((tree / "flow/a.mp4").stat().st_ino)
+    return encode(*args)
+
+  monkeypatch.setattr(flow_encoding, "encode", meanwhile)
+  run(tree)
+  assert (tree / "flow/a.mp4").stat().st_ino == begun[1]
+  assert not list((tree / "flow").glob("**/.*"))
