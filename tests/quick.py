@@ -19,7 +19,7 @@ metrics/test_classification metrics/test_introsort metrics/test_retrieval
 metrics/test_word_error
 modules/test_batch_norm modules/test_distribution modules/test_skeleton
 ops/test_contrastive ops/test_linear ops/test_maximum ops/test_sampling ops/test_windows
-run/test_checks run/test_config_paths
+run/test_checks run/test_config_paths search/test_ranking search/test_store
 systems/i3d/test_released_names systems/test_registry systems/upret/test_model
 train/test_distributed train/test_loop_best train/test_record train/test_report
 untrusted/test_budget untrusted/test_csv_table untrusted/test_npz untrusted/test_safe_pickle

@@ -6,6 +6,7 @@ import pytest
 import sign_jax
 from sign_jax.errors import UserError
 from sign_jax.metrics.retrieval import retrieval_metrics
+from sign_jax.ops.late_interaction import late_interaction
 from sign_jax.search import filling, searcher, sources
 from tests.search import runs
 
@@ -80,6 +81,22 @@ def test_hits_say_where(made, index):
     else:
       assert hit.curve.shape[1] == 3 and 1 <= len(hit.curve) <= 6
       assert (np.diff(hit.curve[:, 0]) > 0).all() and hit.curve[0, 0] == clip.start
+
+
+def test_curves_are_of_windows_alone(made, index):
+  system, _, task, _ = made
+  if system not in ("cico", "seds"):  # of whose tokens the weights are all the same
+    return
+  text = task.split("test").sentence_texts[1]
+  (answer,), texts = index.search(text, 4), index.model.encode_texts([text]).tokens
+  for hit in answer.hits:
+    rows = index.store.read([index.store.rows[hit.name]], ["features", "mask"])
+    there = np.flatnonzero(rows["mask"][0, 1:]) + 1  # without padding and the class token
+    assert len(there) == len(hit.curve)
+    video, words = rows["features"][:, there], texts.features[:, texts.mask[0]]
+    even = lambda x: np.full(x.shape[:2], 1 / x.shape[1], np.float32)
+    expected = 0.5 * sum(late_interaction(video, words, even(video), even(words)))[0, 0]
+    assert hit.curve[:, 2].sum() == pytest.approx(float(expected), abs=1e-5)
 
 
 def test_only_some_clips(made, index):
