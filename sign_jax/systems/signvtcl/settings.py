@@ -191,13 +191,13 @@ OPTIM = {
 # Small, for two CPU cores and some minutes; docs/signvtcl.md says what was measured.
 SIMULATOR = {
     "data.name": "signing_sim/continuous", "data.size_stored": 48, "data.size": 16,
-    "data.buckets": (80, 120), "data.pool": 16, "data.least_area": 0.85, "data.jitter": 0.0,
-    "data.stretch": (0.8, 1.2),
+    "data.buckets": (80, 120), "data.pool": 16, "data.least_area": 1.0, "data.jitter": 0.0,
+    "data.stretch": (0.9, 1.1),
     "model.width": 0.25, "model.depth": "small", "model.norm_momentum": 0.1,
     "model.heatmap_canvas": (48, 48), "model.heatmap_sigma": 3.0,
-    "model.head.hidden": 128, "model.head.feedforward": 256,
+    "model.head.hidden": 256, "model.head.feedforward": 512,
     "model.align.shared": 64, "model.align.adapter": 64,
-    "optim.lr": 3e-3, "optim.b2": 0.98, "optim.weight_decay": 1e-4, "optim.flat": True,
+    "optim.lr": 3e-3, "optim.b1": 0.5, "optim.b2": 0.98, "optim.weight_decay": 1e-4, "optim.flat": True,
     "optim.schedule": "cosine",
     "batch_size": 4, "epochs": 6, "eval_every": 448, "eval_batch_size": 16, "quick_compile": True,
 }
