@@ -8,7 +8,6 @@ import jax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 from ml_collections import ConfigDict
 
-from sign_jax.errors import UserError
 from sign_jax.ops import alignment
 from sign_jax.protocols import Batch, GlossRecognizer, Inputs, Variables, Words
 from sign_jax.systems.signvtcl import gloss_text, inputs, losses, settings, teachers
@@ -35,16 +34,10 @@ class SentenceRecognizer(GlossRecognizer):
 
   def resident(self, config: ConfigDict) -> Batch:
     """{"teacher": its variables} where its paths are followed."""
-    if not _has_teacher(config):
+    if not settings.follows_teacher(config.model):
       return {}
-    teacher = teachers.read(config.init.teacher)
-    lacking = set(teacher.model.streams) - set(settings.streams_of(settings.decided(config.model)))
-    if lacking:
-      raise UserError(
-          f"the teacher {config.init.teacher} reads {', '.join(sorted(lacking))}, which this model "
-          "does not: pass one of fewer streams, or --config.model.align.source=online"
-      )
-    return {"teacher": teacher.variables}
+    teachers.check(config)
+    return {"teacher": teachers.read(config.init.teacher).variables}
 
   def inputs(self, config: ConfigDict, classes: int, text_width: int) -> Inputs:
     """A clip of every stream, "classes", and "text_width", the channels of a token or 0."""
@@ -78,7 +71,7 @@ class SentenceRecognizer(GlossRecognizer):
     glosses, text, path = batch["glosses"], None, None
     if "text" in inputs:
       text = losses.Text(batch["gloss_of_token"], batch["text_end"])
-    if text is not None and _has_teacher(config):
+    if text is not None and settings.follows_teacher(config.model):
       path = _taught(config, resident["teacher"], inputs, glosses)
     terms = losses.terms(out, glosses, settings.decided(config.model), text, path)
     return sum(terms.values()), terms
@@ -103,11 +96,6 @@ class SentenceRecognizer(GlossRecognizer):
 
 def _text_of(batch):
   return {"text": batch["text"]} if "text" in batch else {}
-
-
-def _has_teacher(config):
-  section = settings.decided(config.model)
-  return section.align.gloss > 0 and section.align.source == "teacher"
 
 
 def _taught(

@@ -197,8 +197,8 @@ SIMULATOR = {
     "model.heatmap_canvas": (48, 48), "model.heatmap_sigma": 3.0,
     "model.head.hidden": 256, "model.head.feedforward": 512,
     "model.align.shared": 64, "model.align.adapter": 64,
-    "optim.lr": 3e-3, "optim.b1": 0.5, "optim.b2": 0.98, "optim.weight_decay": 1e-4, "optim.flat": True,
-    "optim.schedule": "cosine",
+    "optim.lr": 3e-3, "optim.b1": 0.5, "optim.b2": 0.98, "optim.weight_decay": 1e-4,
+    "optim.flat": True, "optim.schedule": "cosine",
     "batch_size": 4, "epochs": 6, "eval_every": 448, "eval_batch_size": 16, "quick_compile": True,
 }
 _RELEASED = {
