@@ -199,7 +199,7 @@ SIMULATOR = {
     "model.align.shared": 64, "model.align.adapter": 64,
     "optim.lr": 3e-3, "optim.b1": 0.5, "optim.b2": 0.98, "optim.weight_decay": 1e-4,
     "optim.flat": True, "optim.schedule": "cosine",
-    "batch_size": 4, "epochs": 6, "eval_every": 448, "eval_batch_size": 16, "quick_compile": True,
+    "batch_size": 4, "epochs": 9, "eval_every": 672, "eval_batch_size": 16, "quick_compile": True,
 }
 _RELEASED = {
     "model.freeze_blocks": 1, "model.align.source": "teacher", "text.encoder": "mbart",
