@@ -1,6 +1,7 @@
 """What is known of a clip beside its arrays, and the file that holds it for a whole shard."""
 
 import math
+import unicodedata
 from typing import Any, NamedTuple
 
 from sign_jax.errors import UserError, shown
@@ -50,7 +51,7 @@ def checked(entries: list[Entry]) -> list[Entry]:
 def _fault(entry):
   if not all(isinstance(getattr(entry, name), str) for name in TEXTS):
     return "has names or texts that are no str"
-  if not entry.name or len(entry.name) > _LONGEST_NAME or not entry.name.isprintable():
+  if not entry.name or len(entry.name) > _LONGEST_NAME or not _is_one_line(entry.name):
     return "needs a name in one line of plain text"
   if max(len(getattr(entry, name)) for name in TEXTS) > LONGEST:
     return f"has a text of more than {LONGEST} characters"
@@ -58,6 +59,11 @@ def _fault(entry):
   if not all(isinstance(x, int | float) and not math.isinf(x) for x in times):
     return "has times that are no seconds"
   return ""
+
+
+def _is_one_line(name):
+  """Whether a name has no control characters, no ends of lines and no bytes that are not UTF-8."""
+  return not {"Cc", "Cs", "Zl", "Zp"} & {unicodedata.category(x) for x in name}
 
 
 def to_json(entries: list[Entry]) -> dict[str, list]:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from sign_jax.api.model import joined
 from sign_jax.api.retrieval import EncodedVideos
 from sign_jax.errors import UserError
+from sign_jax.search import entries
 from sign_jax.search.index import Index
 from sign_jax.search.sources import Made
 
@@ -60,6 +61,7 @@ def fill(index: Index, videos: Iterable[Made], total: int) -> Summary:
 
 def _encoded(index, video):
   """The clips of a video that the index lacks, after the model."""
+  entries.checked(video.clips)
   new = [n for n, clip in enumerate(video.clips) if clip.name not in index]
   videos = video.videos
   if isinstance(videos, EncodedVideos):

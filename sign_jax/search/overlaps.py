@@ -57,9 +57,8 @@ def distinct(spans: Iterable[tuple[str, float, float]]) -> list[int]:
   """
   kept = []
   for number, (video, begin, end) in enumerate(spans):
-    same = (
-        other for _, name, *other in kept if name == video and video and not math.isnan(begin)
-    )
-    if all(places.overlap((begin, end), tuple(other)) < _SAME for other in same):
+    same = [other for _, name, *other in kept if name == video and video]
+    timed = [tuple(x) for x in same if not math.isnan(begin) and not math.isnan(x[0])]
+    if all(places.overlap((begin, end), other) < _SAME for other in timed):
       kept.append((number, video, begin, end))
   return [number for number, *_ in kept]

@@ -159,10 +159,12 @@ class Searcher:
       best = ranking.best(upper, min(wanted, clips), score, deadline.is_over)
       hits = self._hits(best, tokens)
       # Several hits may show one place: more of them are looked at until k places are found.
-      if len(hits) >= k or len(best.rows) >= clips or deadline.is_over():
+      if len(hits) >= k or wanted >= clips or deadline.is_over():
         break
       wanted *= 2
-    return Answer(text, hits[:k], clips, len(known), best.may_miss)
+    is_short = len(hits) < k and len(best.rows) < clips
+    may_miss = math.inf if is_short else best.may_miss
+    return Answer(text, hits[:k], clips, len(known), may_miss)
 
   def _hits(self, best, tokens):
     """`Hit`s, of which no two show the same place of a video."""

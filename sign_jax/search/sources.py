@@ -162,11 +162,12 @@ def of_features(
 
 def _part(text, name):
   """(video, its first second) of what `clip_table.part_of` has written."""
-  words = text.partition(" box ")[0].rsplit(" ", 2)
-  if len(words) < 3:
-    return name, 0.0
-  with contextlib.suppress(ValueError):
-    return words[0], max(float(words[1]), 0.0)
+  # A video's own name may hold " box " too.
+  for whole in (text, text.rpartition(" box ")[0]):
+    words = whole.rsplit(" ", 2)
+    with contextlib.suppress(ValueError):
+      start, _ = map(float, words[1:])
+      return words[0], max(start, 0.0)
   return name, 0.0
 
 

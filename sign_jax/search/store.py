@@ -4,7 +4,7 @@
     INDEX/basis.npy                   of the codes, see `codes`
     INDEX/shards/NUMBER-RANDOM/*.npy  a file for each field, and clips.json
 
-Whoever is killed leaves the index as it was before, or as it is behind: a shard counts from the
+Whoever is killed leaves the index as it was before, or as it is afterwards: a shard counts from the
 moment at which a manifest names it, and none is written to afterwards. What is removed is only
 named in the manifest. So readers go on with what they have opened while another process writes.
 """
@@ -17,6 +17,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -31,6 +32,7 @@ from sign_jax.untrusted import budget
 
 _SHARDS, _LOCK = "shards", ".lock"
 _BUILD = "build the index again"
+_LARGEST_WEIGHT = 1.01  # of a token; rounding may leave it above 1
 
 
 class OpenShard:
@@ -162,7 +164,7 @@ class Store:
       places = np.flatnonzero(numbers == number)
       for name, array in found.items():
         array[places] = self.shards[number].array(name)[rows[places] - self.first[number]]
-    return found
+    return self._checked(found)
 
   def tiles(self, names: Sequence[str], size: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields (first row, {field: (n, ...)}) of all rows in order, `size` of them at a time."""
@@ -172,10 +174,20 @@ class Store:
         waiting.append({x: shard.array(x)[start:stop] for x in names})
         count += stop - start
         if count == size:
-          yield row, _joined(waiting)
+          yield row, self._checked(_joined(waiting))
           waiting, count, row = [], 0, row + size
     if waiting:
-      yield row, _joined(waiting)
+      yield row, self._checked(_joined(waiting))
+
+  def _checked(self, arrays):
+    """The same; raises UserError on weights that no bound allows for, as damaged files have."""
+    weights = arrays.get("weights")
+    if weights is not None and not ((weights >= 0) & (weights <= _LARGEST_WEIGHT)).all():
+      raise UserError(
+          f"{self.folder} holds weights that are no shares: `python -m sign_jax.search verify` "
+          "tells whether its files are damaged"
+      )
+    return arrays
 
   def append(
       self, arrays: Mapping[str, np.ndarray], clips: Sequence[Entry],
@@ -205,7 +217,8 @@ class Store:
         folder.mkdir(parents=True)
         notes = self._written(folder, arrays, list(clips))
         if basis is not None:
-          found = found._replace(basis=array_files.write(self.folder / manifest.BASIS, basis))
+          with replacing(self.folder / manifest.BASIS) as partial:
+            found = found._replace(basis=array_files.write(partial, basis))
         shard = Shard(name, len(clips), notes)
       finally:
         if shard is None:  # a full disk, for example: its room is given back
@@ -310,6 +323,9 @@ class Store:
     """The only one that writes, with what others have written before."""
     with _claim(self.folder):
       self.refresh()
+      shards = self.folder / _SHARDS
+      if shards.is_symlink():
+        raise UserError(f"{shards} is a link: an index is only added to in its place")
       self._clear()
       try:
         yield
@@ -363,7 +379,8 @@ def _as_noted(array, field):
 def _claim(folder):
   """Keeps a second writer out; the system frees the claim of a killed one."""
   try:
-    lock = open(folder / _LOCK, "w")
+    # Not through a link, which a stranger's index may hold.
+    lock = os.fdopen(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
   except OSError as error:
     raise UserError(f"{folder} cannot be written to ({error.strerror})") from error
   with lock:
@@ -374,6 +391,10 @@ def _claim(folder):
     except OSError as error:
       if error.errno not in workdir.NO_LOCKS:
         raise
+      print(
+          f"{folder} is on a file system without locks ({error.strerror}): see that no second "
+          "program writes to it", file=sys.stderr,
+      )
     yield
 
 

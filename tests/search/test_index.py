@@ -220,6 +220,28 @@ def test_the_index_of_another_run_is_refused(grown, data_dir, tmp_path):
     sign_jax.Index.open(index.store.folder, changed)
 
 
+@pytest.mark.parametrize("weight", [np.inf, -0.5, 2.0**127])
+def test_weights_that_no_bound_allows_for_are_told(grown, weight):
+  index, _ = grown
+  path = index.store.shards[1].folder / "weights.npy"
+  content = bytearray(path.read_bytes())
+  content[-4:] = np.float32(weight).tobytes()
+  path.write_bytes(content)
+  again = sign_jax.Index.open(index.store.folder, index.model)
+  with pytest.raises(UserError, match="holds weights that are no shares"):
+    again.search(SENTENCES)
+
+
+@pytest.mark.parametrize("prune", [True, False])
+def test_fewer_places_than_asked_for_prove_nothing_when_time_is_up(grown, monkeypatch, prune):
+  index, _ = grown
+  monkeypatch.setattr(searcher.overlaps, "distinct", lambda spans: [0])  # all show one place
+  late = iter([False] * 2)
+  monkeypatch.setattr(searcher.ranking.Deadline, "is_over", lambda self: next(late, True))
+  (answer,) = index.search(SENTENCES[:1], 2, seconds=1.0, prune=prune)
+  assert len(answer.hits) == 1 and not answer.is_certified
+
+
 @pytest.mark.parametrize("field", ["features", "codes", "weights"])
 def test_a_damaged_number_is_told_and_found(grown, field):
   index, _ = grown
@@ -228,7 +250,8 @@ def test_a_damaged_number_is_told_and_found(grown, field):
   content[-4:] = np.float32(np.nan).tobytes()
   path.write_bytes(content)
   again = sign_jax.Index.open(index.store.folder, index.model)
-  with pytest.raises(UserError, match="are no numbers: `python -m sign_jax.search verify` tells"):
+  said = "(are no numbers|are no shares): `python -m sign_jax.search verify` tells"
+  with pytest.raises(UserError, match=said):
     again.search(text for text in SENTENCES)
   (fault,) = again.verify()
   assert fault.startswith(str(path)) and "digest differs" in fault

@@ -66,3 +66,8 @@ def test_one_place_of_a_video_is_one_hit():
       ("", 1.0, 2.0), ("c", np.nan, np.nan), ("c", np.nan, np.nan), ("a", 4.5, 4.5),
   ]  # fmt: skip
   assert overlaps.distinct(spans) == [0, 1, 3, 4, 5, 6, 7]
+
+
+def test_a_clip_without_times_hides_no_place():
+  spans = [("film", np.nan, np.nan), ("film", 1.0, 2.0), ("film", 5.0, 6.0), ("film", 1.1, 2.0)]
+  assert overlaps.distinct(spans) == [0, 1, 2]

@@ -1,13 +1,14 @@
 """`python -m sign_jax.search`: what it makes, prints and refuses."""
 
 import json
+import math
 import types
 
 import numpy as np
 import pytest
 
 import sign_jax
-from sign_jax.data import feature_files
+from sign_jax.data import clip_table, feature_files
 from sign_jax.encoder import preparation
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder import windows as encoder_windows
@@ -15,6 +16,7 @@ from sign_jax.search import __main__ as program
 from sign_jax.search import report, sources
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
+from sign_jax.video import boxes
 from tests.search import runs
 from tests.videos import render, truncate
 
@@ -219,3 +221,11 @@ def test_what_is_not_proved_is_said():
   run = report.trec([of(0.0)], ["first query"], "my tag")
   assert run.splitlines()[0] == "first_query Q0 a_b 1 0.2500000 my_tag"
   assert Answer("x", [], 0, 0, 0.0).to_json()["hits"] == []
+
+
+@pytest.mark.parametrize("box", [None, boxes.Box(10, 20, 50, 50)])
+@pytest.mark.parametrize("video", ["a.mp4", "shoe box one.mp4", "take 1 2 box 3.mp4"])
+def test_the_times_of_a_part_are_those_that_were_written(video, box):
+  text = clip_table.part_of(video, 12.5, 20.0, box)
+  assert sources._part(text, "other") == (video, 12.5)
+  assert sources._part(clip_table.part_of(video, 0.0, math.inf, box), "other") == (video, 0.0)

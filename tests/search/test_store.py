@@ -302,3 +302,31 @@ def test_a_second_writer_is_refused(store):
 def test_a_folder_without_an_index_is_told(tmp_path):
   with pytest.raises(UserError, match="holds no index: make one with"):
     Store(tmp_path)
+
+
+def test_no_link_of_a_strangers_index_is_written_through(store, tmp_path):
+  kept = tmp_path / "kept"
+  kept.write_text("mine")
+  (store.folder / ".lock").unlink()
+  (store.folder / ".lock").symlink_to(kept)
+  with pytest.raises(UserError, match="cannot be written to"):
+    store.append(arrays(1), clips(1, "new"))
+  (store.folder / ".lock").unlink()
+  (store.folder / "shards").rename(tmp_path / "others")
+  (store.folder / "shards").symlink_to(tmp_path / "others")
+  before = sorted((tmp_path / "others").iterdir())
+  with pytest.raises(UserError, match="shards is a link"):
+    store.append(arrays(1), clips(1, "new"))
+  assert kept.read_text() == "mine" and sorted((tmp_path / "others").iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["Screen Recording 9.41\u202fAM.mov", "a\u00a0b"])
+def test_names_may_have_any_spaces(store, name):
+  store.append(arrays(1), [Entry(name)])
+  assert name in Store(store.folder).rows
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "bell\x07", "caf\udce9"])
+def test_names_that_no_line_shows_are_refused(store, name):
+  with pytest.raises(UserError, match="one line of plain text"):
+    store.append(arrays(1), [Entry(name)])
