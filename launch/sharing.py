@@ -14,6 +14,7 @@ import time
 
 from tqdm import tqdm
 
+from sign_jax import files
 from sign_jax.data import shards
 from sign_jax.errors import UserError
 from sign_jax.files import replacing
@@ -196,7 +197,7 @@ def _lock(file, operation):
   except BlockingIOError:
     return False
   except OSError as error:
-    if error.errno not in workdir.NO_LOCKS:
+    if error.errno not in files.NO_LOCKS:
       raise
     return False
   return True

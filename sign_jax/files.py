@@ -6,17 +6,22 @@ Windows's ways of writing paths (%NAME%, backslashes) are not read.
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import os
 import pathlib
 import re
 import secrets
+import sys
 
 from sign_jax.errors import UserError, did_you_mean, one_sentence
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}|\$([A-Za-z_]\w*)")
 _MOST_NAMES = 1000  # of a folder that are compared with one that is not there
+# How a file system says that it has no locks (some network and FUSE ones).
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
+_LOCK = ".lock"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 
 
@@ -156,6 +161,41 @@ def replacing(path):
   finally:
     with contextlib.suppress(OSError):  # not there, or its folder is none
       partial.unlink()
+
+
+@contextlib.contextmanager
+def claimed(folder, name, program, busy):
+  """Keeps a second program out of a folder; the system frees the claim of a killed one.
+
+  Args:
+    folder: pathlib.Path; made where it is not there.
+    name: of the folder, as users know it.
+    program: what works there: "run", for example.
+    busy: what to say while another one is at work.
+
+  Raises:
+    UserError: another one is at work there, or nothing can be written there.
+  """
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Not through a link, which a stranger's folder may hold.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    lock = os.fdopen(os.open(folder / _LOCK, flags, 0o666), "r+")
+  except OSError as error:
+    raise UserError(f"{name} cannot be written to: {error.strerror}") from error
+  with lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise UserError(busy) from error
+    except OSError as error:
+      if error.errno not in NO_LOCKS:
+        raise
+      print(
+          f"{folder} is on a file system without locks ({error.strerror}): see that no second "
+          f"{program} is at work there", file=sys.stderr,
+      )
+    yield
 
 
 def sha256(path):

@@ -1,17 +1,11 @@
 """The folder of a run: one program at a time, and what it notes there before it begins."""
 
 import contextlib
-import errno
-import fcntl
 import json
-import sys
 
-from sign_jax.errors import UserError
+from sign_jax.files import claimed
 from sign_jax.run import settings
 from sign_jax.train import distributed, report
-
-# How a file system says that it has no locks (some network and FUSE ones).
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 
 
 @contextlib.contextmanager
@@ -24,31 +18,9 @@ def claim(workdir):
     UserError: when another program is at work there, or nothing can be written there.
   """
   with contextlib.ExitStack() as held:
-    distributed.on_first(lambda: held.enter_context(_lock(workdir)))
-    yield
-
-
-@contextlib.contextmanager
-def _lock(workdir):
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    lock = open(workdir / ".lock", "w")
-  except OSError as error:
-    raise UserError(f"--workdir {workdir} cannot be written to: {error.strerror}") from error
-  with lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise UserError(
-          f"another run is at work in {workdir}: wait for it or use another --workdir"
-      ) from error
-    except OSError as error:
-      if error.errno not in NO_LOCKS:
-        raise
-      print(
-          f"{workdir} is on a file system without locks ({error.strerror}): see that no second run "
-          "is at work there", file=sys.stderr,
-      )
+    busy = f"another run is at work in {workdir}: wait for it or use another --workdir"
+    way = claimed(workdir, f"--workdir {workdir}", "run", busy)
+    distributed.on_first(lambda: held.enter_context(way))
     yield
 
 

@@ -10,27 +10,24 @@ named in the manifest. So readers go on with what they have opened while another
 """
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
 import pathlib
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from sign_jax.errors import UserError, did_you_mean, first_line, shown
-from sign_jax.files import replacing
-from sign_jax.run import workdir
+from sign_jax.files import claimed, replacing
 from sign_jax.search import array_files, entries, manifest
 from sign_jax.search.entries import Entry
 from sign_jax.search.manifest import Manifest, Shard
 from sign_jax.untrusted import budget
 
-_SHARDS, _LOCK = "shards", ".lock"
+_SHARDS = "shards"
 _BUILD = "build the index again"
 _LARGEST_WEIGHT = 1.01  # of a token; rounding may leave it above 1
 
@@ -375,27 +372,9 @@ def _as_noted(array, field):
   return array
 
 
-@contextlib.contextmanager
 def _claim(folder):
-  """Keeps a second writer out; the system frees the claim of a killed one."""
-  try:
-    # Not through a link, which a stranger's index may hold.
-    lock = os.fdopen(os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
-  except OSError as error:
-    raise UserError(f"{folder} cannot be written to ({error.strerror})") from error
-  with lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-      raise UserError(f"another process writes to {folder}: wait for it") from error
-    except OSError as error:
-      if error.errno not in workdir.NO_LOCKS:
-        raise
-      print(
-          f"{folder} is on a file system without locks ({error.strerror}): see that no second "
-          "program writes to it", file=sys.stderr,
-      )
-    yield
+  """Keeps a second writer out."""
+  return claimed(folder, str(folder), "process", f"another process writes to {folder}: wait for it")
 
 
 def _link(source, target):

@@ -1,5 +1,6 @@
 """What readers of a built data set's videos share: its splits, opened once, and their sizes."""
 
+import abc
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from sign_jax.errors import UserError
 from sign_jax.files import existing_folder
 
 
-class SplitReader:
+class SplitReader(abc.ABC):
   """The splits of the data set `data.name`; a subclass has `_open(name)`.
 
   Attributes:
@@ -41,8 +42,9 @@ class SplitReader:
     if data.videos:
       existing_folder(data.videos, "--config.data.videos", "pass the folder of the videos")
 
-  def _open(self, name):
-    raise NotImplementedError
+  @abc.abstractmethod
+  def _open(self, name: str) -> Any:
+    """A split, by its name."""
 
   @functools.cached_property
   def measured_splits(self) -> tuple[str, ...]:

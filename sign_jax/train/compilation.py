@@ -5,9 +5,9 @@ import functools
 import jax
 from ml_collections import ConfigDict
 
+_CONVOLUTIONAL = ("recognition", "continuous")  # tasks
 # Not YNNPACK's convolutions: on the shapes of S3D their gradients of kernels take 0.9 to 1.9 times
 # the processor time of XLA's own, and 2 and 14 times over time alone (docs/speed.md).
-_CONVOLUTIONAL = ("recognition", "continuous")  # tasks
 _OF_CONVOLUTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT,LIBRARY_FUSION_TYPE_REDUCE"
 }

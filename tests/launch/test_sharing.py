@@ -174,7 +174,7 @@ def test_a_part_is_told_that_the_first_one_was_started_again(tmp_path):
 
 def test_where_there_are_no_locks_all_count_as_at_work(tmp_path, monkeypatch):
   def refuse(file, operation):
-    raise OSError(sharing.workdir.NO_LOCKS[0], "no locks")
+    raise OSError(sharing.files.NO_LOCKS[0], "no locks")
 
   monkeypatch.setattr(sharing.fcntl, "flock", refuse)
   answers = itertools.chain([False], itertools.repeat(True))
