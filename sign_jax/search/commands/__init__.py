@@ -1,0 +1,10 @@
+"""The commands of `python -m sign_jax.search`, a module each.
+
+Each has its `NAME`, a line of `HELP`, `add_arguments(parser)` of an `argparse.ArgumentParser`, and
+`run(args)`, which returns whether all went well: False ends the program with status 1. What only
+one command imports and takes long to load, it imports in `run`.
+"""
+
+from sign_jax.search.commands import add, build, query, verify
+
+ALL = (build, add, query, verify)

@@ -1,0 +1,92 @@
+"""Where the clips of `build` and `add` come from: a split, feature files or videos."""
+
+from sign_jax.api import loading
+from sign_jax.data import shards
+from sign_jax.data.splits import SPLITS
+from sign_jax.encoder import clips
+from sign_jax.encoder import weights as encoder_weights
+from sign_jax.errors import UserError, printable
+from sign_jax.files import path_argument
+from sign_jax.search import filling, overlaps, sources
+from sign_jax.search.commands import options
+from sign_jax.search.index import Index
+from sign_jax.search.manifest import STORAGES
+
+
+def add_arguments(parser):
+  """The options of both commands."""
+  options.add_run(parser)
+  parser.add_argument("--split", choices=SPLITS, help="of the data set that the run names")
+  parser.add_argument("--data_dir", type=path_argument,
+                      help="folder of the data sets, where the run had another")  # fmt: skip
+  parser.add_argument("--features", type=path_argument,
+                      help="folder of feature files that sign_jax.extract has written")
+  parser.add_argument("--part", type=float, default=overlaps.SECONDS, metavar="SECONDS",
+                      help="long videos are cut into parts of so many seconds, each half in the "
+                      f"next one (default: {overlaps.SECONDS:g})")  # fmt: skip
+  parser.add_argument("--storage", choices=STORAGES, default=STORAGES[0],
+                      help="of a new index: exact scores, or half the size")  # fmt: skip
+  encoder_weights.add_arguments(parser, need_videos=False)
+
+
+def fill(args, index_of):
+  """Fills an index and prints what became of the videos; returns whether all are in it.
+
+  Args:
+    args: parsed options.
+    index_of: function of the model that makes or opens the index.
+  """
+  named = [name for name in ("split", "features", "videos") if getattr(args, name)]
+  if len(named) != 1:
+    raise UserError("pass one of --split, --features and --videos: where the clips come from")
+  if not args.part > 0:
+    raise UserError(f"--part {args.part:g} must be above 0 seconds")
+  model = loading.load(args.workdir)
+  # Before the index is made: a mistake must not leave an empty one.
+  find, warning = {"split": _of_split, "features": _of_features, "videos": _of_videos}[named[0]](
+      args, Index.check_model(model)
+  )
+  index = index_of(model)
+  summary = filling.fill(index, *find(index))
+  _tell(summary, index)
+  return not (summary.failed or warning)
+
+
+def _of_split(args, model):
+  """(function of the index -> (videos, their number), warning), as the two below."""
+  total, videos = sources.of_split(model, args.split, str(args.data_dir or ""))
+  return lambda index: (videos, total), ""
+
+
+def _of_features(args, model):
+  jobs = shards.take(sources.find_features(args.features, model), args.shard)
+  return lambda index: (sources.of_features(jobs, args.part), len(jobs)), ""
+
+
+def _of_videos(args, model):
+  sources.check_reads_features(model)
+  found = clips.find(args.videos, args.csv)
+  jobs = shards.take(found.clips, args.shard)
+  source = encoder_weights.find(args)
+  clips.tell(found, {})
+
+  def find(index):
+    # A video in parts is there where its first part is.
+    new = [job for job in jobs if job.name not in index and f"{job.name}#1" not in index]
+    if not new:
+      return [], 0
+    encoder = source.encoder(args.batch_size)
+    return sources.of_videos(new, encoder, args.stride, args.part), len(new)
+
+  return find, found.warning
+
+
+def _tell(summary, index):
+  for name, count in (
+      ("added", len(summary.added)), ("there already", len(summary.there)),
+      ("failed", len(summary.failed)), ("clips of these", summary.clips),
+      ("clips in the index", len(index)),
+  ):  # fmt: skip
+    print(f"{name:<24}{count:>8}")
+  for name, reason in summary.failed.items():
+    print(f"  {printable(name)}: {printable(reason)}")

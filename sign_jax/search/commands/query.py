@@ -1,0 +1,80 @@
+"""Searches an index for sentences."""
+
+import json
+import pathlib
+
+from sign_jax.api import loading
+from sign_jax.data.splits import SPLITS
+from sign_jax.errors import UserError
+from sign_jax.files import existing_file, path_argument, replacing
+from sign_jax.search import report
+from sign_jax.search.commands import options
+from sign_jax.search.index import Index
+from sign_jax.train.report import write_json
+from sign_jax.untrusted import csv_table
+
+NAME, HELP = "query", "searches an index for sentences"
+_TOP = 10
+
+
+def add_arguments(parser):
+  """The options."""
+  options.add_run(parser)
+  parser.add_argument("text", nargs="*", help="a sentence; several may be passed")
+  parser.add_argument("--queries", type=path_argument, metavar="FILE",
+                      help="file with a sentence on each line")  # fmt: skip
+  parser.add_argument("--top", type=int, default=_TOP,
+                      help=f"hits of each sentence (default: {_TOP})")  # fmt: skip
+  parser.add_argument("--seconds", type=float,
+                      help="for all sentences together; what is not proved by then is told")
+  parser.add_argument("--source", help="only clips of this video")
+  parser.add_argument("--only_split", choices=SPLITS, help="only clips of this split")
+  parser.add_argument("--signer", help="only clips of this signer")
+  parser.add_argument("--json", type=path_argument, metavar="FILE",
+                      help="file for the hits and their curves; - is the standard output")
+  parser.add_argument("--trec", type=path_argument, metavar="FILE", help="TREC run file")
+
+
+def run(args):
+  """True; what goes wrong is raised."""
+  texts = [*args.text, *_lines(args.queries)]
+  if not texts:
+    raise UserError("pass a sentence, or --queries FILE with one on each line")
+  if args.top < 1:
+    raise UserError(f"--top {args.top} must be at least 1")
+  if args.seconds is not None and not args.seconds >= 0:
+    raise UserError(f"--seconds {args.seconds:g} must not be below 0")
+  index = Index.open(args.index, loading.load(args.workdir))
+  only = {"source": args.source, "split": args.only_split, "signer": args.signer}
+  only = {name: value for name, value in only.items() if value is not None}
+  answers = index.search(texts, args.top, seconds=args.seconds, only=only)
+  if args.trec:
+    names = [str(number) for number in range(1, len(texts) + 1)]
+    _write(args.trec, report.trec(answers, names, index.model.system))
+  if str(args.json) == "-":
+    print(json.dumps([answer.to_json() for answer in answers], indent=2))
+    return True
+  if args.json:
+    write_json(args.json, [answer.to_json() for answer in answers])
+  for answer in answers:
+    print("\n".join(report.table(answer)))
+  for path in filter(None, (args.json, args.trec)):
+    print(f"wrote {path}")
+  return True
+
+
+def _lines(path):
+  if not path:
+    return []
+  file = existing_file(path, "--queries", "pass a file with a sentence on each line")
+  text = csv_table.decoded(file, "save it as UTF-8")
+  return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _write(path: pathlib.Path, text):
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as partial:
+      partial.write_text(text, encoding="utf-8")
+  except OSError as error:
+    raise UserError(f"{path} cannot be written ({error.strerror})") from error
