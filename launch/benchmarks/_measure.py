@@ -20,6 +20,7 @@ PEAKS = {
   "TPU v5": 459e12, "TPU v6 lite": 918e12,
 }  # fmt: skip
 UNMEASURED = "unmeasured"
+_SAME = 1e-3  # how far the first losses of two programs in float32 may lie apart, as a share
 
 
 def in_turns(ways, repeats):
@@ -181,9 +182,13 @@ def beside_reference(args, ways, reference, unit, options):
     reference: the way that the others are compared with.
     unit: what a batch counts, in the plural.
     options: names of the settings.
+
+  Raises:
+    UserError: the losses of the first step differ, so that the ways do not do the same work.
   """
   peaks = {}
   first = {name: step() for name, step in ways.items()}
+  _check_same(first, reference)
   seconds = in_turns(
     {name: watched(step, name, peaks) for name, step in ways.items()}, args.repeats
   )
@@ -195,6 +200,17 @@ def beside_reference(args, ways, reference, unit, options):
     "settings": {name: getattr(args, name) for name in options},
     "rows": found, "seconds": seconds, "losses_of_the_first_step": first,
   }
+
+
+def _check_same(losses, reference):
+  """`losses` of the same batch: {way: number}."""
+  expected = losses[reference]
+  for name, loss in losses.items():
+    if not abs(loss - expected) <= _SAME * abs(expected):
+      raise UserError(
+        f"{name} and {reference} do not compute the same: their losses of the first step are "
+        f"{loss:.6g} and {expected:.6g}"
+      )
 
 
 def watched(step, name, peaks):

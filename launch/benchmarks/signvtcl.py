@@ -1,7 +1,8 @@
 """A training step of SignVTCL's network from prepared clips: ours and PyTorch, in turns.
 
 Three streams that exchange maps, four heads with CTC, gradients, Adam with its decay; float32,
-without the text. The memory is what a step needs beyond what lies there.
+without the text. PyTorch reads heatmaps, ours the profiles that these are products of, as training
+does here. The memory is what a step needs beyond what lies there.
 """
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import optax
 
 from launch.benchmarks import _measure
+from sign_jax.ops.separable_maps import SeparableMaps
 from sign_jax.systems import registry
 from sign_jax.systems.signvtcl import losses, released_names, settings
 from sign_jax.systems.signvtcl import streams as names
@@ -53,11 +55,14 @@ def run(args):
 def _batch(args):
   """({stream: clips}, glosses), the same for both; all videos are as long as the batch."""
   rng = np.random.default_rng(0)
-  shape = args.batch_size, args.frames, args.size, args.size
-  clips = {
-    name: rng.uniform(-1, 1, (*shape, channels)).astype(np.float32)
-    for name, channels in names.CHANNELS.items()
+  frames = args.batch_size, args.frames, args.size
+  pictures = {
+    name: rng.uniform(-1, 1, (*frames, args.size, names.CHANNELS[name])).astype(np.float32)
+    for name in ("video", "flow")
   }
+  down, across = rng.uniform(0, 1, (2, *frames, names.CHANNELS["keypoint"])).astype(np.float32)
+  made = {**pictures, "keypoint": SeparableMaps(down, across)}
+  clips = {name: made[name] for name in names.STREAMS}  # PyTorch's heads read them in this order
   count = min(_GLOSSES, args.frames // 8)  # so that CTC has a path
   return clips, rng.integers(1, args.classes, (args.batch_size, count)).astype(np.int32)
 
@@ -103,8 +108,9 @@ def _their_step(torch, reference, module, clips, glosses):
   device = "cuda" if torch.cuda.is_available() else "cpu"
   module.to(device)
   tensor = lambda x: torch.from_numpy(x).to(device)
-  inputs = {name: tensor(np.moveaxis(clip, -1, 1).copy()) for name, clip in clips.items()}
-  batch, frames = next(iter(clips.values())).shape[:2]
+  dense = {**clips, "keypoint": np.asarray(clips["keypoint"].dense())}
+  inputs = {name: tensor(np.moveaxis(clip, -1, 1).copy()) for name, clip in dense.items()}
+  batch, frames = clips["video"].shape[:2]
   lengths, counts = torch.full((batch,), frames), torch.full((batch,), glosses.shape[1])
   targets = torch.from_numpy(glosses.astype(np.int64))
   optimizer = torch.optim.Adam(module.parameters(), 1e-3, (0.9, 0.998), weight_decay=1e-3)

@@ -258,3 +258,10 @@ def test_training_on_signs_says_how_long_it_waits_for_videos(tmp_path, monkeypat
   for row in (decoded, memory):
     assert 0 <= row["share waited"] < 1 and row["median step s"] > 0
     assert row["longest wait s"] >= row["median wait s"]
+
+
+@pytest.mark.parametrize("other", [40.1, float("nan")])
+def test_ways_that_compute_something_else_are_refused(other):
+  _measure._check_same({"ours": 40.01, "PyTorch": 40.0}, "PyTorch")
+  with pytest.raises(UserError, match="ours and PyTorch do not compute the same"):
+    _measure._check_same({"ours": other, "PyTorch": 40.0}, "PyTorch")
