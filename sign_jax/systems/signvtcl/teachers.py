@@ -12,7 +12,7 @@ from sign_jax.files import existing_folder
 from sign_jax.protocols import Inputs, Variables
 from sign_jax.systems.signvtcl import build, settings, stages
 from sign_jax.systems.signvtcl.model import SignVTCL
-from sign_jax.train import checkpoint
+from sign_jax.train import checkpoint, distributed
 
 # Whose path through the glosses the loss of glosses follows: a frozen recogniser's, or one's own.
 SOURCES = ("teacher", "online")
@@ -105,4 +105,9 @@ def _other_glosses(path, teacher, classes):
     return ""
   noted, count = stages.classes_of(path), teacher.inputs["classes"]
   is_same = count == len(classes) if noted is None else noted == list(classes)
+  if is_same and noted is None:
+    distributed.say(
+        f"warning: the teacher {path} does not say which gloss each of its {count} classes is, so "
+        "they are taken for those of this model"
+    )
   return "" if is_same else f"has other classes than the {len(classes)} of this model"

@@ -44,7 +44,13 @@ def test_a_run_with_the_same_settings_is_followed(student):
   checks.check_training(student(), is_new=True)
   checks.check_training(student(model__streams="flow", model__heatmap_sigma=1.0), is_new=True)
   teachers.check(student(), CLASSES)
+
+
+def test_one_that_does_not_say_its_glosses_is_followed_with_a_warning(student, capsys):
+  teachers.check(student(), CLASSES)
+  assert not capsys.readouterr().err
   teachers.check(student(labels=None), CLASSES)
+  assert "does not say which gloss each of its 3 classes is" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("changes", "words"), [
