@@ -8,7 +8,7 @@ pooled by softmax or by maximum, is at most the same with maxima of bounds of th
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -81,39 +81,47 @@ def tile_clips(video: int, text: int) -> int:
 
 def scan(
     tiles: Iterable[tuple[int, dict[str, np.ndarray]]], compute: Callable, queries: int,
-    clips: int, size: int, is_late: Callable[[], bool] = lambda: False,
-) -> Float32[np.ndarray, "Q clips"]:
+    clips: int, is_over: Callable[[], bool] = lambda: False,
+) -> tuple[Float32[np.ndarray, "Q clips"], Bool[np.ndarray, " clips"]]:
   """What a function finds for all clips.
 
   Args:
-    tiles: (first clip, arrays) of at most `size` clips each, as `store.Store.tiles` gives them.
-    compute: function of the arrays of a tile -> (Q, size), which it need not wait for.
+    tiles: (first clip, arrays) of some clips each, as `store.Store.tiles` gives them.
+    compute: function of the arrays of a tile -> an array of at least Q rows and as many columns as
+      there are clips, which it need not wait for; what is more is left out.
     queries: Q.
     clips: their number.
-    size: of a whole tile; others are filled up, so that one program serves all.
-    is_late: function -> whether to stop; what is not looked at then is infinity.
+    is_over: function -> whether to stop; the first tile is looked at whatever it says.
+
+  Returns:
+    what it finds, and which clips were looked at; of others it is 0.
   """
-  found, waiting = np.full((queries, clips), np.inf, np.float32), []
+  found, seen, waiting = np.zeros((queries, clips), np.float32), np.zeros(clips, bool), []
 
   def fetch():
     first, count, values = waiting.pop(0)
-    found[:, first : first + count] = np.asarray(values)[:, :count]
+    found[:, first : first + count] = np.asarray(values)[:queries, :count]
+    seen[first : first + count] = True
 
   for first, arrays in tiles:
-    if first and is_late():  # the first tile is looked at in any case
+    if first and is_over():
       break
-    count = len(next(iter(arrays.values())))
-    filled = {name: _filled(array, size) for name, array in arrays.items()}
-    waiting.append((first, count, compute(filled)))
+    waiting.append((first, len(next(iter(arrays.values()))), compute(arrays)))
     if len(waiting) > 2:  # the next tiles are computed while this one is waited for
       fetch()
   while waiting:
     fetch()
-  return found
+  return found, seen
+
+
+def filled(arrays: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+  """The arrays of a tile, of `size` clips: zeros where there are fewer, so that one program serves.
+
+  A whole tile is handed on as it lies in its file: it is not copied where JAX can read it there.
+  """
+  return {name: _filled(np.asarray(array), size) for name, array in arrays.items()}
 
 
 def _filled(array, size):
-  # A whole tile is handed on as it lies in the file: it is not copied where JAX can read it there.
   missing = size - len(array)
-  array = np.asarray(array)
   return array if not missing else np.pad(array, [(0, missing), *[(0, 0)] * (array.ndim - 1)])

@@ -1,8 +1,10 @@
 """An index of signing: clips in, the best clips for a sentence out, with proof."""
 
+import copy
 import os
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import jax
@@ -12,14 +14,12 @@ from jaxtyping import Float32
 from sign_jax.api import loading
 from sign_jax.api import model as api_model
 from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
-from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError, shown
 from sign_jax.files import user_path
-from sign_jax.ops.late_interaction import normalize
-from sign_jax.search import codes, manifest, origin, searcher
+from sign_jax.search import codes, fields, manifest, origin, queries, ranking, searcher
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer
-from sign_jax.search.manifest import Field
+from sign_jax.search.queries import Query
 from sign_jax.search.store import Store
 
 _FILTERS = ("source", "split", "signer")
@@ -28,15 +28,17 @@ _FILTERS = ("source", "split", "signer")
 class Index:
   """Clips of a run's videos, on disk.
 
+  Threads may share it: a search goes on with the clips that were there when it began.
+
   Attributes:
-    store: `store.Store`.
-    model: `api.retrieval.RetrievalModel` whose tokens it holds; None where it was opened without.
+    store: `store.Store` as it is now; what is added and removed gives another one.
+    model: `api.retrieval.RetrievalModel` whose tokens it holds.
   """
 
   def __init__(self, store: Store, model: RetrievalModel | None = None) -> None:
     """Not for callers: see `create` and `open`."""
     self.store, self._model = store, model
-    self._searcher = None
+    self._searcher, self._writing = None, threading.Lock()
 
   @classmethod
   def create(
@@ -57,7 +59,7 @@ class Index:
     if storage not in manifest.STORAGES:
       raise UserError(f"storage={shown(storage)} is not one of {', '.join(manifest.STORAGES)}")
     model = cls.check_model(model)
-    header = manifest.Manifest(origin.of(model), storage, _fields(model, storage))
+    header = manifest.Manifest(origin.of(model), storage, fields.of_model(model, storage))
     return cls(Store.create(user_path(folder), header), model)
 
   @classmethod
@@ -77,7 +79,7 @@ class Index:
     if model is not None:
       model = cls.check_model(model)
       origin.check(store.manifest.run, model, store.folder)
-      _check_fields(store, model)
+      fields.check(store, model)
     return cls(store, model)
 
   @staticmethod
@@ -135,59 +137,48 @@ class Index:
       )
     if not clips:
       return
-    arrays = dict(zip(self._fields_of_tokens, jax.tree.leaves(videos.tokens), strict=True))
-    for name, array in arrays.items():
-      _check_finite(name, array, clips)
-    if self.store.manifest.storage == "float16":
-      arrays = {name: self._narrow(name, array) for name, array in arrays.items()}
-    basis = None
-    self.store.refresh()
-    if "codes" in self.store.manifest.fields:
-      basis, arrays["codes"] = self._codes(arrays)
-    if "times" in self.store.manifest.fields:
-      windows = self._windows(arrays, len(clips))
+    names = self._fields_of_tokens
+    arrays = dict(zip(names, jax.tree.leaves(videos.tokens), strict=True))
+    with self._writing:
+      store = copy.copy(self.store)
+      store.refresh()
+      arrays = fields.checked(arrays, store.manifest, clips)
       rows = [
-          _times(x, n, self._length, clip)
-          for x, n, clip in zip(times, windows, clips, strict=True)
+          fields.times(x, n, self._length, clip)
+          for x, n, clip in zip(times, self._windows(arrays, len(clips)), clips, strict=True)
       ]
-      arrays["times"] = np.stack(rows)
-      clips = [_timed(clip, x) for clip, x in zip(clips, rows, strict=True)]
-    self.store.append(arrays, clips, basis)
+      basis = None
+      if fields.CODES in store.manifest.fields:
+        basis, arrays[fields.CODES] = self._codes(store, arrays)
+      arrays[fields.TIMES] = np.stack(rows)
+      clips = [fields.timed(clip, x) for clip, x in zip(clips, rows, strict=True)]
+      store.append(arrays, clips, basis)
+      self.store = store
 
   @property
   def _fields_of_tokens(self):
-    return [name for name in self.store.manifest.fields if name not in ("codes", "times")]
+    return [
+        name for name in self.store.manifest.fields if name not in (fields.CODES, fields.TIMES)
+    ]
 
   @property
   def _length(self):
     """The most windows of a clip."""
-    return self.store.manifest.fields["times"].shape[0]
+    return self.store.manifest.fields[fields.TIMES].shape[0]
 
-  def _narrow(self, name, array):
-    field = self.store.manifest.fields[name]
-    if name == "features":  # of length 1, as the score reads them: within the range of float16
-      array = np.asarray(normalize(np.asarray(array)))
-    return np.asarray(array).astype(field.numpy)
-
-  def _codes(self, arrays):
+  def _codes(self, store, arrays):
     """(basis that is new or None, codes) of the tokens as a search will read them."""
-    if (arrays["weights"] < 0).any():
-      raise UserError("the weights of tokens are negative, which no bound allows for")
-    tokens = arrays["features"].astype(self._dtype_of("features"))
-    known = self.store.basis()
+    tokens = arrays["features"].astype(self.model.video_form.features.dtype)
+    known = store.basis()
     basis = known
     if known is None:
-      count = self.store.manifest.fields["codes"].shape[-1] - 2
+      count = store.manifest.fields[fields.CODES].shape[-1] - 2
       basis = codes.fit(tokens.reshape(-1, tokens.shape[-1]), count)
     return (basis if known is None else None), codes.encode(basis, tokens)
 
-  def _dtype_of(self, name):
-    leaves = jax.tree.leaves(self.model.video_form)
-    return leaves[self._fields_of_tokens.index(name)].dtype
-
   def _windows(self, arrays, count):
     """How many windows each clip has; None where the tokens do not say."""
-    if "codes" not in self.store.manifest.fields:
+    if fields.CODES not in self.store.manifest.fields:
       return [None] * count
     return arrays["mask"][:, -self._length :].sum(1)
 
@@ -197,64 +188,63 @@ class Index:
     Raises:
       UserError: a name that is not there.
     """
-    if isinstance(names, str):
-      names = [names]
-    return self.store.remove(list(names))
+    names = [names] if isinstance(names, str) else list(names)
+    with self._writing:
+      store = copy.copy(self.store)
+      count = store.remove(names)
+      self.store = store
+    return count
 
   def search(
-      self, texts: str | Sequence[str], k: int = 10, *, seconds: float | None = None,
-      only: Mapping[str, str] | None = None, prune: bool = True,
+      self, texts: str | Query | Sequence[str | Query], k: int = 10, *,
+      seconds: float | None = None, only: Mapping[str, str] | None = None, prune: bool = True,
+      spread: bool = False,
   ) -> list[Answer]:
-    """The best clips for each sentence.
+    """The best clips for each query.
 
     Args:
-      texts: one sentence or several.
+      texts: a query or several: sentences, or `queries.Query` of sentences and videos.
       k: the most hits of each.
-      seconds: for all of them together, after which they say how far they may be off; None is the
-        time that a proof takes.
+      seconds: for all of them together, from now on; then no more clips are looked at, and answers
+        say how far they may be off. A step that has begun is finished, such as the compilation of a
+        program at its first use, and the first query always has some answer; those whose turn has
+        not come have none. None is the time that a proof takes.
       only: {"source", "split" or "signer": value} that clips must have.
       prune: whether bounds choose what is scored, if the system has such; else all is.
+      spread: whether all processes that `jax.distributed` has brought together search together,
+        each through its share of the clips. Then all call this, with the same arguments, on an
+        index in one folder that all of them see; and all get the same answers.
 
     Returns:
-      [`hits.Answer`], in the order of the sentences.
+      [`hits.Answer`], in the order of the queries.
 
     Raises:
-      UserError: a sentence without words, an index without such clips, a damaged one.
+      UserError: a sentence without words, a query that is none, an index without such clips, a
+        damaged one.
     """
-    if not isinstance(texts, str | Sequence) and isinstance(texts, Iterable):
-      texts = list(texts)  # a generator can be read only once
-    texts = [texts] if isinstance(texts, str) else texts
+    deadline, store = ranking.Deadline(seconds), self.store
+    wanted = queries.listed(texts)
     if type(k) is not int or k < 1:
       raise UserError(f"k={shown(k)} must be a whole number above 0")
-    encoded = self.model.encode_texts(texts)
-    return self._search(list(texts), encoded, k, seconds, self._chosen(only or {}), prune)
+    tools = self._tools
+    prepared = queries.prepare(wanted, self.model, store, tools.scorer)
+    chosen = _chosen(store, only or {})
+    return searcher.Search(tools, store, chosen, deadline, prune, spread)(prepared, k)
 
-  def similarity(self, texts: Sequence[str]) -> Float32[np.ndarray, "V T"]:
-    """Scores of all clips, in the order in which they were added, with sentences.
+  def similarity(self, texts: Sequence[str | Query]) -> Float32[np.ndarray, "V T"]:
+    """Scores of all clips, in the order in which they were added, with sentences or other queries.
 
-    These are the numbers of an evaluation (but for `storage="float16"`).
+    Those of sentences are the numbers of an evaluation (but for `storage="float16"`).
     """
-    there = self.store.there()
-    return self._search.similarity(self.model.encode_texts(texts))[there]
+    store = self.store
+    prepared = queries.prepare(queries.listed(texts), self.model, store, self._tools.scorer)
+    return self._tools.similarity(store, prepared)[store.there()]
 
   @property
-  def _search(self):
+  def _tools(self):
     if self._searcher is None:
-      self._searcher = searcher.Searcher(self.store, self.model)
+      self._searcher = searcher.Searcher(self.model)
     return self._searcher
-
-  def _chosen(self, only):
-    """(rows,) bool: which clips may be found."""
-    found = self.store.there()
-    for key, value in only.items():
-      if key not in _FILTERS:
-        raise UserError(f"clips have no {shown(key)}: choose by {', '.join(_FILTERS)}")
-      values = (getattr(x, key) == value for shard in self.store.shards for x in shard.entries)
-      found &= np.fromiter(values, bool, len(found))
-    if not found.any():
-      said = " and ".join(f"{key} {shown(value)}" for key, value in only.items())
-      raise UserError(f"{self.store.folder} has no clips{f' with {said}' if said else ''}")
-    return found
 
   def snapshot(self, folder: str | os.PathLike) -> Self:
     """A copy of the index as it is here, which later changes do not reach; see `store.Store`."""
@@ -265,63 +255,15 @@ class Index:
     return [f"{path} {fault}" for path, fault in self.store.verify() if fault]
 
 
-def _fields(model, storage):
-  """{name: `Field`} of an index of a model."""
-  form = jax.tree.leaves(model.video_form)
-  found = {}
-  for name, leaf in zip(searcher.names(model.video_form), form, strict=True):
-    narrow = storage == "float16" and name != "weights" and np.dtype(leaf.dtype) == np.float32
-    found[name] = Field(tuple(leaf.shape[1:]), "float16" if narrow else leaf.dtype.name)
-  length = model.trained.inputs["video_valid"][0][0]
-  if model.trained.system.late_interaction:
-    tokens, width = found["features"].shape
-    found["codes"] = Field((tokens, codes.columns(width)), "float16")
-  return {**found, "times": Field((length, 2), "float64")}
-
-
-def _check_fields(store, model):
-  wanted = _fields(model, store.manifest.storage)
-  shapes = lambda fields: {name: field.shape for name, field in fields.items()}
-  if shapes(store.manifest.fields) != shapes(wanted):
-    raise UserError(
-        f"{store.folder} holds arrays of other shapes than {model.trained.workdir} makes: build "
-        "it anew"
-    )
-
-
-def _check_finite(name, array, clips):
-  array = np.asarray(array)
-  if array.dtype.kind in "biu":
-    return
-  bad = ~np.isfinite(array.astype(np.float32)).reshape(len(array), -1).all(1)
-  if bad.any():
-    raise UserError(
-        f"the {name} of the clip {shown(clips[int(np.argmax(bad))].name)} are not finite: look for "
-        "bad values in its features"
-    )
-
-
-def _times(times, windows, length, clip):
-  """(length, 2) float64, NaN behind the last window; raises UserError where they do not fit."""
-  found = np.full((length, 2), np.nan)
-  if times is None:
-    return found
-  times = np.asarray(times, np.float64)
-  if times.ndim != 2 or times.shape[1] != 2 or not np.isfinite(times).all():
-    raise UserError(f"the times of {shown(clip.name)} are no array (windows, 2) of seconds")
-  kept = times[sample_indices(len(times), length)]
-  if windows is not None and len(kept) != windows:
-    raise UserError(
-        f"the clip {shown(clip.name)} has {windows} windows and {len(kept)} times: pass as many"
-    )
-  found[: len(kept)] = kept
+def _chosen(store, only):
+  """(rows,) bool: which clips may be found."""
+  found = store.there()
+  for key, value in only.items():
+    if key not in _FILTERS:
+      raise UserError(f"clips have no {shown(key)}: choose by {', '.join(_FILTERS)}")
+    values = (getattr(x, key) == value for shard in store.shards for x in shard.entries)
+    found &= np.fromiter(values, bool, len(found))
+  if not found.any():
+    said = " and ".join(f"{key} {shown(value)}" for key, value in only.items())
+    raise UserError(f"{store.folder} has no clips{f' with {said}' if said else ''}")
   return found
-
-
-def _timed(clip, times):
-  """The clip with the begin of its first window and the end of its last one, unless it has any."""
-  if np.isnan(times[0, 0]) or not np.isnan(clip.start):
-    return clip
-  return clip._replace(start=float(times[0, 0]), end=float(np.nanmax(times)))
-
-

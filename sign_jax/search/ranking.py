@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
 _ROUND, _MOST = 16, 256  # rows that are scored at once, at first and later
 _BLOCK = 1024  # rows that are sorted at once, at first
@@ -42,31 +42,28 @@ class Deadline:
 def best(
     upper: Float[np.ndarray, " rows"], k: int,
     score: Callable[[Int[np.ndarray, " n"]], Float32[np.ndarray, " n"]],
-    is_over: Callable[[], bool] = lambda: False,
+    is_over: Callable[[], bool] = lambda: False, chosen: Bool[np.ndarray, " rows"] | None = None,
 ) -> Best:
   """The k rows of the highest scores.
 
   Args:
-    upper: a bound of each row's score; -inf for those that are not to be found, inf for those of
-      which nothing is known, and which are not scored.
+    upper: a bound of each row's score.
     k: at least 1.
     score: function of rows that gives their exact scores.
     is_over: function that says whether time is up; the first rows are scored whatever it says.
+    chosen: which rows may be found; None is all.
   """
-  unknown = np.isposinf(upper)
-  upper = np.where(unknown, -np.inf, upper)
   rows, scores = np.zeros(0, int), np.zeros(0, np.float32)
-  scored, may_miss, size = 0, math.inf if unknown.any() else 0.0, max(_ROUND, k)
-  blocks = _falling(upper)
+  scored, may_miss, size = 0, 0.0, max(_ROUND, k)
+  blocks = _falling(upper, np.arange(len(upper)) if chosen is None else np.flatnonzero(chosen))
   waiting = next(blocks, np.zeros(0, int))
   while len(waiting):
     if len(rows) == k:
       waiting = waiting[upper[waiting] > scores[-1]]
     if not len(waiting):
-      break  # blocks fall: all behind have lower bounds
+      break  # blocks fall: all others have lower bounds
     if scored and is_over():
-      left = float(upper[waiting[0]] - scores[-1]) if len(rows) == k else math.inf
-      may_miss = max(may_miss, left)
+      may_miss = float(upper[waiting[0]]) - float(scores[-1]) if len(rows) == k else math.inf
       break
     now, waiting = waiting[:size], waiting[size:]
     rows = np.concatenate([rows, now])
@@ -80,9 +77,28 @@ def best(
   return Best(rows, scores, scored, may_miss)
 
 
-def _falling(upper) -> Iterator[np.ndarray]:
+def merged(found: Sequence[Best], k: int) -> Best:
+  """The k best of several sets of rows, from the k best of each.
+
+  Args:
+    found: `Best` of each set; no row is in two of them.
+    k: as it was for each.
+  """
+  rows = np.concatenate([one.rows for one in found])
+  scores = np.concatenate([one.scores for one in found])
+  order = np.lexsort((rows, -scores))[:k]
+  rows, scores = rows[order], scores[order]
+  may_miss = 0.0
+  for one in found:
+    if one.may_miss > 0:  # then it has k rows, or nothing is known of others
+      others = float(one.scores[-1]) + one.may_miss if len(one.rows) == k else math.inf
+      may_miss = max(may_miss, others - float(scores[-1]) if len(rows) == k else math.inf)
+  return Best(rows, scores, sum(one.scored for one in found), may_miss)
+
+
+def _falling(upper, rows) -> Iterator[np.ndarray]:
   """Blocks of rows in the order of falling bounds, which are made as they are asked for."""
-  left, size = np.flatnonzero(upper > -np.inf), _BLOCK
+  left, size = rows, _BLOCK
   while len(left):
     block, others = left, left[:0]
     if len(left) > size:

@@ -6,6 +6,7 @@ import json
 import jax
 import numpy as np
 
+import sign_jax
 from sign_jax.run import task as run_task
 from sign_jax.run import text_notes, workdir
 from sign_jax.systems import registry
@@ -50,3 +51,21 @@ def make(folder, system, data_dir, seed=0):
   workdir.begin(folder, config, task.inputs)
   text_notes.write(task, folder)
   return task, variables
+
+
+def unlike(rng, count, length, width=1024):
+  """Features of videos; a list of (n, width)."""
+  return [rng.standard_normal((int(n), width)).astype(np.float32)
+          for n in rng.integers(1, length, count)]  # fmt: skip
+
+
+def grown(model, folder):
+  """(an index that grew by arrays, the features in the order in which they were added)."""
+  index = sign_jax.Index.create(folder, model)
+  (width,) = model.trained.inputs["video"][0][-1:]
+  rng, found = np.random.default_rng(0), []
+  for part in range(3):
+    features = unlike(rng, 7 + 40 * part, 12, width)
+    index.add(features, [f"clip {len(found) + n}" for n in range(len(features))])
+    found += features
+  return index, found

@@ -7,7 +7,7 @@ import sign_jax
 from sign_jax.errors import UserError
 from sign_jax.metrics.retrieval import retrieval_metrics
 from sign_jax.ops.late_interaction import late_interaction
-from sign_jax.search import filling, searcher, sources
+from sign_jax.search import filling, overlaps, passes, ranking, searcher, sources
 from tests.search import runs
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -112,12 +112,6 @@ def test_only_some_clips(made, index):
     index.search("rain", only={"mood": "nobody"})
 
 
-def unlike(rng, count, length, width=1024):
-  """Features of videos; a list of (n, width)."""
-  return [rng.standard_normal((int(n), width)).astype(np.float32)
-          for n in rng.integers(1, length, count)]  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def model(data_dir, tmp_path_factory):
   folder = tmp_path_factory.mktemp("one") / "run"
@@ -128,14 +122,7 @@ def model(data_dir, tmp_path_factory):
 @pytest.fixture
 def grown(model, tmp_path):
   """An index that grew by arrays, and the features in the order in which they were added."""
-  index = sign_jax.Index.create(tmp_path / "index", model)
-  (width,) = model.trained.inputs["video"][0][-1:]
-  rng, found = np.random.default_rng(0), []
-  for part in range(3):
-    features = unlike(rng, 7 + 40 * part, 12, width)
-    index.add(features, [f"clip {len(found) + n}" for n in range(len(features))])
-    found += features
-  return index, found
+  return runs.grown(model, tmp_path / "index")
 
 
 SENTENCES = ["It will rain tonight.", "My friend eats.", "snow"]
@@ -162,9 +149,10 @@ def test_either_kind_of_bounds_proves_the_same(grown, monkeypatch, few):
   index, _ = grown
   expected = index.similarity(SENTENCES)
   looked = []
-  close = searcher.Searcher._close
+  close = passes.Passes.close
   monkeypatch.setattr(searcher, "_FEW", few)
-  monkeypatch.setattr(searcher.Searcher, "_close", lambda *x: looked.append(1) or close(*x))
+  look = lambda *args, **options: looked.append(1) or close(*args, **options)
+  monkeypatch.setattr(passes.Passes, "close", look)
   for column, answer in enumerate(index.search(SENTENCES, 7)):
     assert answer.is_certified and answer.scored <= len(index)
     assert few > 0 or answer.scored < 40
@@ -198,7 +186,7 @@ def test_two_that_begin_an_index_share_its_codes(model, tmp_path):
   one = sign_jax.Index.create(tmp_path / "index", model)
   other = sign_jax.Index.open(tmp_path / "index", model)
   (width,) = model.trained.inputs["video"][0][-1:]
-  features = unlike(np.random.default_rng(1), 8, 5, width)
+  features = runs.unlike(np.random.default_rng(1), 8, 5, width)
   for index, part in ((one, 0), (other, 4)):
     index.add(features[part : part + 4], [f"clip {n}" for n in range(part, part + 4)])
   expected = other.similarity(SENTENCES)
@@ -235,9 +223,9 @@ def test_weights_that_no_bound_allows_for_are_told(grown, weight):
 @pytest.mark.parametrize("prune", [True, False])
 def test_fewer_places_than_asked_for_prove_nothing_when_time_is_up(grown, monkeypatch, prune):
   index, _ = grown
-  monkeypatch.setattr(searcher.overlaps, "distinct", lambda spans: [0])  # all show one place
+  monkeypatch.setattr(overlaps, "distinct", lambda spans: [0])  # all show one place
   late = iter([False] * 2)
-  monkeypatch.setattr(searcher.ranking.Deadline, "is_over", lambda self: next(late, True))
+  monkeypatch.setattr(ranking.Deadline, "is_over", lambda self: next(late, True))
   (answer,) = index.search(SENTENCES[:1], 2, seconds=1.0, prune=prune)
   assert len(answer.hits) == 1 and not answer.is_certified
 

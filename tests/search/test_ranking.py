@@ -20,10 +20,10 @@ def test_the_best_are_those_of_brute_force(gap):
   for rows in (1, 7, 200, 3000):
     for k in (1, 5, 100):
       scores, upper = drawn(rng, rows, gap)
-      upper[rng.random(rows) < 0.1] = -np.inf  # removed
-      asked = []
-      found = ranking.best(upper, k, lambda x, s=scores, a=asked: a.extend(x) or s[x])
-      there = np.flatnonzero(upper > -np.inf)
+      chosen, asked = rng.random(rows) < 0.9, []
+      score = lambda x, s=scores, a=asked: a.extend(x) or s[x]
+      found = ranking.best(upper, k, score, chosen=chosen)
+      there = np.flatnonzero(chosen)
       np.testing.assert_array_equal(found.scores, np.sort(scores[there])[::-1][:k])
       np.testing.assert_array_equal(found.scores, scores[found.rows])
       assert len(set(found.rows)) == len(found.rows) and set(found.rows) <= set(there)
@@ -46,8 +46,28 @@ def test_time_that_is_up_says_how_far_it_may_be_off():
   assert np.sort(scores)[-5] <= found.scores[-1] + found.may_miss
 
 
-def test_rows_without_a_bound_are_told():
-  scores, upper = np.arange(4, dtype=np.float32), np.arange(4, dtype=np.float32)
-  upper[3] = np.inf
-  found = ranking.best(upper, 2, lambda rows: scores[rows])
-  assert found.rows.tolist() == [2, 1] and found.may_miss == math.inf
+def test_sets_of_rows_have_the_best_of_all():
+  rng = np.random.default_rng(2)
+  for rows, k in ((40, 3), (40, 30), (5, 9), (0, 2)):
+    scores, upper = drawn(rng, rows, 1.0)
+    sets = rng.integers(0, 3, rows)
+    parts = [ranking.best(upper, k, scores.__getitem__, chosen=sets == n) for n in range(3)]
+    found = ranking.merged(parts, k)
+    order = np.lexsort((np.arange(rows), -scores))[:k]
+    assert found.scores.tolist() == scores[order].tolist() and found.may_miss == 0
+    assert found.scored == sum(part.scored for part in parts)
+
+
+def test_what_a_set_may_miss_is_told_of_all():
+  rng = np.random.default_rng(3)
+  for _ in range(50):
+    scores, upper = drawn(rng, 400, 2.0)
+    sets = rng.integers(0, 2, 400)
+    late = [ranking.best(upper, 5, scores.__getitem__, lambda: True, sets == n) for n in range(2)]
+    whole = ranking.best(upper, 5, scores.__getitem__, chosen=sets == 0)
+    for parts in (late, [whole, late[1]]):
+      found = ranking.merged(parts, 5)
+      assert np.sort(scores)[-5] <= found.scores[-1] + found.may_miss
+      assert found.may_miss <= max(part.may_miss for part in parts)
+  nothing = ranking.Best(np.zeros(0, int), np.zeros(0, np.float32), 0, math.inf)
+  assert ranking.merged([whole, nothing], 5).may_miss == math.inf

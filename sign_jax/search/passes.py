@@ -1,0 +1,157 @@
+"""A look at all clips of an index: three kinds of it, one way to make it.
+
+Each gives a number for every clip and every query: a bound of the score from short codes, a close
+bound from the tokens, or the score itself. They differ in what they read, in what they compute of a
+tile, and in what is added so that rounding cannot make a bound too low.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from sign_jax.api.model import filled
+from sign_jax.api.retrieval import RetrievalModel
+from sign_jax.errors import UserError
+from sign_jax.search import bound, close, codes
+from sign_jax.search.scorer import Scorer
+from sign_jax.search.store import Store
+
+_TILE = 256  # clips that are scored at once where all are
+_NARROW = 2.0**-6  # what tokens of another dtype may change in a similarity
+_LARGEST_SUM = 1.01  # of the weights of a clip, which sum to 1 but for rounding
+
+
+class Found(NamedTuple):
+  """What a look has found.
+
+  Attributes:
+    values: of each query and clip; without meaning where `seen` is False.
+    seen: which clips were looked at before time was up.
+  """
+
+  values: Float32[np.ndarray, "Q rows"]
+  seen: Bool[np.ndarray, " rows"]
+
+
+class Pass(NamedTuple):
+  """A kind of look.
+
+  Attributes:
+    fields: that it reads.
+    size: clips of a tile.
+    compute: function of the arrays of a tile -> (Q, at least as many), which it need not wait for.
+    slack: what is added to all values.
+  """
+
+  fields: tuple[str, ...]
+  size: int
+  compute: Callable
+  slack: float
+
+
+class Passes:
+  """The kinds of looks that a model allows."""
+
+  def __init__(self, model: RetrievalModel) -> None:
+    self._model, self.scorer = model, Scorer(model)
+    self.has_bounds = model.trained.system.late_interaction
+
+  @functools.cached_property
+  def _interaction(self):
+    module = self._model.trained.model
+    return close.Interaction(
+        module.token_pooling, bool(module.mask_padding), float(module.temperature)
+    )
+
+  def bounds(self, store: Store, tokens: Any, is_over: Callable[[], bool]) -> Found:
+    """Bounds from the codes.
+
+    Args:
+      store: `Store`.
+      tokens: of Q queries, a tree of arrays (Q, ...).
+      is_over: function that says whether time is up; the first tile is looked at in any case.
+
+    Raises:
+      UserError: what is read is damaged.
+    """
+    return _look(store, tokens, is_over, self._by_codes)
+
+  def close(self, store: Store, tokens: Any, is_over: Callable[[], bool]) -> Found:
+    """Close bounds from the tokens; see `bounds`."""
+    return _look(store, tokens, is_over, self._by_tokens)
+
+  def scores(self, store: Store, tokens: Any, is_over: Callable[[], bool]) -> Found:
+    """The scores of the evaluation; see `bounds`."""
+    return _look(store, tokens, is_over, self._by_model)
+
+  def _by_codes(self, store, tokens):
+    basis = store.basis()
+    if basis is None:
+      raise UserError(f"{store.folder} has lost the basis of its codes: build the index again")
+    query = bound.Query(codes.of_query(basis, tokens.features), tokens.weights, tokens.mask)
+    field, (_, text, width) = store.manifest.fields["features"], tokens.features.shape
+    size = bound.tile_clips(field.shape[0], text)
+    upper = functools.partial(
+        bound.upper, query=query, mask_padding=self._interaction.mask_padding
+    )
+    # Tokens of another dtype than the model's are rounded to it first.
+    narrow = field.numpy != tokens.features.dtype and field.dtype != "float16"
+    slack = bound.rounding(width, field.shape[0], text) + narrow * _NARROW
+    compute = lambda arrays: upper(**bound.filled(arrays, size))
+    return Pass(bound.FIELDS, size, compute, _LARGEST_SUM * slack)
+
+  def _by_tokens(self, store, tokens):
+    texts = close.Sentences(tokens.features, tokens.weights, tokens.mask)
+    video, (_, text, width) = store.manifest.fields["features"].shape[0], tokens.features.shape
+    size = bound.tile_clips(video, text)
+    dtype = self._model.video_form.features.dtype.name
+
+    def compute(arrays):
+      found = bound.filled(arrays, size)
+      return close.scores(*(found[x] for x in close.FIELDS), texts, self._interaction, dtype)
+
+    slack = close.error(width, video, text, self._interaction)
+    return Pass(close.FIELDS, size, compute, _LARGEST_SUM * slack)
+
+  def _by_model(self, store, tokens):
+    del store
+    compute = lambda arrays: self.scorer(arrays, tokens).T
+    return Pass(tuple(self.scorer.fields), _TILE, compute, 0.0)
+
+
+def _look(store, tokens, is_over, kind):
+  queries, rows = len(jax.tree.leaves(tokens)[0]), int(store.first[-1])
+  if not rows:
+    return Found(np.zeros((queries, 0), np.float32), np.zeros(0, bool))
+  size = 2 ** math.ceil(math.log2(queries))  # few sizes, few programs
+  made = kind(store, jax.tree.map(lambda x: filled(np.asarray(x), size), tokens))
+  tiles = store.tiles(made.fields, made.size)
+  tiles = ((first, _checked(arrays, store)) for first, arrays in tiles)
+  values, seen = bound.scan(tiles, made.compute, queries, rows, is_over)
+  finite(values[:, seen], store)
+  return Found(values + np.float32(made.slack), seen)
+
+
+def _checked(arrays, store):
+  """The same; raises UserError where the weights of a clip are more than its shares."""
+  if "weights" in arrays and (arrays["weights"].sum(-1) > _LARGEST_SUM).any():
+    raise UserError(
+        f"{store.folder} holds weights of a clip that sum to more than 1: `python -m "
+        "sign_jax.search verify` tells whether its files are damaged"
+    )
+  return arrays
+
+
+def finite(found: np.ndarray, store: Store) -> np.ndarray:
+  """The same; raises UserError where something is no number, which damaged files can lead to."""
+  if not np.isfinite(found).all():
+    raise UserError(
+        f"scores of {store.folder} are no numbers: `python -m sign_jax.search verify` tells "
+        "whether its files are damaged"
+    )
+  return found

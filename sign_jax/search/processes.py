@@ -1,0 +1,83 @@
+"""A search by several processes together: each looks at its share of the shards.
+
+All of them see the folder of the index, and each maps the arrays of its own shards alone, but for
+those of the clips that are shown at the end. The best of each are exchanged with what is proved of
+them, so that every process has the same answer, and it is that of a single one.
+"""
+
+import copy
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from sign_jax.search import ranking
+from sign_jax.search.ranking import Best
+from sign_jax.search.store import Store
+
+
+class Share(NamedTuple):
+  """The clips that a process looks at.
+
+  Attributes:
+    store: of them alone.
+    first: the row of the first of them in the whole index.
+  """
+
+  store: Store
+  first: int
+
+
+def share(store: Store, process: int | None = None, count: int | None = None) -> Share:
+  """The shards of one process: neighbours, of about as many clips for each process.
+
+  Args:
+    store: of the whole index.
+    process, count: which of how many; None is as JAX says.
+  """
+  process = jax.process_index() if process is None else process
+  count = jax.process_count() if count is None else count
+  ends = np.arange(count + 1) * (int(store.first[-1]) / count)
+  cuts = [int(np.argmin(np.abs(store.first - end))) for end in ends]
+  cuts[0], cuts[-1] = 0, len(store.shards)
+  start, stop = cuts[process], cuts[process + 1]
+  own = copy.copy(store)
+  own.shards = store.shards[start:stop]
+  own.first = store.first[start : stop + 1] - store.first[start]
+  return Share(own, int(store.first[start]))
+
+
+def merged(best: Best, k: int, is_over: bool) -> tuple[Best, bool]:
+  """(the k best of all processes, whether time is up in one of them); a collective.
+
+  Args:
+    best: `Best` of this process, of the rows of the whole index.
+    k: as it was for these.
+    is_over: whether time is up here.
+  """
+  if jax.process_count() == 1:
+    return best, is_over
+  others = multihost_utils.process_allgather(_packed(best, k, is_over))
+  found = [_unpacked(row, k) for row in np.asarray(others)]
+  return ranking.merged([one for one, _ in found], k), any(over for _, over in found)
+
+
+def _packed(best, k, is_over):
+  """As bytes: JAX would make 64-bit numbers 32 bits wide on the way."""
+  rows, scores = np.full(k, -1, np.int64), np.zeros(k, np.float32)
+  rows[: len(best.rows)], scores[: len(best.rows)] = best.rows, best.scores
+  counts = np.array([best.scored, is_over], np.int64)
+  arrays = (rows, scores, counts, np.array([best.may_miss], np.float64))
+  return np.frombuffer(b"".join(x.tobytes() for x in arrays), np.uint8)
+
+
+def _unpacked(content, k):
+  content, places = content.tobytes(), np.cumsum([0, 8 * k, 4 * k, 16, 8])
+  kinds = (np.int64, np.float32, np.int64, np.float64)
+  rows, scores, (scored, is_over), (may_miss,) = (
+      np.frombuffer(content[a:b], kind)
+      for a, b, kind in zip(places[:-1], places[1:], kinds, strict=True)
+  )
+  there = int((rows >= 0).sum())
+  return Best(rows[:there], scores[:there], int(scored), float(may_miss)), bool(is_over)
