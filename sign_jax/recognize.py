@@ -15,7 +15,8 @@ import argparse
 import json
 import sys
 
-from sign_jax.api import loading, webvtt
+from sign_jax.api import loading
+from sign_jax.data.annotations import subtitles
 from sign_jax.errors import UserError, one_sentence, printable
 from sign_jax.files import path_argument, replacing
 from sign_jax.run import compile_cache, host_memory
@@ -195,7 +196,7 @@ def _write_subtitles(glosses, path):
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
-      partial.write_text(webvtt.text(cues), encoding="utf-8")
+      partial.write_text(subtitles.vtt(cues), encoding="utf-8")
   except OSError as error:
     raise UserError(f"--vtt: {path} cannot be written ({error.strerror})") from error
 

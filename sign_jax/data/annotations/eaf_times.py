@@ -1,0 +1,126 @@
+"""When the annotations of a document of ELAN are, also those that are not aligned themselves."""
+
+import pathlib
+import urllib.parse
+from collections.abc import Iterator
+
+from sign_jax.data.annotations.eaf import Annotation, Eaf
+
+Times = tuple[float, float]  # milliseconds
+
+
+def of_tier(document: Eaf, name: str) -> Iterator[tuple[Annotation, Times | None]]:
+  """The annotations of a tier with their times, None where nothing says.
+
+  Slots without a time lie at equal distances between those of the same tier that have one, as ELAN
+  shows them. Annotations that refer to another one have its time; several that follow each other
+  share it equally.
+
+  Args:
+    document: `Eaf`.
+    name: of a tier that it has.
+  """
+  slots = slot_times(document)
+  owners = {x.id: x for tier in document.tiers for x in tier.annotations}
+  sharing = _sharing(document)
+  found = {}
+  for annotation in next(tier for tier in document.tiers if tier.name == name).annotations:
+    yield annotation, _times(annotation, slots, owners, sharing, found)
+
+
+def slot_times(document: Eaf) -> dict[str, float]:
+  """{slot: milliseconds} of all slots that have a time or lie between two in a chain of a tier."""
+  found = {slot.id: slot.time for slot in document.slots if slot.time is not None}
+  for tier in _parents_first(document.tiers):
+    after = {x.slots[0]: x.slots[1] for x in tier.annotations if x.slots}
+    before = {x.slots[1]: x.slots[0] for x in tier.annotations if x.slots}
+    for slot in [x for x in before if x not in found]:
+      if slot not in found:
+        _fill(slot, before, after, found)
+  return found
+
+
+def _fill(slot, before, after, found):
+  """Gives times to a run of slots without any that has one on both sides."""
+  run = [slot]
+  left = before.get(slot)
+  while left is not None and left not in found and left not in run[-1:] and len(run) <= len(before):
+    run.append(left)
+    left = before.get(left)
+  run.reverse()
+  right = after.get(slot)
+  while right is not None and right not in found and len(run) <= len(before) + len(after):
+    run.append(right)
+    right = after.get(right)
+  if left in found and right in found:
+    step = (found[right] - found[left]) / (len(run) + 1)
+    found.update({x: found[left] + step * n for n, x in enumerate(run, 1)})
+
+
+def _parents_first(tiers):
+  """The tiers such that each comes behind the one that it depends on; circles end somewhere."""
+  waiting, done = list(tiers), set()
+  names = {tier.name for tier in tiers}
+  while waiting:
+    ready = [x for x in waiting if x.parent in done or x.parent not in names] or waiting
+    yield from ready
+    done |= {x.name for x in ready}
+    waiting = [x for x in waiting if x.name not in done]
+
+
+def _sharing(document):
+  """{annotation: (its place, how many)} of those that share the time of what they refer to."""
+  places = {}
+  for tier in document.tiers:
+    following = {x.previous: x.id for x in tier.annotations if x.previous}
+    for first in (x for x in tier.annotations if not x.slots and not x.previous):
+      chain, seen = [first.id], {first.id}
+      while (new := following.get(chain[-1])) and new not in seen:
+        chain.append(new)
+        seen.add(new)
+      places.update({name: (n, len(chain)) for n, name in enumerate(chain)})
+  return places
+
+
+def _times(annotation, slots, owners, sharing, found):
+  """Of one annotation; `found` keeps what is known, and None for what a circle comes back to."""
+  chain = []
+  while annotation.id not in found and not annotation.slots:
+    found[annotation.id] = None
+    chain.append(annotation)
+    if annotation.parent not in owners:
+      break
+    annotation = owners[annotation.parent]
+  if annotation.slots:
+    times = tuple(map(slots.get, annotation.slots))
+    found[annotation.id] = None if None in times else times
+  times = found[annotation.id]
+  for child in reversed(chain):
+    if times is not None and child is not annotation:
+      place, count = sharing.get(child.id, (0, 1))
+      step = (times[1] - times[0]) / count
+      times = times[0] + place * step, times[0] + (place + 1) * step
+    found[child.id] = times
+  return times
+
+
+def origin(document: Eaf, video: str) -> int:
+  """Milliseconds of a linked video at which the annotations' time begins.
+
+  Args:
+    document: `Eaf`.
+    video: its path or name; where the document does not link it, its only video is meant.
+  """
+  name = pathlib.PurePosixPath(video).name
+  linked = [x for x in document.media if name in names([x])]
+  if not linked and len(document.media) == 1:
+    linked = document.media
+  text = linked[0].get("TIME_ORIGIN", "0") if linked else "0"
+  digits = text.removeprefix("-")
+  return int(text) if digits.isascii() and digits.isdecimal() and len(digits) <= 10 else 0
+
+
+def names(media: list[dict[str, str]]) -> set[str]:
+  """The file names of linked videos, as they are in folders."""
+  urls = [x[key] for x in media for key in ("MEDIA_URL", "RELATIVE_MEDIA_URL") if x.get(key)]
+  return {urllib.parse.unquote(x.replace("\\", "/")).rpartition("/")[2] for x in urls} - {""}
