@@ -45,6 +45,8 @@ def read(path: pathlib.Path, left_out: list) -> Iterator[tuple[int, float, float
     if times[number] is None:
       left_out.append((number + 1, _NO_CUE))
       _blank(lines, number)
+    elif reader.kind == ".srt" and not (number and _is_number(lines[number - 1])):
+      _give_number(lines, number)
   found = reader.cues("\n".join(lines))
   if found is None:
     raise UserError(
@@ -70,6 +72,14 @@ def _blank(lines, number):
     last -= 1  # of the next cue
   first = number - (number > 0 and _is_number(lines[number - 1]))
   lines[first:last] = [""] * (last - first)
+
+
+def _give_number(lines, number):
+  """Puts a number before a cue that has a name or nothing there; without, it would be text."""
+  above = lines[max(number - 2, 0) : number]
+  if above and above[-1].strip() and not above[0].strip():
+    lines[number - 1] = ""
+  lines[number] = f"1\n{lines[number]}"
 
 
 def _is_number(line):

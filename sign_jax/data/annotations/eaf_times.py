@@ -121,6 +121,7 @@ def origin(document: Eaf, video: str) -> int:
 
 
 def names(media: list[dict[str, str]]) -> set[str]:
-  """The file names of linked videos, as they are in folders."""
+  """The file names of linked videos; ELAN writes them as they are, and other tools with escapes."""
   urls = [x[key] for x in media for key in ("MEDIA_URL", "RELATIVE_MEDIA_URL") if x.get(key)]
-  return {urllib.parse.unquote(x.replace("\\", "/")).rpartition("/")[2] for x in urls} - {""}
+  found = {x.replace("\\", "/").rpartition("/")[2] for x in urls}
+  return (found | {urllib.parse.unquote(x) for x in found}) - {""}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xml.parsers import expat
 
 from sign_jax.errors import UserError, shown
+from sign_jax.untrusted import budget
 
 MAX_BYTES = 64 << 20  # documents of ELAN have at most some
 _MAX_DEPTH, _LONGEST_NAME = 64, 100
@@ -52,11 +53,13 @@ class Document(NamedTuple):
 
 def read(path: pathlib.Path) -> bytes:
   """The bytes of a file; raises UserError for more than `MAX_BYTES`."""
-  with path.open("rb") as file:
-    content = file.read(MAX_BYTES + 1)
-  if len(content) > MAX_BYTES:
-    raise UserError(f"{path} has more than {MAX_BYTES >> 20} MiB, which no such document has")
-  return content
+  try:
+    with path.open("rb") as file:
+      return budget.read_all(file, budget.Budget.of(file, max_unpacked=MAX_BYTES))
+  except budget.Exceeded as error:
+    raise UserError(
+        f"{path} has more than {MAX_BYTES >> 20} MiB, which no such document has"
+    ) from error
 
 
 def walk(path: pathlib.Path, content: bytes, visit: Callable[[Element], None]) -> Document:

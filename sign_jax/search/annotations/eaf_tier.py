@@ -3,8 +3,8 @@
 The document's bytes are cut at the places that the parser tells, and what is ours is put in between
 or taken out again. All other bytes stay as they are, also those of elements that nobody knows here.
 Tools that read a document into objects of their own and write these lose what they have no room
-for: pympi-ling 1.71, for one, loses sets of references, comments, and the languages and entries of
-vocabularies that annotations name.
+for: pympi-ling 1.71 loses links between annotations, what annotations refer to in vocabularies,
+languages and elsewhere, comments, the order of slots and the document's format.
 """
 
 import bisect
@@ -107,8 +107,8 @@ def _check_alone(document, mine):
     if tier.parent in names:
       raise UserError(
           f"{document.path}, line {tier.element.line}: the tier {shown(tier.name)} depends on "
-          f"{shown(tier.parent)}, which would be written anew, rename that in ELAN, or pass another "
-          "--tier"
+          f"{shown(tier.parent)}, which would be written anew, rename that in ELAN, or pass "
+          "another --tier"
       )
   for annotation in (x for tier in mine for x in tier.annotations):
     if document.mentions[annotation.id] > 1:

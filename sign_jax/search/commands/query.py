@@ -20,6 +20,14 @@ _TOP = 10
 def add_arguments(parser):
   """The options."""
   options.add_run(parser)
+  add_choice(parser)
+  parser.add_argument("--json", type=path_argument, metavar="FILE",
+                      help="file for the hits and their curves; - is the standard output")
+  parser.add_argument("--trec", type=path_argument, metavar="FILE", help="TREC run file")
+
+
+def add_choice(parser):
+  """What is searched for, and among which clips."""
   parser.add_argument("text", nargs="*", help="a sentence; several may be passed")
   parser.add_argument("--queries", type=path_argument, metavar="FILE",
                       help="file with a sentence on each line")  # fmt: skip
@@ -30,13 +38,10 @@ def add_arguments(parser):
   parser.add_argument("--source", help="only clips of this video")
   parser.add_argument("--only_split", choices=SPLITS, help="only clips of this split")
   parser.add_argument("--signer", help="only clips of this signer")
-  parser.add_argument("--json", type=path_argument, metavar="FILE",
-                      help="file for the hits and their curves; - is the standard output")
-  parser.add_argument("--trec", type=path_argument, metavar="FILE", help="TREC run file")
 
 
-def run(args):
-  """True; what goes wrong is raised."""
+def answers_of(args):
+  """(index, [`hits.Answer`]) for what `add_choice` reads."""
   texts = [*args.text, *_lines(args.queries)]
   if not texts:
     raise UserError("pass a sentence, or --queries FILE with one on each line")
@@ -47,9 +52,14 @@ def run(args):
   index = Index.open(args.index, loading.load(args.workdir))
   only = {"source": args.source, "split": args.only_split, "signer": args.signer}
   only = {name: value for name, value in only.items() if value is not None}
-  answers = index.search(texts, args.top, seconds=args.seconds, only=only)
+  return index, index.search(texts, args.top, seconds=args.seconds, only=only)
+
+
+def run(args):
+  """True; what goes wrong is raised."""
+  index, answers = answers_of(args)
   if args.trec:
-    names = [str(number) for number in range(1, len(texts) + 1)]
+    names = [str(number) for number in range(1, len(answers) + 1)]
     _write(args.trec, report.trec(answers, names, index.model.system))
   if str(args.json) == "-":
     print(json.dumps([answer.to_json() for answer in answers], indent=2))

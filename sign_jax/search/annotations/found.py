@@ -1,0 +1,111 @@
+"""The hits of a search as rows, by the videos that they are in."""
+
+import math
+import pathlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from sign_jax.data import clip_table
+from sign_jax.errors import UserError
+from sign_jax.files import existing_file
+from sign_jax.search.hits import Answer
+from sign_jax.untrusted import budget, csv_table
+
+_MAX_BYTES = 512 << 20  # curves are long
+_LONGEST = 20_000  # characters of a text
+
+
+class Row(NamedTuple):
+  """A hit: the sentence, how good it is, and where.
+
+  Attributes:
+    text: the sentence that was searched for.
+    rank: from 1.
+    score: as the search gives it.
+    name: of the clip.
+    source: the video, relative to the folder of the videos; the clip's name where none is known.
+    start, end: seconds of that video; NaN where they are not known.
+  """
+
+  text: str
+  rank: int
+  score: float
+  name: str
+  source: str
+  start: float
+  end: float
+
+  @property
+  def label(self) -> str:
+    """What annotators see."""
+    return f"{self.text} ({self.rank}, {self.score:.3f})"
+
+  @property
+  def has_times(self) -> bool:
+    return self.start < self.end <= clip_table.LAST_SECOND and self.end > 0
+
+
+def of_answers(answers: Iterable[Answer]) -> list[Row]:
+  """The rows of a search's answers, in their order."""
+  return _rows([answer.to_json() for answer in answers])
+
+
+def of_json(path: pathlib.Path) -> list[Row]:
+  """The rows of a file that `query --json` has written; raises UserError for another one."""
+  path = existing_file(path, "--json", "pass a file that `query --json` has written")
+  try:
+    return _rows(budget.read_json(path, _MAX_BYTES))
+  except ValueError as error:
+    raise UserError(
+        f"{path} holds no hits that `query --json` has written ({error}): write it anew"
+    ) from error
+
+
+def _rows(content):
+  if not isinstance(content, list):
+    raise ValueError("it is no list")
+  return [_row(_get(x, "text", str), hit) for x in content for hit in _get(x, "hits", list)]
+
+
+def _row(text, hit):
+  name, source = _get(hit, "name", str), _get(hit, "source", str)
+  rank = _get(hit, "rank", int)
+  score, start, end = (_number(hit, key) for key in ("score", "start", "end"))
+  if max(map(len, (text, name, source))) > _LONGEST:
+    raise ValueError(f"a text of it has more than {_LONGEST} characters")
+  return Row(text, rank, score, name, source or name, start, end)
+
+
+def _get(values, key, kind):
+  if not isinstance(values, dict) or type(values.get(key)) is not kind:
+    raise ValueError(f"{key!r} is not what it should be")
+  return values[key]
+
+
+def _number(values, key):
+  value = values.get(key) if isinstance(values, dict) else "none"
+  if value is None:
+    return math.nan
+  if type(value) not in (int, float) or not abs(value) < 1e18:
+    raise ValueError(f"{key!r} is no number")
+  return float(value)
+
+
+def by_video(rows: Iterable[Row]) -> dict[str, list[Row]]:
+  """{video: its rows}; raises UserError for a video whose path leaves its folder."""
+  found = {}
+  for row in rows:
+    if row.source not in found:
+      csv_table.check_inside(row.source, "the hits")
+    found.setdefault(row.source, []).append(row)
+  return found
+
+
+def file_names(videos: Iterable[str]) -> dict[str, str]:
+  """{video: path of its file without ending}, which is that of the video where two would meet."""
+  stems = {}
+  for video in videos:
+    stems.setdefault(clip_table.stem_of(video), []).append(video)
+  return {
+      video: stem if len(same) == 1 else video for stem, same in stems.items() for video in same
+  }

@@ -1,0 +1,162 @@
+"""Writes the hits of a search into files, one for each video that has any."""
+
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from sign_jax.data.annotations import eaf, eaf_times, subtitles
+from sign_jax.errors import UserError, shown
+from sign_jax.files import replacing
+from sign_jax.search.annotations import documents, eaf_tier, found
+from sign_jax.search.annotations.eaf_tier import Span
+from sign_jax.search.annotations.found import Row
+
+
+class Summary(NamedTuple):
+  """What became of the hits.
+
+  Attributes:
+    written: {file: hits in it}.
+    new: how many of these files are documents of ELAN that were not there.
+    failed: {video or file: why nothing was written}.
+    without_times: hits that no file can show.
+  """
+
+  written: dict[str, int]
+  new: int
+  failed: dict[str, str]
+  without_times: int
+
+
+def write(
+    rows: Sequence[Row], kind: str, out: pathlib.Path, *, videos: pathlib.Path | None = None,
+    into: pathlib.Path | None = None, tier: str = eaf_tier.TIER,
+) -> Summary:
+  """Writes a file for each video; one that cannot be written does not stop the others.
+
+  Args:
+    rows: hits.
+    kind: "vtt", "srt", "json" or "eaf".
+    out: folder of the files, which are called as their videos.
+    videos: folder of the videos, for the links of new documents of ELAN.
+    into: folder of documents of ELAN that get the tier; those written lie in `out` as they do here.
+      A document that is in `out` already keeps what it holds.
+    tier: its name.
+
+  Raises:
+    UserError: a video whose path leaves its folder.
+  """
+  timed = [row for row in rows if row.has_times]
+  by_video = found.by_video(timed)
+  names = found.file_names(by_video)
+  summary = Summary({}, 0, {}, len(rows) - len(timed))
+  if kind == "eaf":
+    return _write_documents(by_video, names, out, videos, into, tier, summary)
+  content = {"vtt": _vtt, "srt": _srt, "json": _json}[kind]
+  for video in tqdm(by_video, "writing", unit="file", mininterval=1):
+    path = out / f"{names[video]}.{kind}"
+    text = content(video, by_video[video])
+    _guarded(summary, video, path, len(by_video[video]), lambda text=text: text.encode())
+  return summary
+
+
+def _vtt(video, rows):
+  return subtitles.vtt(_cues(rows))
+
+
+def _srt(video, rows):
+  return subtitles.srt(_cues(rows))
+
+
+def _cues(rows):
+  return [(row.start, row.end, row.label) for row in sorted(rows, key=lambda x: (x.start, x.end))]
+
+
+def _json(video, rows):
+  hits = [row._asdict() for row in rows]
+  return json.dumps({"video": video, "hits": hits}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _guarded(summary, name, path: pathlib.Path, count, content: Callable[[], bytes]):
+  """Writes a file, or notes why not."""
+  try:
+    data = content()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file() or path.read_bytes() != data:
+      with replacing(path) as partial:
+        partial.write_bytes(data)
+    summary.written[str(path)] = count
+  except UserError as error:
+    summary.failed[name] = str(error)
+  except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+    summary.failed[name] = f"{path} cannot be written ({error.strerror})"
+
+
+def _write_documents(by_video, names, out, videos, into, tier, summary):
+  own = documents.find(into) if into else None
+  members = {}  # {path in `out`: (document of annotators or None, [video])}
+  for video in by_video:
+    try:
+      source = own.of(video) if own else None
+    except UserError as error:
+      summary.failed[video] = str(error)
+      continue
+    inside = source.relative_to(into) if source else f"{names[video]}{documents.ENDING}"
+    members.setdefault(out / inside, (source, []))[1].append(video)
+  new = 0
+  for path, (source, its) in tqdm(members.items(), "writing", unit="file", mininterval=1):
+    is_new = not source and not path.exists()
+    rows = {video: by_video[video] for video in its}
+    count = sum(map(len, rows.values()))
+    make = lambda path=path, source=source, rows=rows: _document(path, source, rows, videos, tier)
+    _guarded(summary, its[0] if len(its) == 1 else str(path), path, count, make)
+    new += is_new and str(path) in summary.written
+  return summary._replace(new=new)
+
+
+def _document(path, source, rows, videos, tier):
+  """The bytes of a document with the hits of its videos."""
+  base = _base(path, source, next(iter(rows)), videos, tier)
+  spans = []
+  for video, its in rows.items():
+    begin = eaf_times.origin(base, video)
+    spans += [(n, _span(row, begin)) for n, row in enumerate(its)]
+  # The best first, of all videos: overlapping ones go to further tiers.
+  spans = [span for _, span in sorted(spans, key=lambda x: x[0]) if span]
+  return eaf_tier.put(base, spans, tier)
+
+
+def _base(path, source, video, videos, tier):
+  """The document that gets the tier; raises UserError where one would be lost for it."""
+  there = eaf.read(path) if path.exists() else None
+  if source is None:
+    return there or documents.new(path, video, videos)
+  given = eaf.read(source)
+  if there and not path.samefile(source):
+    bare = [eaf_tier.taken_out(x, tier) for x in (given, there)]
+    if bare[0] != bare[1]:
+      raise UserError(
+          f"{path} holds something else than {source}: pass another --out, or --into {path.parent}"
+      )
+  return given
+
+
+def _span(row, begin):
+  start = max(round(1000 * row.start) - begin, 0)
+  end = max(round(1000 * row.end) - begin, start + 1)
+  return Span(start, end, row.label) if end <= eaf.LAST and 1000 * row.end > begin else None
+
+
+def table(summary: Summary) -> list[str]:
+  """Lines for people."""
+  lines = [
+      f"{name:<24}{count:>8}" for name, count in (
+          ("files written", len(summary.written)), ("new documents", summary.new),
+          ("hits in them", sum(summary.written.values())),
+          ("hits without times", summary.without_times), ("failed", len(summary.failed)),
+      )
+  ]  # fmt: skip
+  return lines + [f"  {shown(name)}: {reason}" for name, reason in summary.failed.items()]
