@@ -173,6 +173,9 @@ def claimed(folder, name, program, busy):
     program: what works there: "run", for example.
     busy: what to say while another one is at work.
 
+  Yields:
+    whether it is claimed: False, with a note, on a file system without locks.
+
   Raises:
     UserError: another one is at work there, or nothing can be written there.
   """
@@ -184,6 +187,7 @@ def claimed(folder, name, program, busy):
   except OSError as error:
     raise UserError(f"{name} cannot be written to: {error.strerror}") from error
   with lock:
+    is_claimed = True
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -195,7 +199,8 @@ def claimed(folder, name, program, busy):
           f"{folder} is on a file system without locks ({error.strerror}): see that no second "
           f"{program} is at work there", file=sys.stderr,
       )
-    yield
+      is_claimed = False
+    yield is_claimed
 
 
 def sha256(path):

@@ -1,7 +1,9 @@
 """Arrays on disk, mapped into memory: written to the disk's bottom, opened without trust."""
 
+import errno
 import os
 import pathlib
+import stat
 
 import jax.numpy as jnp
 import numpy as np
@@ -33,17 +35,16 @@ def write_bytes(path: pathlib.Path, content: bytes) -> Note:
 
 
 def note_of(path: pathlib.Path) -> Note:
-  """Its size and its digest."""
-  return Note(path.stat().st_size, files.sha256(path))
+  """Its size and its digest; raises OSError where it cannot be read."""
+  return Note(size_of(path), files.sha256(path))
 
 
-def sync_folder(path: pathlib.Path) -> None:
-  """Waits until the disk has the names in a folder."""
-  number = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(number)
-  finally:
-    os.close(number)
+def size_of(path: pathlib.Path) -> int:
+  """Bytes of a file; raises OSError for a pipe or a device, which might never end."""
+  found = path.stat()
+  if not stat.S_ISREG(found.st_mode):
+    raise OSError(errno.EINVAL, "it is no file", str(path))
+  return found.st_size
 
 
 def open_array(path: pathlib.Path, field: Field, rows: int | None, note: Note) -> np.ndarray:
@@ -63,8 +64,9 @@ def open_array(path: pathlib.Path, field: Field, rows: int | None, note: Note) -
   """
   shape = field.shape if rows is None else (rows, *field.shape)
   try:
-    if path.stat().st_size != note.bytes:
-      raise ValueError(f"it has {path.stat().st_size} bytes, and not {note.bytes}")
+    size = size_of(path)
+    if size != note.bytes:
+      raise ValueError(f"it has {size} bytes, and not {note.bytes}")
     array = np.lib.format.open_memmap(path, mode="r")
     if array.shape != shape or array.dtype != _stored_dtype(field.numpy):
       raise ValueError(f"it holds {array.dtype}{array.shape}, and not {field.dtype}{shape}")

@@ -20,6 +20,7 @@ class Entry(NamedTuple):
     start, end: seconds of that video; NaN where they are not known.
     text: what is signed, "" where that is not known.
     split, signer: "" where they are not known.
+    cut_from: the name of the whole, where this is a part of a long video or clip; else "".
   """
 
   name: str
@@ -29,9 +30,10 @@ class Entry(NamedTuple):
   text: str = ""
   split: str = ""
   signer: str = ""
+  cut_from: str = ""
 
 
-TEXTS = ("name", "source", "text", "split", "signer")
+TEXTS = ("name", "source", "text", "split", "signer", "cut_from")
 TIMES = ("start", "end")
 
 
@@ -85,8 +87,9 @@ def from_json(content: Any, count: int) -> list[Entry]:
   Raises:
     ValueError: it is something else.
   """
-  if not isinstance(content, dict) or set(content) != set(Entry._fields):
+  if not isinstance(content, dict) or set(content) | {"cut_from"} != set(Entry._fields):
     raise ValueError("it does not have the fields of an index")
+  content = {"cut_from": _none(content["name"]), **content}  # files of earlier versions lack it
   for name, values in content.items():
     if not isinstance(values, list) or len(values) != count:
       raise ValueError(f"its {name} are not those of {count} clips")
@@ -97,3 +100,7 @@ def from_json(content: Any, count: int) -> list[Entry]:
     if fault := _fault(entry):
       raise ValueError(f"a clip {fault}")
   return entries
+
+
+def _none(names):
+  return [""] * len(names) if isinstance(names, list) else ()

@@ -3,6 +3,8 @@
 An index may come from a stranger: every value is checked before it is used.
 """
 
+import hashlib
+import json
 import math
 import pathlib
 import re
@@ -21,6 +23,8 @@ STORAGES = ("exact", "float16")
 SHARD = re.compile(r"\d{6,9}-[0-9a-f]{16}")
 _FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_DIGEST_KEY = "digest"
+_KEYS = {"format", "version", "run", "storage", "fields", "basis", "shards", _DIGEST_KEY}
 _DTYPES = {
     **{name: np.dtype(name) for name in ("bool", "int32", "float16", "float32", "float64")},
     "bfloat16": np.dtype(jnp.bfloat16),
@@ -98,17 +102,24 @@ def file_of(field: str) -> str:
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:
-  """JSON values."""
+  """JSON values, with a digest of all others."""
   shards = [
       {"name": shard.name, "clips": shard.clips, "removed": list(shard.removed),
        "files": {name: list(note) for name, note in shard.files.items()}}
       for shard in manifest.shards
   ]  # fmt: skip
   fields = {name: [list(field.shape), field.dtype] for name, field in manifest.fields.items()}
-  return {
+  content = {
       "format": FORMAT, "version": VERSION, "run": manifest.run, "storage": manifest.storage,
       "fields": fields, "basis": manifest.basis and list(manifest.basis), "shards": shards,
   }  # fmt: skip
+  return {**content, _DIGEST_KEY: digest_of(content)}
+
+
+def digest_of(content: dict[str, Any]) -> str:
+  """Of the JSON values of a manifest without their digest: however they are written down."""
+  text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read(folder: pathlib.Path) -> Manifest:
@@ -123,17 +134,44 @@ def read(folder: pathlib.Path) -> Manifest:
         f"{folder} holds no index: make one with `python -m sign_jax.search build`"
     )
   try:
-    content = budget.read_json(path, _MAX_BYTES)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-      raise ValueError("it is of something else")
-    if content.get("version") != VERSION:
-      raise ValueError(f"it is of version {shown(content.get('version'))}, and not of {VERSION}")
-    return _parsed(content)
+    return _read(path)
   except (ValueError, KeyError, TypeError) as error:
     raise UserError(
         f"{path} is not the manifest of an index ({first_line(error)}): get it anew, or build the "
         "index again"
     ) from error
+
+
+def fault(folder: pathlib.Path) -> str:
+  """What is wrong with the manifest, "" where nothing is."""
+  path = folder / FILE
+  if not path.is_file():
+    return "is missing"
+  try:
+    _read(path)
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    return f"is not the manifest of an index ({first_line(error)})"
+  return ""
+
+
+def _read(path):
+  content = budget.read_json(path, _MAX_BYTES)
+  if not isinstance(content, dict) or content.get("format") != FORMAT:
+    raise ValueError("it is of something else")
+  if content.get("version") != VERSION:
+    raise ValueError(f"it is of version {shown(content.get('version'))}, and not of {VERSION}")
+  found = _parsed(content)
+  _check_digest(content)
+  return found
+
+
+def _check_digest(content):
+  """Whether it holds what was written; manifests of earlier versions have no digest."""
+  if unknown := set(content) - _KEYS:
+    raise ValueError(f"it says {shown(min(unknown))}, which is not known")
+  noted = content.pop(_DIGEST_KEY, None)
+  if noted is not None and noted != digest_of(content):
+    raise ValueError("it does not hold what was written: its digest differs")
 
 
 def _parsed(content):

@@ -7,12 +7,12 @@
 Whoever is killed leaves the index as it was before, or as it is afterwards: a shard counts from the
 moment at which a manifest names it, and none is written to afterwards. What is removed is only
 named in the manifest. So readers go on with what they have opened while another process writes.
+A new index counts from the moment at which it has a manifest, see `index_folder`.
 """
 
 import contextlib
 import functools
 import json
-import os
 import pathlib
 import secrets
 import shutil
@@ -20,47 +20,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sign_jax.errors import UserError, did_you_mean, first_line, shown
-from sign_jax.files import claimed, replacing
-from sign_jax.search import array_files, entries, manifest
+from sign_jax.errors import UserError, did_you_mean, shown
+from sign_jax.files import replacing
+from sign_jax.search import array_files, entries, index_folder, manifest
 from sign_jax.search.entries import Entry
 from sign_jax.search.manifest import Manifest, Shard
-from sign_jax.untrusted import budget
+from sign_jax.search.open_shard import OpenShard
 
-_SHARDS = "shards"
-_BUILD = "build the index again"
 _LARGEST_WEIGHT = 1.01  # of a token; rounding may leave it above 1
-
-
-class OpenShard:
-  """A shard whose files are there."""
-
-  def __init__(self, folder: pathlib.Path, note: Shard, fields: Mapping) -> None:
-    self.folder, self.note, self._fields = folder, note, fields
-    self._arrays = {}
-
-  def __len__(self) -> int:
-    return self.note.clips
-
-  def array(self, name: str) -> np.ndarray:
-    """A field of all clips, mapped into memory."""
-    if name not in self._arrays:
-      file = manifest.file_of(name)
-      self._arrays[name] = array_files.open_array(
-          self.folder / file, self._fields[name], len(self), self.note.files[file]
-      )
-    return self._arrays[name]
-
-  @functools.cached_property
-  def entries(self) -> list[Entry]:
-    """`Entry` of each clip; raises UserError where the file is damaged."""
-    path = self.folder / entries.FILE
-    try:
-      return entries.from_json(
-          budget.read_json(path, self.note.files[entries.FILE].bytes), len(self)
-      )
-    except (OSError, ValueError, TypeError) as error:
-      raise UserError(f"{path} is damaged ({first_line(error)}): {_BUILD}") from error
 
 
 class Store:
@@ -89,18 +56,7 @@ class Store:
       UserError: there is an index already, or the folder holds something else.
     """
     folder = pathlib.Path(folder)
-    if (folder / manifest.FILE).exists():
-      raise UserError(
-          f"{folder} holds an index already: add to it with `python -m sign_jax.search add`, or "
-          "choose another folder"
-      )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-      raise UserError(f"{folder} holds something else than an index: choose another folder")
-    try:
-      folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-      raise UserError(f"{folder} cannot be made ({error.strerror})") from error
-    with _claim(folder):
+    with index_folder.begun(folder):
       _write_manifest(folder, header)
     return cls(folder)
 
@@ -109,14 +65,13 @@ class Store:
     there = {shard.note.name: shard for shard in self.shards}
     shards = []
     for note in found.shards:
-      shard = there.get(note.name) or OpenShard(
-          self.folder / _SHARDS / note.name, note, found.fields
-      )
-      shard.note = note
-      shards.append(shard)
+      known = there.get(note.name)
+      path = self.folder / index_folder.SHARDS / note.name
+      shards.append(known.noted(note) if known else OpenShard(path, note, found.fields))
     self.shards = shards
     self.first = np.cumsum([0, *map(len, shards)])
-    self.__dict__.pop("rows", None)
+    for name in ("rows", "_cut"):
+      self.__dict__.pop(name, None)
 
   def refresh(self) -> None:
     """Takes in what other processes have written."""
@@ -125,13 +80,25 @@ class Store:
   @functools.cached_property
   def rows(self) -> dict[str, int]:
     """{name of a clip: its row}, of those that are not removed."""
-    found = {}
+    return {entry.name: row for row, entry in self.clips()}
+
+  def clips(self) -> Iterator[tuple[int, Entry]]:
+    """Yields (row, `Entry`) of the clips that are not removed."""
     for first, shard in zip(self.first[:-1], self.shards, strict=True):
       gone = set(shard.note.removed)
       for row, entry in enumerate(shard.entries):
         if row not in gone:
-          found[entry.name] = int(first) + row
-    return found
+          yield int(first) + row, entry
+
+  @functools.cached_property
+  def _cut(self):
+    """Names of what is there in parts."""
+    return {entry.cut_from for _, entry in self.clips()} - {""}
+
+  def has_video(self, name: str) -> bool:
+    """Whether a video, or a clip that a table lists, is there: whole or in parts."""
+    row = self.rows.get(name)
+    return name in self._cut or row is not None and not self.entry(row).cut_from
 
   def entry(self, row: int) -> Entry:
     """What is known of the clip in a row."""
@@ -201,15 +168,15 @@ class Store:
       UserError: names that are there already, a full disk, another process that writes.
     """
     entries.checked(list(clips))
-    with self._writing():
+    with self._writing() as is_alone:
       self._check_new(clips)
       if basis is not None and self.manifest.basis is not None:
         raise UserError(
             f"another process has added the first clips to {self.folder} meanwhile: add these again"
         )
       name = f"{len(self.manifest.shards):06d}-{secrets.token_hex(8)}"
-      folder = self.folder / _SHARDS / name
-      found, shard = self.manifest, None
+      folder = self.folder / index_folder.SHARDS / name
+      found = self.manifest
       try:
         folder.mkdir(parents=True)
         notes = self._written(folder, arrays, list(clips))
@@ -217,9 +184,10 @@ class Store:
           with replacing(self.folder / manifest.BASIS) as partial:
             found = found._replace(basis=array_files.write(partial, basis))
         shard = Shard(name, len(clips), notes)
-      finally:
-        if shard is None:  # a full disk, for example: its room is given back
-          shutil.rmtree(folder, ignore_errors=True)
+        self._check_unchanged(is_alone)
+      except BaseException:  # a full disk, for example: its room is given back
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
       self._replace(found._replace(shards=(*found.shards, shard)))
 
   def _written(self, folder, arrays, clips):
@@ -234,8 +202,8 @@ class Store:
     notes[entries.FILE] = array_files.write_bytes(
         folder / entries.FILE, content.encode(errors="surrogatepass")
     )
-    array_files.sync_folder(folder)
-    array_files.sync_folder(folder.parent)
+    index_folder.sync(folder)
+    index_folder.sync(folder.parent)
     return notes
 
   def _check_new(self, clips):
@@ -246,44 +214,66 @@ class Store:
             "the new one another name"
         )
 
-  def remove(self, names: Sequence[str]) -> int:
+  def remove(self, names: Sequence[str] = (), sources: Sequence[str] = ()) -> int:
     """Takes clips out; returns how many. Their numbers stay on the disk, and are never read.
 
+    Args:
+      names: of clips.
+      sources: of videos, all clips of which go.
+
     Raises:
-      UserError: there is no clip of that name.
+      UserError: there is no clip of such a name or video.
     """
-    with self._writing():
-      missing = [name for name in names if name not in self.rows]
-      if missing:
-        raise UserError(
-            f"{self.folder} has no clip {shown(missing[0])}"
-            f"{did_you_mean(str(missing[0])[:200], self.rows)}"
-        )
-      gone = np.unique([self.rows[name] for name in names]).astype(int)
+    with self._writing() as is_alone:
+      gone = np.unique([*self._rows_of(names), *self._rows_of_sources(sources)]).astype(int)
       shards = []
       for first, shard in zip(self.first[:-1], self.manifest.shards, strict=True):
         own = gone[(first <= gone) & (gone < first + shard.clips)] - first
         removed = tuple(sorted({*shard.removed, *map(int, own)}))
         shards.append(shard._replace(removed=removed))
+      self._check_unchanged(is_alone)
       self._replace(self.manifest._replace(shards=tuple(shards)))
     return len(gone)
+
+  def _rows_of(self, names):
+    for name in names:
+      if name not in self.rows:
+        raise self._no_such("clip", name, self.rows)
+    return [self.rows[name] for name in names]
+
+  def _rows_of_sources(self, sources):
+    there = {}
+    for row, entry in self.clips() if sources else ():
+      if entry.source:
+        there.setdefault(entry.source, []).append(row)
+    for source in sources:
+      if source not in there:
+        raise self._no_such("clips of the video", source, there)
+    return [row for source in sources for row in there[source]]
+
+  def _no_such(self, what, name, there):
+    return UserError(
+        f"{self.folder} has no {what} {shown(name)}{did_you_mean(str(name)[:200], there)}"
+    )
 
   def snapshot(self, folder: pathlib.Path) -> "Store":
     """A copy of the index as it is here, which later changes do not reach.
 
     Files are linked where the file system can, as none of them ever changes, and else copied.
     """
-    copy = Store.create(folder, self.manifest._replace(shards=()))
-    with _claim(copy.folder):
+    folder = pathlib.Path(folder)
+    with index_folder.begun(folder):
       if self.manifest.basis:
-        _link(self.folder / manifest.BASIS, copy.folder / manifest.BASIS)
+        index_folder.link(self.folder / manifest.BASIS, folder / manifest.BASIS)
       for shard in self.shards:
-        target = copy.folder / _SHARDS / shard.note.name
+        target = folder / index_folder.SHARDS / shard.note.name
         target.mkdir(parents=True)
         for file in shard.note.files:
-          _link(shard.folder / file, target / file)
-      copy._replace(self.manifest)
-    return copy
+          index_folder.link(shard.folder / file, target / file)
+        index_folder.sync(target)
+        index_folder.sync(target.parent)
+      _write_manifest(folder, self.manifest)
+    return Store(folder)
 
   def basis(self) -> np.ndarray | None:
     """The basis of the codes, None where there is none yet."""
@@ -304,6 +294,7 @@ class Store:
 
   def verify(self) -> Iterator[tuple[pathlib.Path, str]]:
     """Reads every file; yields (file, "" or what is wrong with it)."""
+    yield self.folder / manifest.FILE, manifest.fault(self.folder)
     for path, note in self.files():
       try:
         now = array_files.note_of(path)
@@ -317,24 +308,18 @@ class Store:
 
   @contextlib.contextmanager
   def _writing(self):
-    """The only one that writes, with what others have written before."""
-    with _claim(self.folder):
+    """The only one that writes, with what others have written before; yields whether it is."""
+    with index_folder.writing(self.folder) as is_alone:
+      index_folder.check_in_place(self.folder)
       self.refresh()
-      shards = self.folder / _SHARDS
-      if shards.is_symlink():
-        raise UserError(f"{shards} is a link: an index is only added to in its place")
-      self._clear()
-      try:
-        yield
-      except OSError as error:
-        raise UserError(f"{self.folder} cannot be written to ({error.strerror})") from error
+      if is_alone:  # else it may be what another one writes just now
+        index_folder.clear(self.folder, {shard.name for shard in self.manifest.shards})
+      yield is_alone
 
-  def _clear(self):
-    """Deletes what a killed process has left: folders of shards that no manifest names."""
-    known = {shard.name for shard in self.manifest.shards}
-    for path in (self.folder / _SHARDS).glob("*"):
-      if manifest.SHARD.fullmatch(path.name) and path.name not in known and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+  def _check_unchanged(self, is_alone):
+    """Without locks, another writer may have been quicker: what it has added must not be lost."""
+    if not is_alone and manifest.read(self.folder) != self.manifest:
+      raise UserError(f"another process has written to {self.folder} meanwhile: try again")
 
   def _replace(self, found):
     _write_manifest(self.folder, found)
@@ -359,9 +344,10 @@ def _joined(parts):
 
 
 def _write_manifest(folder, found):
+  index_folder.sync(folder)  # first the names of what it names
   with replacing(folder / manifest.FILE) as partial:
     array_files.write_bytes(partial, json.dumps(manifest.to_json(found)).encode())
-  array_files.sync_folder(folder)
+  index_folder.sync(folder)
 
 
 def _as_noted(array, field):
@@ -370,15 +356,3 @@ def _as_noted(array, field):
   if array.shape[1:] != field.shape:
     raise ValueError(f"expected (n, *{field.shape}), got {array.shape}")
   return array
-
-
-def _claim(folder):
-  """Keeps a second writer out."""
-  return claimed(folder, str(folder), "process", f"another process writes to {folder}: wait for it")
-
-
-def _link(source, target):
-  try:
-    os.link(source, target)
-  except OSError:
-    shutil.copyfile(source, target)

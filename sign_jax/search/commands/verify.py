@@ -15,7 +15,7 @@ def run(args):
   faults = index.verify()
   for fault in faults:
     print(printable(fault))
-  files = sum(1 for _ in index.store.files())
+  files = 1 + sum(1 for _ in index.store.files())  # and the manifest
   print(f"{len(faults)} of {files} files are damaged; the index has {len(index)} clips"
         if faults else f"all {files} files of {len(index)} clips hold what was written")
   return not faults
