@@ -148,12 +148,13 @@ def eval_batches(
   reader_timeout=watchdog.SECONDS,
   shard_index=0,
   shard_count=1,
+  wanted=None,
 ):
   """Every video and every sentence once, in the split's order.
 
   Batches hold `mask` (B,) bool, False in the rows that fill up the last batch; these repeat the
-  last example, so that shapes are static and no row is empty. Arguments and errors as in
-  `train_batches`.
+  last example, so that shapes are static and no row is empty. With `wanted` only these batches of
+  the videos are read, by their numbers. Other arguments and errors as in `train_batches`.
 
   Returns:
     Two iterators: of dicts with `video`, `video_valid`, `mask`; and with `text`, `mask`, or with
@@ -161,13 +162,14 @@ def eval_batches(
   """
   rows = shard_rows(batch_size, shard_index, shard_count)
 
-  def batches(rows_of, count):
-    steps = grain.MapDataset.range(-(-count // batch_size))
+  def batches(rows_of, count, chosen=None):
+    chosen = range(-(-count // batch_size)) if chosen is None else chosen
+    steps = grain.MapDataset.source(chosen)
     batch = EvalBatch(rows_of, count, batch_size, rows)
     return iterate(steps.map(batch), num_workers, reader_timeout)
 
   return (
-    batches(_video_rows(split)(split, video_length, combine, alpha), split.num_videos),
+    batches(_video_rows(split)(split, video_length, combine, alpha), split.num_videos, wanted),
     batches(texts or TextRows(split, text_length), split.num_sentences),
   )
 

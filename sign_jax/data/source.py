@@ -34,6 +34,7 @@ class RetrievalSplit:
     poses: `pose.Settings`, or None where no poses are read.
     left_out: {video_id: reason} of the videos that are skipped; empty without poses.
     windows: (V,) int64, the number of windows of each video.
+    stride: frames from one window to the next, 0 where the data set does not say.
     video_ids: list of V str, in the data set's order.
     sentence_ids, sentence_texts: lists of S str, in the order of first appearance; with `pairs`
       those of each video.
@@ -88,7 +89,7 @@ class RetrievalSplit:
     for video_id, *lengths in zip(self.video_ids, *(columns[s] for s in self.streams), strict=True):
       self._check_lengths(video_id, lengths)
     self.windows = np.array(columns[self.streams[0]])
-    self._stride = _stride(self._source, self.streams[0])
+    self.stride = _stride(self._source, self.streams[0])
     self._token_ids = {}  # by length
     group = self._pair if pairs else functools.partial(self._group, own_identity=caption != "text")
     group(columns["sentence_id"], columns[caption])
@@ -190,6 +191,12 @@ class RetrievalSplit:
         self._cache.put(key, rows)
       yield rows
 
+  def facts(self, video, fields):
+    """{field: value} of a video, of those of some fields that the data set has."""
+    fields = [field for field in fields if field in self._source.feature_specs]
+    (found,) = self._source.read([self._records[video]], fields)
+    return found
+
   def _posed(self, video, whole):
     """The fields of `pose.Pose`, and of every stream the rows of its windows."""
     keypoints = whole[POSE]
@@ -201,7 +208,7 @@ class RetrievalSplit:
     count = self.windows[video]
     rows = (
       pose.window_rows(found, count, f"video {self.video_ids[video]!r} of {self._source.label!r}")
-      if self._has_rows else pose.feature_rows(found, len(keypoints), count, self._stride)
+      if self._has_rows else pose.feature_rows(found, len(keypoints), count, self.stride)
     )
     return {**found._asdict(), **{stream: whole[stream][rows] for stream in self.streams}}
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
-from sign_jax.data import feature_files, records
+from sign_jax.data import feature_files
 from sign_jax.data.sampling import sample_indices
 from sign_jax.encoder import reencode
 from sign_jax.encoder import windows as encoder_windows
@@ -26,7 +26,7 @@ _CONFIG = {"fusion.runs": "", "fusion.weights": ()}  # an index is of one model
 
 
 class Made(NamedTuple):
-  """What one video has become.
+  """What one video has become; without clips and error, it is in the index already.
 
   Attributes:
     name: of the video.
@@ -43,16 +43,57 @@ class Made(NamedTuple):
   error: UserError | None = None
 
 
-def of_split(model: RetrievalModel, split: str, data_dir: str = "") -> tuple[int, Iterator[Made]]:
-  """All videos of a split of the data set that the model was trained on, as an evaluation reads it.
+class Split(NamedTuple):
+  """A split of the data set that a model was trained on, as an evaluation reads it."""
+
+  model: RetrievalModel
+  task: Any
+  name: str
+  config: Any
+
+  @property
+  def total(self) -> int:
+    """The number of its videos."""
+    return self.task.split(self.name).num_videos
+
+  def videos(self, there: Callable[[str], bool] = lambda name: False) -> Iterator[Made]:
+    """A `Made` for each video.
+
+    Args:
+      there: whether a video is in the index already. Batches of such videos are not encoded; these
+        come first, and without their arrays.
+    """
+    data, size = self.task.split(self.name), self.config.eval_batch_size
+    ids = data.video_ids
+    batches = [range(x, min(x + size, len(ids))) for x in range(0, len(ids), size)]
+    is_done = [all(there(ids[number]) for number in numbers) for numbers in batches]
+    for numbers, done in zip(batches, is_done, strict=True):
+      yield from (Made(ids[number]) for number in numbers if done)
+    wanted = [number for number, done in enumerate(is_done) if not done]
+    encoded = self.task.encoded_videos(
+        self.model.variables, self.name, jax.device_put, wanted
+    )
+    for batch, (tokens, _) in zip(wanted, encoded, strict=True):
+      tokens = jax.tree.map(np.asarray, tokens)
+      for row, number in enumerate(batches[batch]):  # what fills up the last one lies behind
+        one = jax.tree.map(lambda x, row=row: x[row : row + 1], tokens)
+        yield self._made(data, number, EncodedVideos(one))
+
+  def _made(self, data, number, encoded):
+    name = data.video_ids[number]
+    signer, windows = _facts(data, number, self.config.data.video_length)
+    text = data.sentence_texts[data.sentence_of_video[number]]
+    clip = Entry(name, name, text=text, split=self.name, signer=signer)
+    return Made(name, encoded, [clip], [windows])
+
+
+def open_split(model: RetrievalModel, split: str, data_dir: str = "") -> Split:
+  """Opens a split.
 
   Args:
     model: `RetrievalModel`.
     split: "train", "validation" or "test".
     data_dir: where the data sets lie; "" for where the run had them.
-
-  Returns:
-    (the number of videos, a `Made` for each, in the data set's order).
 
   Raises:
     UserError: no such data set or split.
@@ -63,49 +104,26 @@ def of_split(model: RetrievalModel, split: str, data_dir: str = "") -> tuple[int
       | ({"data.data_dir": data_dir} if data_dir else {})
   )
   made = run_task.make(config, notes=text_notes.path(model.trained.workdir))
-  return made.split(split).num_videos, _of_task(model, made, split, config)
+  made.split(split)  # is it there?
+  return Split(model, made, split, config)
 
 
-def _of_task(model, made, split, config):
-  data = made.split(split)
-  facts = _facts(made, split, config)
-  place = jax.device_put
-  first = 0
-  for tokens, mask in made.encoded_videos(model.variables, split, place):
-    count = int(np.asarray(mask).sum())  # rows that fill up lie behind the others
-    tokens = jax.tree.map(np.asarray, tokens)
-    for row in range(count):
-      number = first + row
-      name = data.video_ids[number]
-      signer, windows = facts(number)
-      text = data.sentence_texts[data.sentence_of_video[number]]
-      clip = Entry(name, name, text=text, split=split, signer=signer)
-      one = jax.tree.map(lambda x, row=row: x[row : row + 1], tokens)
-      yield Made(name, EncodedVideos(one), [clip], [windows])
-    first += count
+def of_split(
+    model: RetrievalModel, split: str, data_dir: str = ""
+) -> tuple[int, Iterator[Made]]:
+  """(The number of videos, a `Made` for each) of `open_split`, in the data set's order."""
+  opened = open_split(model, split, data_dir)
+  return opened.total, opened.videos()
 
 
-def _facts(made, split, config):
-  """A function of a video's number -> (its signer, the times of the windows that are kept)."""
-  data, section = made.split(split), config.data
-  if not hasattr(data, "_source"):  # made up, without records
-    return lambda number: ("", None)
-  wanted = ("video_id", "num_frames", "fps", "signer")
-  opened = records.open_split(section.name, split, section.data_dir or None)
-  wanted = [name for name in wanted if name in opened.feature_specs]
-  known = {x["video_id"]: x for x in opened.read(range(len(opened)), wanted)}
-  noted = opened.metadata.get(data.streams[0])
-  stride = noted.get("stride") if isinstance(noted, dict) else None
-
-  def facts(number):
-    record = known[data.video_ids[number]]
-    times = window_times(
-        int(record.get("num_frames", 0)), float(record.get("fps", 0)), int(data.windows[number]),
-        stride if type(stride) is int else 0,
-    )
-    return str(record.get("signer", "")), _kept(data, number, times, section.video_length, record)
-
-  return facts
+def _facts(data, number, length):
+  """(Signer, times of the windows that are kept) of a video."""
+  record = data.facts(number, ("num_frames", "fps", "signer"))
+  times = window_times(
+      int(record.get("num_frames", 0)), float(record.get("fps", 0)), int(data.windows[number]),
+      data.stride,
+  )
+  return str(record.get("signer", "")), _kept(data, number, times, length, record)
 
 
 def _kept(data, number, times, length, record):
@@ -204,11 +222,11 @@ def _parts(name, source, feature, times, start, seconds):
     return Made(name, [feature], [Entry(name, source)], [None])
   times = times + start
   slices = overlaps.parts(times, seconds)
-  names = [name] if len(slices) == 1 else [f"{name}#{n}" for n in range(1, len(slices) + 1)]
-  return Made(
-      name, [feature[x] for x in slices], [Entry(x, source) for x in names],
-      [times[x] for x in slices],
-  )
+  if len(slices) == 1:
+    clips = [Entry(name, source)]
+  else:
+    clips = [Entry(f"{name}#{n}", source, cut_from=name) for n in range(1, len(slices) + 1)]
+  return Made(name, [feature[x] for x in slices], clips, [times[x] for x in slices])
 
 
 def find_features(folder: pathlib.Path, model: RetrievalModel) -> list[reencode.Job]:

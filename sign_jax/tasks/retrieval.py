@@ -3,7 +3,7 @@
 import functools
 import pathlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -236,23 +236,27 @@ class Retrieval(RetrievalBatches):
     return np.concatenate(rows)[:, : self.split(split).num_sentences]
 
   def encoded_videos(
-      self, variables: Variables, split: str, place: Place
+      self, variables: Variables, split: str, place: Place, wanted: Sequence[int] | None = None
   ) -> Iterator[tuple[Any, Bool[Array, " B"]]]:
     """Yields, for batches of a split's videos in order, what the model makes of them for a search.
+
+    Args:
+      variables, split, place: as of `similarity`.
+      wanted: numbers of the batches, of `eval_batch_size` videos each; None for all.
 
     Yields:
       (a tree of arrays (B, ...), and (B,) bool: False in the rows that fill up the last batch).
     """
-    videos, _ = self._eval_batches(split)
+    videos, _ = self._eval_batches(split, wanted)
     for batch in prefetch.to_devices(videos, place):
       yield self._encode_video(variables, batch), batch["mask"]
 
-  def _eval_batches(self, split):
-    """Iterators of batches of a split's videos and of its texts."""
+  def _eval_batches(self, split, wanted=None):
+    """Iterators of batches of a split's videos, of those that are wanted, and of its texts."""
     return pipeline.eval_batches(
         self.split(split), batch_size=self._config.eval_batch_size,
         shard_index=jax.process_index(), shard_count=jax.process_count(),
-        texts=self._texts(split), **self._shapes(),
+        texts=self._texts(split), wanted=wanted, **self._shapes(),
     )
 
   def evaluate(self, variables: Variables, split: str, place: Place) -> dict[str, float]:

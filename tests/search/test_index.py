@@ -68,6 +68,26 @@ def test_the_best_are_those_of_the_evaluation(made, index, expected):
     assert [hit.name for hit in answer.hits] == [hit.name for hit in other.hits]
 
 
+def test_only_batches_with_new_videos_are_encoded_again(made, index, expected, tmp_path):
+  _, _, task, _ = made
+  data = task.split("test")
+  copy = index.snapshot(tmp_path / "copy")
+  copy.remove([data.video_ids[-1]])
+  opened = sources.open_split(copy.model, "test")
+  encode, wanted = opened.task.encoded_videos, []
+  opened.task.encoded_videos = lambda *x: wanted.extend(x[-1]) or encode(*x)
+  summary = filling.fill(copy, opened.videos(copy.store.has_video), opened.total)
+  assert summary.added == [data.video_ids[-1]] and summary.clips == 1 and not summary.failed
+  assert sorted(summary.there) == sorted(data.video_ids[:-1])
+  assert wanted == [(len(data.video_ids) - 1) // 8]
+  np.testing.assert_allclose(copy.similarity(data.sentence_texts), expected, atol=1e-6)
+  assert copy.store.entry(copy.store.rows[data.video_ids[-1]]) == index.store.entry(
+      index.store.rows[data.video_ids[-1]]
+  )
+  again = filling.fill(copy, opened.videos(copy.store.has_video), opened.total)
+  assert len(again.there) == len(data.video_ids) and len(wanted) == 1
+
+
 def test_hits_say_where(made, index):
   system, _, task, _ = made
   data = task.split("test")

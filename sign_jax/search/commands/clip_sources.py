@@ -53,14 +53,19 @@ def fill(args, index_of):
 
 
 def _of_split(args, model):
-  """(function of the index -> (videos, their number), warning), as the two below."""
-  total, videos = sources.of_split(model, args.split, str(args.data_dir or ""))
-  return lambda index: (videos, total), ""
+  """(function of the index -> the arguments of `filling.fill`, warning), as the two below."""
+  opened = sources.open_split(model, args.split, str(args.data_dir or ""))
+  return lambda index: (opened.videos(index.store.has_video), opened.total), ""
 
 
 def _of_features(args, model):
   jobs = shards.take(sources.find_features(args.features, model), args.shard)
-  return lambda index: (sources.of_features(jobs, args.part), len(jobs)), ""
+
+  def find(index):
+    new, there = _apart(jobs, index)
+    return sources.of_features(new, args.part), len(new), there
+
+  return find, ""
 
 
 def _of_videos(args, model):
@@ -71,14 +76,24 @@ def _of_videos(args, model):
   clips.tell(found, {})
 
   def find(index):
-    # A video in parts is there where its first part is.
-    new = [job for job in jobs if job.name not in index and f"{job.name}#1" not in index]
+    new, there = _apart(jobs, index)
     if not new:
-      return [], 0
+      return [], 0, there
     encoder = source.encoder(args.batch_size)
-    return sources.of_videos(new, encoder, args.stride, args.part), len(new)
+    return sources.of_videos(new, encoder, args.stride, args.part), len(new), there
 
   return find, found.warning
+
+
+def _apart(jobs, index):
+  """(Those that are not in the index, the names of those that are)."""
+  new, there = [], []
+  for job in jobs:
+    if index.store.has_video(job.name):
+      there.append(job.name)
+    else:
+      new.append(job)
+  return new, there
 
 
 def _tell(summary, index):
