@@ -182,16 +182,20 @@ class Index:
       return [None] * count
     return arrays["mask"][:, -self._length :].sum(1)
 
-  def remove(self, names: Sequence[str]) -> int:
+  def remove(self, names: str | Sequence[str] = (), sources: str | Sequence[str] = ()) -> int:
     """Takes clips out of what a search finds; returns how many.
 
+    Args:
+      names: of clips.
+      sources: of videos (`Entry.source`), of which all clips go.
+
     Raises:
-      UserError: a name that is not there.
+      UserError: a name or a video that is not there.
     """
-    names = [names] if isinstance(names, str) else list(names)
+    listed = lambda x: [x] if isinstance(x, str) else list(x)
     with self._writing:
       store = copy.copy(self.store)
-      count = store.remove(names)
+      count = store.remove(listed(names), listed(sources))
       self.store = store
     return count
 

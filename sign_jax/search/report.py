@@ -2,13 +2,14 @@
 
 import math
 import re
+import urllib.parse
 from collections.abc import Iterable, Sequence
 
 from sign_jax.errors import printable
 from sign_jax.search.hits import Answer
 
 _LONGEST = 48
-_SPACE = re.compile(r"\s+")
+_NO_WORD = re.compile(r"[\s%]")
 
 
 def table(answer: Answer) -> Iterable[str]:
@@ -42,16 +43,20 @@ def trec(answers: Sequence[Answer], names: Sequence[str], tag: str) -> str:
 
   Args:
     answers: of the queries.
-    names: of the queries; white space in these and in names of clips becomes "_".
+    names: of the queries; in these and in names of clips, white space and "%" are written as in
+      addresses, such as %20, so that no two become one.
     tag: of the run.
   """
-  word = lambda text: _SPACE.sub("_", text)
   lines = [
-      f"{word(name)} Q0 {word(hit.name)} {rank} {hit.score:.7f} {word(tag)}"
+      f"{_word(name)} Q0 {_word(hit.name)} {rank} {hit.score:.7f} {_word(tag)}"
       for name, answer in zip(names, answers, strict=True)
       for rank, hit in enumerate(answer.hits, 1)
   ]
   return "".join(f"{line}\n" for line in lines)
+
+
+def _word(text):
+  return _NO_WORD.sub(lambda match: urllib.parse.quote(match[0]), text)
 
 
 def _clock(seconds):

@@ -3,6 +3,7 @@
 import json
 import math
 import types
+import urllib.parse
 
 import numpy as np
 import pytest
@@ -123,6 +124,10 @@ def test_damage_is_named(built, run, tmp_path, capsys):
     (("query", "--index", "{built}", "--workdir", "{run}", "?", "--signer", "q"), "signer 'q'"),
     (("query", "--index", "{built}", "--workdir", "{new}", "x"), "there is no file or folder"),
     (("verify", "--index", "{new}"), "holds no index: make one"),
+    (("info", "--index", "{new}"), "holds no index: make one"),
+    (("remove", "--index", "{built}"), "pass --name of clips or --source of videos"),
+    (("remove", "--index", "{built}", "--name", "clip"), "has no clip 'clip'"),
+    (("remove", "--index", "{built}", "--source", "clip"), "has no clips of the video 'clip'"),
 ])  # fmt: skip
 def test_mistakes_are_one_sentence(built, run, tmp_path, capsys, args, words):
   places = {"new": tmp_path / "new", "run": run, "built": built}
@@ -171,10 +176,44 @@ def test_a_folder_of_videos(run, encoder, tmp_path, capsys):
   (videos / "cut.mp4").unlink()
   (videos / "empty.mp4").unlink()
   render(videos / "new.mp4", 20, seed=4)
-  assert call("add", *args) == 0
-  assert rows(capsys.readouterr().out)["added"] == 1 and "new" in sign_jax.Index.open(
-      tmp_path / "index"
-  )
+  assert call("add", *args, "--part", 2) == 0  # what is there stays as it was cut
+  told = rows(capsys.readouterr().out)
+  assert told["added"] == told["clips of these"] == 1 and told["there already"] == 2
+  assert "new" in sign_jax.Index.open(tmp_path / "index")
+
+
+def test_parts_and_videos_of_one_name_are_told_apart(run, encoder, tmp_path, capsys):
+  videos = tmp_path / "videos"
+  render(videos / "a#1.mp4", 40, seed=1)
+  args = ("--index", tmp_path / "index", "--workdir", run, "--videos", videos, "--stride", STRIDE,
+          "--part", 4)  # fmt: skip
+  assert call("build", *args) == 0
+  capsys.readouterr()
+  render(videos / "a.mp4", 300, seed=2)  # whose first part would be a#1
+  render(videos / "b.mp4", 300, seed=3)
+  render(videos / "b#2.mp4", 40, seed=4)
+  assert call("add", *args) == 1
+  out = capsys.readouterr().out
+  told = rows(out)
+  assert told["there already"] == 1 and told["failed"] == 2 and told["added"] == 1
+  assert "  a: there is another clip 'a#1': rename" in out
+  index = sign_jax.Index.open(tmp_path / "index")
+  assert index.store.has_video("a#1") and not index.store.has_video("a")
+  assert index.store.has_video("b") != index.store.has_video("b#2")  # whichever came first
+
+
+def test_clips_are_removed_and_counted(built, tmp_path, capsys):
+  store = sign_jax.Index.open(built).snapshot(tmp_path / "copy").store
+  names = list(store.rows)
+  index = ("--index", store.folder)
+  assert call("remove", *index, "--name", names[0], names[1], "--source", names[2]) == 0
+  assert f"removed 3 clips; the index has {len(names) - 3}" in capsys.readouterr().out
+  assert list(sign_jax.Index.open(store.folder).store.rows) == names[3:]
+  assert call("info", *index) == 0
+  told = dict(line.rsplit(None, 1) for line in capsys.readouterr().out.splitlines())
+  assert (told["clips"], told["removed clips"], told["videos"]) == (str(len(names) - 3), "3", "8")
+  assert told["storage"] == "exact" and told["the run's system"] == "cico"
+  assert float(told["hours of video"]) >= 0 and told["clips without times"] == "0"
 
 
 def test_a_folder_of_features(run, width, tmp_path, capsys):
@@ -219,8 +258,18 @@ def test_what_is_not_proved_is_said():
   assert "of others nothing is known" in report.proof(of(np.inf))
   assert of(np.inf).to_json()["may_miss"] is None and not of(0.125).is_certified
   run = report.trec([of(0.0)], ["first query"], "my tag")
-  assert run.splitlines()[0] == "first_query Q0 a_b 1 0.2500000 my_tag"
+  assert run.splitlines()[0] == "first%20query Q0 a%20b 1 0.2500000 my%20tag"
   assert Answer("x", [], 0, 0, 0.0).to_json()["hits"] == []
+
+
+def test_no_two_clips_are_one_in_a_run_file():
+  names = ["a b", "a_b", "a%20b", "a\u00a0b", "ä/Gespräch"]
+  hits = [Hit(Entry(name), 0.5 - n / 10) for n, name in enumerate(names)]
+  lines = report.trec([Answer("x", hits, 5, 5, 0.0)], ["1"], "cico").splitlines()
+  assert all(len(line.split()) == 6 for line in lines)
+  written = [line.split()[2] for line in lines]
+  assert written[1] == "a_b" and written[4] == "ä/Gespräch"
+  assert [urllib.parse.unquote(x) for x in written] == names
 
 
 @pytest.mark.parametrize("box", [None, boxes.Box(10, 20, 50, 50)])
