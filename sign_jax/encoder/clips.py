@@ -27,6 +27,8 @@ class Clip(NamedTuple):
   end: float = math.inf
   split: str = ""  # one of `splits.SPLITS`, "" where nothing says
   box: boxes.Box | None = None  # of the person; None for whole pictures
+  sentence: str = ""  # what is signed, "" where nothing says
+  signer: str = ""
 
   @property
   def part(self):
@@ -58,7 +60,30 @@ def find(videos, csv=None):
   videos = existing_folder(videos, "--videos", "pass the folder of the videos")
   if csv:
     existing_file(csv, "--csv", "pass a table with a column video")
-  return _listed(videos, csv) if csv else _found(videos)
+  return listed(videos, csv, clip_table.read(csv)) if csv else _found(videos)
+
+
+def listed(videos, name, table):
+  """As `find`, the clips of a table.
+
+  Args:
+    videos: folder of the videos.
+    name: of the table, for messages.
+    table: `clip_table.Table`.
+
+  Raises:
+    UserError: it has no rows.
+  """
+  if not table.rows:
+    raise UserError(f"{name} has no rows, write one for each video")
+  clips = [
+    Clip(
+      row.name, row.video, videos / row.video, row.start, row.end, row.split, row.box,
+      row.sentence, row.signer,
+    )
+    for row in table.rows
+  ]  # fmt: skip
+  return Found(clips, [*table.notes, *_unlisted(videos, name, clips)])
 
 
 def training_clips(jobs):
@@ -118,18 +143,7 @@ def _found(videos):
   return Found(clips, [left_out] if left_out else [], tree.left_out.warning())
 
 
-def _listed(videos, csv):
-  table = clip_table.read(csv)
-  if not table.rows:
-    raise UserError(f"{csv} has no rows, write one for each video")
-  clips = [
-    Clip(row.name, row.video, videos / row.video, row.start, row.end, row.split, row.box)
-    for row in table.rows
-  ]
-  return Found(clips, [*table.notes, *_unlisted(videos, csv, clips)])
-
-
-def _unlisted(videos, csv, clips):
+def _unlisted(videos, name, clips):
   tree = video_tree.walk(videos, {clip.video for clip in clips}, look_inside=False)
   counts = {
     "video": len(tree.files),
@@ -137,4 +151,4 @@ def _unlisted(videos, csv, clips):
     "other video or folder that cannot be read": len(tree.left_out.videos),
   }
   if told := pictures.counted(counts):
-    yield f"left out: {told} in {videos} that no row of {csv} names"
+    yield f"left out: {told} in {videos} that no row of {name} names"

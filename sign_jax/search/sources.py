@@ -214,7 +214,8 @@ def of_videos(
     frame = float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0
     times = np.stack([shown[starts], shown[ends] + frame], 1)
     found = _parts(job.name, job.video, result.outputs, times, 0.0, seconds)
-    yield found._replace(clips=[clip._replace(split=job.split) for clip in found.clips])
+    known = {"text": job.sentence, "split": job.split, "signer": job.signer}
+    yield found._replace(clips=[clip._replace(**known) for clip in found.clips])
 
 
 def _parts(name, source, feature, times, start, seconds):

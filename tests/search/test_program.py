@@ -216,6 +216,37 @@ def test_clips_are_removed_and_counted(built, tmp_path, capsys):
   assert float(told["hours of video"]) >= 0 and told["clips without times"] == "0"
 
 
+def test_sentences_beside_videos(run, encoder, tmp_path, capsys):
+  pytest.importorskip("webvtt")
+  videos = tmp_path / "videos"
+  for name in ("tag/a.mp4", "b.mp4", "without.mp4"):
+    render(videos / name, 100, seed=1)  # 4 seconds
+  cue = "00:00:0{}.000 --> 00:00:0{}.000\n{}\n"
+  cues = [cue.format(*x) for x in ((0, 2, "It rains."), (1, 4, "<i>Snow</i>"), (8, 9, "late"))]
+  (videos / "tag/a.vtt").write_text("\n".join(["WEBVTT\n", *cues]))
+  (videos / "b.srt").write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n\xfc")
+  args = ("--index", tmp_path / "index", "--workdir", run, "--videos", videos, "--stride", STRIDE)
+  assert call("build", *args, "--captions", videos) == 1
+  told = capsys.readouterr()
+  assert rows(told.out)["added"] == 2 and "tag/a_8-9: " in told.out
+  assert "b.srt, line 3: the byte 0xfc" in told.err and "1 videos have no subtitles" in told.err
+  index = sign_jax.Index.open(tmp_path / "index", run)
+  (answer,) = index.search("rain", 5)
+  found = {x.name: (x.clip.source, x.clip.text) for x in answer.hits}
+  assert found == {
+      "tag/a_0-2": ("tag/a.mp4", "It rains."), "tag/a_1-4": ("tag/a.mp4", "Snow"),
+  }  # fmt: skip
+  assert all(1 <= x.start < x.end <= 4.1 for x in answer.hits if x.name == "tag/a_1-4")
+  assert call("add", *args, "--captions", videos, "--csv", "x") == 1
+  assert "without --csv: leave one out" in capsys.readouterr().err
+  out = tmp_path / "out"
+  export = ("export", *args[:4], "rain", "--format", "eaf", "--out", out, "--videos", videos)
+  assert call(*export) == 0
+  assert "hits in them                   2" in capsys.readouterr().out
+  content = (out / "tag/a.eaf").read_bytes()
+  assert call(*export) == 0 and (out / "tag/a.eaf").read_bytes() == content
+
+
 def test_a_folder_of_features(run, width, tmp_path, capsys):
   rng = np.random.default_rng(0)
   for name, count, part in (("a", 9, ""), ("b/c d", 70, "tv/x.mp4 12.5 inf")):

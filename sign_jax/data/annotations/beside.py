@@ -18,7 +18,7 @@ class Found(NamedTuple):
 
   Attributes:
     table: `clip_table.Table`, in the order of the videos; a row's line is that of its file.
-    failed: {file: why nothing of it is used}.
+    failed: {file or video: why nothing of it is used}.
   """
 
   table: clip_table.Table
@@ -47,10 +47,15 @@ def read(videos: pathlib.Path, captions: pathlib.Path, tier: str = sentences.TIE
     raise UserError(f"there are no videos in {videos}: pass the folder of the videos")
   files = _files(captions)
   rows, notes, failed, without = [], [], {}, []
+  owners = {}  # of the files; clips are named after them
   for video in names:
     there = sorted(files.get(clip_table.stem_of(video), []), key=_order)
     if not there:
       without.append(video)
+      continue
+    other = owners.setdefault(clip_table.stem_of(video), video)
+    if other != video:
+      failed[video] = f"{video} is called as {other} is: rename one, and its subtitles"
       continue
     if len(there) > 1:
       notes.append(f"{there[0]} is read, and not {', '.join(x.name for x in there[1:])}")

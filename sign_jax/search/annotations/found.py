@@ -64,7 +64,8 @@ def of_json(path: pathlib.Path) -> list[Row]:
 def _rows(content):
   if not isinstance(content, list):
     raise ValueError("it is no list")
-  return [_row(_get(x, "text", str), hit) for x in content for hit in _get(x, "hits", list)]
+  answers = [(_get(x, "text", str), _get(x, "hits", list)) for x in content]
+  return [_row(text, hit) for text, hits in answers for hit in hits]
 
 
 def _row(text, hit):

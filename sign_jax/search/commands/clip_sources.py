@@ -2,6 +2,7 @@
 
 from sign_jax.api import loading
 from sign_jax.data import shards
+from sign_jax.data.annotations import beside, sentences
 from sign_jax.data.splits import SPLITS
 from sign_jax.encoder import clips
 from sign_jax.encoder import weights as encoder_weights
@@ -26,6 +27,11 @@ def add_arguments(parser):
                       f"next one (default: {overlaps.SECONDS:g})")  # fmt: skip
   parser.add_argument("--storage", choices=STORAGES, default=STORAGES[0],
                       help="of a new index: exact scores, or half the size")  # fmt: skip
+  parser.add_argument("--captions", type=path_argument, metavar="DIR",
+                      help="folder of .vtt, .srt or .eaf files called as the --videos: a clip for "
+                      "each sentence in them")  # fmt: skip
+  parser.add_argument("--tier", default=sentences.TIER,
+                      help=f"of .eaf in --captions (default: {sentences.TIER})")  # fmt: skip
   encoder_weights.add_arguments(parser, need_videos=False)
 
 
@@ -39,6 +45,8 @@ def fill(args, index_of):
   named = [name for name in ("split", "features", "videos") if getattr(args, name)]
   if len(named) != 1:
     raise UserError("pass one of --split, --features and --videos: where the clips come from")
+  if args.captions and (args.csv or not args.videos):
+    raise UserError("--captions belongs to --videos, without --csv: leave one out")
   if not args.part > 0:
     raise UserError(f"--part {args.part:g} must be above 0 seconds")
   model = loading.load(args.workdir)
@@ -70,7 +78,7 @@ def _of_features(args, model):
 
 def _of_videos(args, model):
   sources.check_reads_features(model)
-  found = clips.find(args.videos, args.csv)
+  found = _captioned(args) if args.captions else clips.find(args.videos, args.csv)
   jobs = shards.take(found.clips, args.shard)
   source = encoder_weights.find(args)
   clips.tell(found, {})
@@ -94,6 +102,16 @@ def _apart(jobs, index):
     else:
       new.append(job)
   return new, there
+
+
+def _captioned(args):
+  """The clips of sentences in files beside videos, as `clips.find` gives those of a table."""
+  read = beside.read(args.videos, args.captions, args.tier)
+  reasons = list(read.failed.values())
+  if not read.table.rows:
+    raise UserError(reasons[0] if reasons else f"no file in {args.captions} holds a sentence")
+  found = clips.listed(args.videos, args.captions, read.table)
+  return found._replace(warning="; ".join([found.warning] * bool(found.warning) + reasons))
 
 
 def _tell(summary, index):

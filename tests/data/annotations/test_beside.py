@@ -61,6 +61,14 @@ def test_the_table_is_one_that_programs_read(folders, tmp_path, capsys):
   assert "4 clips of 4 videos" in capsys.readouterr().out
 
 
+def test_two_videos_of_one_name(folders):
+  videos, captions = folders
+  (videos / "d.mov").write_bytes(b"")
+  found = beside.read(videos, captions)
+  assert "d.mp4 is called as d.mov is" in found.failed["d.mp4"]
+  assert {x.video for x in found.table.rows if x.name.startswith("d_")} == {"d.mov"}
+
+
 def test_folders_that_do_not_fit(folders, tmp_path):
   videos, captions = folders
   with pytest.raises(UserError, match="no file in .* is called as a video"):

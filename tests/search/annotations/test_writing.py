@@ -1,0 +1,209 @@
+"""Hits become files for annotators: which ones, what is in them, and what is left alone."""
+
+import json
+import math
+
+import pytest
+
+from sign_jax.data.annotations import eaf, sentences
+from sign_jax.errors import UserError
+from sign_jax.search import __main__ as program
+from sign_jax.search.annotations import eaf_tier, found, writing
+from sign_jax.search.annotations.found import Row
+from sign_jax.search.entries import Entry
+from sign_jax.search.hits import Answer, Hit
+from tests.search.annotations import rich, structure
+
+VIDEO = "montag früh/Gespräch 1.mp4"
+ROWS = [
+    Row("Regen & Süd", 1, 0.5, "a#1", VIDEO, 1.5, 2.5),
+    Row("Regen & Süd", 2, 0.4, "b", "b.v2.MOV", 0, 1),
+    Row("Wind", 1, 0.75, "a#2", VIDEO, 2.0, 4.0),
+    Row("Wind", 2, 0.25, "c", "c", math.nan, math.nan),
+]
+TIER = [(1.5, 2.5, "Regen & Süd (1, 0.500)")]
+
+
+def tier(path, name="SEARCH"):
+  return [(x.start, x.end, x.text) for x in sentences.read(path, name).sentences]
+
+
+def test_hits_of_a_search_and_of_its_file_are_the_same(tmp_path):
+  hits = [Hit(Entry("a#1", VIDEO), 0.5, 1.5, 2.5), Hit(Entry("c"), 0.25)]
+  answers = [Answer("Regen", hits, 9, 2, 0.0), Answer("nichts", [], 9, 2, 0.0)]
+  rows = found.of_answers(answers)
+  assert rows[0] == Row("Regen", 1, 0.5, "a#1", VIDEO, 1.5, 2.5)
+  assert rows[1].source == "c" and not rows[1].has_times and len(rows) == 2
+  path = tmp_path / "hits.json"
+  path.write_text(json.dumps([x.to_json() for x in answers]))
+  assert str(found.of_json(path)) == str(rows)
+
+
+@pytest.mark.parametrize("text", [
+    "[", "{}", "[1]", '[{"text": "x"}]', '[{"text": 1, "hits": []}]',
+    '[{"text": "x", "hits": [1]}]',
+    '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": 1, "score": "1"}]}]',
+    '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": 1, "score": 1, "start": NaN}]}]',
+    '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": true, "score": 1}]}]',
+])  # fmt: skip
+def test_other_files_are_no_hits(tmp_path, text):
+  path = tmp_path / "hits.json"
+  path.write_text(text)
+  with pytest.raises(UserError, match="holds no hits that `query --json` has written"):
+    found.of_json(path)
+
+
+@pytest.mark.parametrize("kind", ["vtt", "srt"])
+def test_subtitles(tmp_path, kind):
+  pytest.importorskip("webvtt")
+  summary = writing.write(ROWS, kind, tmp_path)
+  one, two = tmp_path / f"montag früh/Gespräch 1.{kind}", tmp_path / f"b.v2.{kind}"
+  assert summary.written == {str(one): 2, str(two): 1} and summary.without_times == 1
+  assert tier(one) == [*TIER, (2.0, 4.0, "Wind (1, 0.750)")]
+  assert tier(two) == [(0.0, 1.0, "Regen & Süd (2, 0.400)")]
+
+
+def test_json(tmp_path):
+  writing.write(ROWS, "json", tmp_path)
+  content = json.loads((tmp_path / "montag früh/Gespräch 1.json").read_text())
+  assert content["video"] == VIDEO and content["hits"][1]["text"] == "Wind"
+
+
+def test_new_documents_of_elan(tmp_path):
+  videos, out = tmp_path / "videos", tmp_path / "out"
+  summary = writing.write(ROWS, "eaf", out, videos=videos)
+  path = out / "montag früh/Gespräch 1.eaf"
+  assert summary.new == 2 and summary.written[str(path)] == 2
+  content = path.read_bytes()
+  assert structure.faults(content) == [] and b'FORMAT="3.0"' in content
+  assert tier(path) == TIER and tier(path, "SEARCH-2") == [(2.0, 4.0, "Wind (1, 0.750)")]
+  (media,) = eaf.read(path).media
+  assert media == {
+      "MEDIA_URL": f"file://{videos}/{VIDEO}", "MIME_TYPE": "video/mp4",
+      "RELATIVE_MEDIA_URL": f"../../videos/{VIDEO}",
+  }  # fmt: skip
+  assert writing.write(ROWS, "eaf", out, videos=videos).new == 0
+  assert path.read_bytes() == content
+  # What annotators have added there since then stays.
+  path.write_bytes(content.replace(b"    <LINGUISTIC", b"    <TIER TIER_ID='MINE' "
+                                   b"LINGUISTIC_TYPE_REF='sign_jax-search'/>\n    <LINGUISTIC"))
+  writing.write(ROWS[:1], "eaf", out)
+  assert b"TIER_ID='MINE'" in path.read_bytes() and tier(path) == TIER
+  assert structure.faults(path.read_bytes()) == []
+
+
+@pytest.fixture
+def own(tmp_path):
+  """A folder of an annotator's documents, of which one links the video under another name."""
+  folder = tmp_path / "own"
+  (folder / "deep").mkdir(parents=True)
+  (folder / "deep/Sitzung.eaf").write_text(rich.TEXT, encoding="utf-8")
+  (folder / "b.v2.eaf").write_text(rich.BARE)
+  (folder / "not in use.eaf").write_text("broken")
+  return folder
+
+
+def test_documents_of_annotators(own, tmp_path):
+  out = tmp_path / "out"
+  summary = writing.write(ROWS, "eaf", out, into=own)
+  path = out / "deep/Sitzung.eaf"
+  assert set(summary.written) == {str(path), str(out / "b.v2.eaf")} and not summary.failed
+  assert summary.new == 0 and tier(path) == TIER
+  assert eaf_tier.taken_out(eaf.read(path)).decode() == rich.TEXT
+  assert (own / "deep/Sitzung.eaf").read_text(encoding="utf-8") == rich.TEXT
+  content = path.read_bytes()
+  writing.write(ROWS, "eaf", out, into=own)
+  assert path.read_bytes() == content
+  # In place, the same.
+  writing.write(ROWS, "eaf", own, into=own)
+  assert (own / "deep/Sitzung.eaf").read_bytes() == content
+  writing.write(ROWS, "eaf", own, into=own)
+  assert (own / "deep/Sitzung.eaf").read_bytes() == content
+
+
+def test_what_was_annotated_in_a_copy_is_not_lost(own, tmp_path):
+  out = tmp_path / "out"
+  writing.write(ROWS, "eaf", out, into=own)
+  path = out / "deep/Sitzung.eaf"
+  changed = path.read_text(encoding="utf-8").replace("stroke", "hold")
+  path.write_text(changed, encoding="utf-8")
+  summary = writing.write(ROWS, "eaf", out, into=own)
+  assert "holds something else than" in summary.failed[VIDEO] and len(summary.written) == 1
+  assert path.read_text(encoding="utf-8") == changed
+  assert not writing.write(ROWS, "eaf", out, into=out).failed
+  assert "hold" in path.read_text(encoding="utf-8")
+
+
+def test_times_of_a_video_that_begins_later(own, tmp_path):
+  rows = [Row("x", n, 0.5, "s", "cam/side.mp4", *times)
+          for n, times in enumerate([(2.0, 3.0), (1.0, 1.75), (0.5, 1.5)], 1)]  # fmt: skip
+  path = tmp_path / "out/deep/Sitzung.eaf"
+  summary = writing.write([*ROWS, *rows], "eaf", tmp_path / "out", into=own)
+  assert summary.written[str(path)] == 5
+  # Two videos of one document; the last row ends before its time begins.
+  assert tier(path)[0] == (0.0, 0.25, "x (2, 0.500)")
+  both = tier(path) + tier(path, "SEARCH-2")
+  assert (0.5, 1.5, "x (1, 0.500)") in both and TIER[0] in both and len(both) == 4
+
+
+def test_documents_that_cannot_be_used_stop_no_others(own, tmp_path):
+  (own / "second.eaf").write_text(rich.TEXT, encoding="utf-8")
+  (own / "b.v2.eaf").write_text("broken")
+  summary = writing.write([*ROWS, Row("x", 1, 0.5, "d", "d.mp4", 0, 1)], "eaf", own, into=own)
+  assert "is linked by 2 documents" in summary.failed[VIDEO]
+  assert "b.v2.eaf, line 1: this is no XML" in summary.failed["b.v2.MOV"]
+  assert list(summary.written) == [str(own / "d.eaf")] and summary.new == 1
+  assert (own / "b.v2.eaf").read_text() == "broken"
+
+
+def test_no_video_leads_out_of_the_folder(tmp_path):
+  for source in ("../x.mp4", "/etc/x.mp4", "a/../../x.mp4", "C:\\x.mp4"):
+    with pytest.raises(UserError, match="is no path inside"):
+      writing.write([Row("x", 1, 0.5, "x", source, 0, 1)], "vtt", tmp_path / "out")
+  assert not (tmp_path / "x.vtt").exists()
+
+
+def test_two_videos_of_one_stem_have_files_of_their_own(tmp_path):
+  rows = [Row("x", 1, 0.5, "x", source, 0, 1) for source in ("a.mp4", "a.mov", "b.mov")]
+  summary = writing.write(rows, "vtt", tmp_path)
+  assert [x.removeprefix(f"{tmp_path}/") for x in summary.written] == [
+      "a.mp4.vtt", "a.mov.vtt", "b.vtt",
+  ]  # fmt: skip
+
+
+def call(*args):
+  try:
+    program.main([str(x) for x in args])
+  except SystemExit as end:
+    return end.code
+  return 0
+
+
+def test_the_command(tmp_path, capsys):
+  hits = [Hit(Entry("a#1", VIDEO), 0.5, 1.5, 2.5), Hit(Entry("c"), 0.25)]
+  path = tmp_path / "hits.json"
+  path.write_text(json.dumps([Answer("Regen & Süd", hits, 9, 2, 0.0).to_json()]))
+  args = ("export", "--json", path, "--out", tmp_path / "out", "--format")
+  assert call(*args, "eaf") == 0
+  told = capsys.readouterr().out
+  assert "files written                  1" in told and "hits without times             1" in told
+  assert tier(tmp_path / "out/montag früh/Gespräch 1.eaf") == TIER
+  own = tmp_path / "own"
+  own.mkdir()
+  (own / "x.eaf").write_text(rich.TEXT.replace('"SENTENCE"', '"SEARCH"'), encoding="utf-8")
+  assert call(*args, "eaf", "--into", own) == 1
+  assert "it has a tier 'SEARCH' of its own, pass another --tier" in capsys.readouterr().out
+  assert call(*args, "eaf", "--into", own, "--tier", "FOUND") == 0
+
+
+@pytest.mark.parametrize(("args", "words"), [
+    (("--format", "vtt"), "pass --index and --workdir to search, or --json"),
+    (("--format", "vtt", "--json", "x", "sentence"), "pass sentences or --json"),
+    (("--format", "vtt", "--json", "x", "--into", "y"), "are for --format eaf, and not vtt"),
+    (("--format", "eaf", "--json", "x", "--tier", "SEARCH-2"), "ends in no digit"),
+    (("--format", "eaf", "--json", "x"), "there is no file x"),
+])  # fmt: skip
+def test_mistakes_are_one_sentence(tmp_path, capsys, monkeypatch, args, words):
+  monkeypatch.chdir(tmp_path)
+  assert call("export", "--out", tmp_path / "out", *args) == 1
+  assert words in capsys.readouterr().err and not (tmp_path / "out").exists()
