@@ -22,7 +22,9 @@ def ci(tmp_path):
   log, tools = tmp_path / "log", tmp_path / "tools"
   tools.mkdir()
   (tools / "make").write_text(MAKE)
-  (tools / "make").chmod(0o755)
+  (tools / "chromium").write_text("")  # else it would be installed
+  for tool in tools.iterdir():
+    tool.chmod(0o755)
 
   def run(fails=""):
     environment = {
@@ -64,6 +66,27 @@ def test_nothing_is_left_from_before(ci, tmp_path):
 def test_the_first_failure_ends_it(ci, fails):
   status, asked, _ = ci(fails)
   assert status != 0 and asked[-1] == f"make {fails}"
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_browser_is_installed_where_that_can_be(tmp_path, status):
+  tools, log = tmp_path / "tools", tmp_path / "log"
+  tools.mkdir()
+  for tool in ("bash", "dirname", "mktemp", "rm"):
+    (tools / tool).symlink_to(shutil.which(tool))
+  fakes = {
+    "id": "echo 0", "make": 'echo "make $*" >> "$LOG"',
+    "apt-get": f'echo "apt-get $*" >> "$LOG"; exit {status}',
+  }
+  for name, line in fakes.items():
+    (tools / name).write_text(f"#!{shutil.which('bash')}\n{line}\n")
+    (tools / name).chmod(0o755)
+  environment = {"PATH": str(tools), "LOG": str(log), "TMPDIR": str(tmp_path)}
+  done = subprocess.run([tools / "bash", ROOT / ".ci/run"], env=environment, check=False)
+  asked = log.read_text().splitlines()
+  installs = [line for line in asked if line.startswith("apt-get")]
+  assert done.returncode == 0 and asked[-1].startswith("make test WITH_TORCH=1")
+  assert (installs[-1].endswith("--yes chromium")) == (status == 0)
 
 
 def planned(*words):

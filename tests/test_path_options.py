@@ -16,7 +16,7 @@ from tests import program
 WORDS = {
   "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size",
   "--pose_range", "--splits", "--license", "--data_license", "--lemmas", "--language",
-  "text", "--source", "--signer", "--name",
+  "text", "--source", "--signer", "--name", "--host", "--token", "--tier",
 }
 ADD = ("add_argument", "add")
 SOURCES = [

@@ -1,0 +1,50 @@
+"""Opens the page of an index on this machine."""
+
+import importlib.util
+
+from sign_jax.api import loading
+from sign_jax.errors import UserError
+from sign_jax.files import existing_folder, path_argument
+from sign_jax.search.commands import options
+from sign_jax.search.index import Index
+
+NAME, HELP = "serve", "opens a page in the browser that searches an index"
+_HOST, _PORT, _SECONDS = "127.0.0.1", 8765, 10.0
+_NEEDED = ("fastapi", "starlette", "uvicorn")
+
+
+def add_arguments(parser):
+  """The options."""
+  options.add_run(parser)
+  parser.add_argument("--media", type=path_argument,
+                      help="folder of the videos that the clips are of")  # fmt: skip
+  parser.add_argument("--seconds", type=float, default=_SECONDS,
+                      help=f"time limit of a search (default: {_SECONDS:g})")  # fmt: skip
+  parser.add_argument("--port", type=int, default=_PORT,
+                      help=f"0 for any that is free (default: {_PORT})")  # fmt: skip
+  parser.add_argument("--host", default=_HOST,
+                      help="an address that other machines can reach, which then need a token "
+                      f"(default: {_HOST}, for this machine alone)")  # fmt: skip
+  parser.add_argument("--token", nargs="?", const="",
+                      help="asks for this token; without a value one is made")  # fmt: skip
+
+
+def run(args):
+  """Serves until Ctrl-C."""
+  if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+    raise UserError(
+        f"the page needs {' and '.join(missing)}: install it with `pip install -e '.[search]'` in "
+        "the checkout"
+    )
+  from sign_jax.search.page import app, server
+
+  if not args.seconds > 0:
+    raise UserError(f"--seconds {args.seconds:g} must be above 0")
+  if args.media:
+    existing_folder(args.media, "--media", "pass the folder of the videos")
+  with server.listen(args.host, args.port, args.token) as place:
+    index = Index.open(args.index, loading.load(args.workdir))
+    application = app.make(index, args.media, args.seconds)
+    print(f"{len(index)} clips of {args.index} on {place.address}\nCtrl-C ends it", flush=True)
+    server.run(application, place)
+  return True

@@ -1,0 +1,68 @@
+"""Single frames of videos as small pictures, kept while there is room."""
+
+import collections
+import io
+import math
+import pathlib
+import threading
+
+from PIL import Image
+
+from sign_jax.search.page.refusal import Refusal
+from sign_jax.video import frames
+
+_SIDE = 480  # pixels of the longer side
+_QUALITY = 82
+_KEPT = 64 << 20  # bytes
+_AT_ONCE = 2  # decoders
+_STEPS = 10  # of a second: places closer than that share a picture
+
+
+class Posters:
+  """Pictures by file and second."""
+
+  def __init__(self) -> None:
+    self._kept, self._bytes = collections.OrderedDict(), 0
+    self._lock, self._decoders = threading.Lock(), threading.Semaphore(_AT_ONCE)
+
+  def at(self, path: pathlib.Path, seconds: float) -> bytes:
+    """The JPEG of the frame at a second of a video, or of its first frame where that is not known.
+
+    Raises:
+      Refusal: the video cannot be read there.
+    """
+    step = max(round(seconds * _STEPS), 0) if math.isfinite(seconds) else 0
+    key = path, path.stat().st_mtime_ns, step
+    with self._lock:
+      if key in self._kept:
+        self._kept.move_to_end(key)
+        return self._kept[key]
+    with self._decoders:
+      picture = _jpeg(_frame(path, step / _STEPS))
+    self._keep(key, picture)
+    return picture
+
+  def _keep(self, key, picture):
+    with self._lock:
+      self._bytes += len(picture) - len(self._kept.pop(key, b""))
+      self._kept[key] = picture
+      while self._bytes > _KEPT:
+        self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+def _frame(path, seconds):
+  try:
+    for _, picture in frames.timed_frames(path, start=seconds):
+      return picture
+  except frames.VideoError as error:
+    reason = str(error).replace(str(path), path.name)
+    raise Refusal(reason, 404) from error
+  raise Refusal(f"{path.name} has no frame at {seconds:.1f} seconds", 404)
+
+
+def _jpeg(picture):
+  image = Image.fromarray(picture)
+  image.thumbnail((_SIDE, _SIDE))
+  file = io.BytesIO()
+  image.save(file, "JPEG", quality=_QUALITY)
+  return file.getvalue()

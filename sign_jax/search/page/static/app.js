@@ -1,0 +1,190 @@
+// The page: the search, its address, the keyboard.
+
+import { makeCard } from "./card.js";
+import { address, ask, make } from "./dom.js";
+import { choose, stop } from "./player.js";
+
+const at = (id) => document.getElementById(id);
+const FILTERS = ["split", "signer", "source", "top"];
+const DEFAULT_TOP = "10";
+let running = null;
+let shown = ""; // the search whose hits are on the page, as in the address
+
+function say(sentence, isError = false) {
+  at("status").textContent = sentence;
+  at("status").classList.toggle("error", isError);
+}
+
+/** {text, split, signer, source, top} of the form, without what is not chosen. */
+function asked() {
+  const found = { text: at("text").value.trim() };
+  for (const name of FILTERS) found[name] = at(name).value.trim();
+  if (found.top === DEFAULT_TOP) found.top = "";
+  return found;
+}
+
+/** The address of a search, and of one of its hits. */
+function hash(search, hit = "") {
+  const pairs = Object.entries({ ...search, hit }).filter(([, value]) => value);
+  return `#${new URLSearchParams(pairs)}`;
+}
+
+async function search(hit = "", isNew = true) {
+  const wanted = asked();
+  if (!wanted.text) return clear();
+  running?.abort();
+  running = new AbortController();
+  const { signal } = running;
+  if (isNew) history.pushState(null, "", hash(wanted, hit));
+  stop();
+  say("Searching …");
+  at("section").setAttribute("aria-busy", "true");
+  try {
+    const answer = await ask(address("/api/search", wanted), { signal });
+    show(answer, wanted);
+    shown = hash(wanted);
+    if (hit) focusOn(hit);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    shown = "";
+    at("results").replaceChildren();
+    at("tools").hidden = true;
+    say(error.message, true);
+  }
+  at("section").setAttribute("aria-busy", "false");
+}
+
+function clear() {
+  stop();
+  shown = "";
+  at("results").replaceChildren();
+  at("tools").hidden = true;
+  say("");
+  document.title = "Search the archive";
+}
+
+function show(answer, wanted) {
+  const cards = answer.hits.map((hit) =>
+    makeCard(hit, answer.query, hash(wanted, hit.name), say));
+  at("results").replaceChildren(...cards);
+  at("tools").hidden = !cards.length;
+  at("as-json").href = address("/api/export/json", wanted);
+  at("as-vtt").href = address("/api/export/vtt", wanted);
+  document.title = `${wanted.text} – Search the archive`;
+  say(`${cards.length} ${cards.length === 1 ? "hit" : "hits"}. ${proof(answer)}`);
+}
+
+/** How complete the hits are. */
+function proof({ certified, clips, scored, may_miss: mayMiss }) {
+  const exact = `${scored} of ${clips} clips scored exactly`;
+  if (certified) return `Proved to be the best of ${clips} clips (${exact}).`;
+  if (mayMiss === null) return `Not proved: time was up with ${exact}; the others are not known.`;
+  return `Not proved: time was up with ${exact}; others score at most ${mayMiss.toFixed(4)} ` +
+    "more than the last hit.";
+}
+
+/** Fills the form from the address, and searches. */
+function restore() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  for (const name of ["text", ...FILTERS]) at(name).value = wanted.get(name) ?? "";
+  // A filter that is not listed, such as one of very many, is searched for all the same.
+  for (const name of ["split", "signer", "top"]) {
+    const value = wanted.get(name) ?? (name === "top" ? DEFAULT_TOP : "");
+    if (![...at(name).options].some((option) => option.value === value)) {
+      at(name).append(make("option", { value, textContent: value }));
+    }
+    at(name).value = value;
+  }
+  const hit = wanted.get("hit") ?? "";
+  if (shown && shown === hash(asked())) return focusOn(hit);
+  return search(hit, false);
+}
+
+const cards = () => [...document.querySelectorAll(".card")];
+
+function focusOn(clip) {
+  const card = cards().find((found) => found.dataset.clip === clip);
+  card?.focus();
+  card?.scrollIntoView({ block: "nearest" });
+}
+
+/** Focuses the next hit or the one before. */
+function move(step) {
+  const all = cards();
+  if (!all.length) return;
+  const now = all.indexOf(document.activeElement?.closest(".card"));
+  if (now === 0 && step < 0) return void at("text").focus();
+  const next = all[now < 0 ? 0 : Math.min(now + step, all.length - 1)];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+  history.replaceState(null, "", hash(asked(), next.dataset.clip));
+}
+
+const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const { target, key } = event;
+  if (key === "Escape" && stop()) return;
+  const isWritten = target.matches("input:not([type=checkbox]), select, textarea");
+  if (target === at("text") && key === "ArrowDown") {
+    event.preventDefault();
+    move(1);
+  } else if (isWritten || target.matches("video")) {
+    return; // these have keys of their own
+  } else if (key === "/") {
+    event.preventDefault();
+    at("text").focus();
+    at("text").select();
+  } else if (key in STEPS) {
+    event.preventDefault();
+    move(STEPS[key]);
+  } else if (key === "Enter" && target.matches(".card")) {
+    target.play();
+  }
+}
+
+function fill(facts) {
+  for (const name of ["split", "signer"]) {
+    at(name).append(...facts.choices[name].map((x) => make("option", { value: x, textContent: x })));
+    at(name).closest("label").hidden = !facts.choices[name].length;
+  }
+  at("sources").append(...facts.choices.source.map((value) => make("option", { value })));
+  at("source").closest("label").hidden = !facts.choices.source.length;
+  const videos = facts.videos ? ` of ${facts.videos} videos` : "";
+  at("archive").textContent = `${facts.clips} clips${videos} in ${facts.index}`;
+  at("notes").textContent = facts.notes;
+  const rows = {
+    System: facts.system, Run: facts.run, Index: `${facts.index}, ${facts.clips} clips`,
+    Videos: facts.media ?? "none: started without --media", Device: facts.device, JAX: facts.jax,
+    "Time limit": facts.seconds === null ? "none" : `${facts.seconds} s a search`,
+  };
+  at("about").append(...Object.entries(rows).map(([name, value]) =>
+    make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));
+}
+
+async function begin() {
+  at("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    search();
+  });
+  for (const name of FILTERS) at(name).addEventListener("change", () => search());
+  for (const name of ["loop", "slow"]) {
+    at(name).addEventListener("change", (event) => choose(name, event.target.checked));
+  }
+  at("skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    at("results").focus();
+  });
+  document.addEventListener("keydown", press);
+  window.addEventListener("hashchange", restore);
+  try {
+    fill(await ask("/api/about"));
+  } catch (error) {
+    return say(error.message, true);
+  }
+  await restore();
+  if (!location.hash) at("text").focus();
+}
+
+begin();

@@ -1,0 +1,214 @@
+// The card of a hit: picture, video, curve, and what the user says of it.
+
+import { makeCurve } from "./curve.js";
+import { address, clock, make, send } from "./dom.js";
+import { Player } from "./player.js";
+
+/**
+ * @param hit as the server tells it
+ * @param query what notes are kept under
+ * @param link the address of this hit
+ * @param say function of (sentence, whether it is an error)
+ */
+export function makeCard(hit, query, link, say) {
+  const card = new Card(hit, query, say);
+  return card.build(link);
+}
+
+class Card {
+  constructor(hit, query, say) {
+    Object.assign(this, { hit, query, say });
+    this.note = { verdict: null, start: null, end: null, ...hit.note };
+  }
+
+  /** Begin and end in seconds, as they are corrected; null where they are not known. */
+  span() {
+    return [this.note.start ?? this.hit.start, this.note.end ?? this.hit.end];
+  }
+
+  build(link) {
+    const { hit } = this;
+    const title = `title-${hit.rank}`;
+    this.curve = hit.curve ? makeCurve(hit) : null;
+    const words = hit.text || hit.name;
+    const info = make(
+      "div", { class: "info" },
+      make(
+        "div", { class: "head" },
+        make("span", { class: "rank", textContent: hit.rank, "aria-hidden": "true" }),
+        make("h2", { id: title, textContent: words }),
+        make("span", { class: "score" }, "score ", make("b", { textContent: hit.score.toFixed(4) })),
+      ),
+      this.facts(),
+      ...(this.curve ? this.curve.elements : []),
+      this.actions(link),
+      this.correction(),
+    );
+    const element = make(
+      "article",
+      { class: "card", tabIndex: 0, "aria-labelledby": title, "aria-describedby": `facts-${hit.rank}` },
+      this.stage(words), info,
+    );
+    element.dataset.clip = hit.name;
+    element.play = () => this.play();
+    return make("li", {}, element);
+  }
+
+  facts() {
+    const { hit } = this;
+    const video = hit.source && hit.source !== hit.name ? hit.source : "";
+    const name = hit.text ? hit.name : "";
+    this.where = make("span", { class: "place" });
+    this.showPlace();
+    const others = [name, video, hit.split, hit.signer && `signer ${hit.signer}`].filter(Boolean);
+    const spans = others.map((text) => make("span", { textContent: text }));
+    return make("p", { class: "facts", id: `facts-${hit.rank}` }, this.where, ...spans);
+  }
+
+  showPlace() {
+    const [start, end] = this.span();
+    const isKnown = start !== null && end !== null;
+    this.where.textContent = isKnown ? `${clock(start)} to ${clock(end)}` : "place not known";
+  }
+
+  stage(words) {
+    const { hit } = this;
+    const middle = hit.start === null ? null : (hit.start + (hit.end ?? hit.start)) / 2;
+    const poster = address("/api/poster", { clip: hit.name, at: middle });
+    this.box = make("div", { class: "stage" });
+    this.fault = make("p", { class: "fault", hidden: true });
+    if (hit.fault) {
+      this.picture(poster, words);
+      this.tell(hit.fault);
+      return make("div", {}, this.box, this.fault);
+    }
+    this.video = make("video", {
+      controls: true, playsInline: true, preload: "none", poster,
+      "aria-label": `Video: ${words}`,
+    });
+    this.box.append(this.video);
+    this.player = new Player(this.video, hit, () => this.span(), {
+      time: (seconds) => this.curve?.show(seconds),
+      playing: (isPlaying) => this.showPlaying(isPlaying),
+      fault: (sentence) => {
+        this.picture(poster, words);
+        this.tell(sentence);
+      },
+    });
+    return make("div", {}, this.box, this.fault);
+  }
+
+  /** A still in place of the video. */
+  picture(poster, words) {
+    const still = make("img", { src: poster, alt: `Still: ${words}`, loading: "lazy" });
+    still.addEventListener("error", () =>
+      this.box.replaceChildren(make("p", { class: "none", textContent: "No picture" })));
+    this.box.replaceChildren(still);
+    this.player = null;
+    if (this.button) this.button.hidden = true;
+  }
+
+  tell(sentence) {
+    this.fault.hidden = false;
+    this.fault.textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}`;
+  }
+
+  actions(link) {
+    this.button = make("button", { type: "button", class: "primary", textContent: "Play" });
+    this.button.addEventListener("click", () => this.toggle());
+    this.button.hidden = Boolean(this.hit.fault);
+    this.marks = ["right", "wrong"].map((verdict) => {
+      const mark = make("button", {
+        type: "button", class: verdict === "wrong" ? "no" : "yes",
+        textContent: verdict === "right" ? "Right" : "Wrong",
+      });
+      mark.addEventListener("click", () => this.mark(verdict));
+      return [verdict, mark];
+    });
+    this.showMarks();
+    const anchor = make("a", {
+      class: "button link", href: link, textContent: "Link",
+      "aria-label": `Link to hit ${this.hit.rank}`,
+    });
+    anchor.addEventListener("click", () => {
+      navigator.clipboard?.writeText(anchor.href).then(() => this.say("The link is copied."));
+    });
+    return make("div", { class: "actions" }, this.button, ...this.marks.map(([, x]) => x), anchor);
+  }
+
+  play() {
+    if (this.player) this.player.play();
+    else this.say(this.fault.textContent);
+  }
+
+  toggle() {
+    if (this.video.paused) this.play();
+    else this.video.pause();
+  }
+
+  showPlaying(isPlaying) {
+    this.button.textContent = isPlaying ? "Stop" : "Play";
+  }
+
+  showMarks() {
+    for (const [verdict, mark] of this.marks) {
+      mark.setAttribute("aria-pressed", String(this.note.verdict === verdict));
+    }
+  }
+
+  mark(verdict) {
+    this.note.verdict = this.note.verdict === verdict ? null : verdict;
+    this.showMarks();
+    this.save();
+  }
+
+  correction() {
+    const [begin, end] = this.span();
+    this.fields = {};
+    const row = (key, name, value) => {
+      const id = `${key}-${this.hit.rank}`;
+      const field = make("input", {
+        id, type: "number", min: 0, step: 0.1, inputMode: "decimal",
+        value: value === null ? "" : value.toFixed(2),
+      });
+      field.addEventListener("change", () => this.correct());
+      this.fields[key] = field;
+      const now = make("button", {
+        type: "button", textContent: "Now", title: "Where the video is",
+        "aria-label": `${name} where the video is now`,
+      });
+      now.addEventListener("click", () => {
+        field.value = this.video.currentTime.toFixed(2);
+        this.correct();
+      });
+      const label = make("label", { htmlFor: id, textContent: `${name} (s)` });
+      return make("div", {}, label, field, this.video ? now : null);
+    };
+    return make(
+      "details", {},
+      make("summary", { textContent: "Correct the place" }),
+      make("div", { class: "times" }, row("start", "Begin", begin), row("end", "End", end)),
+    );
+  }
+
+  correct() {
+    for (const key of ["start", "end"]) {
+      const value = this.fields[key].valueAsNumber;
+      const isFound = Number.isNaN(value) || value.toFixed(2) === this.hit[key]?.toFixed(2);
+      this.note[key] = isFound ? null : value;
+    }
+    this.showPlace();
+    this.save();
+  }
+
+  async save() {
+    try {
+      const { verdict, start, end } = this.note;
+      const told = { query: this.query, clip: this.hit.name, verdict, start, end };
+      await send("/api/notes", told);
+      this.say(`Hit ${this.hit.rank}: saved.`);
+    } catch (error) {
+      this.say(error.message, true);
+    }
+  }
+}

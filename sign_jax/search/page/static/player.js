@@ -1,0 +1,99 @@
+// Plays the place of a hit and stops at its end; one video at a time.
+
+import { address } from "./dom.js";
+
+const choices = { loop: false, slow: false };
+let playing = null;
+
+export function choose(name, value) {
+  choices[name] = value;
+  if (playing) playing.video.playbackRate = rate();
+}
+
+/** Stops what is playing; returns whether something was. */
+export function stop() {
+  if (!playing) return false;
+  playing.video.pause();
+  playing = null;
+  return true;
+}
+
+/** Attaches the video of a hit: it is loaded when it is played first. */
+export class Player {
+  /**
+   * @param video the element
+   * @param hit as the server tells it
+   * @param span function that gives [begin, end] as they are corrected, seconds or null
+   * @param told {time(seconds), fault(sentence), playing(bool)}
+   */
+  constructor(video, hit, span, told) {
+    Object.assign(this, { video, hit, span, told });
+    video.addEventListener("timeupdate", () => this.watch());
+    video.addEventListener("play", () => this.begun());
+    video.addEventListener("pause", () => told.playing(false));
+    video.addEventListener("error", () => this.failed());
+  }
+
+  /** From the first second of the place to its last one. */
+  async play() {
+    stop();
+    const [begin, end] = this.span();
+    this.load(begin, end);
+    this.isInPlace = true;
+    this.video.currentTime = begin ?? 0;
+    await this.start();
+  }
+
+  load(begin, end) {
+    if (this.video.src) return;
+    const fragment = begin === null ? "" : `#t=${begin}${end === null ? "" : `,${end}`}`;
+    this.video.src = address("/api/video", { clip: this.hit.name }) + fragment;
+  }
+
+  async start() {
+    try {
+      await this.video.play();
+    } catch (error) {
+      if (error.name === "NotSupportedError") this.failed();
+    }
+  }
+
+  begun() {
+    if (playing && playing !== this) playing.video.pause();
+    playing = this;
+    this.video.playbackRate = rate();
+    this.told.playing(true);
+    this.follow();
+  }
+
+  /** Events alone come four times a second: too seldom for an end between two signs. */
+  follow() {
+    if (playing !== this || this.video.paused) return;
+    this.watch();
+    requestAnimationFrame(() => this.follow());
+  }
+
+  watch() {
+    const [begin, end] = this.span();
+    const now = this.video.currentTime;
+    this.told.time(now);
+    if (!this.isInPlace || end === null || now < end || this.video.paused) return;
+    if (choices.loop) {
+      this.video.currentTime = begin ?? 0;
+    } else {
+      this.isInPlace = false; // who goes on with the video's own button sees the rest
+      this.video.pause();
+      playing = playing === this ? null : playing;
+    }
+  }
+
+  failed() {
+    if (!this.video.src) return;
+    if (playing === this) playing = null;
+    this.told.fault("This browser cannot play the video, which is of another kind or damaged.");
+  }
+}
+
+function rate() {
+  return choices.slow ? 0.5 : 1;
+}

@@ -1,0 +1,157 @@
+"""What the page answers to honest requests."""
+
+import io
+import json
+import zipfile
+
+import av
+import pytest
+from PIL import Image
+
+import sign_jax
+from tests.search.page.conftest import CLIPS
+
+TEXT = "Good morning."
+
+
+@pytest.fixture(scope="module")
+def found(page):
+  return page.ask("/api/search", text=TEXT, top=len(CLIPS)).json
+
+
+def hit_of(found, name):
+  (hit,) = (hit for hit in found["hits"] if hit["name"] == name)
+  return hit
+
+
+def test_hits_are_those_of_the_index(found, archive):
+  index = sign_jax.Index.open(archive / "archive", archive / "run")
+  (answer,) = index.search(TEXT, len(CLIPS))
+  assert [hit["name"] for hit in found["hits"]] == [hit.name for hit in answer.hits]
+  assert found["certified"] and found["query"] == TEXT
+  hit, same = found["hits"][0], answer.hits[0]
+  assert hit["score"] == pytest.approx(same.score, abs=1e-6)
+  assert (hit["start"], hit["end"]) == (same.start, same.end)
+  assert hit["curve"] == same.curve.tolist()
+
+
+def test_a_hit_says_what_can_be_done_with_it(found):
+  assert hit_of(found, "morning")["fault"] == ""
+  assert hit_of(found, "bare")["fault"] == ""
+  assert "folder of pictures" in hit_of(found, "pictures")["fault"]
+  assert hit_of(found, "no file")["fault"] == "there is no video 'missing' in media"
+  for name in ("up", "root", "link", "linked folder"):
+    assert "leads out of" in hit_of(found, name)["fault"]
+  morning = hit_of(found, "morning")
+  assert (morning["split"], morning["signer"], morning["note"]) == ("train", "S1", None)
+
+
+def test_filters_and_numbers_of_hits(page):
+  few = page.ask("/api/search", text=TEXT, split="train").json
+  assert [hit["name"] for hit in few["hits"]] == ["morning"] and few["clips"] == 1
+  assert len(page.ask("/api/search", text=TEXT, top=2).json["hits"]) == 2
+  for wrong in ({"top": 0}, {"top": 1000}, {"top": "x"}, {"text": " "}, {"text": "x" * 9000}):
+    answer = page.ask("/api/search", **({"text": TEXT} | wrong))
+    assert answer.status in (400, 422) and "\n" not in answer.error
+  none = page.ask("/api/search", text=TEXT, signer="nobody")
+  assert none.status == 400 and "no clips with signer 'nobody'" in none.error
+
+
+def test_what_it_runs_on(page):
+  facts = page.ask("/api/about").json
+  assert (facts["system"], facts["run"], facts["clips"]) == ("upret", "run", len(CLIPS))
+  assert facts["choices"]["split"] == ["test", "train"]
+  assert facts["choices"]["signer"] == ["S1", "S2"] and "a.webm" in facts["choices"]["source"]
+  assert facts["device"] and facts["jax"] and facts["notes"] == "archive.notes.jsonl"
+
+
+def test_posters_are_the_frames_of_their_seconds(page, archive):
+  pictures = [page.ask("/api/poster", clip="morning", at=at) for at in (0.0, 0.8)]
+  for answer, second in zip(pictures, (0.0, 0.8), strict=True):
+    assert answer.headers["content-type"] == "image/jpeg"
+    with av.open(str(archive / "media/a.webm")) as video:
+      wanted = next(x for x in video.decode(video=0) if x.time >= second - 1e-6).to_image()
+    shown = Image.open(io.BytesIO(answer.body))
+    assert shown.size == (128, 96)
+    pairs = zip(shown.convert("L").tobytes(), wanted.convert("L").tobytes(), strict=True)
+    assert sum(abs(a - b) for a, b in pairs) / (128 * 96) < 4
+  assert pictures[0].body != pictures[1].body
+  assert page.ask("/api/poster", clip="pictures", at=0.3).status == 200
+  late = page.ask("/api/poster", clip="morning", at=60)
+  assert late.status == 404 and str(archive) not in late.error
+
+
+def test_videos_are_sent_in_ranges(page, archive):
+  content = (archive / "media/Grüße an alle.webm").read_bytes()
+  clip = {"clip": CLIPS[1].name}
+  whole = page.ask("/api/video", **clip)
+  assert (whole.status, whole.body) == (200, content)
+  assert whole.headers["content-type"] == "video/webm"
+  assert whole.headers["accept-ranges"] == "bytes"
+  part = page.ask("/api/video", headers={"Range": "bytes=100-199"}, **clip)
+  assert (part.status, part.body) == (206, content[100:200])
+  assert part.headers["content-range"] == f"bytes 100-199/{len(content)}"
+  tail = page.ask("/api/video", headers={"Range": "bytes=-10"}, **clip)
+  assert (tail.status, tail.body) == (206, content[-10:])
+  beyond = page.ask("/api/video", headers={"Range": f"bytes={len(content)}-"}, **clip)
+  assert beyond.status == 416 and beyond.headers["content-range"] == f"bytes */{len(content)}"
+  same, other = whole.headers["etag"], '"another"'
+  for tag, status in ((same, 206), (other, 200)):
+    headers = {"Range": "bytes=0-9", "If-Range": tag}
+    assert page.ask("/api/video", headers=headers, **clip).status == status
+  head = page.ask("/api/video", "HEAD", **clip)
+  assert head.body == b"" and int(head.headers["content-length"]) == len(content)
+
+
+def test_notes_are_kept_beside_the_index(page, archive):
+  file = archive / "archive.notes.jsonl"
+  note = {"query": TEXT, "clip": "morning", "verdict": "right", "start": 0.2, "end": None}
+  assert page.post("/api/notes", note).json == {"saved": file.name}
+  assert page.post("/api/notes", note | {"clip": "up", "verdict": "wrong"}).status == 200
+  lines = [json.loads(line) for line in file.read_text().splitlines()]
+  assert [line["clip"] for line in lines] == ["morning", "up"]
+  assert lines[0].items() >= note.items() and lines[0]["video"] == "a.webm"
+  hit = hit_of(page.ask("/api/search", text=TEXT, top=20).json, "morning")
+  assert hit["note"] == {"verdict": "right", "start": 0.2, "end": None}
+  other = hit_of(page.ask("/api/search", text="Another one.", top=20).json, "morning")
+  assert other["note"] is None
+  page.post("/api/notes", note | {"verdict": None, "start": None})
+  assert [json.loads(line)["clip"] for line in file.read_text().splitlines()] == ["up"]
+  assert not sign_jax.Index.open(archive / "archive").verify()
+
+
+@pytest.mark.parametrize("change", [
+    {"clip": "unknown"}, {"verdict": "maybe"}, {"start": -1}, {"start": 3.0, "end": 2.0},
+    {"start": "0"}, {"start": True}, {"more": 1}, {"query": ""},
+])  # fmt: skip
+def test_notes_that_are_none_are_refused(page, archive, change):
+  answer = page.post("/api/notes", {"query": TEXT, "clip": "morning"} | change)
+  assert answer.status in (400, 404) and answer.error
+  assert not (archive / "archive.notes.jsonl").exists()
+
+
+def test_a_damaged_file_of_notes_is_named_and_kept(page, archive):
+  file = archive / "archive.notes.jsonl"
+  file.write_text('{"query": "a", "clip": "b"}\n{"query": "a"\n')
+  for answer in (page.ask("/api/search", text=TEXT),
+                 page.post("/api/notes", {"query": TEXT, "clip": "up", "verdict": "right"})):
+    assert answer.status == 400 and "line 2 of" in answer.error
+  assert file.read_text().endswith('{"query": "a"\n')
+
+
+def test_hits_are_saved_as_the_user_corrected_them(page):
+  page.post("/api/notes", {"query": TEXT, "clip": "morning", "start": 0.25, "end": 0.5})
+  page.post("/api/notes", {"query": TEXT, "clip": "bare", "verdict": "wrong"})
+  wanted = {"text": TEXT, "top": len(CLIPS)}
+  saved = page.ask("/api/export/json", **wanted)
+  assert "attachment" in saved.headers["content-disposition"]
+  morning, bare = (hit_of(saved.json, name) for name in ("morning", "bare"))
+  assert (morning["corrected_start"], morning["corrected_end"]) == (0.25, 0.5)
+  assert morning["start"] != 0.25 and bare["verdict"] == "wrong"
+  archive = zipfile.ZipFile(io.BytesIO(page.ask("/api/export/vtt", **wanted).body))
+  names = archive.namelist()
+  assert "a.webm.vtt" in names and "Grüße_an_alle.webm.vtt" in names and "b.vtt" not in names
+  assert not [name for name in names if name.startswith((".", "/")) or ".." in name]
+  cue = archive.read("a.webm.vtt").decode()
+  assert "00:00:00.250 --> 00:00:00.500\nGood morning." in cue
+  assert page.ask("/api/export/exe", **wanted).status == 404
