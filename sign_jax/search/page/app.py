@@ -99,9 +99,7 @@ def _add_searches(app, index, folder, seconds):
 
   @app.get("/api/export/{form}")
   def export(form: str, asked: _Asked) -> Response:
-    if form not in exports.FORMS:
-      raise Refusal(f"hits are exported as {', '.join(exports.FORMS)}", 404)
-    file = exports.FORMS[form](found.answer(asked), noted.of(asked.query))
+    file = exports.of(found.answer(asked), noted.of(asked.query), form)
     headers = {"content-disposition": f'attachment; filename="{file.name}"'}
     return Response(file.content, media_type=file.type, headers=headers)
 

@@ -2,18 +2,21 @@
 
 import io
 import json
-import math
-import re
+import pathlib
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sign_jax.api import webvtt
-from sign_jax.search.hits import Answer, Hit
+from sign_jax.errors import UserError
+from sign_jax.search.annotations import found, writing
+from sign_jax.search.hits import Answer
 from sign_jax.search.page.notes import Note
+from sign_jax.search.page.refusal import Refusal
+from sign_jax.untrusted import csv_table
 
-_UNFIT = re.compile(r"[^\w.-]+")
-_LONGEST_NAME = 100
+_SUBTITLES = ("vtt", "srt", "eaf")
+FORMS = ("json", *_SUBTITLES)
 
 
 class File(NamedTuple):
@@ -24,57 +27,54 @@ class File(NamedTuple):
   content: bytes
 
 
-def as_json(answer: Answer, notes: Mapping[str, Note]) -> File:
+def of(answer: Answer, notes: Mapping[str, Note], form: str) -> File:
+  """The hits in one of the FORMS; raises Refusal for another one."""
+  if form not in FORMS:
+    raise Refusal(f"hits are saved as {', '.join(FORMS)}", 404)
+  return _json(answer, notes) if form == "json" else _files(answer, notes, form)
+
+
+def _json(answer, notes):
   """All hits; begins and ends that were corrected are beside those that were found."""
-  found = answer.to_json()
-  for row in found["hits"]:
+  content = answer.to_json()
+  for row in content["hits"]:
     note = notes.get(row["name"])
     row |= {
         "verdict": note and note.verdict,
         "corrected_start": note and note.start, "corrected_end": note and note.end,
     }
-  text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+  text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
   return File("hits.json", "application/json", text.encode())
 
 
-def as_webvtt(answer: Answer, notes: Mapping[str, Note]) -> File:
-  """A file of subtitles for each video, in an archive; hits that are wrong are left out."""
-  archive, taken = io.BytesIO(), set()
-  with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
-    for video, cues in _of_videos(answer, notes).items():
-      files.writestr(_file_name(video, ".vtt", taken), webvtt.text(sorted(cues)))
-  return File("hits-webvtt.zip", "application/zip", archive.getvalue())
+def _files(answer, notes, form):
+  """An archive with a file for each video, as corrected; hits that are wrong are left out."""
+  rows = [_corrected(row, notes.get(row.name)) for row in found.of_answers([answer])]
+  rows = [row for row in rows if row is not None and _is_inside(row)]
+  archive = io.BytesIO()
+  with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    writing.write(rows, form, folder)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+      for path in sorted(folder.rglob(f"*.{form}")):
+        files.write(path, path.relative_to(folder))
+  return File(f"hits-{form}.zip", "application/zip", archive.getvalue())
 
 
-FORMS = {"json": as_json, "vtt": as_webvtt}
+def _corrected(row, note):
+  if note is None:
+    return row
+  if note.verdict == "wrong":
+    return None
+  start = row.start if note.start is None else note.start
+  end = row.end if note.end is None else note.end
+  return row._replace(start=start, end=end)
 
 
-def _of_videos(answer, notes):
-  """{video: [(begin, end, text)]} of the hits whose places are known."""
-  found = {}
-  for hit in answer.hits:
-    note = notes.get(hit.name)
-    begin, end = _span(hit, note)
-    if (note is None or note.verdict != "wrong") and math.isfinite(begin) and begin < end:
-      found.setdefault(hit.clip.source or hit.name, []).append((begin, end, answer.text))
-  return found
-
-
-def _span(hit: Hit, note: Note | None) -> tuple[float, float]:
-  """Begin and end in seconds, as they were corrected."""
-  start, end = hit.start, hit.end
-  if note is not None:
-    start = start if note.start is None else note.start
-    end = end if note.end is None else note.end
-  return start, end
-
-
-def _file_name(video, extension, taken):
-  """A name of our own making for what a stranger may have named; like no other of the archive."""
-  stem = _UNFIT.sub("_", video).strip("._")[-_LONGEST_NAME:] or "video"
-  name, number = f"{stem}{extension}", 1
-  while name in taken:
-    number += 1
-    name = f"{stem}-{number}{extension}"
-  taken.add(name)
-  return name
+def _is_inside(row):
+  """Whether a video has a name that leads nowhere else; a stranger may have named it."""
+  try:
+    csv_table.check_inside(row.source, "the hits")
+  except UserError:
+    return False
+  return True

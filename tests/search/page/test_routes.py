@@ -148,10 +148,13 @@ def test_hits_are_saved_as_the_user_corrected_them(page):
   morning, bare = (hit_of(saved.json, name) for name in ("morning", "bare"))
   assert (morning["corrected_start"], morning["corrected_end"]) == (0.25, 0.5)
   assert morning["start"] != 0.25 and bare["verdict"] == "wrong"
-  archive = zipfile.ZipFile(io.BytesIO(page.ask("/api/export/vtt", **wanted).body))
-  names = archive.namelist()
-  assert "a.webm.vtt" in names and "Grüße_an_alle.webm.vtt" in names and "b.vtt" not in names
-  assert not [name for name in names if name.startswith((".", "/")) or ".." in name]
-  cue = archive.read("a.webm.vtt").decode()
+  with zipfile.ZipFile(io.BytesIO(page.ask("/api/export/vtt", **wanted).body)) as archive:
+    names = archive.namelist()
+    cue = archive.read("a.vtt").decode()
+  assert "Grüße an alle.vtt" in names and "b.vtt" not in names
+  assert not [name for name in names if name.startswith("/") or ".." in name]
   assert "00:00:00.250 --> 00:00:00.500\nGood morning." in cue
+  for form in ("srt", "eaf"):
+    with zipfile.ZipFile(io.BytesIO(page.ask(f"/api/export/{form}", **wanted).body)) as archive:
+      assert f"a.{form}" in archive.namelist()
   assert page.ask("/api/export/exe", **wanted).status == 404

@@ -68,8 +68,9 @@ function show(answer, wanted) {
     makeCard(hit, answer.query, hash(wanted, hit.name), say));
   at("results").replaceChildren(...cards);
   at("tools").hidden = !cards.length;
-  at("as-json").href = address("/api/export/json", wanted);
-  at("as-vtt").href = address("/api/export/vtt", wanted);
+  for (const link of document.querySelectorAll("[data-form]")) {
+    link.href = address(`/api/export/${link.dataset.form}`, wanted);
+  }
   document.title = `${wanted.text} – Search the archive`;
   say(`${cards.length} ${cards.length === 1 ? "hit" : "hits"}. ${proof(answer)}`);
 }
