@@ -1,5 +1,6 @@
 """Writes the hits of a search into files, one for each video that has any."""
 
+import functools
 import json
 import pathlib
 from collections.abc import Callable, Sequence
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from sign_jax.data import clip_table
 from sign_jax.data.annotations import eaf, eaf_times, subtitles
 from sign_jax.errors import UserError, shown
 from sign_jax.files import replacing
@@ -55,12 +57,29 @@ def write(
   summary = Summary({}, 0, {}, len(rows) - len(timed))
   if kind == "eaf":
     return _write_documents(by_video, names, out, videos, into, tier, summary)
-  content = {"vtt": _vtt, "srt": _srt, "json": _json}[kind]
   for video in tqdm(by_video, "writing", unit="file", mininterval=1):
     path = out / f"{names[video]}.{kind}"
-    text = content(video, by_video[video])
-    _guarded(summary, video, path, len(by_video[video]), lambda text=text: text.encode())
+    make = functools.partial(content, kind, video, by_video[video])
+    _guarded(summary, video, path, len(by_video[video]), make)
   return summary
+
+
+def content(
+    kind: str, video: str, rows: Sequence[Row], videos: pathlib.Path | None = None
+) -> bytes:
+  """A file of one video's hits: its bytes, without a file.
+
+  Args:
+    kind: "vtt", "srt", "json", or "eaf" for a new document of ELAN.
+    video: relative to the folder of the videos.
+    rows: its hits; those without times are left out.
+    videos: that folder, for the link of a new document.
+  """
+  rows = [row for row in rows if row.has_times]
+  if kind == "eaf":
+    path = (videos or pathlib.Path()) / f"{clip_table.stem_of(video)}{documents.ENDING}"
+    return _with_tier(documents.new(path, video, videos), {video: rows}, eaf_tier.TIER)
+  return {"vtt": _vtt, "srt": _srt, "json": _json}[kind](video, rows).encode()
 
 
 def _vtt(video, rows):
@@ -119,7 +138,11 @@ def _write_documents(by_video, names, out, videos, into, tier, summary):
 
 def _document(path, source, rows, videos, tier):
   """The bytes of a document with the hits of its videos."""
-  base = _base(path, source, next(iter(rows)), videos, tier)
+  return _with_tier(_base(path, source, next(iter(rows)), videos, tier), rows, tier)
+
+
+def _with_tier(base, rows, tier):
+  """The bytes of a document with the hits {video: rows}."""
   spans = []
   for video, its in rows.items():
     begin = eaf_times.origin(base, video)

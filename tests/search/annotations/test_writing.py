@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 
@@ -67,6 +68,17 @@ def test_json(tmp_path):
   writing.write(ROWS, "json", tmp_path)
   content = json.loads((tmp_path / "montag früh/Gespräch 1.json").read_text())
   assert content["video"] == VIDEO and content["hits"][1]["text"] == "Wind"
+
+
+@pytest.mark.parametrize("kind", ["vtt", "srt", "json", "eaf"])
+def test_the_content_of_a_file_without_one(tmp_path, kind):
+  videos = tmp_path / "videos"
+  rows = [row for row in ROWS if row.source in (VIDEO, "c")]
+  data = writing.content(kind, VIDEO, rows, videos)
+  writing.write(ROWS, kind, videos, videos=videos)
+  path = videos / f"montag früh/Gespräch 1.{kind}"
+  dated = re.compile(rb'DATE="[^"]*"')
+  assert dated.sub(b"", path.read_bytes()) == dated.sub(b"", data)
 
 
 def test_new_documents_of_elan(tmp_path):
