@@ -6,8 +6,9 @@
 `build` makes an index of the videos of a data set's split, of feature files (--features DIR) or of
 a folder of videos (--videos DIR --weights FILE --stride N, as sign_jax.extract reads them); `add`
 adds to one. Both keep what is done: after a stop, `add` goes on. `query` names the best clips and
-the place in each; --json and --trec write files. `remove` takes clips out, `info` tells how much an
-index holds, and `verify` reads all of its files and names those that are damaged.
+the place in each; --json and --trec write files. `export` writes hits into subtitles and ELAN's
+files. `remove` takes clips out, `info` tells how much an index holds, and `verify` reads all of its
+files and names those that are damaged.
 """
 
 import argparse
