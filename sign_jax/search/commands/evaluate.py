@@ -1,0 +1,91 @@
+"""Measures an index on a split of its run's data set.
+
+The metrics are those of `python -m sign_jax.main --mode evaluate`, from the index. Where the data
+set says when signs are signed, the places of hits are compared with these times: in the split's own
+clips, each of which shows one sentence, and in films that join several clips of a signer. "middle"
+is a window as long as the hit in the middle of what the hit is in, "whole" is all of that: the
+clip, or the part of the film.
+"""
+
+from sign_jax.api import loading
+from sign_jax.data.splits import SPLITS
+from sign_jax.errors import UserError
+from sign_jax.files import path_argument
+from sign_jax.search.commands import options
+from sign_jax.search.index import Index
+from sign_jax.train.report import RESULTS, write_json
+from sign_jax.untrusted import budget
+
+NAME, HELP = "evaluate", "measures an index on a split of its data set"
+_SENTENCES = 6
+
+
+def add_arguments(parser):
+  """The options."""
+  options.add_run(parser)
+  parser.description = __doc__
+  parser.add_argument("--split", choices=SPLITS, default="test", help="(default: test)")
+  parser.add_argument("--data_dir", type=path_argument,
+                      help="folder of the data sets, where the run had another")  # fmt: skip
+  parser.add_argument("--sentences", type=int, default=_SENTENCES,
+                      help=f"of a film (default: {_SENTENCES})")  # fmt: skip
+  parser.add_argument("--json", type=path_argument, metavar="FILE", help="file for the numbers")
+
+
+def run(args):
+  """True; what goes wrong is raised."""
+  # A data set is read by TensorFlow Datasets, which takes seconds to load.
+  from sign_jax.search.evaluation import measure, split, table
+
+  if args.sentences < 1:
+    raise UserError(f"--sentences {args.sentences} must be at least 1")
+  index = Index.open(args.index, loading.load(args.workdir))
+  found = split.read(index.model, args.split, str(args.data_dir or ""))
+  numbers = measure.metrics(index, found)
+  data = found.data
+  print(f"{args.split} of {data.label}: {len(data.video_ids)} videos, "
+        f"{len(data.sentence_texts)} sentences")  # fmt: skip
+  print("\n".join(table.of_metrics(numbers, _results(args.workdir, args.split))))
+  places = _places(index, found, args.sentences)
+  if places:
+    print("\n".join(["", *table.of_places(places)]))
+  for title, row in places.items():
+    if "right" in row:
+      print(f"{title}: of searches in all of them, {row['right']:.1f} % find the place first; a "
+            f"whole film overlaps by {row['film/overlap']:.1f} %")  # fmt: skip
+  if args.json:
+    write_json(args.json, {"split": args.split, "metrics": numbers, "places": places})
+    print(f"wrote {args.json}")
+  return True
+
+
+def _places(index, found, sentences):
+  """{what was searched: numbers}; {} where no times of signs are known, or no windows."""
+  from sign_jax.search.evaluation import measure
+
+  if not any(video.signed for video in found.videos):
+    print("the data set does not say when signs are signed: places are not measured")
+    return {}
+  if not index.model.trained.system.late_interaction:
+    print(f"{index.model.system} has one vector for a clip, and so finds no places in it")
+    return {}
+  places = {"clips of one sentence": measure.in_clips(index, found)}
+  if found.data.poses:
+    print(f"{index.model.system} reads poses, which films are not joined of: only clips are "
+          "measured")  # fmt: skip
+    return places
+  title = f"films of up to {sentences} sentences"
+  return places | {title: measure.in_films(index, found, sentences)}
+
+
+def _results(workdir, split):
+  """{name: number} of a split in the results.json of a run; {} where there is none."""
+  try:
+    content = budget.read_json(workdir / RESULTS)
+  except (OSError, ValueError):
+    return {}
+  begin = f"{split}/"
+  return {
+      name.removeprefix(begin): float(value) for name, value in content.items()
+      if name.startswith(begin) and isinstance(value, int | float)
+  } if isinstance(content, dict) else {}  # fmt: skip
