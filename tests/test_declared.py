@@ -12,7 +12,8 @@ from tests.program import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OURS = {"sign_jax", "data_builders", "launch", "configs", "tests"}
-OPTIONAL = ("torch", "pose", "flow", "mbart", "search")  # extras that parts of the program are for
+# Extras that parts of the program are for.
+OPTIONAL = ("torch", "pose", "flow", "mbart", "search", "qdrant")
 
 
 def names(requirements):

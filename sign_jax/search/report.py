@@ -6,7 +6,7 @@ import urllib.parse
 from collections.abc import Iterable, Sequence
 
 from sign_jax.errors import printable
-from sign_jax.search.hits import Answer
+from sign_jax.search.hits import Answer, Hit
 
 _LONGEST = 48
 _NO_WORD = re.compile(r"[\s%]")
@@ -16,8 +16,13 @@ def table(answer: Answer) -> Iterable[str]:
   """Yields the lines of a sentence's table."""
   yield printable(answer.text)
   yield f"  {proof(answer)}"
+  yield from rows(answer.hits)
+
+
+def rows(hits: Sequence[Hit]) -> Iterable[str]:
+  """Yields a line of names, and one for each hit."""
   yield f"  {'':>4} {'score':>7} {'from':>9} {'to':>9}  clip"
-  for rank, hit in enumerate(answer.hits, 1):
+  for rank, hit in enumerate(hits, 1):
     times = " ".join(f"{_clock(x):>9}" for x in (hit.start, hit.end))
     name = printable(hit.name, _LONGEST)
     source = hit.clip.source

@@ -5,6 +5,17 @@ Each has its `NAME`, a line of `HELP`, `add_arguments(parser)` of an `argparse.A
 one command imports and takes long to load, it imports in `run`.
 """
 
-from sign_jax.search.commands import add, build, evaluate, export, info, query, remove, serve, verify
+from sign_jax.search.commands import (
+  add,
+  build,
+  evaluate,
+  export,
+  info,
+  qdrant,
+  query,
+  remove,
+  serve,
+  verify,
+)
 
-ALL = (build, add, query, serve, export, remove, info, evaluate, verify)
+ALL = (build, add, query, serve, export, remove, info, evaluate, qdrant, verify)

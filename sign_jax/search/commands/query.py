@@ -27,31 +27,41 @@ def add_arguments(parser):
 
 
 def add_choice(parser):
+  """What is searched for, among which clips, and for how long."""
+  add_asked(parser)
+  parser.add_argument("--seconds", type=float,
+                      help="for all sentences together; what is not proved by then is told")
+
+
+def add_asked(parser):
   """What is searched for, and among which clips."""
   parser.add_argument("text", nargs="*", help="a sentence; several may be passed")
   parser.add_argument("--queries", type=path_argument, metavar="FILE",
                       help="file with a sentence on each line")  # fmt: skip
   parser.add_argument("--top", type=int, default=_TOP,
                       help=f"hits of each sentence (default: {_TOP})")  # fmt: skip
-  parser.add_argument("--seconds", type=float,
-                      help="for all sentences together; what is not proved by then is told")
   parser.add_argument("--source", help="only clips of this video")
   parser.add_argument("--only_split", choices=SPLITS, help="only clips of this split")
   parser.add_argument("--signer", help="only clips of this signer")
 
 
-def answers_of(args):
-  """(index, [`hits.Answer`]) for what `add_choice` reads."""
+def asked(args):
+  """(sentences, {"source", "split" or "signer": value}) that `add_asked` reads."""
   texts = [*args.text, *_lines(args.queries)]
   if not texts:
     raise UserError("pass a sentence, or --queries FILE with one on each line")
   if args.top < 1:
     raise UserError(f"--top {args.top} must be at least 1")
+  only = {"source": args.source, "split": args.only_split, "signer": args.signer}
+  return texts, {name: value for name, value in only.items() if value is not None}
+
+
+def answers_of(args):
+  """(index, [`hits.Answer`]) for what `add_choice` reads."""
+  texts, only = asked(args)
   if args.seconds is not None and not args.seconds >= 0:
     raise UserError(f"--seconds {args.seconds:g} must not be below 0")
   index = Index.open(args.index, loading.load(args.workdir))
-  only = {"source": args.source, "split": args.only_split, "signer": args.signer}
-  only = {name: value for name, value in only.items() if value is not None}
   return index, index.search(texts, args.top, seconds=args.seconds, only=only)
 
 

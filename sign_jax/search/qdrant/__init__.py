@@ -1,0 +1,1 @@
+"""An index in Qdrant: candidates from a vector database, which are scored exactly here."""
