@@ -37,9 +37,14 @@ def machine(keeps_memory):
 
 
 def versions():
-  """{package: version}, Python's too."""
-  found = {name: importlib.metadata.version(name) for name in _PACKAGES}
-  return {"python": platform.python_version(), **found}
+  """{package: version}, Python's too; "checkout" for one that is not installed as a package."""
+  found = {"python": platform.python_version()}
+  for name in _PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = "checkout"
+  return found
 
 
 def measure(name, module, args, keeps_memory):

@@ -1,0 +1,233 @@
+"""Tokens and sentences for the benchmark of searches: made ones, or a trained run's with noise.
+
+Made tokens have the sizes of UPRet on How2Sign, 65 of 512 channels for a clip and 32 for a
+sentence of 6 to 19 words, padding included. "clustered" ones lie around directions, as trained
+tokens do: a clip shows some of 400 signs one after the other, and a sentence names the signs of a
+clip among other words. "random" ones have no structure, which is the worst case for any bound.
+"""
+
+import functools
+import json
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+import sign_jax
+from sign_jax.api.model import joined
+from sign_jax.api.retrieval import EncodedTexts, EncodedVideos, RetrievalModel
+from sign_jax.errors import UserError
+from sign_jax.run import trained
+from sign_jax.search import sources
+from sign_jax.systems import registry
+from sign_jax.systems.cico.model import Tokens
+from sign_jax.tasks import retrieval, retrieval_data
+
+CLUSTERED, RANDOM, RUN = "clustered", "random", "run"
+KINDS = (CLUSTERED, RANDOM)
+PIECE = 1024  # clips that are made and added at once
+WINDOWS, WORDS, WIDTH = 64, 32, 512
+_SIGNS, _OF_CLIP = 400, (4, 10)
+_LEAST_WINDOWS, _SENTENCE = 20, (6, 19)
+_SPREAD = 0.7  # length of what a token has beside its direction, of length 1
+_SECONDS = 0.16  # from one window to the next; each shows 0.64
+_CLIP, _QUERIES = 1, 2  # which random numbers
+_TEXT = re.compile(r"sentence (\d+) of clip (\d+)")
+# Towers that are never used: the smallest there are.
+_TOWERS = {
+    "model.embed_dim": WIDTH, "model.dtype": "float32",
+    **{f"model.{side}.{key}": value for side in ("video", "text")
+       for key, value in (("width", 8), ("layers", 1), ("heads", 1))},
+    "data.video_length": WINDOWS, "data.text_length": WORDS,
+}  # fmt: skip
+
+
+class Spec(NamedTuple):
+  """Which tokens: a source is made of it in every process.
+
+  Attributes:
+    kind: one of KINDS, or RUN.
+    workdir, split, data_dir: of a trained run, for RUN; texts.
+    noise: length of the noise that is added to a run's tokens of length 1 where they repeat.
+  """
+
+  kind: str
+  workdir: str = ""
+  split: str = "test"
+  data_dir: str = ""
+  noise: float = 0.2
+
+
+class Piece(NamedTuple):
+  """Some clips: `EncodedVideos`, their names and times."""
+
+  videos: EncodedVideos
+  names: list[str]
+  times: list[np.ndarray]
+
+
+def name_of(number: int) -> str:
+  """A clip's name."""
+  return f"clip {number:07d}"
+
+
+def number_of(name: str) -> int:
+  """The number of a clip of that name."""
+  return int(name.rpartition(" ")[2])
+
+
+def model_of(spec: Spec) -> RetrievalModel:
+  """The model whose tokens are searched.
+
+  Raises:
+    UserError: a run of another kind.
+  """
+  if spec.kind != RUN:
+    return MadeModel(spec.kind)
+  found = sign_jax.load(spec.workdir, config={"model.dtype": "float32"})
+  if not isinstance(found, RetrievalModel) or not found.trained.system.late_interaction:
+    raise UserError(f"{spec.workdir} is no run of CiCo, UPRet or SEDS, whose tokens are searched")
+  return found
+
+
+class Source:
+  """Clips and sentences of a kind.
+
+  Attributes:
+    model: `RetrievalModel` of which they are.
+  """
+
+  def __init__(self, spec: Spec) -> None:
+    self._spec, self.model = spec, model_of(spec)
+
+  def pieces(self, count: int) -> Iterator[Piece]:
+    """Yields that many clips, up to PIECE at a time."""
+    length = self.model.trained.inputs["video_valid"][0][0]
+    for first in range(0, count, PIECE):
+      size = min(PIECE, count - first)
+      if self._spec.kind == RUN:
+        tokens = _repeated(self._of_run[0], first, size, self._spec.noise)
+      else:
+        tokens = _made_videos(self._spec.kind, first, size)
+      windows = np.asarray(tokens.mask)[:, -length:].sum(1)
+      names = [name_of(number) for number in range(first, first + size)]
+      yield Piece(EncodedVideos(tokens), names, [_times(int(n)) for n in windows])
+
+  def texts(self, count: int, clips: int) -> list[str]:
+    """So many sentences, to search so many clips for; a run's split may have fewer."""
+    if self._spec.kind == RUN:
+      return self._of_run[1][:count]
+    clip = lambda number: int(np.random.default_rng((_QUERIES, number)).integers(clips))
+    return [f"sentence {number} of clip {clip(number)}" for number in range(count)]
+
+  @functools.cached_property
+  def _of_run(self):
+    """`Tokens` of all clips of the run's split, and its sentences."""
+    spec = self._spec
+    total, videos = sources.of_split(self.model, spec.split, spec.data_dir)
+    videos = list(tqdm(videos, "tokens of the run", total, unit="clip"))
+    texts = list(dict.fromkeys(video.clips[0].text for video in videos))
+    return joined([video.videos.tokens for video in videos]), texts
+
+
+class MadeModel(RetrievalModel):
+  """CiCo's released score of made tokens: sentences are named by numbers, and no tower is used."""
+
+  def __init__(self, kind: str) -> None:
+    system = registry.get("cico")
+    config = system.config("how2sign")
+    config.update_from_flattened_dict(_TOWERS)
+    inputs = json.loads(json.dumps(retrieval_data.inputs(config.data, 8, False, None)))
+    module = system.build(config.model, inputs)
+    variables = jax.jit(lambda key: retrieval.Retrieval.init_of(system, module, inputs, key))(
+        jax.random.key(0)
+    )
+    record = {"digest": f"made tokens, {kind}"}
+    super().__init__(
+        trained.Trained(system, config, variables, record, inputs, pathlib.Path("made"))
+    )
+    self._kind = kind
+
+  def encode_texts(self, texts: Any) -> EncodedTexts:
+    """Tokens of sentences as `Source.texts` names them."""
+    rows = [_made_text(self._kind, *map(int, _TEXT.fullmatch(text).groups())) for text in texts]
+    return EncodedTexts(joined(rows))
+
+
+@functools.cache
+def _directions():
+  """(signs and a class token's, padding's and what all tokens share; D) of length 1."""
+  return _unit(np.random.default_rng(0).standard_normal((_SIGNS + 3, WIDTH), np.float32))
+
+
+def _unit(x):
+  return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def _signs_of(clip):
+  """Numbers of the signs of a clip, in their order, and how many windows it has."""
+  rng = np.random.default_rng((_CLIP, clip))
+  signs = rng.integers(_SIGNS, size=rng.integers(_OF_CLIP[0], _OF_CLIP[1] + 1))
+  return signs, int(rng.integers(_LEAST_WINDOWS, WINDOWS + 1))
+
+
+def _made_videos(kind, first, size):
+  """`Tokens` of clips, of which the first token is the class token and the last ones padding."""
+  rng = np.random.default_rng((0, first))
+  noise = rng.standard_normal((size, 1 + WINDOWS, WIDTH), np.float32)
+  mask = np.zeros((size, 1 + WINDOWS), bool)
+  places = np.full((size, 1 + WINDOWS), _SIGNS + 1)
+  for row in range(size):
+    signs, windows = _signs_of(first + row)
+    mask[row, : 1 + windows] = True
+    places[row, 0] = _SIGNS
+    places[row, 1 : 1 + windows] = signs[np.arange(windows) * len(signs) // windows]
+  return Tokens(_around(kind, noise, places), mask, _even(mask))
+
+
+def _made_text(kind, number, clip):
+  """`Tokens` (1, ...) of a sentence: every other word names a sign of the clip."""
+  rng = np.random.default_rng((_QUERIES, 1, number))
+  noise = rng.standard_normal((1, WORDS, WIDTH), np.float32)
+  words = int(rng.integers(_SENTENCE[0], _SENTENCE[1] + 1))
+  signs, _ = _signs_of(clip)
+  places = np.full((1, WORDS), _SIGNS + 1)
+  places[0, :words] = rng.integers(_SIGNS, size=words)
+  named = np.arange(0, words, 2)
+  places[0, named] = signs[np.arange(len(named)) * len(signs) // len(named)]
+  mask = np.arange(WORDS)[None] < words
+  return Tokens(_around(kind, noise, places), mask, _even(mask))
+
+
+def _around(kind, noise, places):
+  """Tokens that are noise, or directions with noise beside them."""
+  if kind == RANDOM:
+    return noise
+  known = _directions()
+  noise *= _SPREAD / np.sqrt(WIDTH)
+  return noise + (known + 0.5 * known[-1])[places]
+
+
+def _even(mask):
+  return (mask / mask.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _times(windows):
+  begin = _SECONDS * np.arange(windows)
+  return np.stack([begin, begin + 4 * _SECONDS], 1)
+
+
+def _repeated(stored, first, size, noise):
+  """Clips of the run again and again; the first time as they are, later with noise."""
+  count = len(stored.mask)
+  rows = np.arange(first, first + size)
+  features = _unit(np.asarray(stored.features, np.float32)[rows % count])
+  rng = np.random.default_rng((0, first))
+  drawn = rng.standard_normal(features.shape, np.float32) * (noise / np.sqrt(features.shape[-1]))
+  features += drawn * (rows >= count)[:, None, None]
+  again = rows % count
+  return Tokens(features, np.asarray(stored.mask)[again], np.asarray(stored.weights)[again])
