@@ -140,12 +140,19 @@ def test_only_what_a_snapshot_has_begun_is_written_over(store, tmp_path):
 @pytest.mark.parametrize("way", ["link", "copy"])
 def test_what_a_manifest_names_is_on_the_disk_before(store, tmp_path, way, monkeypatch):
   synced, looked = set(), []
-  fsync, replace = os.fsync, os.replace
+  fsync, mkdir, replace = os.fsync, os.mkdir, os.replace
 
   def note(number):
     found = os.fstat(number)
     synced.add((found.st_ino, found.st_size if os.path.isfile(f"/proc/self/fd/{number}") else 0))
     fsync(number)
+
+  def has_new_name(path):
+    synced.discard((pathlib.Path(path).parent.stat().st_ino, 0))
+
+  def make_folder(path, *args):
+    mkdir(path, *args)
+    has_new_name(path)
 
   def look(source, target):
     target = pathlib.Path(target)
@@ -157,10 +164,12 @@ def test_what_a_manifest_names_is_on_the_disk_before(store, tmp_path, way, monke
         if own and stat.st_nlink == 1 or path.is_dir():
           assert (stat.st_ino, stat.st_size if path.is_file() else 0) in synced, path
     replace(source, target)
+    has_new_name(target)
 
   if way == "copy":
     monkeypatch.setattr(os, "link", no_links)
   monkeypatch.setattr(os, "fsync", note)
+  monkeypatch.setattr(os, "mkdir", make_folder)
   monkeypatch.setattr(os, "replace", look)
   copy = store.snapshot(tmp_path / "new/copy")
   first = Store.create(tmp_path / "first", HEADER)
