@@ -85,8 +85,10 @@ def test_the_folder_of_compiled_programs(home, monkeypatch):
   assert home / ".cache/sign_jax" in pathlib.Path(asked["jax_compilation_cache_dir"]).parents
 
 
-# That compute nothing themselves: they start other programs.
-STARTERS = {"local", "scaling_study", "sign_encoder_study", "signvtcl", "spot_align", "child"}
+# That compute nothing themselves: they start other programs, or do sums.
+STARTERS = {
+  "local", "scaling_study", "sign_encoder_study", "signvtcl", "spot_align", "child", "search_cost",
+}
 
 
 def programs():
