@@ -18,7 +18,7 @@ from sign_jax.errors import UserError, shown
 from sign_jax.files import user_path
 from sign_jax.search import codes, fields, manifest, origin, queries, ranking, searcher
 from sign_jax.search.entries import Entry
-from sign_jax.search.hits import Answer
+from sign_jax.search.hits import Answer, Hit
 from sign_jax.search.queries import Query
 from sign_jax.search.store import Store
 
@@ -234,6 +234,22 @@ class Index:
     prepared = queries.prepare(wanted, self.model, store, tools.scorer)
     chosen = _chosen(store, only or {})
     return searcher.Search(tools, store, chosen, deadline, prune, spread)(prepared, k)
+
+  def ranked(self, query: str | Query, names: Sequence[str], k: int = 10) -> list[Hit]:
+    """The best of some clips, each scored as by `search`: those that another engine proposes, say.
+
+    Args:
+      query: a sentence or a `Query`.
+      names: of the clips.
+      k: the most hits.
+
+    Raises:
+      UserError: as `search`, and a name that is not there.
+    """
+    store = self.store
+    rows = np.array([queries.row_of(name, store) for name in names], int)
+    (prepared,) = queries.prepare(queries.listed(query), self.model, store, self._tools.scorer)
+    return self._tools.ranked(store, prepared, rows, k)
 
   def similarity(self, texts: Sequence[str | Query]) -> Float32[np.ndarray, "V T"]:
     """Scores of all clips, in the order in which they were added, with sentences or other queries.

@@ -65,6 +65,8 @@ class Query:
   label: str = ""
 
   def __post_init__(self) -> None:
+    if not isinstance(self.text, str | None):
+      raise UserError(f"a query's text is a str, and not {shown(self.text)}")
     if self.text is None and not self.has_video:
       raise UserError("a query needs a text, a video, or a clip to be like")
     if self.video is not None and self.like is not None:
@@ -184,7 +186,7 @@ def _videos(queries, model, store, scorer):
     found[number] = _one(queries[number].video, model)
   for number, query in enumerate(queries):
     if query.like is not None:
-      row = _row(query.like, store)
+      row = row_of(query.like, store)
       found[number] = scorer.tree(store.read([row], scorer.fields))
   return found
 
@@ -198,7 +200,8 @@ def _one(videos, model):
   return jax.tree.map(np.asarray, videos.tokens)
 
 
-def _row(name, store):
+def row_of(name: str, store: Store) -> int:
+  """The row of a clip; raises UserError where there is none of that name."""
   if name not in store.rows:
     raise UserError(
         f"{store.folder} has no clip {shown(name)}{did_you_mean(str(name)[:200], store.rows)}"

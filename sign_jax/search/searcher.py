@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int
 
 from sign_jax.api.retrieval import RetrievalModel
 from sign_jax.search import passes, processes, queries, ranking, showing
-from sign_jax.search.hits import Answer
+from sign_jax.search.hits import Answer, Hit
 from sign_jax.search.passes import Found
 from sign_jax.search.queries import Prepared
 from sign_jax.search.store import Store
@@ -33,6 +33,23 @@ class Searcher:
     """Exact scores of all rows, removed ones too, with queries."""
     look = functools.partial(self.passes.scores, store, is_over=lambda: False)
     return of_parts(prepared, look).values.T
+
+  def scores(
+      self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"]
+  ) -> Float32[np.ndarray, " n"]:
+    """Exact scores of some rows."""
+    arrays = store.read(rows, self.scorer.fields)
+    found = [(part.weight, self.scorer(arrays, part.tokens)[:, 0]) for part in query.parts]
+    return passes.finite(queries.together(found), store)
+
+  def ranked(
+      self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"], k: int
+  ) -> list[Hit]:
+    """The k best of some rows, fewer where some show the same place."""
+    scores = self.scores(store, query, rows)
+    order = np.lexsort((rows, -scores))
+    best = ranking.Best(rows[order], scores[order], len(rows), math.inf)
+    return self.shower.hits(store, best, query.parts)[:k]
 
 
 class Search:
@@ -67,7 +84,7 @@ class Search:
     answers = []
     for start in range(0, len(prepared), _TOGETHER):
       some = prepared[start : start + _TOGETHER]
-      states = [_State(query, self._share, self._chosen, self._tools.scorer) for query in some]
+      states = [_State(query, self._share, self._chosen, self._tools) for query in some]
       is_begun = not start or not self._deadline.is_over()
       if is_begun:
         self._look(states, k)
@@ -122,8 +139,8 @@ class _State:
     clips: how many there are to choose from, those of other processes too.
   """
 
-  def __init__(self, query, share, chosen, scorer):
-    self.query, self._share, self._scorer = query, share, scorer
+  def __init__(self, query, share, chosen, tools):
+    self.query, self._share, self._tools = query, share, tools
     if len(query.excluded):
       chosen = chosen.copy()
       chosen[query.excluded] = False
@@ -156,10 +173,7 @@ class _State:
     """Exact scores of rows; each is computed once."""
     new = rows[~self._scored[rows]]
     if len(new):
-      store = self._share.store
-      arrays = store.read(new, self._scorer.fields)
-      found = [(part.weight, self._scorer(arrays, part.tokens)[:, 0]) for part in self.query.parts]
-      self._scores[new] = passes.finite(queries.together(found), store)
+      self._scores[new] = self._tools.scores(self._share.store, self.query, new)
       self._scored[new] = True
     return self._scores[rows]
 
