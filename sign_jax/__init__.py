@@ -16,6 +16,7 @@ _MODULE_OF = {
     "evaluate": "sign_jax.api.evaluation",
     "list_systems": "sign_jax.api.catalogue",
     "Index": "sign_jax.search.index",
+    "Query": "sign_jax.search.queries",
     "UserError": "sign_jax.errors",
 }
 __all__ = ["__version__", *_MODULE_OF]

@@ -16,8 +16,8 @@ from tests import program
 WORDS = {
   "name", "table", "--config", "--protocol", "--shard", "--data_name", "--set", "--pose_size",
   "--pose_range", "--splits", "--license", "--data_license", "--lemmas", "--language",
-  "text", "--source", "--signer", "--name", "--host", "--token", "--tier", "--url",
-  "--collection",
+  "text", "--source", "--signer", "--like", "--exclude", "--name", "--host", "--token",
+  "--tier", "--url", "--collection",
 }
 ADD = ("add_argument", "add")
 SOURCES = [

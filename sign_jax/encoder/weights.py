@@ -40,6 +40,12 @@ def add_arguments(parser, need_videos=True):
   add("--csv", type=path_argument,
       help="table with a column video and perhaps name, start, end: what to read")  # fmt: skip
   add("--shard", default="", help="I/N: only the I-th of N parts of the work, from 1")
+  add_encoder_arguments(parser)
+
+
+def add_encoder_arguments(parser):
+  """Adds those of them that name the encoder and say how it reads."""
+  add = parser.add_argument
   add("--weights", type=path_argument,
       help="I3D weights: .pt, .pth, .pth.tar, .bin, .safetensors, .npz, or a run")  # fmt: skip
   add("--random_weights", action="store_true", help="seeded random weights, to test the path only")

@@ -111,6 +111,9 @@ def test_damage_is_named(built, run, tmp_path, capsys):
   assert f"{path} does not hold what was written" in out and "1 of " in out
 
 
+QUERY = ("query", "--index", "{built}", "--workdir", "{run}")
+
+
 @pytest.mark.parametrize(("args", "words"), [
     (("build", "--index", "{new}", "--workdir", "{run}"), "pass one of --split, --features and"),
     (("build", "--index", "{new}", "--workdir", "{run}", "--split", "test", "--part", "0"),
@@ -123,6 +126,15 @@ def test_damage_is_named(built, run, tmp_path, capsys):
     (("query", "--index", "{built}", "--workdir", "{run}", "x", "--seconds", "nan"), "--seconds"),
     (("query", "--index", "{built}", "--workdir", "{run}", "?", "--signer", "q"), "signer 'q'"),
     (("query", "--index", "{built}", "--workdir", "{new}", "x"), "there is no file or folder"),
+    ((*QUERY, "--like", "x", "--video", "y"), "pass --video or --like, not both"),
+    ((*QUERY, "--like", "nobody"), "has no clip 'nobody'"),
+    ((*QUERY, "x", "--exclude", "nobody"), "no clip and no video 'nobody'"),
+    ((*QUERY, "x", "--text_weight", "0.5"), "--text_weight is for a sentence with a video"),
+    ((*QUERY, "x", "--like", "y", "--text_weight", "2"), "--text_weight 2 must be from 0 to 1"),
+    ((*QUERY, "--span", "1", "2", "--like", "x"), "--span is of a video"),
+    ((*QUERY, "--span", "2", "1", "--video", "x"), "--span is the begin and the end"),
+    ((*QUERY, "--video", "{new}"), "there is no file or folder"),
+    ((*QUERY, "--video", "{built}/manifest.json"), "weights are a file of yours, pass --weights"),
     (("verify", "--index", "{new}"), "holds no index: make one"),
     (("info", "--index", "{new}"), "holds no index: make one"),
     (("remove", "--index", "{built}"), "pass --name of clips or --source of videos"),
@@ -309,3 +321,33 @@ def test_the_times_of_a_part_are_those_that_were_written(video, box):
   text = clip_table.part_of(video, 12.5, 20.0, box)
   assert sources._part(text, "other") == (video, 12.5)
   assert sources._part(clip_table.part_of(video, 0.0, math.inf, box), "other") == (video, 0.0)
+
+
+def test_a_video_finds_itself_and_what_is_like_it(run, encoder, tmp_path, capsys):
+  for number in range(4):
+    render(tmp_path / f"in/v{number}.mp4", 40 + 8 * number, seed=number)
+  index = ("--index", tmp_path / "index", "--workdir", run)
+  assert call("build", *index, "--videos", tmp_path / "in", "--stride", STRIDE) == 0
+  capsys.readouterr()
+
+  def found(*args):
+    status = call("query", *index, *args, "--json", "-")
+    assert status == 0
+    return json.loads(capsys.readouterr().out)
+
+  video = ("--video", tmp_path / "in/v2.mp4", "--stride", STRIDE)
+  (of_video,), (like,) = found(*video), found("--like", "v2")
+  assert of_video["text"].endswith("v2.mp4") and like["text"] == "like v2"
+  rows = [[(x["name"], x["start"], x["end"]) for x in y["hits"]] for y in (of_video, like)]
+  assert rows[0] == rows[1] and rows[0][0][0] == "v2" and of_video["certified"]
+  scores = [[x["score"] for x in y["hits"]] for y in (of_video, like)]
+  np.testing.assert_allclose(*scores, atol=1e-5)
+  (part,) = found(*video, "--span", 0, 0.8)
+  assert abs(part["hits"][0]["score"] - scores[0][0]) > 1e-6
+  (others,) = found("--like", "v2", "--exclude", "v2", "--exclude", "v0.mp4")
+  assert {x["name"] for x in others["hits"]} == {"v1", "v3"}
+  rain, snow = found("rain", "snow", "--like", "v2", "--text_weight", 0)
+  assert [x["score"] for x in snow["hits"]] == scores[1] and rain["text"] == "rain + like v2"
+  (tmp_path / "in/v2.mp4").write_bytes(b"")
+  assert call("query", *index, *video) == 1
+  assert "error: " in capsys.readouterr().err

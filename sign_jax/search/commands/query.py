@@ -1,4 +1,4 @@
-"""Searches an index for sentences."""
+"""Searches an index for sentences and videos."""
 
 import json
 import pathlib
@@ -6,14 +6,13 @@ import pathlib
 from sign_jax.api import loading
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
-from sign_jax.files import existing_file, path_argument, replacing
+from sign_jax.files import path_argument, replacing
 from sign_jax.search import report
-from sign_jax.search.commands import options
+from sign_jax.search.commands import options, wanted
 from sign_jax.search.index import Index
 from sign_jax.train.report import write_json
-from sign_jax.untrusted import csv_table
 
-NAME, HELP = "query", "searches an index for sentences"
+NAME, HELP = "query", "searches an index for sentences, or for what a video shows"
 _TOP = 10
 
 
@@ -29,17 +28,16 @@ def add_arguments(parser):
 def add_choice(parser):
   """What is searched for, among which clips, and for how long."""
   add_asked(parser)
+  wanted.add_videos(parser)
   parser.add_argument("--seconds", type=float,
-                      help="for all sentences together; what is not proved by then is told")
+                      help="for all queries together; what is not proved by then is told")
 
 
 def add_asked(parser):
-  """What is searched for, and among which clips."""
-  parser.add_argument("text", nargs="*", help="a sentence; several may be passed")
-  parser.add_argument("--queries", type=path_argument, metavar="FILE",
-                      help="file with a sentence on each line")  # fmt: skip
+  """Sentences that are searched for, and among which clips."""
+  wanted.add_sentences(parser)
   parser.add_argument("--top", type=int, default=_TOP,
-                      help=f"hits of each sentence (default: {_TOP})")  # fmt: skip
+                      help=f"hits of each query (default: {_TOP})")  # fmt: skip
   parser.add_argument("--source", help="only clips of this video")
   parser.add_argument("--only_split", choices=SPLITS, help="only clips of this split")
   parser.add_argument("--signer", help="only clips of this signer")
@@ -47,22 +45,28 @@ def add_asked(parser):
 
 def asked(args):
   """(sentences, {"source", "split" or "signer": value}) that `add_asked` reads."""
-  texts = [*args.text, *_lines(args.queries)]
+  texts = wanted.sentences(args)
   if not texts:
     raise UserError("pass a sentence, or --queries FILE with one on each line")
+  return texts, _only(args)
+
+
+def _only(args):
   if args.top < 1:
     raise UserError(f"--top {args.top} must be at least 1")
   only = {"source": args.source, "split": args.only_split, "signer": args.signer}
-  return texts, {name: value for name, value in only.items() if value is not None}
+  return {name: value for name, value in only.items() if value is not None}
 
 
 def answers_of(args):
   """(index, [`hits.Answer`]) for what `add_choice` reads."""
-  texts, only = asked(args)
+  only = _only(args)
   if args.seconds is not None and not args.seconds >= 0:
     raise UserError(f"--seconds {args.seconds:g} must not be below 0")
+  wanted.check(args)
   index = Index.open(args.index, loading.load(args.workdir))
-  return index, index.search(texts, args.top, seconds=args.seconds, only=only)
+  queries = wanted.listed(args, index.model)
+  return index, index.search(queries, args.top, seconds=args.seconds, only=only)
 
 
 def run(args):
@@ -81,14 +85,6 @@ def run(args):
   for path in filter(None, (args.json, args.trec)):
     print(f"wrote {path}")
   return True
-
-
-def _lines(path):
-  if not path:
-    return []
-  file = existing_file(path, "--queries", "pass a file with a sentence on each line")
-  text = csv_table.decoded(file, "save it as UTF-8")
-  return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _write(path: pathlib.Path, text):
