@@ -18,7 +18,7 @@ from sign_jax.untrusted import csv_table
 MAX_BYTES = 16 << 20  # subtitles of a day have two
 _MOST = 200_000  # cues
 _ARROW = "-->"
-_STYLE = re.compile(r"\{\\[^}]*\}")  # {\an8}, which SubRip has from other formats
+_STYLE = re.compile(r"\{\\[^{}]{0,200}\}")  # {\an8}, which SubRip has from other formats
 _NO_CUE = "this is no cue, correct its times, or the empty line, number or text around it"
 
 

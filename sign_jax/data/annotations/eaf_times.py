@@ -34,38 +34,48 @@ def slot_times(document: Eaf) -> dict[str, float]:
   for tier in _parents_first(document.tiers):
     after = {x.slots[0]: x.slots[1] for x in tier.annotations if x.slots}
     before = {x.slots[1]: x.slots[0] for x in tier.annotations if x.slots}
-    for slot in [x for x in before if x not in found]:
-      if slot not in found:
-        _fill(slot, before, after, found)
+    lost = set()
+    for slot in before:
+      if slot not in found and slot not in lost:
+        _fill(slot, before, after, found, lost)
   return found
 
 
-def _fill(slot, before, after, found):
-  """Gives times to a run of slots without any that has one on both sides."""
-  run = [slot]
-  left = before.get(slot)
-  while left is not None and left not in found and left not in run[-1:] and len(run) <= len(before):
-    run.append(left)
-    left = before.get(left)
-  run.reverse()
-  right = after.get(slot)
-  while right is not None and right not in found and len(run) <= len(before) + len(after):
-    run.append(right)
-    right = after.get(right)
+def _fill(slot, before, after, found, lost):
+  """Gives times to a run of slots that has one on both sides, or puts them among the lost."""
+  seen = {slot}
+  left, earlier = _run(before.get(slot), before, found, seen)
+  right, later = _run(after.get(slot), after, found, seen)
+  run = [*reversed(earlier), slot, *later]
   if left in found and right in found:
     step = (found[right] - found[left]) / (len(run) + 1)
     found.update({x: found[left] + step * n for n, x in enumerate(run, 1)})
+  else:
+    lost.update(run)
+
+
+def _run(slot, following, found, seen):
+  """(the first slot with a time, or what ends the way there, the slots on the way)."""
+  run = []
+  while slot is not None and slot not in found and slot not in seen:
+    seen.add(slot)
+    run.append(slot)
+    slot = following.get(slot)
+  return slot, run
 
 
 def _parents_first(tiers):
-  """The tiers such that each comes behind the one that it depends on; circles end somewhere."""
-  waiting, done = list(tiers), set()
-  names = {tier.name for tier in tiers}
+  """The tiers, each behind the one that it depends on; those of circles come last."""
+  children, names = {}, {tier.name for tier in tiers}
+  for tier in tiers:
+    children.setdefault(tier.parent if tier.parent in names else "", []).append(tier)
+  waiting, seen = list(children.get("", [])), set()
   while waiting:
-    ready = [x for x in waiting if x.parent in done or x.parent not in names] or waiting
-    yield from ready
-    done |= {x.name for x in ready}
-    waiting = [x for x in waiting if x.name not in done]
+    tier = waiting.pop()
+    seen.add(tier.name)
+    yield tier
+    waiting += children.get(tier.name, []) if tier.name else []
+  yield from (tier for tier in tiers if tier.name not in seen)
 
 
 def _sharing(document):

@@ -79,8 +79,8 @@ def walk(path: pathlib.Path, content: bytes, visit: Callable[[Element], None]) -
     walker.parser.Parse(content, True)
   except expat.ExpatError as error:
     raise UserError(
-        f"{path}, line {error.lineno}: this is no XML ({expat.errors.messages[error.code]}), "
-        f"{_REMEDY}"
+        f"{path}, line {error.lineno}: this is no XML, or encoded otherwise than it says "
+        f"({expat.errors.messages[error.code]}), {_REMEDY}"
     ) from error
   except ValueError as error:  # pyexpat's for encodings of several bytes
     raise UserError(f"{path} is encoded in a way that is not read ({error}), {_REMEDY}") from error

@@ -62,10 +62,10 @@ def _is_right(row, left_out):
 
 
 def _fault(row):
-  if not clean(row.text):
-    return "there is no text"
   if len(row.text) > LONGEST_TEXT:
     return f"the text has {len(row.text)} characters"
+  if not clean(row.text):
+    return "there is no text"
   if not 0 <= row.start < row.end <= LAST_SECOND:
     return f"it lasts from {row.start:g} to {row.end:g} seconds"
   return ""

@@ -42,13 +42,18 @@ def layers(spans: Sequence[Span]) -> list[list[Span]]:
   """
   found = []
   for span in spans:
-    free = (x for x in found if all(y.end <= span.start or span.end <= y.start for y in x))
-    layer = next(free, None)
+    layer = next((x for x in found if _has_room(x, span)), None)
     if layer is None:
       layer = []
       found.append(layer)
     bisect.insort(layer, span)
   return found
+
+
+def _has_room(layer, span):
+  place = bisect.bisect(layer, span)
+  near = layer[max(place - 1, 0) : place + 1]
+  return all(x.end <= span.start or span.end <= x.start for x in near)
 
 
 def put(document: Eaf, spans: Sequence[Span], tier: str = TIER) -> bytes:

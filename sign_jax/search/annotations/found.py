@@ -92,14 +92,17 @@ def _number(values, key):
   return float(value)
 
 
-def by_video(rows: Iterable[Row]) -> dict[str, list[Row]]:
-  """{video: its rows}; raises UserError for a video whose path leaves its folder."""
-  found = {}
+def by_video(rows: Iterable[Row]) -> tuple[dict[str, list[Row]], dict[str, str]]:
+  """({video: its rows}, {video: why it can be no name of a file})."""
+  found, failed = {}, {}
   for row in rows:
-    if row.source not in found:
-      csv_table.check_inside(row.source, "the hits")
     found.setdefault(row.source, []).append(row)
-  return found
+  for video in found:
+    try:
+      csv_table.check_inside(video, "the hits")
+    except UserError as error:
+      failed[video] = str(error)
+  return {video: its for video, its in found.items() if video not in failed}, failed
 
 
 def file_names(videos: Iterable[str]) -> dict[str, str]:

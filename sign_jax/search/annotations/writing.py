@@ -47,14 +47,11 @@ def write(
     into: folder of documents of ELAN that get the tier; those written lie in `out` as they do here.
       A document that is in `out` already keeps what it holds.
     tier: its name.
-
-  Raises:
-    UserError: a video whose path leaves its folder.
   """
   timed = [row for row in rows if row.has_times]
-  by_video = found.by_video(timed)
+  by_video, failed = found.by_video(timed)
   names = found.file_names(by_video)
-  summary = Summary({}, 0, {}, len(rows) - len(timed))
+  summary = Summary({}, 0, failed, len(rows) - len(timed))
   if kind == "eaf":
     return _write_documents(by_video, names, out, videos, into, tier, summary)
   for video in tqdm(by_video, "writing", unit="file", mininterval=1):

@@ -2,6 +2,7 @@
 
 from sign_jax.errors import UserError, printable, shown
 from sign_jax.files import existing_folder, path_argument
+from sign_jax.search import report
 from sign_jax.search.annotations import eaf_tier, found, writing
 from sign_jax.search.commands import query
 
@@ -33,10 +34,18 @@ def run(args):
   _check(args)
   into = args.into and existing_folder(args.into, "--into", "pass a folder of .eaf files")
   videos = args.videos and existing_folder(args.videos, "--videos", "pass that of the videos")
-  rows = found.of_json(args.json) if args.json else found.of_answers(query.answers_of(args)[1])
+  rows = found.of_json(args.json) if args.json else _searched(args)
   summary = writing.write(rows, args.format, args.out, videos=videos, into=into, tier=args.tier)
   print("\n".join(map(printable, writing.table(summary))))
   return not summary.failed
+
+
+def _searched(args):
+  _, answers = query.answers_of(args)
+  for answer in answers:
+    if not answer.is_certified:
+      print(f"{printable(answer.text)}: {report.proof(answer)}")
+  return found.of_answers(answers)
 
 
 def _check(args):

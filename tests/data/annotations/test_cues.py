@@ -127,3 +127,13 @@ def test_sizes_are_limited(tmp_path, monkeypatch):
   monkeypatch.setattr("sign_jax.data.annotations.cues.MAX_BYTES", 100)
   with pytest.raises(UserError, match="MiB"):
     sentences.read(write(tmp_path / "a.vtt", VTT))
+
+
+def test_marks_that_never_end_take_no_long_time(tmp_path):
+  """Steps of the regular expressions grow with the file, and not with its square."""
+  for name, mark in (("a.srt", "{\\"), ("a.vtt", "<"), ("a.vtt", "&")):
+    head = "1\n00:00:01,000" if name == "a.srt" else "WEBVTT\n\n00:00:01.000"
+    text = f"{head} --> 00:00:02{head[-4:]}\nx {mark * 1_000_000}"
+    found = sentences.read(write(tmp_path / name, text))
+    count = len(text) - len(head) - 18
+    assert [x for _, x in found.left_out] == [f"the text has {count} characters"]

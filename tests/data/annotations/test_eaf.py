@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import numpy as np
 import pytest
 
 from sign_jax.data.annotations import eaf, eaf_times, markup, sentences
@@ -74,6 +75,30 @@ def test_nested_parts_and_circles():
   loop = rich.TEXT.replace('TIME_SLOT_REF1="ts6" TIME_SLOT_REF2="ts7"',
                            'TIME_SLOT_REF1="ts7" TIME_SLOT_REF2="ts7"')  # fmt: skip
   assert [x for _, x in eaf_times.of_tier(rich.parsed(loop), "SENTENCE")][2] is None
+
+
+def test_long_chains_take_no_long_time():
+  """Chains without a time, and tiers that depend on each other, once each."""
+  count = 4000
+  slots = "".join(f'<TIME_SLOT TIME_SLOT_ID="t{n}"/>' for n in range(count + 1))
+  chain = "".join(
+      f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="x{n}" TIME_SLOT_REF1="t{n}" '
+      f'TIME_SLOT_REF2="t{n + 1}"><ANNOTATION_VALUE>x</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>'
+      "</ANNOTATION>" for n in range(count)
+  )
+  tiers = "".join(
+      f'<TIER TIER_ID="{n}" PARENT_REF="{n + 1}" LINGUISTIC_TYPE_REF="x"/>' for n in range(count)
+  )
+  text = rich.BARE.replace(
+      "<TIME_ORDER/>", f'<TIME_ORDER>{slots}</TIME_ORDER><TIER TIER_ID="S">{chain}</TIER>{tiers}'
+  )
+  document = rich.parsed(text)
+  assert {x for _, x in eaf_times.of_tier(document, "S")} == {None}
+  timed = text.replace('"t0"/', '"t0" TIME_VALUE="0"/').replace(
+      f'"t{count}"/', f'"t{count}" TIME_VALUE="{count}"/'
+  )
+  found = [x for _, x in eaf_times.of_tier(rich.parsed(timed), "S")]
+  np.testing.assert_allclose(found, [(n, n + 1) for n in range(count)])
 
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
