@@ -49,8 +49,8 @@ def _searched(args):
 
 
 def _check(args):
-  if args.json and (args.text or args.queries):
-    raise UserError("pass sentences or --json, not both")
+  if args.json and (args.text or args.queries or args.video or args.like):
+    raise UserError("pass what to search for, or --json, not both")
   if not args.json and not (args.index and args.workdir):
     raise UserError("pass --index and --workdir to search, or --json FILE of hits that are there")
   if args.format != "eaf" and (args.into or args.videos or args.tier != eaf_tier.TIER):

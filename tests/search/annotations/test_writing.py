@@ -210,7 +210,8 @@ def test_the_command(tmp_path, capsys):
 
 @pytest.mark.parametrize(("args", "words"), [
     (("--format", "vtt"), "pass --index and --workdir to search, or --json"),
-    (("--format", "vtt", "--json", "x", "sentence"), "pass sentences or --json"),
+    (("--format", "vtt", "--json", "x", "sentence"), "pass what to search for, or --json"),
+    (("--format", "vtt", "--json", "x", "--like", "y"), "pass what to search for, or --json"),
     (("--format", "vtt", "--json", "x", "--into", "y"), "are for --format eaf, and not vtt"),
     (("--format", "eaf", "--json", "x", "--tier", "SEARCH-2"), "ends in no digit"),
     (("--format", "eaf", "--json", "x"), "there is no file x"),
