@@ -183,7 +183,7 @@ def claimed(folder, name, program, busy):
     folder.mkdir(parents=True, exist_ok=True)
     # Not through a link, which a stranger's folder may hold.
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    lock = os.fdopen(os.open(folder / _LOCK, flags, 0o666), "r+")
+    lock = os.fdopen(os.open(folder / _LOCK, flags, 0o666), "r+b", buffering=0)
   except OSError as error:
     raise UserError(f"{name} cannot be written to: {error.strerror}") from error
   with lock:

@@ -312,6 +312,15 @@ def test_what_is_no_file_is_not_waited_for(store, name, kind, tmp_path):
       Store(store.folder)
 
 
+def test_a_pipe_in_the_place_of_the_lock_is_not_waited_for(store):
+  (store.folder / ".lock").unlink()
+  os.mkfifo(store.folder / ".lock")
+  with soon():
+    store.append(arrays(1), [Entry("new")])
+    with store._writing(), pytest.raises(UserError, match="another process writes"):
+      Store(store.folder).remove(["new"])
+
+
 def test_a_file_system_that_cannot_sync_folders_is_written_to(store, monkeypatch):
   fsync = os.fsync
 
