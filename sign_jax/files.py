@@ -22,6 +22,7 @@ _MOST_NAMES = 1000  # of a folder that are compared with one that is not there
 # How a file system says that it has no locks (some network and FUSE ones).
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL)
 _LOCK = ".lock"
+_DEVICES = ("/dev", "/dev/fd", "/proc/self/fd")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 
 
@@ -149,10 +150,16 @@ def replacing(path):
 
   Args:
     path: pathlib.Path in a folder that exists. After an error it is as it was.
+
+  Raises:
+    UserError: it is a device or a pipe, such as /dev/stdout, in whose place a file would get.
   """
   # Without the file's own name, which may be as long as a file system takes.
   partial = path.with_name(f".{secrets.token_hex(8)}.partial")
   try:
+    is_other = path.exists() and not path.is_file() and not path.is_dir()
+    if is_other or str(path.absolute().parent) in _DEVICES:
+      raise UserError(f"{path} is no file that could be replaced: name a file")
     yield partial
     os.replace(partial, path)
   except OSError as error:

@@ -18,6 +18,17 @@ def test_the_file_appears_whole(tmp_path):
   assert os.listdir(tmp_path) == [path.name]
 
 
+def test_no_file_takes_the_place_of_a_device(tmp_path):
+  os.mkfifo(tmp_path / "pipe")
+  (tmp_path / "link").symlink_to("/dev/null")
+  for path in (tmp_path / "pipe", tmp_path / "link", "/dev/stdout", "/dev/no such", "/dev/fd/1"):
+    with pytest.raises(UserError, match="no file that could be replaced"), replacing(
+        pathlib.Path(path)
+    ):
+      raise RuntimeError  # nothing is replaced, even if this is reached
+  assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
 def test_an_error_leaves_what_was_there(tmp_path):
   path = tmp_path / "file"
   path.write_text("before")
