@@ -5,16 +5,20 @@ import os
 import shutil
 import signal
 
-import jax
-import jaxtyping
-import pytest
+from tests import cores
 
-from tests import typing_hook
+cores.keep_to_one()  # before NumPy and JAX count them
+
+import jax  # noqa: E402
+import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
+
+from tests import typing_hook  # noqa: E402
 
 typing_hook.install()  # it sees what is imported later
 
 from data_builders import build  # noqa: E402
-from sign_jax.run import compile_cache  # noqa: E402
+from sign_jax.run import compile_cache, host_memory  # noqa: E402
 from sign_jax.systems import registry  # noqa: E402
 from tests import forked, needs_torch, order, program  # noqa: E402
 
@@ -38,6 +42,7 @@ def pytest_configure(config):
   # then never end.
   if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+  host_memory.keep_freed()  # as the programs do that some tests run in this process
 
 
 def pytest_collection_modifyitems(items):
