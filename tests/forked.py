@@ -28,7 +28,7 @@ _DOORS = ("sign_jax.main",)
 # What most programs come to import.
 _PARTS = (
     *(f"sign_jax.systems.{name}.card" for name in ("cico", "seds", "upret")),
-    "sign_jax.data.source", "grain.python", "matplotlib.backends.backend_agg",
+    "sign_jax.data.source", "grain.python", "matplotlib.backends.backend_agg", "matplotlib.figure",
 )
 
 
