@@ -18,8 +18,22 @@ BIAS_BEFORE_NORM = "signbert.embed.st_gcn_hand.conv4.0.bias"
 
 
 @pytest.fixture(scope="module")
-def computed(quick_compile):
-  return quantities("seds", cases.read_facts("seds_tiny"))
+def evaluated():
+  """The task and the variables that were evaluated last."""
+  return {}
+
+
+@pytest.fixture(scope="module")
+def computed(quick_compile, evaluated):
+  evaluate = seds.evaluation
+
+  def noting(task, variables, batch):
+    evaluated.update(task=task, variables=variables)
+    return evaluate(task, variables, batch)
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(seds, "evaluation", noting)
+    return quantities("seds", cases.read_facts("seds_tiny"))
 
 
 @pytest.fixture
@@ -75,7 +89,7 @@ def test_a_gradient_that_is_zero_in_theory_is_compared_absolutely(recheck, tmp_p
   assert [row.name for row in found] == [f"grad_norms/{BIAS_BEFORE_NORM}"]
 
 
-def test_half_of_the_batch_gives_half_of_the_golden_features():
+def test_half_of_the_batch_gives_half_of_the_golden_features(computed, evaluated):
   """Seeded arrays of fewer rows are the first rows of larger ones; evaluation knows no batch.
 
   Other videos and texts in the other half keep the batch's size, whose program is compiled already.
@@ -83,8 +97,7 @@ def test_half_of_the_batch_gives_half_of_the_golden_features():
   facts, golden = compare.read_case(STEM)
   halves = seds.make_batch("", 2, 16), seds.make_batch("other/", facts["batch"] - 2, 16)
   batch = jax.tree.map(lambda *x: np.concatenate(x), *halves)
-  task = cases.make_task("seds", facts)
-  found = seds.evaluation(task, cases.variables("seds", facts, task), batch)
+  found = seds.evaluation(**evaluated, batch=batch)
   for name, x in golden.items():
     if name.startswith("eval_") and name.endswith("_features"):
       np.testing.assert_allclose(found[name][:2], x[:2], atol=2e-5, err_msg=name)

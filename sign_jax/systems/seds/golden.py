@@ -1,5 +1,6 @@
 """SEDS's golden case."""
 
+import functools
 import pathlib
 from typing import Any
 
@@ -96,6 +97,19 @@ def _training(system, step):
 
 def evaluation(task: Retrieval, variables: Variables, batch: Batch) -> Quantities:
   """What a search computes of a batch, and the other streams beside the one that it compares."""
+  streams, text, scores, frames = _evaluator(task)(variables, batch)
+  return {
+      **{f"eval_{name}_features": tokens.features for name, tokens in streams.items()},
+      "eval_text_features": text.features,
+      **{f"eval_i2t_{name}": i2t for name, (i2t, _) in scores.items()},
+      "eval_t2i_fusion": scores["fusion"][1],
+      "eval_gcn_features": frames[:2],
+  }
+
+
+@functools.lru_cache(maxsize=1)
+def _evaluator(task):
+  """`evaluation`'s function (variables, batch) -> numbers, compiled once for a task."""
 
   @jax.jit
   def run(variables, batch):
@@ -110,14 +124,7 @@ def evaluation(task: Retrieval, variables: Variables, batch: Batch) -> Quantitie
     scaled = jax.tree.map(lambda x: np.exp(seeded.LOGIT_SCALE) * x, scores)
     return streams, text, scaled, seen["pose_encoder/encode_frames"]
 
-  streams, text, scores, frames = run(variables, batch)
-  return {
-      **{f"eval_{name}_features": tokens.features for name, tokens in streams.items()},
-      "eval_text_features": text.features,
-      **{f"eval_i2t_{name}": i2t for name, (i2t, _) in scores.items()},
-      "eval_t2i_fusion": scores["fusion"][1],
-      "eval_gcn_features": frames[:2],
-  }
+  return run
 
 
 def _constants():
