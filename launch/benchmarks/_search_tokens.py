@@ -143,9 +143,9 @@ class MadeModel(RetrievalModel):
     config.update_from_flattened_dict(_TOWERS)
     inputs = json.loads(json.dumps(retrieval_data.inputs(config.data, 8, False, None)))
     module = system.build(config.model, inputs)
-    variables = jax.jit(lambda key: retrieval.Retrieval.init_of(system, module, inputs, key))(
-        jax.random.key(0)
-    )
+    init = lambda key: retrieval.Retrieval.init_of(system, module, inputs, key)
+    shapes = jax.eval_shape(init, jax.random.key(0))
+    variables = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
     record = {"digest": f"made tokens, {kind}"}
     super().__init__(
         trained.Trained(system, config, variables, record, inputs, pathlib.Path("made"))

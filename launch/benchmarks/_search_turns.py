@@ -220,9 +220,10 @@ def _qdrant(index):
   with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # that the local mode is for few points
     collection.upload(index, place)
+  ask = query.Asker(index, place)
 
   def search(texts, k):
-    ranked = query.query(index, place, texts, k, measure=False)
+    ranked = ask(texts, k, measure=False)
     return [compare.found(x) for x in ranked], [x.candidates / len(index) for x in ranked]
 
   return search

@@ -9,7 +9,7 @@ after the sentence that warms up, as far as there is memory for it.
 searches. "equal" counts the searches whose hits are those of PyTorch's brute force, those that
 differ by ties alone included, among the sentences that both have answered; "of the best" is the
 share of its hits that were found. "own GiB" is the memory of a process, "mapped GiB" what it has
-mapped of files.
+mapped of files, libraries included.
 
 With --check a proof takes the place of the times: the certified best of so many sentences beside
 brute force, which reads the clips once for all sentences.

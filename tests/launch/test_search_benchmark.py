@@ -34,7 +34,8 @@ def small(monkeypatch):
 def measured(tmp_path, *arguments):
   """What the benchmark writes."""
   path = tmp_path / "result.json"
-  benchmark.main(["search", f"--folder={tmp_path}", f"--json={path}", *arguments])
+  benchmark.main(["search", "--default_allocator", f"--folder={tmp_path}", f"--json={path}",
+                  *arguments])  # fmt: skip
   return json.loads(path.read_text())
 
 

@@ -67,8 +67,8 @@ def _upload(args, index, place):
 
 def _query(args, index, place):
   texts, only = query_command.asked(args)
-  found = query.query(
-      index, place, texts, args.top, candidates=args.candidates, rescored=args.rescored, only=only,
+  found = query.Asker(index, place)(
+      texts, args.top, candidates=args.candidates, rescored=args.rescored, only=only,
       measure=not args.unmeasured,
   )
   for ranked in found:

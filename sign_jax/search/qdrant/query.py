@@ -32,51 +32,65 @@ class Ranked(NamedTuple):
   recall: float | None = None
 
 
-def query(
-    index: Index, place: collection.Place, texts: Sequence[str], k: int = 10, *,
-    candidates: int = CANDIDATES, rescored: int = 0, only: dict[str, str] | None = None,
-    measure: bool = True,
-) -> list[Ranked]:
-  """The best of the clips that Qdrant proposes, in the order of their exact scores.
+class Asker:
+  """Sentences against a collection; what it needs of the model is made once."""
 
-  Args:
-    index: with its model, the one that was uploaded.
-    place: `collection.Place`.
-    texts: sentences.
-    k: hits of each.
-    candidates: clips that Qdrant proposes for each.
-    rescored: see `collection.candidates`.
-    only: as `Index.search` takes it.
-    measure: whether the certified search of the index says which share of the exact best is among
-      the candidates; it takes as long as that search.
+  def __init__(self, index: Index, place: collection.Place) -> None:
+    """Prepares it.
 
-  Raises:
-    UserError: as `collection.candidates` and `Index.search`.
-  """
-  if type(candidates) is not int or candidates < k:
-    raise UserError(f"candidates={shown(candidates)} must be at least the {k} hits of a sentence")
-  collection.check(index)
-  tools, store, encoded = Searcher(index.model), index.store, index.model.encode_texts(texts)
-  found = []
-  for number, text in enumerate(texts):
-    tokens = encoded[number].tokens
-    proposed = collection.candidates(place, tokens, candidates, rescored, only)
-    rows = np.array(collection.rows_of(index, proposed, place), int)
+    Args:
+      index: with its model, the one that was uploaded.
+      place: `collection.Place`.
+
+    Raises:
+      UserError: the index has no tokens.
+    """
+    collection.check(index)
+    self._index, self._place, self._tools = index, place, Searcher(index.model)
+
+  def __call__(
+      self, texts: Sequence[str], k: int = 10, *, candidates: int = CANDIDATES, rescored: int = 0,
+      only: dict[str, str] | None = None, measure: bool = True,
+  ) -> list[Ranked]:
+    """The best of the clips that Qdrant proposes, in the order of their exact scores.
+
+    Args:
+      texts: sentences.
+      k: hits of each.
+      candidates: clips that Qdrant proposes for each.
+      rescored: see `collection.candidates`.
+      only: as `Index.search` takes it.
+      measure: whether the certified search of the index says which share of the exact best is
+        among the candidates; it takes as long as that search.
+
+    Raises:
+      UserError: as `collection.candidates` and `Index.search`.
+    """
+    if type(candidates) is not int or candidates < k:
+      raise UserError(
+          f"candidates={shown(candidates)} must be at least the {k} hits of a sentence"
+      )
+    encoded, found = self._index.model.encode_texts(texts), []
+    for number, text in enumerate(texts):
+      tokens = encoded[number].tokens
+      proposed = collection.candidates(self._place, tokens, candidates, rescored, only)
+      rows = np.array(collection.rows_of(self._index, proposed, self._place), int)
+      recall = self._recall(text, k, only, rows) if measure else None
+      found.append(Ranked(text, self._ranked(rows, tokens, k), len(rows), recall))
+    return found
+
+  def _ranked(self, rows, tokens, k):
+    """The k best `Hit`s of some rows."""
     if not len(rows):
-      found.append(Ranked(text, [], 0))
-      continue
+      return []
+    tools, store = self._tools, self._index.store
     scores = tools.scorer(store.read(rows, tools.scorer.fields), tokens)[:, 0]
     order = np.lexsort((rows, -scores))[:k]
     best = ranking.Best(rows[order], scores[order], len(rows), np.inf)
-    hits = tools.shower.hits(store, best, [Part(TEXT, 1.0, tokens)])
-    found.append(Ranked(text, hits, len(rows)))
-    if measure:
-      names = {store.entry(int(row)).name for row in rows}
-      found[-1] = found[-1]._replace(recall=_recall(index, text, k, only, names))
-  return found
+    return tools.shower.hits(store, best, [Part(TEXT, 1.0, tokens)])
 
-
-def _recall(index, text, k, only, names):
-  (answer,) = index.search([text], k, only=only)
-  best = [hit.name for hit in answer.hits]
-  return sum(name in names for name in best) / max(len(best), 1)
+  def _recall(self, text, k, only, rows):
+    """The share of the exact best clips that are among these rows."""
+    (answer,) = self._index.search([text], k, only=only)
+    names = {self._index.store.entry(int(row)).name for row in rows}
+    return sum(hit.name in names for hit in answer.hits) / max(len(answer.hits), 1)

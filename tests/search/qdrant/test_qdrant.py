@@ -59,7 +59,7 @@ def place(request, tmp_path):
 def test_all_candidates_are_ranked_as_the_index_ranks(index, place):
   count = len(index)
   assert collection.upload(index, place) == count
-  found = query.query(index, place, TEXTS, 4, candidates=count)
+  found = query.Asker(index, place)(TEXTS, 4, candidates=count)
   expected = index.search(TEXTS, 4)
   for one, answer in zip(found, expected, strict=True):
     assert one.recall == 1 and one.candidates == count and one.text == answer.text
@@ -89,33 +89,34 @@ def test_candidates_are_those_of_the_pooled_vector_and_of_maxsim(index, place):
 
 def test_few_candidates_may_miss_and_say_so(index, place):
   collection.upload(index, place)
-  found = query.query(index, place, TEXTS, 3, candidates=3)
+  ask = query.Asker(index, place)
+  found = ask(TEXTS, 3, candidates=3)
   for one, answer in zip(found, index.search(TEXTS, 3), strict=True):
     shared = {x.name for x in one.hits} & {x.name for x in answer.hits}
     assert one.recall == pytest.approx(len(shared) / 3) and one.candidates == 3
-  (one,) = query.query(index, place, TEXTS[:1], 3, candidates=3, rescored=6, measure=False)
+  (one,) = ask(TEXTS[:1], 3, candidates=3, rescored=6, measure=False)
   assert one.recall is None and len(one.hits) == 3
 
 
 def test_only_some_clips(index, place):
   collection.upload(index, place)
   signer = index.store.entry(0).signer
-  (one,) = query.query(index, place, TEXTS[:1], 5, only={"signer": signer})
+  ask = query.Asker(index, place)
+  (one,) = ask(TEXTS[:1], 5, only={"signer": signer})
   assert {x.clip.signer for x in one.hits} == {signer} and one.recall == 1
-  rescored = query.query(
-      index, place, TEXTS[:1], 5, rescored=20, only={"signer": signer}, measure=False
-  )
-  assert [x.name for x in rescored[0].hits] == [x.name for x in one.hits]
-  (none,) = query.query(index, place, TEXTS[:1], 5, only={"split": "train"}, measure=False)
+  (rescored,) = ask(TEXTS[:1], 5, rescored=20, only={"signer": signer}, measure=False)
+  assert [x.name for x in rescored.hits] == [x.name for x in one.hits]
+  (none,) = ask(TEXTS[:1], 5, only={"split": "train"}, measure=False)
   assert none.hits == [] and none.candidates == 0
 
 
 def test_what_the_index_has_lost_is_not_found(index, place, tmp_path):
   copy = index.snapshot(tmp_path / "copy")
   collection.upload(copy, place)
-  (before,) = query.query(copy, place, TEXTS[:1], 2)
+  ask = query.Asker(copy, place)
+  (before,) = ask(TEXTS[:1], 2)
   copy.remove([before.hits[0].name])
-  names = lambda: [x.name for x in query.query(copy, place, TEXTS[:1], 2, measure=False)[0].hits]
+  names = lambda: [x.name for x in ask(TEXTS[:1], 2, measure=False)[0].hits]
   assert before.hits[0].name not in names()
   assert collection.upload(copy, place) == len(index) - 1
   assert before.hits[0].name not in names()
@@ -129,7 +130,7 @@ def test_the_collection_of_another_index_is_refused(index, place, tmp_path):
   (width,) = model.trained.inputs["video"][0][-1:]
   other.add([np.ones((3, width), np.float32)], ["another"])
   with pytest.raises(UserError, match="holds clips of another index than"):
-    query.query(other, place, TEXTS, 1)
+    query.Asker(other, place)(TEXTS, 1)
   place.client.delete_collection(place.name)
   place.client.create_collection(
       place.name, connection.models().VectorParams(size=3, distance="Dot")
@@ -138,7 +139,7 @@ def test_the_collection_of_another_index_is_refused(index, place, tmp_path):
     collection.upload(index, place)
   place.client.delete_collection(place.name)
   with pytest.raises(UserError, match="does not do what it is asked to"):
-    query.query(index, place, TEXTS, 1)
+    query.Asker(index, place)(TEXTS, 1)
 
 
 def test_mistakes_are_one_sentence(index, monkeypatch):
@@ -147,9 +148,9 @@ def test_mistakes_are_one_sentence(index, monkeypatch):
       connection.connect(**given)
   where = collection.Place(connection.connect(path=connection.MEMORY))
   with pytest.raises(UserError, match="candidates=3 must be at least the 10 hits"):
-    query.query(index, where, TEXTS, candidates=3)
+    query.Asker(index, where)(TEXTS, candidates=3)
   with pytest.raises(UserError, match="clips have no mood"):
-    query.query(index, where, TEXTS, only={"mood": "x"})
+    query.Asker(index, where)(TEXTS, only={"mood": "x"})
   monkeypatch.setattr(collection, "_MOST_NUMBERS", 10)
   with pytest.raises(UserError, match="Qdrant takes at most 10 numbers"):
     collection.upload(index, where)
