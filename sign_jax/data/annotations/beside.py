@@ -1,11 +1,10 @@
 """Subtitles and annotations of a folder's videos, as the table of clips that they make."""
 
-import os
 import pathlib
 from typing import NamedTuple
 
 from sign_jax.data import clip_table
-from sign_jax.data.annotations import sentences
+from sign_jax.data.annotations import folder, sentences
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder
 from sign_jax.video import tree as video_tree
@@ -45,7 +44,9 @@ def read(videos: pathlib.Path, captions: pathlib.Path, tier: str = sentences.TIE
   names = sorted([*tree.files, *tree.folders])
   if not names:
     raise UserError(f"there are no videos in {videos}: pass the folder of the videos")
-  files = _files(captions)
+  files = {}
+  for stem, path in folder.files(captions, tuple(sentences.READERS)):
+    files.setdefault(stem, []).append(path)
   rows, notes, failed, without = [], [], {}, []
   owners = {}  # of the files; clips are named after them
   for video in names:
@@ -80,19 +81,6 @@ def _told(path, left_out):
   yield from (f"{path}, line {line}: left out: {what}" for line, what in left_out[:_TOLD])
   if len(left_out) > _TOLD:
     yield f"{path}: {len(left_out) - _TOLD} more are left out"
-
-
-def _files(folder):
-  """{path without extension: paths} of the files of a folder and its subfolders."""
-  found = {}
-  for place, folders, names in os.walk(folder):
-    folders[:] = sorted(x for x in folders if not x.startswith("."))
-    for name in sorted(names):
-      path = pathlib.Path(place, name)
-      if path.suffix.lower() in sentences.READERS and not name.startswith("."):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        found.setdefault(stem, []).append(path)
-  return found
 
 
 def _order(path):

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from sign_jax.data import clip_table
 from sign_jax.data.annotations import eaf, eaf_times
+from sign_jax.data.annotations import folder as annotations_folder
 from sign_jax.data.annotations.eaf import Eaf
 from sign_jax.errors import UserError
 from sign_jax.video import containers
@@ -95,16 +96,10 @@ class Own(NamedTuple):
 
 def find(folder: pathlib.Path) -> Own:
   """Looks into all documents of a folder and its subfolders; hidden ones are left out."""
-  paths = []
-  for place, folders, names in os.walk(folder):
-    folders[:] = sorted(x for x in folders if not x.startswith("."))
-    paths += [
-        pathlib.Path(place, x) for x in sorted(names)
-        if x.lower().endswith(ENDING) and not x.startswith(".")
-    ]  # fmt: skip
+  files = list(annotations_folder.files(folder, (ENDING,)))
   own = Own(folder, {}, {}, {})
-  for path in tqdm(paths, "looking at documents", unit="file", mininterval=1, leave=False):
-    own.stems.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+  for stem, path in tqdm(files, "looking at documents", unit="file", mininterval=1, leave=False):
+    own.stems.setdefault(stem, path)
     try:
       linked = eaf_times.names(eaf.read(path).media)
     except UserError as error:

@@ -72,7 +72,13 @@ def put(document: Eaf, spans: Sequence[Span], tier: str = TIER) -> bytes:
   """
   bare = eaf.parse(document.path, taken_out(document, tier))
   _check_free(bare, tier)
-  return _put(bare, layers(spans), tier)
+  found = _put(bare, layers(spans), tier)
+  # People's work of years is written over by this: it must be there, and whole.
+  if taken_out(eaf.parse(document.path, found), tier) != bare.document.content:
+    raise UserError(
+        f"{document.path} cannot get a tier without other changes, save it anew in ELAN first"
+    )
+  return found
 
 
 def taken_out(document: Eaf, tier: str = TIER) -> bytes:

@@ -3,6 +3,7 @@
 import functools
 import json
 import pathlib
+import shutil
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -99,11 +100,15 @@ def _json(video, rows):
 def _guarded(summary, name, path: pathlib.Path, count, content: Callable[[], bytes]):
   """Writes a file, or notes why not."""
   try:
+    if path.is_symlink():
+      raise UserError(f"{path} is a link, which a file would replace: put the file there")
     data = content()
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.read_bytes() != data:
       with replacing(path) as partial:
         partial.write_bytes(data)
+        if path.exists():
+          shutil.copymode(path, partial)
     summary.written[str(path)] = count
   except UserError as error:
     summary.failed[name] = str(error)

@@ -61,6 +61,21 @@ def test_the_table_is_one_that_programs_read(folders, tmp_path, capsys):
   assert "4 clips of 4 videos" in capsys.readouterr().out
 
 
+def test_folders_are_followed_once(folders, tmp_path):
+  videos, captions = folders
+  (captions / "again").symlink_to(captions)
+  (captions / ".hidden").mkdir()
+  (captions / ".hidden/f.vtt").write_text(CUE)
+  outside = tmp_path / "outside"
+  outside.mkdir()
+  (outside / "f.VTT").write_text(CUE.format("f"))
+  (videos / "more").mkdir()
+  (videos / "f.mp4").rename(videos / "more/f.mp4")
+  (captions / "more").symlink_to(outside)
+  found = beside.read(videos, captions)
+  assert len(found.table.rows) == 6 and found.table.rows[-1].video == "more/f.mp4"
+
+
 def test_two_videos_of_one_name(folders):
   videos, captions = folders
   (videos / "d.mov").write_bytes(b"")

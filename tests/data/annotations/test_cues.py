@@ -1,5 +1,7 @@
 """Subtitles are read as sentences, whatever people write into such files."""
 
+import sys
+
 import pytest
 
 from sign_jax.data.annotations import sentences, subtitles
@@ -118,6 +120,12 @@ def test_files_of_another_kind_are_refused(tmp_path, name, text, encoding, words
   with pytest.raises(UserError) as error:
     sentences.read(write(tmp_path / name, text, encoding))
   assert words in str(error.value) and name in str(error.value)
+
+
+def test_without_the_library_it_is_named(tmp_path, monkeypatch):
+  monkeypatch.setitem(sys.modules, "webvtt", None)
+  with pytest.raises(UserError, match=r"webvtt-py: install it with .pip install -e '.\[search\]'"):
+    sentences.read(write(tmp_path / "a.vtt", VTT))
 
 
 def test_sizes_are_limited(tmp_path, monkeypatch):

@@ -143,6 +143,13 @@ def test_work_of_others_is_not_lost(change, words):
   assert words in str(error.value) and re.match(r"rich.eaf, line \d+: ", str(error.value))
 
 
+def test_a_document_that_would_change_otherwise_is_refused(monkeypatch):
+  put = eaf_tier._put
+  monkeypatch.setattr(eaf_tier, "_put", lambda *x: put(*x).replace(b"stroke", b"strike"))
+  with pytest.raises(UserError, match="without other changes"):
+    eaf_tier.put(rich.parsed(rich.TEXT), SPANS)
+
+
 def test_ids_that_are_taken_are_left_alone():
   text = rich.TEXT.replace('"a10"', '"search_1"').replace('"unused"', '"search_ts_2"')
   once = eaf_tier.put(rich.parsed(text), SPANS)

@@ -168,6 +168,17 @@ def test_documents_that_cannot_be_used_stop_no_others(own, tmp_path):
   assert (own / "b.v2.eaf").read_text() == "broken"
 
 
+def test_links_are_not_replaced_and_rights_stay(own, tmp_path):
+  there = tmp_path / "elsewhere.eaf"
+  (own / "b.v2.eaf").rename(there)
+  (own / "b.v2.eaf").symlink_to(there)
+  (own / "deep/Sitzung.eaf").chmod(0o640)
+  summary = writing.write(ROWS, "eaf", own, into=own)
+  assert "b.v2.eaf is a link" in summary.failed["b.v2.MOV"] and there.read_text() == rich.BARE
+  assert list(summary.written) == [str(own / "deep/Sitzung.eaf")]
+  assert (own / "deep/Sitzung.eaf").stat().st_mode & 0o777 == 0o640
+
+
 def test_no_video_leads_out_of_the_folder(tmp_path):
   for source in ("../x.mp4", "/etc/x.mp4", "a/../../x.mp4", "C:\\x.mp4"):
     summary = writing.write([Row("x", 1, 0.5, "x", source, 0, 1)], "vtt", tmp_path / "out")
