@@ -1,7 +1,9 @@
-"""Runs the training program in several processes on this machine, as on a pod.
+"""Runs the training program, or a search, in several processes on this machine, as on a pod.
 
     python -m launch.local --processes 2 --devices_per_process 4 -- \
       --config configs/upret.py --workdir runs/upret
+    python -m launch.local --processes 2 --program sign_jax.search -- \
+      query --index archive --workdir runs/upret "It will rain tonight."
 
 Every process simulates its devices on the CPU. Process 0 prints as a single run does; lines of the
 others go to stderr, with the number of the process in front. When one fails, the others are ended,
@@ -27,6 +29,7 @@ from sign_jax.train.distributed import COORDINATOR, PROCESS, PROCESSES
 GRACE_SECONDS = 5.0  # for those that are left to write down what they can, when one has failed
 _STOPPING_SECONDS = 60.0  # for those that are left when one has stopped as it was asked to
 _POLL_SECONDS = 0.05
+_PROGRAMS = ("sign_jax.main", "sign_jax.search")
 _DEVICES_FLAG = r"--xla_force_host_platform_device_count=\S*"
 
 
@@ -140,21 +143,23 @@ def forwarding(group):
 
 
 def main(argv):
-  """Runs `sign_jax.main` with what stands behind "--"; returns the exit status."""
+  """Runs the program with what stands behind "--"; returns the exit status."""
   parser = argparse.ArgumentParser("python -m launch.local", description=__doc__.split("\n\n")[0])
   parser.add_argument("--processes", type=int, required=True)
   parser.add_argument("--devices_per_process", type=int, default=1, help="simulated ones")
+  parser.add_argument("--program", choices=_PROGRAMS, default=_PROGRAMS[0],
+                      help=f"default: {_PROGRAMS[0]}")  # fmt: skip
   own, program = (argv, []) if "--" not in argv else (
       argv[: argv.index("--")], argv[argv.index("--") + 1 :]
   )
   given = parser.parse_args(own)
   if not program:
-    raise UserError("no arguments for the training program: put them behind --")
+    raise UserError(f"no arguments for {given.program}: put them behind --")
   for name in ("processes", "devices_per_process"):
     if getattr(given, name) < 1:
       raise UserError(f"--{name}={getattr(given, name)} must be 1 or more")
   group = Group(
-      [sys.executable, "-m", "sign_jax.main", *program], given.processes, given.devices_per_process
+      [sys.executable, "-m", given.program, *program], given.processes, given.devices_per_process
   )
   with forwarding(group):
     return group.wait()

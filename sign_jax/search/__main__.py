@@ -17,15 +17,19 @@ import sys
 from sign_jax.errors import one_sentence
 from sign_jax.run import compile_cache, host_memory
 from sign_jax.search import commands
+from sign_jax.train import distributed
 
 
 def main(argv=None):
   """The command; exits with 1 when a video could not be read or a file is damaged."""
   args = _parse(argv)
   with one_sentence():
+    if args.together:
+      distributed.start()
     compile_cache.enable()
-    if not args.run(args):
-      sys.exit(1)
+    with distributed.together():
+      if not args.run(args):
+        sys.exit(1)
 
 
 def _parse(argv):
@@ -37,7 +41,7 @@ def _parse(argv):
   for command in commands.ALL:
     own = added.add_parser(command.NAME, help=command.HELP)
     command.add_arguments(own)
-    own.set_defaults(run=command.run)
+    own.set_defaults(run=command.run, together=getattr(command, "TOGETHER", False))
   return parser.parse_args(argv)
 
 

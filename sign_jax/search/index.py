@@ -16,7 +16,7 @@ from sign_jax.api import model as api_model
 from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
 from sign_jax.errors import UserError, shown
 from sign_jax.files import user_path
-from sign_jax.search import codes, fields, manifest, origin, queries, ranking, searcher
+from sign_jax.search import codes, fields, manifest, origin, processes, queries, ranking, searcher
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
 from sign_jax.search.queries import Query
@@ -233,6 +233,8 @@ class Index:
     tools = self._tools
     prepared = queries.prepare(wanted, self.model, store, tools.scorer)
     chosen = _chosen(store, only or {})
+    if spread:
+      processes.check_same(store, [[query.name for query in prepared], k, only, seconds, prune])
     return searcher.Search(tools, store, chosen, deadline, prune, spread)(prepared, k)
 
   def ranked(self, query: str | Query, names: Sequence[str], k: int = 10) -> list[Hit]:

@@ -6,15 +6,17 @@ them, so that every process has the same answer, and it is that of a single one.
 """
 
 import copy
+import json
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from sign_jax.search import ranking
+from sign_jax.search import manifest, ranking
 from sign_jax.search.ranking import Best
 from sign_jax.search.store import Store
+from sign_jax.train import distributed
 
 
 class Share(NamedTuple):
@@ -46,6 +48,21 @@ def share(store: Store, process: int | None = None, count: int | None = None) ->
   own.shards = store.shards[start:stop]
   own.first = store.first[start : stop + 1] - store.first[start]
   return Share(own, int(store.first[start]))
+
+
+def check_same(store: Store, asked: object) -> None:
+  """Compares what the processes see and search for; a collective.
+
+  Args:
+    store: of the whole index.
+    asked: all else that an answer depends on, as JSON can write it.
+
+  Raises:
+    UserError: something differs.
+  """
+  content = manifest.to_json(store.manifest)
+  distributed.check_same(json.dumps(content, sort_keys=True), "the index")
+  distributed.check_same(json.dumps(asked), "what is searched for")
 
 
 def merged(best: Best, k: int, is_over: bool) -> tuple[Best, bool]:

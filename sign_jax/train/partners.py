@@ -18,9 +18,9 @@ from jax._src import distributed as jax_distributed
 from sign_jax import errors
 
 SENTENCE = (
-    "error: another of the processes that train together is lost or stands still, or else a "
+    "error: another of the processes that work together is lost or stands still, or else a "
     "library has aborted this one: see what is said above and by the others, and start all of "
-    "them again, the same command goes on from the last checkpoint"
+    "them again; training goes on from the last checkpoint"
 )
 _WORDS = (
     "gloo", "nccl", "coordination", "heartbeat", "barrier", "connection reset",

@@ -2,7 +2,8 @@
 
 Each has its `NAME`, a line of `HELP`, `add_arguments(parser)` of an `argparse.ArgumentParser`, and
 `run(args)`, which returns whether all went well: False ends the program with status 1. What only
-one command imports and takes long to load, it imports in `run`.
+one command imports and takes long to load, it imports in `run`. A command that several processes
+run together, as training does, has `TOGETHER`, which is true: they have met when `run` begins.
 """
 
 from sign_jax.search.commands import (

@@ -3,6 +3,8 @@
 import json
 import pathlib
 
+import jax
+
 from sign_jax.api import loading
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
@@ -10,9 +12,11 @@ from sign_jax.files import path_argument, replacing
 from sign_jax.search import report
 from sign_jax.search.commands import options, wanted
 from sign_jax.search.index import Index
+from sign_jax.train import distributed
 from sign_jax.train.report import write_json
 
 NAME, HELP = "query", "searches an index for sentences, or for what a video shows"
+TOGETHER = True
 _TOP = 10
 
 
@@ -66,12 +70,15 @@ def answers_of(args):
   wanted.check(args)
   index = Index.open(args.index, loading.load(args.workdir))
   queries = wanted.listed(args, index.model)
-  return index, index.search(queries, args.top, seconds=args.seconds, only=only)
+  spread = jax.process_count() > 1
+  return index, index.search(queries, args.top, seconds=args.seconds, only=only, spread=spread)
 
 
 def run(args):
   """True; what goes wrong is raised."""
   index, answers = answers_of(args)
+  if not distributed.is_first():
+    return True
   if args.trec:
     names = [str(number) for number in range(1, len(answers) + 1)]
     _write(args.trec, report.trec(answers, names, index.model.system))
