@@ -12,7 +12,7 @@ untrusted/test_bombs test_parity_seds systems/upret/test_released_float16_case
 ops/test_late_interaction test_configs test_resume tasks/test_isolated test_full_disk
 encoder/test_windows_on_devices golden/test_pipelines test_parity train/test_nonfinite
 launch/test_benchmark test_export golden/test_pipelines_from_files test_placements
-test_adding_a_system test_extract systems/signvtcl/test_program
+test_adding_a_system search/test_processes test_extract systems/signvtcl/test_program
 """.split()
 
 
