@@ -3,8 +3,10 @@
 import importlib.util
 
 from sign_jax.api import loading
+from sign_jax.encoder import weights as encoder_weights
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder, path_argument
+from sign_jax.search import sources
 from sign_jax.search.commands import options
 from sign_jax.search.index import Index
 
@@ -27,6 +29,7 @@ def add_arguments(parser):
                       f"(default: {_HOST}, for this machine alone)")  # fmt: skip
   parser.add_argument("--token", nargs="?", const="",
                       help="asks for this token; without a value one is made")  # fmt: skip
+  encoder_weights.add_encoder_arguments(parser)
 
 
 def run(args):
@@ -44,7 +47,18 @@ def run(args):
     existing_folder(args.media, "--media", "pass the folder of the videos")
   with server.listen(args.host, args.port, args.token) as place:
     index = Index.open(args.index, loading.load(args.workdir))
-    application = app.make(index, args.media, args.seconds)
+    application = app.make(index, args.media, args.seconds, _uploads(args, index))
     print(f"{len(index)} clips of {args.index} on {place.address}\nCtrl-C ends it", flush=True)
     server.run(application, place)
   return True
+
+
+def _uploads(args, index):
+  """What reads videos to search with; None where no sign encoder is named."""
+  from sign_jax.search.page import uploads
+
+  if not (args.weights or args.random_weights):
+    return None
+  sources.check_reads_features(index.model)
+  source = encoder_weights.find(args)
+  return uploads.Uploads(lambda: source.encoder(args.batch_size), args.stride)

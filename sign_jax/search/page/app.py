@@ -18,6 +18,7 @@ from sign_jax.search.index import Index
 from sign_jax.search.page import about, exports, media, notes, posters, searches
 from sign_jax.search.page.refusal import Refusal
 from sign_jax.search.page.searches import Asked
+from sign_jax.search.page.uploads import NO_UPLOADS, Uploads
 
 _STATIC = {
     "index.html": "text/html; charset=utf-8", "style.css": "text/css; charset=utf-8",
@@ -30,7 +31,8 @@ _KEPT = {"cache-control": "private, max-age=3600"}
 
 
 def make(
-    index: Index, folder: pathlib.Path | None = None, seconds: float | None = None
+    index: Index, folder: pathlib.Path | None = None, seconds: float | None = None,
+    uploads: Uploads | None = None,
 ) -> FastAPI:
   """The application, without its `security.Guard`.
 
@@ -38,13 +40,16 @@ def make(
     index: opened with its model.
     folder: of the videos.
     seconds: the time limit of a search.
+    uploads: what reads videos to search with; None where there is no sign encoder.
   """
   # No pages of its own: those load scripts from other hosts.
   app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
   _add_errors(app)
   _add_files(app)
-  _add_searches(app, index, folder, seconds)
+  _add_searches(app, index, folder, searches.Searches(index, seconds, uploads))
+  _add_about(app, index, folder, seconds, uploads)
   _add_videos(app, index, media.Media(folder))
+  _add_uploads(app, uploads)
   return app
 
 
@@ -74,23 +79,29 @@ def _static():
 
 
 def _asked(
-    text: str = "", top: int = searches.TOP, split: str = "", signer: str = "", source: str = ""
+    text: str = "", top: int = searches.TOP, split: str = "", signer: str = "", source: str = "",
+    like: str = "", video: str = "",
 ) -> Asked:
-  return Asked(text.strip(), top, split, signer, source)
+  return Asked(text.strip(), top, split, signer, source, like, video)
 
 
 _Asked = Annotated[Asked, Depends(_asked)]
 
 
-def _add_searches(app, index, folder, seconds):
-  found = searches.Searches(index, seconds)
-  found.warm()
-  noted = notes.Notes.beside(index.store.folder)
-  videos, facts = media.Media(folder), about.of(index, folder, seconds)
+def _add_about(app, index, folder, seconds, uploads):
+  facts = about.of(index, folder, seconds) | {
+      "notes": notes.Notes.beside(index.store.folder).path.name,
+      "no_uploads": "" if uploads else NO_UPLOADS,
+  }
 
   @app.get("/api/about")
   def tell() -> dict[str, Any]:
-    return facts | {"notes": noted.path.name}
+    return facts
+
+
+def _add_searches(app, index, folder, found):
+  found.warm()
+  noted, videos = notes.Notes.beside(index.store.folder), media.Media(folder)
 
   @app.get("/api/search")
   def search(asked: _Asked) -> dict[str, Any]:
@@ -124,6 +135,17 @@ def _add_videos(app, index, videos):
   def poster(clip: str, at: Annotated[float, Query(ge=0)] = math.nan) -> Response:
     picture = pictures.at(videos.path_of(_clip(index, clip)), at)
     return Response(picture, media_type="image/jpeg", headers=_KEPT)
+
+
+def _add_uploads(app, uploads):
+  @app.post("/api/videos")
+  async def upload(request: Request) -> dict[str, Any]:
+    if uploads is None:
+      raise Refusal(NO_UPLOADS, 404)
+    # No form of another site can send such.
+    if not request.headers.get("content-type", "").startswith("video/"):
+      raise Refusal("a video is sent as it is, with its media type", 415)
+    return await uploads.receive(request.stream(), run_in_threadpool)
 
 
 def _clip(index, name) -> Entry:

@@ -111,7 +111,7 @@ def test_a_walk_by_keyboard(tab):
   walk.write(TEXT)
   walk.press("Enter")
   walk.wait_for_hits()
-  assert "Proved to be the best" in walk.page.inner_text("#status")
+  assert "proved to be the best" in walk.page.inner_text("#status")
   names = walk.page.eval_on_selector_all(".card", "cards => cards.map(x => x.dataset.clip)")
   walk.press("ArrowDown")
   assert walk.focused == names[0]
@@ -134,7 +134,7 @@ def test_a_walk_by_keyboard(tab):
   while walk.focused != "Right":
     walk.press("Tab")
   walk.press("Space")
-  walk.wait("document.getElementById('status').textContent.includes('saved')")
+  walk.wait("document.getElementById('told').textContent.includes('saved')")
   while walk.focused != "Correct the place":
     walk.press("Tab")
   walk.press("Enter", "Tab")
@@ -210,7 +210,8 @@ def test_readers_of_the_screen_are_told_what_is_there(tab):
                      ("region", "Results"), ("list", "Hits, best first")):
     assert read.page.get_by_role(role, name=name).count() == 1, role
   assert read.page.get_by_role("main").count() == read.page.get_by_role("contentinfo").count() == 1
-  assert read.page.get_by_role("status").get_attribute("aria-live") == "polite"
+  for region in read.page.get_by_role("status").all():
+    assert region.get_attribute("aria-live") == "polite"
   nameless = read.page.evaluate("""() =>
     [...document.querySelectorAll("button, input, select, a, video, img, svg")].filter((x) =>
       !(x.labels?.length || x.getAttribute("aria-label") || x.textContent.trim() ||
@@ -218,6 +219,21 @@ def test_readers_of_the_screen_are_told_what_is_there(tab):
   assert nameless == []
   card = read.page.get_by_role("article", name="Good morning.")
   assert "the place is" in card.get_by_role("img").get_attribute("aria-label")
+
+
+def test_a_clip_is_searched_with(tab):
+  walk = tab()
+  walk.open(text=TEXT)
+  walk.wait_for_hits()
+  walk.page.locator(f'.card[data-clip="{PLAYABLE}"]').get_by_role("button", name="Similar").click()
+  walk.wait(f"document.getElementById('chip-name').textContent === 'Like {PLAYABLE}'")
+  walk.wait(f"document.title.startsWith('like {PLAYABLE}')")
+  names = walk.page.eval_on_selector_all(".card", "cards => cards.map(x => x.dataset.clip)")
+  assert PLAYABLE not in names and f"like={PLAYABLE}" in walk.page.url
+  walk.page.get_by_role("button", name="Remove").click()
+  walk.wait("document.querySelectorAll('.card').length === 0")
+  walk.page.get_by_text("Search with a video").click()
+  assert "started without a sign encoder" in walk.page.inner_text("#panel")
 
 
 def test_markup_of_strangers_is_text(tab):
@@ -234,8 +250,8 @@ def test_what_cannot_be_shown_is_said(tab):
   shown.open(text=TEXT)
   shown.wait_for_hits()
   card = shown.page.locator('.card[data-clip="no file"]')
-  card.locator("text=No picture").wait_for()
-  assert card.locator(".fault").inner_text() == "There is no video 'missing' in media"
+  card.locator(".none").wait_for()
+  assert card.locator(".none").inner_text() == "There is no video 'missing' in media."
   assert card.locator("svg.curve").count() == 1 and card.locator("video").count() == 0
   stills = shown.page.locator('.card[data-clip="pictures"] img')
   stills.scroll_into_view_if_needed()

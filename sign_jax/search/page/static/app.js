@@ -3,24 +3,59 @@
 import { makeCard } from "./card.js";
 import { address, ask, make } from "./dom.js";
 import { choose, stop } from "./player.js";
+import { fillPanel } from "./upload.js";
 
 const at = (id) => document.getElementById(id);
 const FILTERS = ["split", "signer", "source", "top"];
 const DEFAULT_TOP = "10";
+const PLACEHOLDER = at("text").placeholder;
+const names = {}; // of videos that were taken in, as the user knows them
+const example = { like: "", video: "" }; // a clip or a video to search with, beside the sentence
+let silence = null;
 let running = null;
 let shown = ""; // the search whose hits are on the page, as in the address
 
-function say(sentence, isError = false) {
-  at("status").textContent = sentence;
+/** The line above the hits: a sentence, or elements. */
+function state(parts, isError = false) {
+  at("status").replaceChildren(...[parts].flat());
   at("status").classList.toggle("error", isError);
 }
 
-/** {text, split, signer, source, top} of the form, without what is not chosen. */
+/** A line at the bottom, for a while: what became of something that the user did. */
+function say(sentence, isError = false) {
+  at("told").textContent = sentence;
+  at("told").classList.toggle("error", isError);
+  clearTimeout(silence);
+  silence = setTimeout(() => at("told").replaceChildren(), isError ? 20000 : 5000);
+}
+
+/** What the form asks for; "" for what is not chosen. */
 function asked() {
-  const found = { text: at("text").value.trim() };
+  const found = { text: at("text").value.trim(), ...example };
   for (const name of FILTERS) found[name] = at(name).value.trim();
   if (found.top === DEFAULT_TOP) found.top = "";
   return found;
+}
+
+/** Searches with a clip of the archive or a video, and without a sentence: one may be added. */
+function searchWith(key, value) {
+  at("text").value = "";
+  Object.assign(example, { like: "", video: "", [key]: value });
+  showExample();
+  search();
+  at("text").focus();
+}
+
+function dropExample() {
+  Object.assign(example, { like: "", video: "" });
+  showExample();
+}
+
+function showExample() {
+  const { like, video } = example;
+  at("chip").hidden = !like && !video;
+  at("chip-name").textContent = like ? `Like ${like}` : `Video: ${names[video] ?? "of before"}`;
+  at("text").placeholder = like || video ? "And a sentence, if you like" : PLACEHOLDER;
 }
 
 /** The address of a search, and of one of its hits. */
@@ -31,13 +66,13 @@ function hash(search, hit = "") {
 
 async function search(hit = "", isNew = true) {
   const wanted = asked();
-  if (!wanted.text) return clear();
+  if (!wanted.text && !wanted.like && !wanted.video) return clear();
   running?.abort();
   running = new AbortController();
   const { signal } = running;
   if (isNew) history.pushState(null, "", hash(wanted, hit));
   stop();
-  say("Searching …");
+  state("Searching …");
   at("section").setAttribute("aria-busy", "true");
   try {
     const answer = await ask(address("/api/search", wanted), { signal });
@@ -49,7 +84,7 @@ async function search(hit = "", isNew = true) {
     shown = "";
     at("results").replaceChildren();
     at("tools").hidden = true;
-    say(error.message, true);
+    state(error.message, true);
   }
   at("section").setAttribute("aria-busy", "false");
 }
@@ -59,35 +94,44 @@ function clear() {
   shown = "";
   at("results").replaceChildren();
   at("tools").hidden = true;
-  say("");
+  state("");
   document.title = "Search the archive";
 }
 
 function show(answer, wanted) {
   const cards = answer.hits.map((hit) =>
-    makeCard(hit, answer.query, hash(wanted, hit.name), say));
+    makeCard(hit, answer.query, {
+      link: hash(wanted, hit.name), say, alike: () => searchWith("like", hit.name),
+    }));
   at("results").replaceChildren(...cards);
   at("tools").hidden = !cards.length;
   for (const link of document.querySelectorAll("[data-form]")) {
     link.href = address(`/api/export/${link.dataset.form}`, wanted);
   }
-  document.title = `${wanted.text} – Search the archive`;
-  say(`${cards.length} ${cards.length === 1 ? "hit" : "hits"}. ${proof(answer)}`);
+  document.title = `${answer.query} – Search the archive`;
+  const [kind, words, details] = proof(answer);
+  state([
+    make("b", { textContent: `${cards.length} ${cards.length === 1 ? "hit" : "hits"}` }), " ",
+    make("span", { class: `pill ${kind}`, textContent: words }), " ",
+    make("span", { class: "quiet", textContent: details }),
+  ]);
 }
 
-/** How complete the hits are. */
+/** How complete the hits are: [class, in short, in detail]. */
 function proof({ certified, clips, scored, may_miss: mayMiss }) {
-  const exact = `${scored} of ${clips} clips scored exactly`;
-  if (certified) return `Proved to be the best of ${clips} clips (${exact}).`;
-  if (mayMiss === null) return `Not proved: time was up with ${exact}; the others are not known.`;
-  return `Not proved: time was up with ${exact}; others score at most ${mayMiss.toFixed(4)} ` +
-    "more than the last hit.";
+  const exact = `${scored} of ${clips} clips were scored exactly`;
+  if (certified) return ["sure", "proved to be the best", `${exact}.`];
+  const rest = mayMiss === null ? "nothing is known of the others"
+    : `others score at most ${mayMiss.toFixed(4)} more than the last hit`;
+  return ["unsure", "not proved", `Time was up: ${exact}; ${rest}.`];
 }
 
 /** Fills the form from the address, and searches. */
 function restore() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   for (const name of ["text", ...FILTERS]) at(name).value = wanted.get(name) ?? "";
+  for (const name of Object.keys(example)) example[name] = wanted.get(name) ?? "";
+  showExample();
   // A filter that is not listed, such as one of very many, is searched for all the same.
   for (const name of ["split", "signer", "top"]) {
     const value = wanted.get(name) ?? (name === "top" ? DEFAULT_TOP : "");
@@ -152,6 +196,10 @@ function fill(facts) {
   }
   at("sources").append(...facts.choices.source.map((value) => make("option", { value })));
   at("source").closest("label").hidden = !facts.choices.source.length;
+  fillPanel(at("panel"), facts.no_uploads, (video, name) => {
+    names[video] = name;
+    searchWith("video", video);
+  }, say);
   const videos = facts.videos ? ` of ${facts.videos} videos` : "";
   at("archive").textContent = `${facts.clips} clips${videos} in ${facts.index}`;
   at("notes").textContent = facts.notes;
@@ -173,6 +221,11 @@ async function begin() {
   for (const name of ["loop", "slow"]) {
     at(name).addEventListener("change", (event) => choose(name, event.target.checked));
   }
+  at("drop").addEventListener("click", () => {
+    dropExample();
+    search();
+    at("text").focus();
+  });
   at("skip").addEventListener("click", (event) => {
     event.preventDefault();
     at("results").focus();
@@ -182,7 +235,7 @@ async function begin() {
   try {
     fill(await ask("/api/about"));
   } catch (error) {
-    return say(error.message, true);
+    return state(error.message, true);
   }
   await restore();
   if (!location.hash) at("text").focus();

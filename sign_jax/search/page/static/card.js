@@ -1,23 +1,22 @@
 // The card of a hit: picture, video, curve, and what the user says of it.
 
 import { makeCurve } from "./curve.js";
-import { address, clock, make, send } from "./dom.js";
+import { address, asSentence, clock, make, send } from "./dom.js";
 import { Player } from "./player.js";
 
 /**
  * @param hit as the server tells it
  * @param query what notes are kept under
- * @param link the address of this hit
- * @param say function of (sentence, whether it is an error)
+ * @param page {link, the address of this hit; say, function of (sentence, whether it is an error);
+ *   alike, searches with this hit's clip}
  */
-export function makeCard(hit, query, link, say) {
-  const card = new Card(hit, query, say);
-  return card.build(link);
+export function makeCard(hit, query, page) {
+  return new Card(hit, query, page).build();
 }
 
 class Card {
-  constructor(hit, query, say) {
-    Object.assign(this, { hit, query, say });
+  constructor(hit, query, page) {
+    Object.assign(this, { hit, query, page, say: page.say });
     this.note = { verdict: null, start: null, end: null, ...hit.note };
   }
 
@@ -26,7 +25,7 @@ class Card {
     return [this.note.start ?? this.hit.start, this.note.end ?? this.hit.end];
   }
 
-  build(link) {
+  build() {
     const { hit } = this;
     const title = `title-${hit.rank}`;
     this.curve = hit.curve ? makeCurve(hit) : null;
@@ -41,7 +40,7 @@ class Card {
       ),
       this.facts(),
       ...(this.curve ? this.curve.elements : []),
-      this.actions(link),
+      this.actions(),
       this.correction(),
     );
     const element = make(
@@ -101,8 +100,10 @@ class Card {
   /** A still in place of the video. */
   picture(poster, words) {
     const still = make("img", { src: poster, alt: `Still: ${words}`, loading: "lazy" });
-    still.addEventListener("error", () =>
-      this.box.replaceChildren(make("p", { class: "none", textContent: "No picture" })));
+    still.addEventListener("error", () => {
+      this.box.replaceChildren(make("p", { class: "none", textContent: this.fault.textContent }));
+      this.fault.hidden = true;
+    });
     this.box.replaceChildren(still);
     this.player = null;
     if (this.button) this.button.hidden = true;
@@ -110,10 +111,10 @@ class Card {
 
   tell(sentence) {
     this.fault.hidden = false;
-    this.fault.textContent = `${sentence[0].toUpperCase()}${sentence.slice(1)}`;
+    this.fault.textContent = asSentence(sentence);
   }
 
-  actions(link) {
+  actions() {
     this.button = make("button", { type: "button", class: "primary", textContent: "Play" });
     this.button.addEventListener("click", () => this.toggle());
     this.button.hidden = Boolean(this.hit.fault);
@@ -126,14 +127,19 @@ class Card {
       return [verdict, mark];
     });
     this.showMarks();
+    const alike = make("button", {
+      type: "button", textContent: "Similar", title: "Search with this clip",
+    });
+    alike.addEventListener("click", this.page.alike);
     const anchor = make("a", {
-      class: "button link", href: link, textContent: "Link",
+      class: "button link", href: this.page.link, textContent: "Link",
       "aria-label": `Link to hit ${this.hit.rank}`,
     });
     anchor.addEventListener("click", () => {
       navigator.clipboard?.writeText(anchor.href).then(() => this.say("The link is copied."));
     });
-    return make("div", { class: "actions" }, this.button, ...this.marks.map(([, x]) => x), anchor);
+    return make("div", { class: "actions" }, this.button, ...this.marks.map(([, x]) => x),
+      alike, anchor);
   }
 
   play() {

@@ -44,7 +44,7 @@ export async function ask(path, options = {}) {
     throw new Error("The program behind this page does not answer: see whether it still runs.");
   }
   const content = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(sentence(content.error || `HTTP ${response.status}`));
+  if (!response.ok) throw new Error(asSentence(content.error || `HTTP ${response.status}`));
   return content;
 }
 
@@ -57,6 +57,6 @@ export function send(path, content) {
 }
 
 /** A server's sentence with a capital and a full stop. */
-function sentence(text) {
+export function asSentence(text) {
   return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
