@@ -54,7 +54,10 @@ def of_json(path: pathlib.Path) -> list[Row]:
   """The rows of a file that `query --json` has written; raises UserError for another one."""
   path = existing_file(path, "--json", "pass a file that `query --json` has written")
   try:
-    return _rows(budget.read_json(path, _MAX_BYTES))
+    rows = _rows(budget.read_json(path, _MAX_BYTES))
+    if max((len(x) for row in rows for x in (row.text, row.name, row.source)), default=0) > _LONGEST:
+      raise ValueError(f"a text of it has more than {_LONGEST} characters")
+    return rows
   except ValueError as error:
     raise UserError(
         f"{path} holds no hits that `query --json` has written ({error}): write it anew"
@@ -72,8 +75,6 @@ def _row(text, hit):
   name, source = _get(hit, "name", str), _get(hit, "source", str)
   rank = _get(hit, "rank", int)
   score, start, end = (_number(hit, key) for key in ("score", "start", "end"))
-  if max(map(len, (text, name, source))) > _LONGEST:
-    raise ValueError(f"a text of it has more than {_LONGEST} characters")
   return Row(text, rank, score, name, source or name, start, end)
 
 

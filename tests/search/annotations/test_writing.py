@@ -46,8 +46,10 @@ def test_hits_of_a_search_and_of_its_file_are_the_same(tmp_path):
     '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": 1, "score": "1"}]}]',
     '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": 1, "score": 1, "start": NaN}]}]',
     '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": true, "score": 1}]}]',
+    f'[{{"text": "{20_001 * "x"}", "hits": [{{"name": "a", "source": "", "rank": 1, "score": 1}}]}}]',
 ])  # fmt: skip
 def test_other_files_are_no_hits(tmp_path, text):
+  """One with a text of twenty thousand characters neither."""
   path = tmp_path / "hits.json"
   path.write_text(text)
   with pytest.raises(UserError, match="holds no hits that `query --json` has written"):
