@@ -55,7 +55,8 @@ def of_json(path: pathlib.Path) -> list[Row]:
   path = existing_file(path, "--json", "pass a file that `query --json` has written")
   try:
     rows = _rows(budget.read_json(path, _MAX_BYTES))
-    if max((len(x) for row in rows for x in (row.text, row.name, row.source)), default=0) > _LONGEST:
+    texts = (x for row in rows for x in (row.text, row.name, row.source))
+    if any(len(x) > _LONGEST for x in texts):
       raise ValueError(f"a text of it has more than {_LONGEST} characters")
     return rows
   except ValueError as error:

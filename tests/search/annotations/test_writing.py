@@ -22,6 +22,7 @@ ROWS = [
     Row("Wind", 1, 0.75, "a#2", VIDEO, 2.0, 4.0),
     Row("Wind", 2, 0.25, "c", "c", math.nan, math.nan),
 ]
+LONG = 20_001 * "x"
 TIER = [(1.5, 2.5, "Regen & Süd (1, 0.500)")]
 
 
@@ -46,7 +47,7 @@ def test_hits_of_a_search_and_of_its_file_are_the_same(tmp_path):
     '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": 1, "score": "1"}]}]',
     '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": 1, "score": 1, "start": NaN}]}]',
     '[{"text": "x", "hits": [{"name": "a", "source": "", "rank": true, "score": 1}]}]',
-    f'[{{"text": "{20_001 * "x"}", "hits": [{{"name": "a", "source": "", "rank": 1, "score": 1}}]}}]',
+    f'[{{"text": "{LONG}", "hits": [{{"name": "a", "source": "", "rank": 1, "score": 1}}]}}]',
 ])  # fmt: skip
 def test_other_files_are_no_hits(tmp_path, text):
   """One with a text of twenty thousand characters neither."""
