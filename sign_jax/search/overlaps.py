@@ -1,5 +1,6 @@
 """Long videos as windows of sentences' length that overlap, and what of their hits is one hit."""
 
+import collections
 import math
 from collections.abc import Iterable
 
@@ -55,10 +56,12 @@ def distinct(spans: Iterable[tuple[str, float, float]]) -> list[int]:
   Args:
     spans: (video, begin, end) of each, best first; "" and NaN where they are not known.
   """
-  kept = []
+  kept, shown = [], collections.defaultdict(list)
   for number, (video, begin, end) in enumerate(spans):
-    same = [other for _, name, *other in kept if name == video and video]
-    timed = [tuple(x) for x in same if not math.isnan(begin) and not math.isnan(x[0])]
-    if all(places.overlap((begin, end), other) < _SAME for other in timed):
-      kept.append((number, video, begin, end))
-  return [number for number, *_ in kept]
+    is_known = bool(video) and not math.isnan(begin)
+    if is_known and any(places.overlap((begin, end), x) >= _SAME for x in shown[video]):
+      continue
+    kept.append(number)
+    if is_known:
+      shown[video].append((begin, end))
+  return kept

@@ -117,7 +117,7 @@ QUERY = ("query", "--index", "{built}", "--workdir", "{run}")
 @pytest.mark.parametrize(("args", "words"), [
     (("build", "--index", "{new}", "--workdir", "{run}"), "pass one of --split, --features and"),
     (("build", "--index", "{new}", "--workdir", "{run}", "--split", "test", "--part", "0"),
-     "--part 0 must be above 0"),
+     "--part 0 must be at least 1"),
     (("add", "--index", "{new}", "--workdir", "{run}", "--split", "test"), "holds no index"),
     (("build", "--index", "{new}", "--workdir", "{run}", "--features", "{new}/x"), "no folder"),
     (("build", "--index", "{new}", "--workdir", "{run}", "--videos", "{built}"), "no videos in"),

@@ -13,6 +13,8 @@ from sign_jax.search.commands import options
 from sign_jax.search.index import Index
 from sign_jax.search.manifest import STORAGES
 
+_SHORTEST = 1.0  # seconds of a part; a window of 16 frames has 0.64 at 25 a second
+
 
 def add_arguments(parser):
   """The options of both commands."""
@@ -47,8 +49,8 @@ def fill(args, index_of):
     raise UserError("pass one of --split, --features and --videos: where the clips come from")
   if args.captions and (args.csv or not args.videos):
     raise UserError("--captions belongs to --videos, without --csv: leave one out")
-  if not args.part > 0:
-    raise UserError(f"--part {args.part:g} must be above 0 seconds")
+  if not args.part >= _SHORTEST:
+    raise UserError(f"--part {args.part:g} must be at least {_SHORTEST:g} seconds")
   model = loading.load(args.workdir)
   # Before the index is made: a mistake must not leave an empty one.
   find, warning = {"split": _of_split, "features": _of_features, "videos": _of_videos}[named[0]](
