@@ -109,6 +109,10 @@ def test_damage_is_named(built, run, tmp_path, capsys):
   assert call("verify", "--index", copy.folder) == 1
   out = capsys.readouterr().out
   assert f"{path} does not hold what was written" in out and "1 of " in out
+  path = copy.folder / "manifest.json"
+  path.write_text(path.read_text().replace('"removed": []', '"removed": [3]', 1))
+  assert call("verify", "--index", copy.folder) == 1
+  assert "manifest.json is not the manifest of an index" in capsys.readouterr().err
 
 
 QUERY = ("query", "--index", "{built}", "--workdir", "{run}")
