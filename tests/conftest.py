@@ -45,6 +45,13 @@ def pytest_configure(config):
   host_memory.keep_freed()  # as the programs do that some tests run in this process
 
 
+def pytest_ignore_collect(collection_path, config):
+  """Leaves the files unread, whose imports take a while, of which `-m torch` runs nothing."""
+  if config.option.markexpr == "torch" and needs_torch.is_without(collection_path):
+    return True
+  return None
+
+
 def pytest_collection_modifyitems(items):
   """Orders the files, and marks the tests that need PyTorch.
 

@@ -36,6 +36,11 @@ def of(path):
   return Need(False, frozenset(needing))
 
 
+def is_without(path):
+  """Whether a path is a file of which no test needs it."""
+  return path.suffix == ".py" and not any(of(path))
+
+
 def is_reason(text):
   """Whether a skipped test's reason is that PyTorch is missing."""
   return "could not import" in text and "torch" in text

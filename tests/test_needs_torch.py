@@ -54,6 +54,14 @@ def test_those_of_these_tests_are_found():
   assert not need.whole and need.names
 
 
+@pytest.mark.parametrize(("name", "expected"), [
+  ("test_files.py", True), ("weights", False),
+  ("torch/test_i3d.py", False), ("weights/test_readers.py", False),
+])  # fmt: skip
+def test_files_of_which_nothing_needs_it(name, expected):
+  assert needs_torch.is_without(needs_torch.ROOT / "tests" / name) is expected
+
+
 @pytest.mark.parametrize(("text", "expected"), [
   ("Skipped: could not import 'torch': No module named 'torch'", True),
   ("Skipped: could not import 'safetensors.torch': No module named 'torch'", True),
