@@ -20,12 +20,12 @@ def of(index: Index, media: pathlib.Path | None, seconds: float | None) -> dict[
     seconds: the time limit of a search.
   """
   entries = [index.store.entry(row) for row in index.store.rows.values()]
-  device = jax.devices()[0]
+  devices, kind = len(jax.devices()), jax.devices()[0].device_kind
   return {
       "system": index.model.system,
       "run": pathlib.Path(index.model.trained.workdir).resolve().name,
       "index": index.store.folder.resolve().name,
-      "device": f"{len(jax.devices())} x {device.device_kind} ({device.platform})",
+      "device": kind if devices == 1 else f"{devices} x {kind}",
       "jax": jax.__version__,
       "clips": len(entries),
       "videos": len({entry.source for entry in entries if entry.source}),

@@ -130,7 +130,8 @@ def test_a_walk_by_keyboard(tab):
   walk.wait(f"!{video}.paused")
   walk.wait(f"{video}.paused")  # it ends by itself
   assert abs(walk.page.evaluate(f"{video}.currentTime") - end) < 0.25
-  # The buttons behind the video's own.
+  walk.press("Tab")
+  assert walk.focused == "Whole clip"
   while walk.focused != "Right":
     walk.press("Tab")
   walk.press("Space")

@@ -200,7 +200,7 @@ function fill(facts) {
     names[video] = name;
     searchWith("video", video);
   }, say);
-  const videos = facts.videos ? ` of ${facts.videos} videos` : "";
+  const videos = facts.videos && facts.videos !== facts.clips ? ` of ${facts.videos} videos` : "";
   at("archive").textContent = `${facts.clips} clips${videos} in ${facts.index}`;
   at("notes").textContent = facts.notes;
   const rows = {

@@ -28,15 +28,17 @@ class Card {
   build() {
     const { hit } = this;
     const title = `title-${hit.rank}`;
-    this.curve = hit.curve ? makeCurve(hit) : null;
+    this.curve = hit.curve ? makeCurve(hit, (seconds) => this.player?.seek(seconds)) : null;
     const words = hit.text || hit.name;
+    const stage = this.stage(words); // first: what follows looks whether there is a video
     const info = make(
       "div", { class: "info" },
       make(
         "div", { class: "head" },
         make("span", { class: "rank", textContent: hit.rank, "aria-hidden": "true" }),
         make("h2", { id: title, textContent: words }),
-        make("span", { class: "score" }, "score ", make("b", { textContent: hit.score.toFixed(4) })),
+        make("span", { class: "score" }, make("span", { textContent: "score " }),
+          make("b", { textContent: hit.score.toFixed(4) })),
       ),
       this.facts(),
       ...(this.curve ? this.curve.elements : []),
@@ -46,7 +48,7 @@ class Card {
     const element = make(
       "article",
       { class: "card", tabIndex: 0, "aria-labelledby": title, "aria-describedby": `facts-${hit.rank}` },
-      this.stage(words), info,
+      stage, info,
     );
     element.dataset.clip = hit.name;
     element.play = () => this.play();
@@ -59,7 +61,8 @@ class Card {
     const name = hit.text ? hit.name : "";
     this.where = make("span", { class: "place" });
     this.showPlace();
-    const others = [name, video, hit.split, hit.signer && `signer ${hit.signer}`].filter(Boolean);
+    const signer = /signer/i.test(hit.signer) ? hit.signer : hit.signer && `signer ${hit.signer}`;
+    const others = [name, video, hit.split, signer].filter(Boolean);
     const spans = others.map((text) => make("span", { textContent: text }));
     return make("p", { class: "facts", id: `facts-${hit.rank}` }, this.where, ...spans);
   }
@@ -77,36 +80,53 @@ class Card {
     this.box = make("div", { class: "stage" });
     this.fault = make("p", { class: "fault", hidden: true });
     if (hit.fault) {
-      this.picture(poster, words);
       this.tell(hit.fault);
+      if (hit.still) this.picture(poster, words);
+      else this.noPicture();
       return make("div", {}, this.box, this.fault);
     }
     this.video = make("video", {
-      controls: true, playsInline: true, preload: "none", poster,
-      "aria-label": `Video: ${words}`,
+      playsInline: true, preload: "none", poster, "aria-label": `Video: ${words}`,
     });
+    this.video.addEventListener("click", () => this.toggle());
     this.box.append(this.video);
     this.player = new Player(this.video, hit, () => this.span(), {
       time: (seconds) => this.curve?.show(seconds),
       playing: (isPlaying) => this.showPlaying(isPlaying),
       fault: (sentence) => {
-        this.picture(poster, words);
         this.tell(sentence);
+        this.picture(poster, words);
       },
     });
-    return make("div", {}, this.box, this.fault);
+    this.below = make("div", { class: "below" },
+      this.quietButton("Whole clip", () => this.player.playWhole()),
+      this.quietButton("Full screen", () => this.video.requestFullscreen?.()));
+    // The browser's own controls cover hands: they are for where there is room.
+    this.video.addEventListener("fullscreenchange", () => {
+      this.video.controls = document.fullscreenElement === this.video;
+    });
+    return make("div", {}, this.box, this.below, this.fault);
+  }
+
+  quietButton(textContent, press) {
+    const button = make("button", { type: "button", class: "plain", textContent });
+    button.addEventListener("click", press);
+    return button;
   }
 
   /** A still in place of the video. */
   picture(poster, words) {
     const still = make("img", { src: poster, alt: `Still: ${words}`, loading: "lazy" });
-    still.addEventListener("error", () => {
-      this.box.replaceChildren(make("p", { class: "none", textContent: this.fault.textContent }));
-      this.fault.hidden = true;
-    });
+    still.addEventListener("error", () => this.noPicture());
     this.box.replaceChildren(still);
     this.player = null;
-    if (this.button) this.button.hidden = true;
+    if (this.below) this.below.hidden = this.button.hidden = true;
+  }
+
+  /** The reason in the picture's place. */
+  noPicture() {
+    this.box.replaceChildren(make("p", { class: "none", textContent: this.fault.textContent }));
+    this.fault.hidden = true;
   }
 
   tell(sentence) {

@@ -5,8 +5,12 @@ import { clock, make, makeSvg } from "./dom.js";
 const WIDTH = 100;
 const HEIGHT = 40;
 
-/** {elements, show(seconds)}: the picture with its axis, and a mark where the video is. */
-export function makeCurve(hit) {
+/**
+ * {elements, show(seconds)}: the picture with its axis, and a mark where the video is.
+ * @param hit as the server tells it
+ * @param seek function of the second that is clicked on
+ */
+export function makeCurve(hit, seek) {
   const points = hit.curve;
   const first = points[0][0];
   const last = Math.max(...points.map(([, end]) => end));
@@ -41,6 +45,10 @@ export function makeCurve(hit) {
     ...edges,
     now,
   );
+  picture.addEventListener("click", (event) => {
+    const { left, width } = picture.getBoundingClientRect();
+    seek(first + ((last - first) * (event.clientX - left)) / width);
+  });
   const axis = make(
     "div", { class: "axis", "aria-hidden": "true" },
     make("span", { textContent: clock(first) }), make("span", { textContent: clock(last) }),

@@ -38,15 +38,33 @@ export class Player {
   async play() {
     stop();
     const [begin, end] = this.span();
-    this.load(begin, end);
+    this.load(begin);
     this.isInPlace = true;
     this.video.currentTime = begin ?? 0;
     await this.start();
   }
 
-  load(begin, end) {
+  /** All of the clip's video, from its beginning. */
+  async playWhole() {
+    stop();
+    this.load(null);
+    this.isInPlace = false;
+    this.video.currentTime = 0;
+    await this.start();
+  }
+
+  /** Goes to a second; what plays goes on from there, to the end of the video. */
+  seek(seconds) {
+    this.load(null);
+    this.isInPlace = false;
+    this.video.currentTime = seconds;
+    this.told.time(seconds);
+  }
+
+  load(begin) {
     if (this.video.src) return;
-    const fragment = begin === null ? "" : `#t=${begin}${end === null ? "" : `,${end}`}`;
+    const fragment = begin === null ? "" : `#t=${begin}`;
+    // Without an end: browsers would stop there for good.
     this.video.src = address("/api/video", { clip: this.hit.name }) + fragment;
   }
 
