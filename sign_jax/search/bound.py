@@ -28,7 +28,7 @@ _LEAST = 16  # clips
 
 
 class Query(NamedTuple):
-  """Sentences: codes (Q, M, K) of their tokens, weights (Q, M) and mask (Q, M) of them."""
+  """Sentences: codes (Q, M, K = R + 2) of their tokens, weights (Q, M) and mask (Q, M) of them."""
 
   codes: Float32[ArrayLike, "Q M K"]
   weights: Float[ArrayLike, "Q M"]

@@ -55,11 +55,19 @@ class Pass(NamedTuple):
 
 
 class Passes:
-  """The kinds of looks that a model allows."""
+  """The kinds of looks that a model allows.
+
+  Attributes:
+    scorer: `Scorer`.
+    has_bounds: whether there are bounds, and they hold. Those of the late interaction allow for
+      what float32 arithmetic rounds on CPUs and GPUs; a TPU makes products of float32 from pieces
+      in bfloat16, and nothing has shown that they are as good.
+  """
 
   def __init__(self, model: RetrievalModel) -> None:
     self._model, self.scorer = model, Scorer(model)
-    self.has_bounds = model.trained.system.late_interaction
+    is_late = model.trained.system.late_interaction
+    self.has_bounds = is_late and jax.default_backend() != "tpu"
 
   @functools.cached_property
   def _interaction(self):

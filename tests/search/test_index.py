@@ -276,6 +276,7 @@ def test_mistakes_are_one_sentence(grown, model, tmp_path):
       (lambda: index.add(one, ["a"], [np.zeros(3)]), "are no array"),
       (lambda: index.add([one[0] * np.nan], ["a"]), "not all finite"),
       (lambda: index.search("rain", 0), "k=0 must be"),
+      (lambda: index.search("rain", seconds=float("nan")), "seconds=nan must not"),
       (lambda: index.search(" "), "has no words"),
       (lambda: closed.search("rain"), "opened without its model"),
       (lambda: sign_jax.Index.create(tmp_path / "x", model, "int8"), "'int8' is not one of exact"),

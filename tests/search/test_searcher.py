@@ -214,3 +214,13 @@ def test_few_programs_serve_all_numbers_of_sentences(index, monkeypatch):
   for number in (1, 2, 3, 5, 7):
     index.search([*SENTENCES * 3][:number], 1)
   assert sizes == {1, 2, 4, 8}
+
+
+def test_no_bound_is_trusted_where_none_was_shown_to_hold(index, model, monkeypatch):
+  with monkeypatch.context() as patch:
+    patch.setattr(jax, "default_backend", lambda: "tpu")
+    elsewhere = sign_jax.Index(index.store, model)
+    elsewhere._tools  # noqa: B018 - made there
+  (answer,), (pruned,) = elsewhere.search("rain", 3), index.search("rain", 3)
+  assert answer.scored == len(index) and answer.is_certified
+  assert [hit.name for hit in answer.hits] == [hit.name for hit in pruned.hits]
