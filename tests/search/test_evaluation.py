@@ -95,11 +95,13 @@ def test_a_search_that_knows_is_right_and_one_that_does_not_is_wrong(found):
     for number, signed in zip(film.videos, film.signed, strict=True):
       places.setdefault(measure._text(found, number), []).append((film.name, *signed))
   numbers = measure._searched(Knowing(places), found, made)
-  assert numbers["found/overlap"] == pytest.approx(100) and numbers["right"] == 100
+  assert numbers["found/overlap"] == pytest.approx(100)
+  assert numbers["right_film"] == numbers["right_place"] == 100
   assert numbers["places"] == len(found.videos) and numbers["middle/overlap"] < 100
   late = {text: [(n, b + 100, e + 100) for n, b, e in x] for text, x in places.items()}
   wrong = measure._searched(Knowing(late), found, made)
-  assert wrong["found/overlap"] == wrong["found/above_half"] == wrong["right"] == 0
+  assert wrong["found/overlap"] == wrong["found/above_half"] == wrong["right_place"] == 0
+  assert wrong["right_film"] == 100
   assert wrong["film/overlap"] == numbers["film/overlap"] > 0
 
 
@@ -114,7 +116,10 @@ def test_places_in_films_and_clips(made, found):
   for numbers in (in_clips, in_films):
     assert all(0 <= value <= 100 for name, value in numbers.items() if "/" in name)
   assert in_films["film/overlap"] <= in_clips["whole/overlap"]
-  assert 0 <= in_films["right"] <= 100
+  assert 0 <= in_films["right_place"] <= in_films["right_film"] <= 100
+  short = measure.in_films(index, found, 3, 1.5)
+  assert short["film/overlap"] == in_films["film/overlap"]
+  assert short["whole/overlap"] != in_films["whole/overlap"]  # the parts are shorter
 
 
 def test_parts_of_a_film_lie_in_it(made, found, tmp_path):
@@ -148,6 +153,7 @@ def test_the_program(made, tmp_path, capsys):
   path.write_text(json.dumps({"test/t2v/R@1": -1.0}))
   program.main(args)
   assert "results.json has others: t2v/R@1 is -1.00 there" in capsys.readouterr().out
-  with pytest.raises(SystemExit):
-    program.main([*args, "--sentences", "0"])
-  assert "--sentences 0 must be" in capsys.readouterr().err
+  for name in ("--sentences", "--part"):
+    with pytest.raises(SystemExit):
+      program.main([*args, name, "0"])
+    assert f"{name} 0 must be" in capsys.readouterr().err

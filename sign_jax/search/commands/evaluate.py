@@ -11,6 +11,7 @@ from sign_jax.api import loading
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import path_argument
+from sign_jax.search import overlaps
 from sign_jax.search.commands import options
 from sign_jax.search.index import Index
 from sign_jax.train.report import RESULTS, write_json
@@ -29,6 +30,8 @@ def add_arguments(parser):
                       help="folder of the data sets, where the run had another")  # fmt: skip
   parser.add_argument("--sentences", type=int, default=_SENTENCES,
                       help=f"of a film (default: {_SENTENCES})")  # fmt: skip
+  parser.add_argument("--part", type=float, default=overlaps.SECONDS, metavar="SECONDS",
+                      help=f"of the parts of a film (default: {overlaps.SECONDS:g})")  # fmt: skip
   parser.add_argument("--json", type=path_argument, metavar="FILE", help="file for the numbers")
 
 
@@ -39,6 +42,8 @@ def run(args):
 
   if args.sentences < 1:
     raise UserError(f"--sentences {args.sentences} must be at least 1")
+  if not args.part > 0:
+    raise UserError(f"--part {args.part:g} must be above 0 seconds")
   index = Index.open(args.index, loading.load(args.workdir))
   found = split.read(index.model, args.split, str(args.data_dir or ""))
   numbers = measure.metrics(index, found)
@@ -46,20 +51,21 @@ def run(args):
   print(f"{args.split} of {data.label}: {len(data.video_ids)} videos, "
         f"{len(data.sentence_texts)} sentences")  # fmt: skip
   print("\n".join(table.of_metrics(numbers, _results(args.workdir, args.split))))
-  places = _places(index, found, args.sentences)
+  places = _places(index, found, args)
   if places:
     print("\n".join(["", *table.of_places(places)]))
   for title, row in places.items():
-    if "right" in row:
-      print(f"{title}: of searches in all of them, {row['right']:.1f} % find the place first; a "
-            f"whole film overlaps by {row['film/overlap']:.1f} %")  # fmt: skip
+    if "right_place" in row:
+      print(f"{title}: a whole film overlaps by {row['film/overlap']:.1f} %; of searches in all "
+            f"{row['films']:.0f} of them, {row['right_film']:.1f} % find the film first and "
+            f"{row['right_place']:.1f} % the place")  # fmt: skip
   if args.json:
     write_json(args.json, {"split": args.split, "metrics": numbers, "places": places})
     print(f"wrote {args.json}")
   return True
 
 
-def _places(index, found, sentences):
+def _places(index, found, args):
   """{what was searched: numbers}; {} where no times of signs are known, or no windows."""
   from sign_jax.search.evaluation import measure
 
@@ -74,8 +80,8 @@ def _places(index, found, sentences):
     print(f"{index.model.system} reads poses, which films are not joined of: only clips are "
           "measured")  # fmt: skip
     return places
-  title = f"films of up to {sentences} sentences"
-  return places | {title: measure.in_films(index, found, sentences)}
+  title = f"films of up to {args.sentences} sentences"
+  return places | {title: measure.in_films(index, found, args.sentences, args.part)}
 
 
 def _results(workdir, split):

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from sign_jax.errors import UserError, shown
 from sign_jax.metrics import localisation, retrieval
+from sign_jax.search import overlaps
 from sign_jax.search.evaluation import films
 from sign_jax.search.evaluation.split import Split
 from sign_jax.search.index import Index
@@ -50,7 +51,8 @@ def in_clips(index: Index, split: Split) -> dict[str, float]:
 
 
 def in_films(
-    index: Index, split: Split, sentences: int = films.SENTENCES
+    index: Index, split: Split, sentences: int = films.SENTENCES,
+    seconds: float = overlaps.SECONDS,
 ) -> dict[str, float]:
   """How well sentences are found in films that show several of them, see `films`.
 
@@ -58,12 +60,14 @@ def in_films(
     index: of which the model is taken; films have an index of their own, for a while.
     split: `Split`.
     sentences: of a film.
+    seconds: of its parts, see `overlaps.parts`.
 
   Returns:
     What `localisation.summary` says of the best hit in the film that shows the sentence, where
-    "whole" is the part of the film that the hit is in; "film/..." of the whole film; "right": the
-    share of searches in all films whose first hit overlaps by more than half with a place that
-    shows the sentence; and "films", their number.
+    "whole" is the part of the film that the hit is in; "film/..." of the whole film; and of
+    searches in all films the share whose first hit is in a film that shows the sentence,
+    "right_film", and overlaps by more than half with the place there, "right_place", in percent;
+    and "films", their number.
   """
   made = list(films.films(split, sentences))
   if not made:
@@ -71,7 +75,7 @@ def in_films(
   with tempfile.TemporaryDirectory(prefix="sign_jax-") as folder:
     own = Index.create(pathlib.Path(folder) / "index", index.model)
     for film in tqdm(made, "films", unit="film", mininterval=1):
-      films.add(own, film, split.name)
+      films.add(own, film, split.name, seconds)
     return _searched(own, split, made) | {"films": float(len(made))}
 
 
@@ -89,26 +93,23 @@ def _searched(index, split, made):
   values = localisation.overlaps(film_spans, true)
   numbers["film/overlap"] = 100 * float(values.mean())
   numbers["film/above_half"] = 100 * float((values > localisation.HALF).mean())
-  return numbers | {"right": _right(index, split, made)}
+  return numbers | _right(index, split, made)
 
 
 def _right(index, split, made):
-  """Percent of the sentences whose first hit in all films shows them."""
+  """{"right_film", "right_place"}: percent of the sentences whose first hit in all films is so."""
   places = {}
   for film in made:
     for number, signed in zip(film.videos, film.signed, strict=True):
       places.setdefault(_text(split, number), []).append((film.name, signed))
-  answers = index.search(list(places), 1)
-  right = [
-      any(
-          hit.clip.source == name
-          and localisation.overlaps(_spans([(hit.start, hit.end)]), _spans([signed]))[0]
-          > localisation.HALF
-          for name, signed in shown
-      )
-      for (hit, *_), shown in zip((x.hits for x in answers), places.values(), strict=True)
-  ]
-  return 100 * float(np.mean(right))
+  firsts = [answer.hits[0] for answer in index.search(list(places), 1)]
+  rows = []
+  for hit, known in zip(firsts, places.values(), strict=True):
+    true = [signed for name, signed in known if name == hit.clip.source]
+    values = localisation.overlaps(_spans([(hit.start, hit.end)] * len(true)), _spans(true))
+    rows.append((bool(true), bool((values > localisation.HALF).any())))
+  film, place = 100 * np.mean(rows, axis=0)
+  return {"right_film": float(film), "right_place": float(place)}
 
 
 def _text(split, number):
