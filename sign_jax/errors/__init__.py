@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -93,12 +94,18 @@ def one_sentence():
   try:
     with _said_once(), _reliable_interrupt():
       yield
+      if sys.stdout is not None:
+        sys.stdout.flush()  # here, where a fault can still be told
   except UserError as error:
     _end(error, error.status)
   except KeyboardInterrupt:
     print("stopped", file=sys.stderr)
     sys.exit(130)  # what shells report for Ctrl-C
   except Exception as error:
+    if isinstance(error, BrokenPipeError) and _is_unread(sys.stdout):
+      # As `| head` closes it. The rest goes nowhere, or Python would fail once more as it ends.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+      sys.exit(128 + signal.SIGPIPE)  # what shells report for programs that end so
     told = sentences.of(error)
     if told is None:
       raise
@@ -108,6 +115,16 @@ def one_sentence():
 def has_told():
   """Whether the program is ending and has said why."""
   return _told.is_set()
+
+
+def _is_unread(stream):
+  """Whether a stream is a pipe that nobody reads any more."""
+  try:
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(what & select.POLLERR for _, what in poll.poll(0))
+  except (AttributeError, OSError, ValueError):  # no file, or a system without `poll`
+    return False
 
 
 def _end(sentence, status):

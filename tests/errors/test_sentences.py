@@ -3,6 +3,9 @@
 import errno
 import os
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -160,6 +163,27 @@ def test_a_terminal_that_knows_ascii_alone_is_no_reason_to_fail(monkeypatch, tmp
   assert program.run("printing", fresh=True) == (
       1, "\\u624b\\u8a71 \\udcff\n", "error: \\u624b\\u8a71\n"
   )
+
+
+TALKING = """
+from sign_jax.errors import one_sentence
+with one_sentence():
+  for number in range(100_000):
+    print("line", number)
+"""
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_reader_that_goes_away_ends_a_program_quietly(many, tmp_path):
+  lines = TALKING if many else TALKING.replace("100_000", "1")  # one: as the program ends
+  reader, writer = os.pipe()
+  os.close(reader)
+  done = subprocess.run(
+      [sys.executable, "-c", lines], cwd=program.ROOT, stdout=writer, stderr=subprocess.PIPE,
+      check=False,
+  )
+  os.close(writer)
+  assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
 SWALLOWING = """
