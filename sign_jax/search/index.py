@@ -16,7 +16,17 @@ from sign_jax.api import model as api_model
 from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
 from sign_jax.errors import UserError, shown
 from sign_jax.files import user_path
-from sign_jax.search import codes, fields, manifest, origin, processes, queries, ranking, searcher
+from sign_jax.search import (
+  codes,
+  compacting,
+  fields,
+  manifest,
+  origin,
+  processes,
+  queries,
+  ranking,
+  searcher,
+)
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
 from sign_jax.search.queries import Query
@@ -169,7 +179,7 @@ class Index:
 
   def _codes(self, store, arrays):
     """(basis that is new or None, codes) of the tokens as a search will read them."""
-    tokens = arrays["features"].astype(self.model.video_form.features.dtype)
+    tokens = self._as_read(arrays["features"])
     known = store.basis()
     basis = known
     if known is None:
@@ -273,6 +283,25 @@ class Index:
   def snapshot(self, folder: str | os.PathLike) -> Self:
     """A copy of the index as it is here, which later changes do not reach; see `store.Store`."""
     return type(self)(self.store.snapshot(pathlib.Path(user_path(folder))), self._model)
+
+  def compact(self, folder: str | os.PathLike) -> Self:
+    """A copy without the clips that were removed, whose codes suit all that are there.
+
+    The codes of an index are made from the directions of the clips that were added first. Where
+    these were few, bounds are closer in such a copy; what is found is the same.
+
+    Args:
+      folder: of the copy, not there yet, or empty.
+
+    Raises:
+      UserError: the folder holds something, there are no clips, the index is damaged.
+    """
+    target = pathlib.Path(user_path(folder))
+    return type(self)(compacting.compact(self.store, target, self._as_read), self._model)
+
+  def _as_read(self, tokens):
+    """Stored tokens in the model's dtype, as a search reads them."""
+    return tokens.astype(self.model.video_form.features.dtype)
 
   def verify(self) -> list[str]:
     """Reads all files; a sentence for each that does not hold what was written."""

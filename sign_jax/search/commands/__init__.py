@@ -9,6 +9,7 @@ run together, as training does, has `TOGETHER`, which is true: they have met whe
 from sign_jax.search.commands import (
   add,
   build,
+  compact,
   evaluate,
   export,
   info,
@@ -19,4 +20,4 @@ from sign_jax.search.commands import (
   verify,
 )
 
-ALL = (build, add, query, serve, export, remove, info, evaluate, qdrant, verify)
+ALL = (build, add, query, serve, export, remove, compact, info, evaluate, qdrant, verify)

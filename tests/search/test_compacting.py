@@ -1,0 +1,89 @@
+"""A copy of an index finds what the index finds, and holds nothing that was removed."""
+
+import os
+
+import numpy as np
+import pytest
+
+import sign_jax
+from sign_jax.errors import UserError
+from sign_jax.search import bound, codes
+from sign_jax.search.store import Store
+from tests.search import runs
+from tests.search.test_program import call
+
+pytestmark = pytest.mark.usefixtures("quick_compile")
+SENTENCES = ["It will rain tonight.", "snow"]
+
+
+@pytest.fixture(scope="module", params=["cico", "spot_align"])
+def run(request, data_dir, tmp_path_factory):
+  folder = tmp_path_factory.mktemp(request.param)
+  runs.make(folder, request.param, data_dir)
+  return folder
+
+
+@pytest.fixture
+def index(run, tmp_path, monkeypatch):
+  """Begun with one clip, which its codes of few directions suit alone."""
+  monkeypatch.setattr(codes, "COLUMNS", 6)
+  model = sign_jax.load(run)
+  (width,) = model.trained.inputs["video"][0][-1:]
+  features = runs.unlike(np.random.default_rng(0), 50, 12, width)
+  index = sign_jax.Index.create(tmp_path / "index", model)
+  index.add(features[:1], ["clip 0"])
+  index.add(features[1:], [f"clip {n}" for n in range(1, 50)])
+  index.remove(["clip 3", "clip 0", "clip 49"])
+  return index
+
+
+def slack(index):
+  """How far bounds from codes are above the scores of the clips that are there, on average."""
+  tokens, store = index.model.encode_texts(SENTENCES).tokens, index.store
+  query = bound.Query(codes.of_query(store.basis(), tokens.features), tokens.weights, tokens.mask)
+  rows = np.flatnonzero(store.there())
+  upper = bound.upper(**store.read(rows, bound.FIELDS), query=query, mask_padding=False)
+  return float((np.asarray(upper).T - index.similarity(SENTENCES)).mean())
+
+
+def test_a_copy_finds_the_same_by_closer_bounds(index, tmp_path):
+  copy = index.compact(tmp_path / "copies/new")
+  assert list(copy.store.rows) == list(index.store.rows) and len(copy) == 47
+  assert len(copy.store.there()) == 47 and not copy.verify()
+  np.testing.assert_array_equal(copy.similarity(SENTENCES), index.similarity(SENTENCES))
+  for one, other in zip(index.search(SENTENCES, 5), copy.search(SENTENCES, 5), strict=True):
+    assert [hit.name for hit in one.hits] == [hit.name for hit in other.hits]
+    assert other.is_certified
+  if index.model.system == "cico":
+    assert slack(copy) < slack(index)
+  copy.add(index.model.encode_videos([np.ones((3, index.model.trained.inputs["video"][0][-1]))]),
+           ["one more"])  # fmt: skip
+  assert len(sign_jax.Index.open(tmp_path / "copies/new", index.model)) == 48
+
+
+def test_a_copy_that_fails_leaves_nothing(index, tmp_path, monkeypatch):
+  (tmp_path / "full").mkdir()
+  (tmp_path / "full/film.mp4").touch()
+  with pytest.raises(UserError, match="full holds something already"):
+    index.compact(tmp_path / "full")
+  before = sorted(os.listdir(tmp_path))
+  with monkeypatch.context() as patch:
+    patch.setattr(os, "replace", no_space)
+    with pytest.raises(UserError, match="cannot be written .*No space left"):
+      index.compact(tmp_path / "new")
+  assert sorted(os.listdir(tmp_path)) == before
+  index.remove(list(index.store.rows))
+  with pytest.raises(UserError, match="has no clips"):
+    index.compact(tmp_path / "new")
+  assert sorted(os.listdir(tmp_path)) == before
+
+
+def no_space(*paths):
+  raise OSError(28, "No space left on device")
+
+
+def test_the_command_makes_a_copy(index, run, tmp_path, capsys):
+  status = call("compact", "--index", index.store.folder, "--workdir", run, "--out",
+                tmp_path / "new")  # fmt: skip
+  assert not status and "new has the 47 clips of" in capsys.readouterr().out
+  assert list(Store(tmp_path / "new").rows) == list(index.store.rows)
