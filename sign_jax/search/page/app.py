@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from sign_jax.errors import UserError, printable, sentences
 from sign_jax.search.entries import Entry
 from sign_jax.search.index import Index
-from sign_jax.search.page import about, exports, media, notes, posters, searches
+from sign_jax.search.page import about, exports, media, notes, posters, previews, searches
 from sign_jax.search.page.refusal import Refusal
 from sign_jax.search.page.searches import Asked
 from sign_jax.search.page.uploads import NO_UPLOADS, Uploads
@@ -124,12 +124,17 @@ def _add_searches(app, index, folder, found):
 
 
 def _add_videos(app, index, videos):
-  pictures = posters.Posters()
+  pictures, films = posters.Posters(), previews.Previews()
 
   @app.api_route("/api/video", methods=["GET", "HEAD"])
   def video(clip: str) -> Response:
     path = videos.file_of(_clip(index, clip))
     return FileResponse(path, media_type=media.type_of(path), headers=_KEPT)
+
+  @app.get("/api/preview")
+  def preview(clip: str, start: float, end: float) -> Response:
+    film = films.of(videos.path_of(_clip(index, clip)), start, end)
+    return Response(film, media_type="video/webm", headers=_KEPT)
 
   @app.get("/api/poster")
   def poster(clip: str, at: Annotated[float, Query(ge=0)] = math.nan) -> Response:

@@ -52,26 +52,22 @@ class Media:
     """As `path_of`, for videos that a browser may play: files."""
     found = self.path_of(clip)
     if found.is_dir():
-      raise Refusal(_no_file(clip), 404)
+      raise Refusal(f"{shown(clip.source)} is a folder of pictures, and browsers play none", 404)
     return found
 
-  def told_of(self, clip: Entry) -> tuple[str, bool]:
-    """(Why a clip cannot be played, "" where it can; whether there may be pictures of it)."""
+  def fault_of(self, clip: Entry) -> str:
+    """Why nothing of a clip can be shown, as a sentence; "" where it can."""
     try:
-      path = self.path_of(clip)
-      return ("", True) if path.is_file() else (_no_file(clip), True)
+      self.path_of(clip)
     except Refusal as fault:
-      return str(fault), False
+      return str(fault)
+    return ""
 
   def _candidates(self, name):
     yield self.folder / name
     # Data sets name their videos without the end of the file's name.
     if name.suffix.lower() not in frames.EXTENSIONS:
       yield from (self.folder / name.with_name(name.name + end) for end in frames.EXTENSIONS)
-
-
-def _no_file(clip):
-  return f"{shown(clip.source)} is a folder of pictures, and browsers play none"
 
 
 def type_of(path: pathlib.Path) -> str:

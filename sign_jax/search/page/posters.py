@@ -1,6 +1,5 @@
 """Single frames of videos as small pictures, kept while there is room."""
 
-import collections
 import io
 import math
 import pathlib
@@ -8,12 +7,12 @@ import threading
 
 from PIL import Image
 
+from sign_jax.search.page import kept
 from sign_jax.search.page.refusal import Refusal
 from sign_jax.video import frames
 
 _SIDE = 480  # pixels of the longer side
 _QUALITY = 82
-_KEPT = 64 << 20  # bytes
 _AT_ONCE = 2  # decoders
 _STEPS = 10  # of a second: places closer than that share a picture
 
@@ -22,8 +21,7 @@ class Posters:
   """Pictures by file and second."""
 
   def __init__(self) -> None:
-    self._kept, self._bytes = collections.OrderedDict(), 0
-    self._lock, self._decoders = threading.Lock(), threading.Semaphore(_AT_ONCE)
+    self._kept, self._decoders = kept.Kept(), threading.Semaphore(_AT_ONCE)
 
   def at(self, path: pathlib.Path, seconds: float) -> bytes:
     """The JPEG of the frame at a second of a video, or of its first frame where that is not known.
@@ -33,21 +31,12 @@ class Posters:
     """
     step = max(round(seconds * _STEPS), 0) if math.isfinite(seconds) else 0
     key = path, path.stat().st_mtime_ns, step
-    with self._lock:
-      if key in self._kept:
-        self._kept.move_to_end(key)
-        return self._kept[key]
-    with self._decoders:
-      picture = _jpeg(_frame(path, step / _STEPS))
-    self._keep(key, picture)
+    picture = self._kept.get(key)
+    if picture is None:
+      with self._decoders:
+        picture = _jpeg(_frame(path, step / _STEPS))
+      self._kept.put(key, picture)
     return picture
-
-  def _keep(self, key, picture):
-    with self._lock:
-      self._bytes += len(picture) - len(self._kept.pop(key, b""))
-      self._kept[key] = picture
-      while self._bytes > _KEPT:
-        self._bytes -= len(self._kept.popitem(last=False)[1])
 
 
 def _frame(path, seconds):

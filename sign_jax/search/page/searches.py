@@ -130,9 +130,8 @@ def to_json(answer: Answer, media: Media, notes: Mapping[str, Note]) -> dict[str
   found = answer.to_json()
   for row, hit in zip(found["hits"], answer.hits, strict=True):
     note = notes.get(hit.name)
-    fault, has_pictures = media.told_of(hit.clip)
     row |= {
-        "split": hit.clip.split, "signer": hit.clip.signer, "fault": fault, "still": has_pictures,
+        "split": hit.clip.split, "signer": hit.clip.signer, "fault": media.fault_of(hit.clip),
         "note": note and {"verdict": note.verdict, "start": note.start, "end": note.end},
     }
   return found

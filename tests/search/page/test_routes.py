@@ -38,7 +38,7 @@ def test_hits_are_those_of_the_index(found, archive):
 def test_a_hit_says_what_can_be_done_with_it(found):
   assert hit_of(found, "morning")["fault"] == ""
   assert hit_of(found, "bare")["fault"] == ""
-  assert "folder of pictures" in hit_of(found, "pictures")["fault"]
+  assert hit_of(found, "pictures")["fault"] == ""
   assert hit_of(found, "no file")["fault"] == "there is no video 'missing' in media"
   for name in ("up", "root", "link", "linked folder"):
     assert "leads out of" in hit_of(found, name)["fault"]
@@ -79,6 +79,20 @@ def test_posters_are_the_frames_of_their_seconds(page, archive):
   assert page.ask("/api/poster", clip="pictures", at=0.3).status == 200
   late = page.ask("/api/poster", clip="morning", at=60)
   assert late.status == 404 and str(archive) not in late.error
+
+
+@pytest.mark.parametrize(("clip", "size"), [("morning", (128, 96)), ("pictures", (48, 32))])
+def test_films_of_places_begin_and_end_with_them(page, clip, size):
+  answer = page.ask("/api/preview", clip=clip, start=0.4, end=1.0)
+  assert (answer.status, answer.headers["content-type"]) == (200, "video/webm")
+  with av.open(io.BytesIO(answer.body)) as film:
+    frames = list(film.decode(video=0))
+  assert (frames[0].width, frames[0].height) == size
+  assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(15)], abs=0.002)
+  for span in ({"start": 1, "end": 1}, {"start": -1, "end": 1}, {"start": "nan", "end": 1},
+               {"start": 50, "end": 51}):
+    wrong = page.ask("/api/preview", clip=clip, **span)
+    assert wrong.status in (400, 404) and wrong.error
 
 
 def test_videos_are_sent_in_ranges(page, archive):

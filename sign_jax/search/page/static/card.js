@@ -81,8 +81,7 @@ class Card {
     this.fault = make("p", { class: "fault", hidden: true });
     if (hit.fault) {
       this.tell(hit.fault);
-      if (hit.still) this.picture(poster, words);
-      else this.noPicture();
+      this.noPicture();
       return make("div", {}, this.box, this.fault);
     }
     this.video = make("video", {
@@ -93,6 +92,10 @@ class Card {
     this.player = new Player(this.video, hit, () => this.span(), {
       time: (seconds) => this.curve?.show(seconds),
       playing: (isPlaying) => this.showPlaying(isPlaying),
+      preview: () => {
+        this.below.hidden = true;
+        this.tell("Browsers do not know this kind of video: here is a small film of the place.");
+      },
       fault: (sentence) => {
         this.tell(sentence);
         this.picture(poster, words);
@@ -204,7 +207,7 @@ class Card {
         "aria-label": `${name} where the video is now`,
       });
       now.addEventListener("click", () => {
-        field.value = this.video.currentTime.toFixed(2);
+        if (this.player) field.value = this.player.now.toFixed(2);
         this.correct();
       });
       const label = make("label", { htmlFor: id, textContent: `${name} (s)` });

@@ -27,11 +27,15 @@ export class Player {
    * @param told {time(seconds), fault(sentence), playing(bool)}
    */
   constructor(video, hit, span, told) {
-    Object.assign(this, { video, hit, span, told });
+    // Where in the clip's video the film begins that is played: 0, but for previews.
+    Object.assign(this, { video, hit, span, told, first: 0 });
     video.addEventListener("timeupdate", () => this.watch());
     video.addEventListener("play", () => this.begun());
     video.addEventListener("pause", () => told.playing(false));
+    video.addEventListener("ended", () => choices.loop && this.isInPlace && this.play());
     video.addEventListener("error", () => this.failed());
+    // Sound without a picture is what some browsers make of a kind that they do not know.
+    video.addEventListener("loadedmetadata", () => video.videoWidth || this.failed());
   }
 
   /** From the first second of the place to its last one. */
@@ -40,8 +44,17 @@ export class Player {
     const [begin, end] = this.span();
     this.load(begin);
     this.isInPlace = true;
-    this.video.currentTime = begin ?? 0;
+    this.now = begin ?? 0;
     await this.start();
+  }
+
+  /** The second of the clip's video that is shown. */
+  get now() {
+    return this.first + this.video.currentTime;
+  }
+
+  set now(seconds) {
+    this.video.currentTime = Math.max(seconds - this.first, 0);
   }
 
   /** All of the clip's video, from its beginning. */
@@ -49,7 +62,7 @@ export class Player {
     stop();
     this.load(null);
     this.isInPlace = false;
-    this.video.currentTime = 0;
+    this.now = 0;
     await this.start();
   }
 
@@ -57,7 +70,7 @@ export class Player {
   seek(seconds) {
     this.load(null);
     this.isInPlace = false;
-    this.video.currentTime = seconds;
+    this.now = seconds;
     this.told.time(seconds);
   }
 
@@ -71,8 +84,8 @@ export class Player {
   async start() {
     try {
       await this.video.play();
-    } catch (error) {
-      if (error.name === "NotSupportedError") this.failed();
+    } catch {
+      // Its event says what is wrong; a stop while it loads is none.
     }
   }
 
@@ -93,11 +106,11 @@ export class Player {
 
   watch() {
     const [begin, end] = this.span();
-    const now = this.video.currentTime;
+    const { now } = this;
     this.told.time(now);
     if (!this.isInPlace || end === null || now < end || this.video.paused) return;
     if (choices.loop) {
-      this.video.currentTime = begin ?? 0;
+      this.now = begin ?? 0;
     } else {
       this.isInPlace = false; // who goes on with the video's own button sees the rest
       this.video.pause();
@@ -105,10 +118,21 @@ export class Player {
     }
   }
 
+  /** A browser that does not know the video's kind gets a film of the place in one that it does. */
   failed() {
     if (!this.video.src) return;
     if (playing === this) playing = null;
-    this.told.fault("This browser cannot play the video, which is of another kind or damaged.");
+    const [start, end] = this.span();
+    if (this.isPreview || start === null || end === null) {
+      this.told.fault("This browser cannot play the video, which is of another kind or damaged.");
+      return;
+    }
+    this.isPreview = true;
+    this.first = start;
+    this.video.src = address("/api/preview", { clip: this.hit.name, start, end });
+    this.told.preview();
+    this.isInPlace = true;
+    this.start();
   }
 }
 
