@@ -355,3 +355,11 @@ def test_a_video_finds_itself_and_what_is_like_it(run, encoder, tmp_path, capsys
   (tmp_path / "in/v2.mp4").write_bytes(b"")
   assert call("query", *index, *video) == 1
   assert "error: " in capsys.readouterr().err
+
+
+def test_what_writes_runs_in_one_process(run, tmp_path, capsys, monkeypatch):
+  monkeypatch.setenv("SIGN_JAX_PROCESSES", "2")
+  index = tmp_path / "index"
+  assert call("build", "--index", index, "--workdir", run, "--split", "test") == 1
+  assert "build runs in one process: start it without" in capsys.readouterr().err
+  assert not index.exists()
