@@ -1,6 +1,6 @@
 """When the annotations of a document of ELAN are, also those that are not aligned themselves."""
 
-import pathlib
+import itertools
 import urllib.parse
 from collections.abc import Iterator
 
@@ -119,19 +119,27 @@ def origin(document: Eaf, video: str) -> int:
 
   Args:
     document: `Eaf`.
-    video: its path or name; where the document does not link it, its only video is meant.
+    video: its path or name; of several links the one that agrees with most of the path is meant,
+      and where the document does not link it, its only video.
   """
-  name = pathlib.PurePosixPath(video).name
-  linked = [x for x in document.media if name in names([x])]
-  if not linked and len(document.media) == 1:
-    linked = document.media
-  text = linked[0].get("TIME_ORIGIN", "0") if linked else "0"
+  agreeing = [(max((agreement(link, video) for link in links(x)), default=0), x)
+              for x in document.media]  # fmt: skip
+  length, linked = max(agreeing, key=lambda x: x[0], default=(0, None))
+  if linked is None or not length and len(document.media) > 1:
+    return 0
+  text = linked.get("TIME_ORIGIN", "0")
   digits = text.removeprefix("-")
   return int(text) if digits.isascii() and digits.isdecimal() and len(digits) <= 10 else 0
 
 
-def names(media: list[dict[str, str]]) -> set[str]:
-  """The file names of linked videos; ELAN writes them as they are, and other tools with escapes."""
-  urls = [x[key] for x in media for key in ("MEDIA_URL", "RELATIVE_MEDIA_URL") if x.get(key)]
-  found = {x.replace("\\", "/").rpartition("/")[2] for x in urls}
-  return (found | {urllib.parse.unquote(x) for x in found}) - {""}
+def links(media: dict[str, str]) -> set[str]:
+  """Where a linked video is said to lie; ELAN writes it as it is, and other tools with escapes."""
+  urls = [media[key] for key in ("MEDIA_URL", "RELATIVE_MEDIA_URL") if media.get(key)]
+  found = {x.replace("\\", "/") for x in urls}
+  return found | {urllib.parse.unquote(x) for x in found}
+
+
+def agreement(link: str, video: str) -> int:
+  """How many names at the end of two paths are the same."""
+  pairs = zip(reversed(link.split("/")), reversed(video.split("/")), strict=False)
+  return sum(1 for _ in itertools.takewhile(lambda x: x[0] == x[1], pairs))

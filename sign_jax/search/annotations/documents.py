@@ -4,6 +4,8 @@ import datetime
 import mimetypes
 import os
 import pathlib
+import posixpath
+from collections.abc import Collection
 from typing import NamedTuple
 from xml.sax.saxutils import quoteattr
 
@@ -58,40 +60,92 @@ def _media(path, video, videos):
   return f"\n        <MEDIA_DESCRIPTOR {given} RELATIVE_MEDIA_URL={quoteattr(relative)}/>"
 
 
+class Link(NamedTuple):
+  """A link to a video: the document that has it, and where the video is said to lie."""
+
+  document: pathlib.Path
+  place: str
+
+
 class Own(NamedTuple):
   """The documents of annotators.
 
   Attributes:
     folder: that they are in.
     stems: {path without ending: path}.
-    videos: {name of a file: paths of the documents that link it}.
+    links: {name of a file: `Link`s to files of that name}.
     failed: {path: why it cannot be read}.
   """
 
   folder: pathlib.Path
   stems: dict[str, pathlib.Path]
-  videos: dict[str, list[pathlib.Path]]
+  links: dict[str, list[Link]]
   failed: dict[pathlib.Path, str]
 
-  def of(self, video: str) -> pathlib.Path | None:
+  def of(self, video: str, others: Collection[str] = ()) -> pathlib.Path | None:
     """The document of a video: the one called as it is, else the only one that links it.
 
+    Cameras give the same names in every folder. So a link is one to the video only if it agrees
+    with the whole of its path.
+
+    Args:
+      video: relative to the folder of the videos.
+      others: videos that are there too; what is theirs is not taken for this one.
+
     Raises:
-      UserError: several link it, or it is called so and cannot be read.
+      UserError: several link it, it is called so and cannot be read, or only the name of the file
+        agrees.
     """
     stem = clip_table.stem_of(video)
     if path := self.stems.get(stem):
       if path in self.failed:
         raise UserError(self.failed[path])
       return path
-    found = self.videos.get(pathlib.PurePosixPath(video).name, [])
+    links = self.links.get(pathlib.PurePosixPath(video).name, [])
+    links = [link for link in links if not self._is_anothers(link, video, others)]
+    same = {link.document for link in links if self._is_to(link, video)}
+    found = sorted(same or {link.document for link in links})
     if len(found) > 1:
       names = ", ".join(str(x) for x in found[:10])
       raise UserError(
           f"{video} is linked by {len(found)} documents ({names}): give the one that is meant the "
           f"name {stem}{ENDING}"
       )
+    if found and not same:
+      raise UserError(
+          f"{found[0]} links a video of the name of {video}, which may be one of another folder: "
+          f"if it is that of {video}, give it the name {stem}{ENDING}, and else keep it elsewhere"
+      )
     return found[0] if found else None
+
+  def _is_to(self, link, video):
+    """Whether a link agrees with the whole path of a video."""
+    inside = self._inside(link)
+    if inside == video:
+      return True
+    if "/" not in video:  # its name is all that can agree: where documents have no folders either
+      return link.document.parent == self.folder
+    return max(eaf_times.agreement(x, video) for x in (inside, link.place)) > video.count("/")
+
+  def _is_anothers(self, link, video, others):
+    """Whether the document is that of another video by its place, or by where its link leads."""
+    stem = link.document.relative_to(self.folder).with_suffix("").as_posix()
+    if any(clip_table.stem_of(x) == stem for x in others):
+      return True
+    others = [x for x in others if x != video and self._is_to(link, x)]
+    if self._is_to(link, video):
+      return any(x.count("/") > video.count("/") for x in others)
+    # One that is called as what it links, in a folder, is that of the video of this folder.
+    own = clip_table.stem_of(video)
+    is_called_so = stem.endswith(f"/{pathlib.PurePosixPath(own).name}")
+    return bool(others) or is_called_so and eaf_times.agreement(stem, own) < 2
+
+  def _inside(self, link):
+    """Where a relative link leads, seen from the folder of the documents."""
+    if ":" in link.place or link.place.startswith("/"):
+      return link.place
+    folder = link.document.parent.relative_to(self.folder).as_posix()
+    return posixpath.normpath(posixpath.join(folder, link.place))
 
 
 def find(folder: pathlib.Path) -> Own:
@@ -101,10 +155,11 @@ def find(folder: pathlib.Path) -> Own:
   for stem, path in tqdm(files, "looking at documents", unit="file", mininterval=1, leave=False):
     own.stems.setdefault(stem, path)
     try:
-      linked = eaf_times.names(eaf.read(path).media)
+      media = eaf.read(path).media
     except UserError as error:
       own.failed[path] = str(error)
       continue
-    for name in linked:
-      own.videos.setdefault(name, []).append(path)
+    for place in set().union(*map(eaf_times.links, media)):
+      if name := place.rpartition("/")[2]:
+        own.links.setdefault(name, []).append(Link(path, place))
   return own

@@ -94,7 +94,8 @@ def taken_out(document: Eaf, tier: str = TIER) -> bytes:
   cuts = [_with_space(document, x.element) for x in mine]
   slots = _own_slots(document, mine)
   cuts += [_with_space(document, x.element) for x in document.slots if x.id in slots]
-  if len(mine) == sum(x.element.attributes["LINGUISTIC_TYPE_REF"] == TYPE for x in document.tiers):
+  used = [x for x in document.tiers if x.element.attributes.get("LINGUISTIC_TYPE_REF") == TYPE]
+  if len(mine) == len(used):
     cuts += [_with_space(document, x) for x in document.types if x.attributes == _TYPE]
   edits = [(start, end, "") for start, end in cuts]
   order = document.time_order

@@ -121,7 +121,7 @@ def _write_documents(by_video, names, out, videos, into, tier, summary):
   members = {}  # {path in `out`: (document of annotators or None, [video])}
   for video in by_video:
     try:
-      source = own.of(video) if own else None
+      source = own.of(video, by_video) if own else None
     except UserError as error:
       summary.failed[video] = str(error)
       continue

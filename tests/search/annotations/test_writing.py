@@ -9,7 +9,7 @@ import pytest
 from sign_jax.data.annotations import eaf, sentences
 from sign_jax.errors import UserError
 from sign_jax.search import __main__ as program
-from sign_jax.search.annotations import eaf_tier, found, writing
+from sign_jax.search.annotations import documents, eaf_tier, found, writing
 from sign_jax.search.annotations.found import Row
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
@@ -22,6 +22,8 @@ ROWS = [
     Row("Wind", 1, 0.75, "a#2", VIDEO, 2.0, 4.0),
     Row("Wind", 2, 0.25, "c", "c", math.nan, math.nan),
 ]
+# Of a document that lies elsewhere than its videos.
+TEXT = rich.TEXT.replace("../video/", "../montag fr%C3%BCh/").replace("D:/side", "D:/cam/side")
 LONG = 20_001 * "x"
 TIER = [(1.5, 2.5, "Regen & Süd (1, 0.500)")]
 
@@ -112,7 +114,7 @@ def own(tmp_path):
   """A folder of an annotator's documents, of which one links the video under another name."""
   folder = tmp_path / "own"
   (folder / "deep").mkdir(parents=True)
-  (folder / "deep/Sitzung.eaf").write_text(rich.TEXT, encoding="utf-8")
+  (folder / "deep/Sitzung.eaf").write_text(TEXT, encoding="utf-8")
   (folder / "b.v2.eaf").write_text(rich.BARE)
   (folder / "not in use.eaf").write_text("broken")
   return folder
@@ -124,8 +126,8 @@ def test_documents_of_annotators(own, tmp_path):
   path = out / "deep/Sitzung.eaf"
   assert set(summary.written) == {str(path), str(out / "b.v2.eaf")} and not summary.failed
   assert summary.new == 0 and tier(path) == TIER
-  assert eaf_tier.taken_out(eaf.read(path)).decode() == rich.TEXT
-  assert (own / "deep/Sitzung.eaf").read_text(encoding="utf-8") == rich.TEXT
+  assert eaf_tier.taken_out(eaf.read(path)).decode() == TEXT
+  assert (own / "deep/Sitzung.eaf").read_text(encoding="utf-8") == TEXT
   content = path.read_bytes()
   writing.write(ROWS, "eaf", out, into=own)
   assert path.read_bytes() == content
@@ -161,8 +163,73 @@ def test_times_of_a_video_that_begins_later(own, tmp_path):
   assert (0.5, 1.5, "x (1, 0.500)") in both and TIER[0] in both and len(both) == 4
 
 
+def linking(path, *places):
+  """A document with links to videos, of which the n-th begins n seconds earlier."""
+  media = "".join(f'<MEDIA_DESCRIPTOR MEDIA_URL="{x}" MIME_TYPE="video/mp4" '
+                  f'TIME_ORIGIN="{1000 * n}"/>' for n, x in enumerate(places))  # fmt: skip
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(rich.BARE.replace("<HEADER/>", f"<HEADER>{media}</HEADER>"))
+
+
+def hits(*videos):
+  return [Row("x", 1, 0.5, video, video, 5, 6) for video in videos]
+
+
+@pytest.mark.parametrize("place", ["file:///D:/monday/a.mp4", "./a.mp4", "file:///D:/videos/a.mp4"])
+@pytest.mark.parametrize("known", [(), ("monday/a.mp4",)])
+def test_hits_of_another_folder_are_not_put_into_a_document(tmp_path, place, known):
+  linking(tmp_path / "monday/a.eaf", place)
+  before = (tmp_path / "monday/a.eaf").read_bytes()
+  summary = writing.write(hits("tuesday/a.mp4", "a.mp4"), "eaf", tmp_path, into=tmp_path)
+  assert set(summary.written) == {str(tmp_path / x) for x in ("tuesday/a.eaf", "a.eaf")}
+  assert (tmp_path / "monday/a.eaf").read_bytes() == before
+  writing.write(hits(*known, "tuesday/a.mp4"), "eaf", tmp_path, into=tmp_path)
+  assert b"SEARCH-2" not in (tmp_path / "monday/a.eaf").read_bytes()
+  assert (b"SEARCH" in (tmp_path / "monday/a.eaf").read_bytes()) == bool(known)
+
+
+@pytest.mark.parametrize("name, place, video, known, is_its", [
+    ("s.eaf", "file:///D:/monday/a.mp4", "monday/a.mp4", (), True),
+    ("s.eaf", "file:///D:/monday/a.mp4", "a.mp4", ("monday/a.mp4",), False),
+    ("s.eaf", "file:///D:/monday/a.mp4", "monday/a.mp4", ("a.mp4",), True),
+    ("s.eaf", "file:///D:/monday/a.mp4", "tuesday/a.mp4", ("monday/a.mp4",), False),
+    ("s.eaf", "file:///D:/monday/a.mp4", "tuesday/a.mp4", (), None),
+    ("s.eaf", "a.mp4", "a.mp4", (), True),
+    ("s.eaf", "file:///D:/videos/a.mp4", "a.mp4", (), True),
+    ("monday/s.eaf", "a.mp4", "monday/a.mp4", (), True),
+    ("monday/s.eaf", "..\\tuesday\\a.mp4", "tuesday/a.mp4", (), True),
+    ("monday/s.eaf", "a.mp4", "a.mp4", (), None),
+    ("b.eaf", "file:///D:/monday/a.mp4", "monday/a.mp4", ("b.mp4",), False),
+])  # fmt: skip
+def test_whose_a_document_is(tmp_path, name, place, video, known, is_its):
+  linking(tmp_path / name, place)
+  own = documents.find(tmp_path)
+  if is_its is None:
+    with pytest.raises(UserError, match="may be one of another folder: .* give it the name"):
+      own.of(video, known)
+  else:
+    assert own.of(video, known) == (tmp_path / name if is_its else None)
+
+
+def test_of_two_links_of_one_name_each_has_its_own_beginning(tmp_path):
+  linking(tmp_path / "s.eaf", "file:///D:/monday/a.mp4", "file:///D:/tuesday/a.mp4")
+  summary = writing.write(hits("monday/a.mp4", "tuesday/a.mp4"), "eaf", tmp_path, into=tmp_path)
+  assert summary.written == {str(tmp_path / "s.eaf"): 2}
+  spans = tier(tmp_path / "s.eaf")
+  assert [x[:2] for x in spans] == [(4, 5), (5, 6)]
+
+
+def test_a_tier_without_a_type_stops_nothing(tmp_path):
+  linking(tmp_path / "a.eaf", "a.mp4")
+  text = (tmp_path / "a.eaf").read_text()
+  (tmp_path / "a.eaf").write_text(text.replace("<TIME_ORDER/>", "<TIME_ORDER/><TIER TIER_ID='x'/>"))
+  for _ in range(2):
+    summary = writing.write(hits("a.mp4", "b.mp4"), "eaf", tmp_path, into=tmp_path)
+    assert len(summary.written) == 2
+
+
 def test_documents_that_cannot_be_used_stop_no_others(own, tmp_path):
-  (own / "second.eaf").write_text(rich.TEXT, encoding="utf-8")
+  (own / "second.eaf").write_text(TEXT, encoding="utf-8")
   (own / "b.v2.eaf").write_text("broken")
   summary = writing.write([*ROWS, Row("x", 1, 0.5, "d", "d.mp4", 0, 1)], "eaf", own, into=own)
   assert "is linked by 2 documents" in summary.failed[VIDEO]
@@ -216,7 +283,7 @@ def test_the_command(tmp_path, capsys):
   assert tier(tmp_path / "out/montag früh/Gespräch 1.eaf") == TIER
   own = tmp_path / "own"
   own.mkdir()
-  (own / "x.eaf").write_text(rich.TEXT.replace('"SENTENCE"', '"SEARCH"'), encoding="utf-8")
+  (own / "x.eaf").write_text(TEXT.replace('"SENTENCE"', '"SEARCH"'), encoding="utf-8")
   assert call(*args, "eaf", "--into", own) == 1
   assert "it has a tier 'SEARCH' of its own, pass another --tier" in capsys.readouterr().out
   assert call(*args, "eaf", "--into", own, "--tier", "FOUND") == 0
