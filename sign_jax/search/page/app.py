@@ -2,7 +2,6 @@
 
 import importlib.resources
 import json
-import math
 import pathlib
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from sign_jax.errors import UserError, printable, sentences
 from sign_jax.search.entries import Entry
@@ -26,6 +26,7 @@ _STATIC = {
 }  # fmt: skip
 _SCRIPT = "text/javascript; charset=utf-8"
 _MOST_OF_NOTE = 64 << 10  # bytes
+_LAST_SECOND = 1e6  # of a video
 _FRESH = {"cache-control": "no-cache"}  # asked for each time, and sent when it has changed
 _KEPT = {"cache-control": "private, max-age=3600"}
 
@@ -123,6 +124,9 @@ def _add_searches(app, index, folder, found):
     return {"saved": noted.path.name}
 
 
+_Seconds = Annotated[float, Query(ge=0, le=_LAST_SECOND)]
+
+
 def _add_videos(app, index, videos):
   pictures, films = posters.Posters(), previews.Previews()
 
@@ -132,12 +136,12 @@ def _add_videos(app, index, videos):
     return FileResponse(path, media_type=media.type_of(path), headers=_KEPT)
 
   @app.get("/api/preview")
-  def preview(clip: str, start: float, end: float) -> Response:
+  def preview(clip: str, start: _Seconds, end: _Seconds) -> Response:
     film = films.of(videos.path_of(_clip(index, clip)), start, end)
     return Response(film, media_type="video/webm", headers=_KEPT)
 
   @app.get("/api/poster")
-  def poster(clip: str, at: Annotated[float, Query(ge=0)] = math.nan) -> Response:
+  def poster(clip: str, at: _Seconds = 0.0) -> Response:
     picture = pictures.at(videos.path_of(_clip(index, clip)), at)
     return Response(picture, media_type="image/jpeg", headers=_KEPT)
 
@@ -194,6 +198,10 @@ def _add_errors(app):
   async def wrong(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     return say(f"{first['loc'][-1]} is not as it must be: {first['msg']}", 422)
+
+  @app.exception_handler(ClientDisconnect)
+  async def gone(request: Request, error: ClientDisconnect) -> Response:
+    return say("the request ended before all of it was there", 400)
 
   @app.exception_handler(OSError)
   async def refused_by_system(request: Request, error: OSError) -> Response:

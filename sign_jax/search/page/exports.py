@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, printable
 from sign_jax.search.annotations import found, writing
 from sign_jax.search.hits import Answer
 from sign_jax.search.page.notes import Note
@@ -50,14 +50,19 @@ def _json(answer, notes):
 def _files(answer, notes, form):
   """An archive with a file for each video, as corrected; hits that are wrong are left out."""
   rows = [_corrected(row, notes.get(row.name)) for row in found.of_answers([answer])]
-  rows = [row for row in rows if row is not None and _is_inside(row)]
+  rows = [row for row in rows if row is not None and row.has_times and _is_inside(row)]
+  if not rows:
+    raise Refusal("there is no hit to save whose video and place are known, and that is not wrong")
   archive = io.BytesIO()
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    writing.write(rows, form, folder)
+    failed = writing.write(rows, form, folder).failed
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
       for path in sorted(folder.rglob(f"*.{form}")):
         files.write(path, path.relative_to(folder))
+      if failed:
+        lines = (f"{printable(name)}: {printable(reason)}\n" for name, reason in failed.items())
+        files.writestr("failed.txt", "".join(lines))
   return File(f"hits-{form}.zip", "application/zip", archive.getvalue())
 
 

@@ -1,7 +1,6 @@
 """Single frames of videos as small pictures, kept while there is room."""
 
 import io
-import math
 import pathlib
 import threading
 
@@ -24,12 +23,12 @@ class Posters:
     self._kept, self._decoders = kept.Kept(), threading.Semaphore(_AT_ONCE)
 
   def at(self, path: pathlib.Path, seconds: float) -> bytes:
-    """The JPEG of the frame at a second of a video, or of its first frame where that is not known.
+    """The JPEG of the frame at a second of a video.
 
     Raises:
       Refusal: the video cannot be read there.
     """
-    step = max(round(seconds * _STEPS), 0) if math.isfinite(seconds) else 0
+    step = round(seconds * _STEPS)
     key = path, path.stat().st_mtime_ns, step
     picture = self._kept.get(key)
     if picture is None:

@@ -68,7 +68,7 @@ class Guard:
     headers = _Headers(scope)
     if not self._is_known(headers.all("host")):
       return _error(421, "this page is not known by that name: open the address that was printed")
-    if not _is_of_own_site(scope["method"], headers):
+    if not _is_of_own_site(scope["method"], scope["path"], headers):
       return _error(403, "this page does what it is asked by itself, and not by other sites")
     return self._token and self._without_token(scope, headers) or None
 
@@ -109,9 +109,11 @@ def _same(given, wanted):
   return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
-def _is_of_own_site(method, headers):
+def _is_of_own_site(method, path, headers):
   site, mode = headers.one("sec-fetch-site"), headers.one("sec-fetch-mode")
-  if site and site not in _OWN_SITE and not (method in _SAFE and mode == "navigate"):
+  # A link on another site may lead to the page, and to nothing else.
+  is_link = method in _SAFE and path == "/" and mode == "navigate"
+  if site and site not in _OWN_SITE and not is_link:
     return False
   # Browsers name the origin of all that can change something.
   origin = headers.one("origin")

@@ -64,7 +64,9 @@ def test_other_sites_start_no_search_and_read_nothing(page):
   assert "access-control-allow-origin" not in answer.headers
   assert answer.headers["cross-origin-resource-policy"] == "same-origin"
   # A link on another site may lead here.
-  assert page.ask("/", headers=foreign | {"Sec-Fetch-Mode": "navigate"}).status == 200
+  link = foreign | {"Sec-Fetch-Mode": "navigate"}
+  assert page.ask("/", headers=link).status == 200
+  assert page.ask("/api/search", headers=link, text="Hello.").status == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/static/app.js", "/api/about", "/none", "/api/video"])

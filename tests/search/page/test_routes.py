@@ -90,9 +90,9 @@ def test_films_of_places_begin_and_end_with_them(page, clip, size):
   assert (frames[0].width, frames[0].height) == size
   assert [frame.time for frame in frames] == pytest.approx([n / 25 for n in range(15)], abs=0.002)
   for span in ({"start": 1, "end": 1}, {"start": -1, "end": 1}, {"start": "nan", "end": 1},
-               {"start": 50, "end": 51}):
+               {"start": 50, "end": 51}, {"start": 0, "end": 1e300}):
     wrong = page.ask("/api/preview", clip=clip, **span)
-    assert wrong.status in (400, 404) and wrong.error
+    assert wrong.status in (400, 404, 422) and wrong.error
 
 
 def test_videos_are_sent_in_ranges(page, archive):
@@ -172,3 +172,9 @@ def test_hits_are_saved_as_the_user_corrected_them(page):
     with zipfile.ZipFile(io.BytesIO(page.ask(f"/api/export/{form}", **wanted).body)) as archive:
       assert f"a.{form}" in archive.namelist()
   assert page.ask("/api/export/exe", **wanted).status == 404
+
+
+def test_what_is_not_known_is_not_saved(page):
+  page.post("/api/notes", {"query": TEXT, "clip": "morning", "verdict": "wrong"})
+  answer = page.ask("/api/export/srt", text=TEXT, source="a.webm")
+  assert answer.status == 400 and "no hit to save" in answer.error

@@ -13,7 +13,7 @@ const names = {}; // of videos that were taken in, as the user knows them
 const example = { like: "", video: "" }; // a clip or a video to search with, beside the sentence
 let silence = null;
 let running = null;
-let shown = ""; // the search whose hits are on the page, as in the address
+let shown = null; // the search whose hits are on the page
 
 /** The line above the hits: a sentence, or elements. */
 function state(parts, isError = false) {
@@ -77,11 +77,11 @@ async function search(hit = "", isNew = true) {
   try {
     const answer = await ask(address("/api/search", wanted), { signal });
     show(answer, wanted);
-    shown = hash(wanted);
+    shown = wanted;
     if (hit) focusOn(hit);
   } catch (error) {
     if (error.name === "AbortError") return;
-    shown = "";
+    shown = null;
     at("results").replaceChildren();
     at("tools").hidden = true;
     state(error.message, true);
@@ -91,7 +91,7 @@ async function search(hit = "", isNew = true) {
 
 function clear() {
   stop();
-  shown = "";
+  shown = null;
   at("results").replaceChildren();
   at("tools").hidden = true;
   state("");
@@ -141,7 +141,7 @@ function restore() {
     at(name).value = value;
   }
   const hit = wanted.get("hit") ?? "";
-  if (shown && shown === hash(asked())) return focusOn(hit);
+  if (shown && hash(shown) === hash(asked())) return focusOn(hit);
   return search(hit, false);
 }
 
@@ -162,7 +162,7 @@ function move(step) {
   const next = all[now < 0 ? 0 : Math.min(now + step, all.length - 1)];
   next.focus();
   next.scrollIntoView({ block: "nearest" });
-  history.replaceState(null, "", hash(asked(), next.dataset.clip));
+  history.replaceState(null, "", hash(shown, next.dataset.clip));
 }
 
 const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };
