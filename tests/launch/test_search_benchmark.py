@@ -1,6 +1,7 @@
 """The benchmark of searches: made tokens, what it measures, and the proof."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -18,6 +19,9 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 CLIPS = 40
 
 
+TAKE = _search_turns.take
+
+
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
   """Few channels, and turns in this process: one of its own takes seconds to start."""
@@ -25,7 +29,7 @@ def small(monkeypatch):
   monkeypatch.setattr(made, "_TOWERS", made._TOWERS | {"model.embed_dim": 64})
   monkeypatch.setattr(made, "PIECE", 24)
   monkeypatch.setattr(search, "_SENTENCES", 3)
-  monkeypatch.setattr(_search_turns, "take", _search_turns.here)
+  monkeypatch.setattr(_search_turns, "take", _search_turns.told)
   made._directions.cache_clear()
   yield
   made._directions.cache_clear()
@@ -125,11 +129,28 @@ def test_a_turn_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch):
 
   engine = _search_turns.ENGINES["all"]._replace(make=fail)
   monkeypatch.setitem(_search_turns.ENGINES, "all", engine)
-  monkeypatch.setattr(_search_turns, "take", _search_turns.told)
   rows = measured(tmp_path, f"--clips={CLIPS}", "--seconds=0.01", "--rounds=1",
                   "--engines", "all", "certified")["rows"]  # fmt: skip
   assert rows[0]["engine"] == "ours, all, mapped: UserError: no such engine"
   assert rows[0]["searches"] == "" and rows[1]["searches"] == 3 and rows[1]["equal"] == ""
+
+
+def test_a_turn_whose_process_is_killed_is_told(monkeypatch):
+  monkeypatch.setattr(_search_turns, "told", os._exit)
+  assert TAKE(9).error == "was killed: is there memory enough?"
+
+
+def test_arrays_in_memory_are_those_of_the_files(tmp_path):
+  source = made.Source(made.Spec(made.RANDOM))
+  search._write(tmp_path / "index", source, 8)
+  one, other = (Index.open(tmp_path / "index", source.model) for _ in range(2))
+  _search_turns.in_memory(one)
+  for shard, mapped in zip(one.store.shards, other.store.shards, strict=True):
+    for name in one.store.manifest.fields:
+      assert isinstance(mapped.array(name), np.memmap)
+      array = shard.array(name)
+      assert not isinstance(array, np.memmap) and array.ctypes.data % 64 == 0
+      np.testing.assert_array_equal(array, mapped.array(name))
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
