@@ -1,8 +1,10 @@
 """The routes of the page."""
 
+import contextlib
 import importlib.resources
 import json
 import pathlib
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
@@ -27,6 +29,8 @@ _STATIC = {
 _SCRIPT = "text/javascript; charset=utf-8"
 _MOST_OF_NOTE = 64 << 10  # bytes
 _LAST_SECOND = 1e6  # of a video
+# No variable of the environment makes it report searches to anybody.
+_UNTOLD = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 _FRESH = {"cache-control": "no-cache"}  # asked for each time, and sent when it has changed
 _KEPT = {"cache-control": "private, max-age=3600"}
 
@@ -43,11 +47,20 @@ def make(
     seconds: the time limit of a search.
     uploads: what reads videos to search with; None where there is no sign encoder.
   """
+  found = searches.Searches(index, seconds, uploads)
+
+  @contextlib.asynccontextmanager
+  async def life(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await run_in_threadpool(found.finish)
+
   # No pages of its own: those load scripts from other hosts.
-  app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+  app = FastAPI(
+      docs_url=None, redoc_url=None, openapi_url=None, lifespan=life, telemetry=_UNTOLD
+  )
   _add_errors(app)
   _add_files(app)
-  _add_searches(app, index, folder, searches.Searches(index, seconds, uploads))
+  _add_searches(app, index, folder, found)
   _add_about(app, index, folder, seconds, uploads)
   _add_videos(app, index, media.Media(folder))
   _add_uploads(app, uploads)

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -105,6 +106,13 @@ class Searches:
     return Query(
         asked.text or None, video, asked.like or None, exclude=exclude, label=asked.query
     )
+
+  def finish(self) -> None:
+    """Waits for the end of a search that runs: a program that ends in the middle of one crashes."""
+    if not self._lock.acquire(blocking=False):
+      print("waiting for the search that runs", file=sys.stderr, flush=True)
+      self._lock.acquire()
+    self._lock.release()
 
   @contextlib.contextmanager
   def _turn(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import logging
 import secrets
 import socket
 from collections.abc import Iterator
@@ -89,6 +90,14 @@ def guarded(app: Any, place: Place) -> security.Guard:
   return security.Guard(app, place.token, names)
 
 
+class _Server(uvicorn.Server):
+  """Ends without traces of the requests that it ends with."""
+
+  async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    await super().shutdown(sockets)
+
+
 def run(app: Any, place: Place) -> None:
   """Serves until Ctrl-C, which it raises as KeyboardInterrupt when all is closed."""
   make(app, place).run(sockets=[place.socket])
@@ -96,7 +105,7 @@ def run(app: Any, place: Place) -> None:
 
 def make(app: Any, place: Place) -> uvicorn.Server:
   """The server, which has not begun."""
-  return uvicorn.Server(uvicorn.Config(
+  return _Server(uvicorn.Config(
       guarded(app, place), log_level="warning", access_log=False, server_header=False,
       proxy_headers=False, ws="none", timeout_graceful_shutdown=_ENDING_SECONDS,
   ))  # fmt: skip

@@ -2,6 +2,7 @@
 
 import importlib.util
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,13 +15,21 @@ from tests.program import ROOT
 
 # The program without an index, which takes long to load.
 SERVE = """
+import time
 from fastapi import FastAPI
 from sign_jax.errors import one_sentence
 from sign_jax.search.page import server
 
+app = FastAPI()
+
+@app.get("/slow")
+def slow():
+  print("begun", flush=True)
+  time.sleep(4)  # longer than the server waits for answers
+
 with one_sentence(), server.listen() as place:
   print(place.address, flush=True)
-  server.run(FastAPI(), place)
+  server.run(app, place)
 """
 
 
@@ -68,7 +77,11 @@ def test_ctrl_c_ends_it_in_a_word(page):
       assert address.startswith("http://127.0.0.1:"), child.stderr.read()
       with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(address)
-      child.send_signal(signal.SIGINT)
+      with socket.create_connection(("127.0.0.1", int(address.split(":")[2].strip("/")))) as slow:
+        slow.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert child.stdout.readline() == "begun\n"
+        child.send_signal(signal.SIGINT)
+        child.wait()
       _, error = child.communicate()
     finally:
       child.kill()

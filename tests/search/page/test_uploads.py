@@ -1,6 +1,8 @@
 """Videos to search with."""
 
 import io
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -90,6 +92,21 @@ def test_one_video_is_read_at_a_time(page, tmp_path, monkeypatch):
   monkeypatch.setattr(uploads.Uploads, "_read", read)
   assert send(page, content).status == 200
   assert [answer.status for answer in inner] == [503]
+
+
+def test_the_end_waits_for_a_search(archive, capsys):
+  pytest.importorskip("fastapi", reason="the extra [search] is missing")
+  from sign_jax.search.page import searches
+
+  found = searches.Searches(None, None)
+  found.finish()
+  with found._turn():
+    waiting = threading.Thread(target=found.finish)
+    waiting.start()
+    while "waiting for the search" not in capsys.readouterr().err:
+      time.sleep(0.01)
+    assert waiting.is_alive()
+  waiting.join()
 
 
 def test_without_an_encoder_it_says_so(app, serve):
