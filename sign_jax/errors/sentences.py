@@ -11,6 +11,8 @@ REFUSED = 1  # of what would come again
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
 _PASSING = (errno.EIO, errno.ESTALE, errno.EREMOTEIO, errno.ENOTCONN, errno.EHOSTDOWN)
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)  # open files
+_PASSING += _TOO_MANY
 # Libraries in C++ tell the system's errors by these words alone.
 _TOLD_BY_NAME = {os.strerror(number): number for number in (*_NO_ROOM, *_NO_RIGHT, *_PASSING)}
 _PATH = re.compile(r"(?:file://|(?<=[\s\"'(:]))(/[^\s\"'\])]+)")
@@ -74,6 +76,11 @@ def _of_the_system(error):
     sentence = (
       f"{file} is not to be read or written ({reason}), change its permissions or choose another "
       "place"
+    )
+  elif number in _TOO_MANY:
+    sentence = (
+      f"{file} cannot be opened ({reason}), close other programs or allow more by `ulimit -n`: the "
+      "same command goes on then"
     )
   else:
     sentence = (

@@ -132,16 +132,23 @@ class Store:
 
   def tiles(self, names: Sequence[str], size: int) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
     """Yields (first row, {field: (n, ...)}) of all rows in order, `size` of them at a time."""
-    waiting, count, row = [], 0, 0
-    for shard in self.shards:
-      for start, stop in _pieces(len(shard), size, count):
-        waiting.append({x: shard.array(x)[start:stop] for x in names})
-        count += stop - start
-        if count == size:
-          yield row, self._checked(_joined(waiting))
-          waiting, count, row = [], 0, row + size
-    if waiting:
-      yield row, self._checked(_joined(waiting))
+    row = 0
+    for pieces in _tiles(self.shards, size):
+      yield row, self._checked(self._joined(pieces, names))
+      row += size
+
+  def _joined(self, pieces, names):
+    """One array of each field; a single piece stays mapped to its file, others are let go."""
+    if len(pieces) == 1:
+      ((shard, start, stop),) = pieces
+      return {name: shard.array(name)[start:stop] for name in names}
+    ends = np.cumsum([0, *(stop - start for _, start, stop in pieces)])
+    fields = self.manifest.fields
+    found = {x: np.empty((ends[-1], *fields[x].shape), fields[x].numpy) for x in names}
+    for (shard, start, stop), first, end in zip(pieces, ends[:-1], ends[1:], strict=True):
+      for name, array in found.items():
+        array[first:end] = shard.array(name)[start:stop]
+    return found
 
   def _checked(self, arrays):
     """The same; raises UserError on weights that no bound allows for, as damaged files have."""
@@ -326,21 +333,21 @@ class Store:
     self._take(found)
 
 
-def _pieces(rows, size, taken):
-  """(start, stop) of pieces of some rows that fill up tiles, of the first of which some are."""
-  start = 0
-  while start < rows:
-    stop = min(rows, start + size - taken % size)
-    yield start, stop
-    taken += stop - start
-    start = stop
-
-
-def _joined(parts):
-  """One array of each field; a single part stays mapped to its file."""
-  if len(parts) == 1:
-    return parts[0]
-  return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def _tiles(shards, size):
+  """Yields [(shard, start, stop)], pieces of shards in their order that make `size` clips."""
+  pieces, left = [], size
+  for shard in shards:
+    start = 0
+    while start < len(shard):
+      stop = min(len(shard), start + left)
+      pieces.append((shard, start, stop))
+      left -= stop - start
+      start = stop
+      if not left:
+        yield pieces
+        pieces, left = [], size
+  if pieces:
+    yield pieces
 
 
 def _write_manifest(folder, found):

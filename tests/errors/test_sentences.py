@@ -59,6 +59,8 @@ FULL = (
     (system(errno.EACCES, "/runs/x"), "/runs/x is not to be read .* change its permissions", 1),
     (system(errno.EIO, "/runs/x"), "/runs/x cannot be read .* at present .Input/output", 70),
     (system(errno.ESTALE, "/runs/x"), "/runs/x cannot be read .* at present .Stale", 70),
+    (system(errno.EMFILE, "/runs/x"), "/runs/x cannot be opened .Too many open files.*ulimit", 70),
+    (system(errno.ENFILE), "a file cannot be opened .Too many open files in system", 70),
     (ValueError(FULL), "no room for /runs/a/last/7/ .No space left", 1),
     (RuntimeError(FULL), "no room for", 1),
     (OSError(FULL), "no room for", 1),  # of a library, without a number

@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import pathlib
+import resource
 import shutil
 import signal
 
@@ -333,3 +335,45 @@ def test_a_file_system_that_cannot_sync_folders_is_written_to(store, monkeypatch
   store.append(arrays(1), [Entry("new")])
   assert "new" in Store(store.folder).rows
   assert array_files.size_of(store.folder / manifest.FILE)
+
+
+@pytest.fixture
+def few_files():
+  """Lets this process open a few more files than it has open."""
+  before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+  def allow(more):
+    names = os.listdir("/proc/self/fd")  # and the one that this opens, which is closed then
+    taken = {int(x) for x in names if os.path.lexists(f"/proc/self/fd/{x}")}
+    free = itertools.filterfalse(taken.__contains__, itertools.count())
+    last = next(itertools.islice(free, more, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (last, before[1]))
+
+  yield allow
+  resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_an_index_of_more_shards_than_a_process_may_open_files(tmp_path, few_files):
+  store = Store.create(tmp_path / "index", HEADER)
+  for number in range(30):
+    store.append(arrays(1, number), [Entry(str(number))])
+  few_files(48)  # and there are 120 arrays
+  again = Store(store.folder)
+  for _ in range(2):
+    found = again.read(range(30), HEADER.fields)
+    for size in (1, 7, 40):
+      tiles = [
+          {name: array.copy() for name, array in x.items()}
+          for _, x in again.tiles(HEADER.fields, size)
+      ]
+      for name, array in found.items():
+        np.testing.assert_array_equal(np.concatenate([x[name] for x in tiles]), array)
+  for number in range(30):
+    np.testing.assert_array_equal(found["codes"][number], arrays(1, number)["codes"][0])
+
+
+def test_too_many_open_files_are_not_called_damage(store, few_files):
+  few_files(0)
+  for look in (lambda x: x.shards[0].array("codes"), lambda x: x.entry(0)):
+    with pytest.raises(OSError, match="Too many open files"):
+      look(store)
