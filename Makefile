@@ -3,6 +3,10 @@
 # make videos   extracts sign features from a folder of videos and trains on them:
 #               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights);
 #               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
+# make search   films, trains and indexes an archive of the simulator and opens the page that
+#               searches it (10 minutes). Or indexes your own: VIDEOS=DIR RUN=DIR (of a retrieval
+#               system) ENCODER='--weights FILE' STRIDE=N, those of the run's features;
+#               INDEX=DIR, PORT=8765, ARGS=--no_page
 # make test     installs and runs the tests, two at a time (JOBS=2); WITH_TORCH=1
 #               adds those against PyTorch, and TESTS='-m torch' runs these alone
 # make quick    the fast tests of every part, in about a minute
@@ -27,8 +31,11 @@ STRIDE ?= 1
 VIDEOS_WORKDIR ?= runs/videos
 VIDEOS_RUN ?= $(VIDEOS_WORKDIR)/$(SYSTEM)
 MANUAL = $(VIDEOS_WORKDIR)/dataset
+SEARCH ?= runs/search
+INDEX ?= runs/index
+PORT ?= 8765
 
-.PHONY: help train example videos test quick lint docs clean
+.PHONY: help train example videos search test quick lint docs clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -59,6 +66,17 @@ videos: $(VENV)/.installed
 	$(VENV)/bin/python -m sign_jax.main --config configs/$(SYSTEM).py:video_folder \
 	  --workdir $(VIDEOS_RUN) --config.data.data_dir=$(VIDEOS_WORKDIR)/tfds $(ARGS)
 
+# Without RUN, those of the example, which know the simulator's signs alone.
+search: $(VENV)/.installed-search
+ifdef VIDEOS
+	$(VENV)/bin/python -m launch.search_videos --videos '$(call home,$(VIDEOS))' \
+	  --workdir '$(call home,$(or $(RUN),$(SEARCH)/retrieval))' --index '$(call home,$(INDEX))' \
+	  --port $(PORT) $(if $(RUN),--stride $(STRIDE),--weights $(SEARCH)/encoder --stride 6) \
+	  $(ENCODER) $(ARGS)
+else
+	$(VENV)/bin/python -m launch.search_example --folder $(SEARCH) --port $(PORT) $(ARGS)
+endif
+
 test: $(VENV)/.installed-dev $(if $(WITH_TORCH),$(VENV)/.installed-torch)
 	$(VENV)/bin/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
@@ -87,6 +105,11 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+# The server of the page.
+$(VENV)/.installed-search: $(VENV)/.installed
+	$(PIP) --editable '.[search]'
 	@touch $@
 
 # OpenCV, which computes optical flow.

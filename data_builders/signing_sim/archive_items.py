@@ -134,16 +134,8 @@ def _film(folder, name, points, look):
   path = folder / "videos" / name
   if not path.is_file():
     path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = videos.frames(_finer(points), look, _SIZE)
+    pictures = videos.frames(videos.finer(points, _FINER), look, _SIZE)
     videos.write_video(path, pictures, _FINER * corpus.FPS)
-
-
-def _finer(points):
-  """Motion (F, 133, 2) at _FINER times the frames; those between are interpolated."""
-  at = np.minimum(np.arange(_FINER * len(points)) / _FINER, len(points) - 1)
-  before = np.floor(at).astype(int)
-  after, share = np.minimum(before + 1, len(points) - 1), (at - before)[:, None, None]
-  return (1 - share) * points[before] + share * points[after]
 
 
 def _seconds(first, last):

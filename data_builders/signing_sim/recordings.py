@@ -6,7 +6,7 @@ a part of another one.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -33,13 +33,18 @@ class Recording:
 def recordings(settings: corpus.Settings) -> Iterator[Recording]:
   """All long videos of a corpus; each of its videos is in one of them."""
   for split, videos in corpus.videos(settings).items():
-    of_signer = {}
-    for video in videos:
-      of_signer.setdefault(video.signer.name, []).append(video)
-    for signer, members in sorted(of_signer.items()):
-      for number, first in enumerate(range(0, len(members), _SENTENCES)):
-        yield Recording(f"{split}_{signer}_{number:03d}", split,
-                        tuple(members[first:first + _SENTENCES]))
+    yield from grouped(split, videos, _SENTENCES)
+
+
+def grouped(split: str, videos: Iterable[corpus.Video], sentences: int) -> Iterator[Recording]:
+  """Long videos of so many sentences of one signer, the last one of a signer of what is left."""
+  of_signer = {}
+  for video in videos:
+    of_signer.setdefault(video.signer.name, []).append(video)
+  for signer, members in sorted(of_signer.items()):
+    for number, first in enumerate(range(0, len(members), sentences)):
+      yield Recording(f"{split}_{signer}_{number:03d}", split,
+                      tuple(members[first:first + sentences]))
 
 
 def simulate(recording: Recording, settings: corpus.Settings
