@@ -11,24 +11,23 @@ their place, and the address of the page (until Ctrl-C). --no_page stops before 
 The same command resumes: what is done stays. The programs' own output is in log.txt; `settings/`
 notes what each result was made with, and results of other settings are refused.
 
-    films/          *.mp4, and *.vtt beside those with subtitles
-    captions.csv    the place of every sentence in the films
-    encoder/        the run of the sign encoder
-    dataset/        features of the sentences, and the data set built from them
-    retrieval/      the run of the retrieval system
-    index/          what is searched
+    archive/films/          *.mp4, and *.vtt beside those with subtitles
+    archive/captions.csv    the place of every sentence in the films
+    encoder/                the run of the sign encoder
+    dataset/                features of the sentences, and the data set built from them
+    retrieval/              the run of the retrieval system
+    index/                  what is searched
 """
 
 import argparse
 import sys
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from tqdm import tqdm
 
 from data_builders.signing_sim import broadcasts
 from launch import notes, search_truth, search_videos, stages
-from sign_jax.api import loading, webvtt
+from sign_jax.api import loading
 from sign_jax.data import clip_table
 from sign_jax.errors import crash_status, one_sentence
 from sign_jax.files import path_argument, replacing
@@ -37,7 +36,6 @@ from sign_jax.search import report
 from sign_jax.search.index import Index
 from sign_jax.train.report import RESULTS, write_json
 
-_WITH_SUBTITLES = ("train", "validation")  # splits
 _ENCODER_CONFIG, _RETRIEVAL_CONFIG = "configs/sign_encoder.py:signing_sim", "configs/cico.py:{}"
 _DATASET = "video_folder"
 _BATCH = 32  # windows that the encoder reads at once
@@ -89,7 +87,8 @@ class Example(stages.Stages):
   def __init__(self, root, size="example"):
     super().__init__(root)
     self.size = SIZES[size]
-    self.films, self.captions = root / "films", root / broadcasts.CAPTIONS
+    self.archive = root / "archive"
+    self.films, self.captions = self.archive / "films", self.archive / broadcasts.CAPTIONS
     self.encoder, self.retrieval = root / "encoder", root / "retrieval"
     self.dataset, self.index = root / "dataset", root / "index"
 
@@ -101,14 +100,11 @@ class Example(stages.Stages):
     ]  # fmt: skip
 
   def film(self):
-    """The films and the tables of what is signed in them, and subtitles."""
+    """The films, subtitles of most, and tables of what is signed in all of them."""
     self.run(
-        self.captions, "data_builders.signing_sim.broadcasts", "--out", self.root,
+        self.captions, "data_builders.signing_sim.broadcasts", "--out", self.archive,
         "--config", self.size.films, "--size", self.size.pixels,
     )
-    for video, rows in _by_video(self.rows()).items():
-      if rows[0].split in _WITH_SUBTITLES:
-        write_subtitles((self.films / video).with_suffix(".vtt"), rows)
 
   def rows(self):
     """The sentences of all films, `clip_table.Row`s."""
@@ -116,7 +112,7 @@ class Example(stages.Stages):
 
   def train_encoder(self):
     """The sign encoder, from random weights, on the signs of the films with subtitles."""
-    labels = self.root / broadcasts.SIGNS
+    labels = self.archive / broadcasts.SIGNS
     settings = {"data.labels": labels, "data.videos": self.films, "quick_compile": True}
     self._train(
         _ENCODER_CONFIG, self.encoder, settings | self.size.encoder, [labels, self.captions])
@@ -177,19 +173,6 @@ class Example(stages.Stages):
     )
 
 
-def write_subtitles(path, rows: Iterable[clip_table.Row]) -> None:
-  """Writes the sentences of one film as WebVTT, which pages show and `serve` finds beside it."""
-  with replacing(path) as partial:
-    partial.write_text(webvtt.text((x.start, x.end, x.sentence) for x in rows), encoding="utf-8")
-
-
-def _by_video(rows):
-  found = {}
-  for row in rows:
-    found.setdefault(row.video, []).append(row)
-  return found
-
-
 def conclude(example: Example) -> str:
   """Searches for all sentences of the films without subtitles.
 
@@ -197,16 +180,15 @@ def conclude(example: Example) -> str:
     What one of them finds, and how many are found where they are signed.
   """
   rows = example.rows()
-  wanted = [row for row in rows if row.split not in _WITH_SUBTITLES]
+  wanted = [row for row in rows if row.split not in broadcasts.WITH_SUBTITLES]
   index = Index.open(example.index, loading.load(example.retrieval))
   answers = index.search([row.sentence for row in wanted], k=search_truth.MOST)
   found = search_truth.measure(wanted, answers, search_truth.seconds(rows))
   write_json(example.root / RESULTS, found)
-  films = _by_video(rows)
-  silent = len({row.video for row in wanted})
+  films, silent = (len({row.video for row in x}) for x in (rows, wanted))
   shown = next((n for n, x in enumerate(wanted) if search_truth.rank(x, answers[n]) == 1), 0)
   return "\n".join([
-      f"{len(films)} films with {len(rows)} sentences; {silent} films with {len(wanted)} sentences "
+      f"{films} films with {len(rows)} sentences; {silent} films with {len(wanted)} sentences "
       "have no subtitles, and nothing was trained on them", "",
       *report.table(answers[shown]), f"  {search_truth.place(wanted[shown])}", "",
       *search_truth.table(found),

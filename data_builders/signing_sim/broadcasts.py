@@ -2,9 +2,12 @@
 
   python -m data_builders.signing_sim.broadcasts --out DIR [--config example] [--size 256]
 
-DIR receives `films/*.mp4` (H.264, which browsers play), `captions.csv` (the place of every sentence
-in the films, a table of clips) and `signs.csv` (the place and class of every sign, as
-`sign_jax.pseudo_labels` writes them) with the names of the classes in `classes.txt`.
+DIR receives
+- `films/*.mp4` (H.264, which browsers play), and `films/*.vtt`, subtitles beside those for training
+  and validation;
+- `captions.csv`, the place of every sentence in all films, a table of clips;
+- `signs.csv`, the place and class of every sign, as `sign_jax.pseudo_labels` writes them, with the
+  names of the classes in `classes.txt`.
 
 The simulator signs faster than people do. These films play at half its pace, with frames between
 its own, so that a sentence lasts about five seconds. No sentence is in two films. Films that are
@@ -22,11 +25,13 @@ from tqdm import tqdm
 from data_builders.signing_sim import broadcast_films, corpus, processes, videos
 from data_builders.signing_sim.broadcast_films import Settings
 from sign_jax.data import clip_table, label_table
+from sign_jax.data.annotations import subtitles
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument, replacing
 
 VERSION = 1  # of what a folder holds
 CAPTIONS, SIGNS, CLASSES = "captions.csv", "signs.csv", "classes.txt"
+WITH_SUBTITLES = ("train", "validation")  # splits
 _FACTS = "archive.json"
 
 CONFIGS = {
@@ -54,6 +59,9 @@ def write(out: pathlib.Path, settings: Settings) -> tuple[int, int, int]:
     one = functools.partial(broadcast_films.film, folder=out / "films", settings=settings)
     found = mapped(one, items, chunksize=1)
     found = list(tqdm(found, "films", total=len(items), unit="film"))
+  for item, (sentences, _) in zip(items, found, strict=True):
+    if item.split in WITH_SUBTITLES:
+      _write_subtitles(out / "films" / f"{item.name}.vtt", sentences)
   rows = [row for sentences, _ in found for row in sentences]
   signs = {split: [] for split in corpus.SPLITS}
   for item, (_, labels) in zip(items, found, strict=True):
@@ -62,6 +70,11 @@ def write(out: pathlib.Path, settings: Settings) -> tuple[int, int, int]:
   (out / CLASSES).write_text("\n".join(videos.class_names(settings.corpus)) + "\n")
   clip_table.write(out / CAPTIONS, rows)
   return len(items), len(rows), sum(map(len, signs.values()))
+
+
+def _write_subtitles(path, rows):
+  with replacing(path) as partial:
+    partial.write_text(subtitles.vtt((x.start, x.end, x.sentence) for x in rows), encoding="utf-8")
 
 
 def _claim(out, settings):

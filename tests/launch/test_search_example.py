@@ -40,20 +40,10 @@ def asked(monkeypatch):
   return found
 
 
-def test_films_with_subtitles_have_them_beside_them(made):
-  root, _ = made
-  rows = clip_table.read(root / broadcasts.CAPTIONS, ("video", "sentence")).rows
-  for row in rows:
-    path = (root / "films" / row.video).with_suffix(".vtt")
-    assert path.exists() == (row.split != "test")
-    if path.exists():
-      assert path.read_text().startswith("WEBVTT\n") and row.sentence in path.read_text()
-
-
 def test_every_film_is_in_the_index_and_hits_lie_in_the_films(made):
   root, _ = made
   index = Index.open(root / "index", root / "retrieval")
-  films = {path.name: frames.probe(path) for path in (root / "films").glob("*.mp4")}
+  films = {path.name: frames.probe(path) for path in (root / "archive" / "films").glob("*.mp4")}
   (answer,) = index.search(["Rain in the north."], k=100)
   assert {hit.clip.source for hit in answer.hits} == set(films) and answer.is_certified
   for hit in answer.hits:
@@ -66,7 +56,8 @@ def test_the_end_shows_a_search_and_how_many_are_found(made):
   results = json.loads((root / "results.json").read_text())
   assert results["sentences"] >= 1 and 0 <= results["found/1"] <= results["found/5"] <= 100
   assert 0 < results["at_random/1"] < results["at_random/5"] < 100
-  (row, *_) = [x for x in clip_table.read(root / broadcasts.CAPTIONS).rows if x.split == "test"]
+  rows = clip_table.read(root / "archive" / broadcasts.CAPTIONS).rows
+  (row, *_) = [x for x in rows if x.split == "test"]
   assert f"it is signed in {row.video} from " in table
   assert "one of the first 5" in table and "have no subtitles" in table
 
@@ -97,7 +88,7 @@ def test_a_folder_of_videos_is_indexed_and_then_added_to(made, tmp_path, monkeyp
   served, videos = [], tmp_path / "my vidéos"
   monkeypatch.setattr(search_videos, "serve", lambda *given: served.append(given))
   videos.mkdir()
-  first, second, *_ = sorted((root / "films").glob("*.mp4"))
+  first, second, *_ = sorted((root / "archive" / "films").glob("*.mp4"))
   (videos / "a.mp4").write_bytes(first.read_bytes())
   (videos / "broken.mp4").write_bytes(first.read_bytes()[:1000])
   options = [

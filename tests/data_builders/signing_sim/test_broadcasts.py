@@ -31,7 +31,7 @@ def written(tmp_path_factory):
 def test_films_are_such_as_browsers_play(written):
   root, (count, _, _) = written
   films = broadcast_films.films(SETTINGS)
-  assert count == len(films) == len(list((root / "films").iterdir()))
+  assert count == len(films) == len(list((root / "films").glob("*.mp4")))
   for item in films:
     points, *_ = recordings.simulate(item, SETTINGS.corpus)
     path = root / "films" / f"{item.name}.mp4"
@@ -78,10 +78,19 @@ def test_tables_say_where_sentences_and_signs_are(written):
       assert before.end == pytest.approx(length - 0.5 / corpus.FPS, abs=1e-5)
 
 
+def test_films_for_training_have_subtitles_beside_them(written):
+  root, _ = written
+  for row in clip_table.read(root / broadcasts.CAPTIONS, ("video", "sentence")).rows:
+    path = (root / "films" / row.video).with_suffix(".vtt")
+    assert path.exists() == (row.split != "test")
+    if path.exists():
+      assert path.read_text().startswith("WEBVTT\n") and row.sentence in path.read_text()
+
+
 def test_films_stay_and_others_are_refused(written, monkeypatch):
   root, counts = written
   monkeypatch.setattr(broadcasts.processes, "mapping", _here)
-  times = {path: path.stat().st_mtime_ns for path in (root / "films").iterdir()}
+  times = {path: path.stat().st_mtime_ns for path in (root / "films").glob("*.mp4")}
   missing = min(times)
   missing.unlink()
   assert broadcasts.write(root, SETTINGS) == counts
