@@ -61,9 +61,9 @@ class Size(NamedTuple):
 SIZES = {
     "example": Size(
         "example", 256, 6,
-        {"data.size": 32, "batch_size": 16, "steps": 1000, "eval_every": 500, "log_every": 25},
+        {"data.size": 32, "batch_size": 16, "steps": 800, "eval_every": 400, "log_every": 25},
         {
-            "batch_size": 64, "eval_batch_size": 32, "steps": 300, "eval_every": 50,
+            "batch_size": 64, "eval_batch_size": 32, "steps": 200, "eval_every": 50,
             "data.video_length": 32, "data.text_length": 20,
         },
     ),
@@ -71,7 +71,7 @@ SIZES = {
         "tiny", 32, 16,
         {
             "data.size": 32, "batch_size": 4, "eval_batch_size": 16, "steps": 2, "eval_every": 2,
-            "model.width": 0.04,
+            "model.width": 0.0625,
         },
         {
             "batch_size": 4, "eval_batch_size": 8, "steps": 2, "eval_every": 2,

@@ -79,7 +79,7 @@ def _frame(points, size):
     _capsule(draw, points[shoulder], points[elbow], 0.11 * unit, SLEEVE)
     _capsule(draw, points[elbow], points[wrist], 0.09 * unit, SLEEVE)
     _hand(draw, points[hand], unit)
-  return np.asarray(image.resize((size, size), Image.Resampling.BOX))
+  return np.asarray(image.reduce(_SUPERSAMPLE))
 
 
 def _found(pose):
