@@ -1,6 +1,7 @@
 """Arrays on disk, mapped into memory: written to the disk's bottom, opened without trust."""
 
 import errno
+import io
 import os
 import pathlib
 import stat
@@ -17,12 +18,23 @@ _BFLOAT16 = np.dtype(jnp.bfloat16)  # which numpy's files have no name for: as u
 
 def write(path: pathlib.Path, array: np.ndarray) -> Note:
   """Writes a .npy file and waits until the disk has it."""
-  array = np.ascontiguousarray(array)
   with path.open("wb") as file:
-    np.lib.format.write_array(file, _as_stored(array), version=(1, 0), allow_pickle=False)
+    _write(file, array)
     file.flush()
     os.fsync(file.fileno())
   return note_of(path)
+
+
+def content(array: np.ndarray) -> bytes:
+  """What such a file holds, of a small array."""
+  file = io.BytesIO()
+  _write(file, array)
+  return file.getvalue()
+
+
+def _write(file, array):
+  array = _as_stored(np.ascontiguousarray(array))
+  np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> Note:

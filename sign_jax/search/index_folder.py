@@ -55,7 +55,6 @@ def begun(folder: pathlib.Path) -> Iterator[None]:
     mark = folder / _UNFINISHED
     os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666))
     sync(folder)
-    (folder / manifest.BASIS).unlink(missing_ok=True)
     clear(folder, ())
     yield
     mark.unlink()
@@ -76,7 +75,7 @@ def _check_free(folder):
   names = set(os.listdir(folder)) if folder.is_dir() else {""}
   ours = {".lock", _UNFINISHED}
   if _UNFINISHED in names:
-    ours |= {manifest.BASIS, SHARDS}
+    ours |= {SHARDS, *filter(manifest.BASIS.fullmatch, names)}
   if not all(name in ours or _PARTIAL.fullmatch(name) for name in names):
     raise UserError(f"{folder} holds something else than an index: choose another folder")
 
@@ -88,15 +87,16 @@ def check_in_place(folder: pathlib.Path) -> None:
 
 
 def clear(folder: pathlib.Path, known: Collection[str]) -> None:
-  """Deletes what killed writers have left: parts of files, and shards that are not known.
+  """Deletes what killed writers have left: parts of files, and what is not known.
 
   Args:
     folder: of the index, to which nobody else writes.
-    known: names of the shards that stay.
+    known: names of the shards that stay, and of the file of the codes' basis.
   """
   is_index = (folder / manifest.FILE).exists()
   for path in folder.iterdir():
-    if _PARTIAL.fullmatch(path.name) or is_index and path.name == _UNFINISHED:
+    is_old = manifest.BASIS.fullmatch(path.name) and path.name not in known
+    if is_old or _PARTIAL.fullmatch(path.name) or is_index and path.name == _UNFINISHED:
       path.unlink(missing_ok=True)
   for path in (folder / SHARDS).glob("*"):
     if manifest.SHARD.fullmatch(path.name) and path.name not in known and not path.is_symlink():

@@ -17,7 +17,8 @@ from sign_jax.errors import UserError, first_line, shown
 from sign_jax.search import entries
 from sign_jax.untrusted import budget
 
-FILE, BASIS = "manifest.json", "basis.npy"
+FILE = "manifest.json"
+BASIS = re.compile(r"basis(-[0-9a-f]{64})?\.npy")  # without a digest in earlier versions
 FORMAT, VERSION = "sign_jax.search", 1
 STORAGES = ("exact", "float16")
 SHARD = re.compile(r"\d{6,9}-[0-9a-f]{16}")
@@ -99,6 +100,11 @@ class Manifest(NamedTuple):
 def file_of(field: str) -> str:
   """The name of a field's file."""
   return f"{field}.npy"
+
+
+def basis_of(note: Note) -> str:
+  """The name of the file of a basis, by its content: those of two writers cannot meet."""
+  return f"basis-{note.sha256}.npy"
 
 
 def to_json(manifest: Manifest) -> dict[str, Any]:

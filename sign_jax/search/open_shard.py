@@ -17,7 +17,6 @@ from sign_jax.search.entries import Entry
 from sign_jax.search.manifest import Shard
 from sign_jax.untrusted import budget
 
-
 # Of the files that a process may have open: others need some too.
 _SHARE, _LEAST, _MOST = 4, 16, 4096
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-_ROUND, _MOST = 16, 256  # rows that are scored at once, at first and later
+ROUND, MOST = 16, 256  # rows that are scored at once, at first and later
 _BLOCK = 1024  # rows that are sorted at once, at first
 
 
@@ -54,7 +54,7 @@ def best(
     chosen: which rows may be found; None is all.
   """
   rows, scores = np.zeros(0, int), np.zeros(0, np.float32)
-  scored, may_miss, size = 0, 0.0, max(_ROUND, k)
+  scored, may_miss, size = 0, 0.0, min(max(ROUND, k), MOST)
   blocks = _falling(upper, np.arange(len(upper)) if chosen is None else np.flatnonzero(chosen))
   waiting = next(blocks, np.zeros(0, int))
   while len(waiting):
@@ -71,7 +71,7 @@ def best(
     scored += len(now)
     order = np.lexsort((rows, -scores))[:k]
     rows, scores = rows[order], scores[order]
-    size = min(2 * size, max(_MOST, k))
+    size = min(2 * size, MOST)
     if not len(waiting):
       waiting = next(blocks, waiting)
   return Best(rows, scores, scored, may_miss)

@@ -38,9 +38,13 @@ class Searcher:
       self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"]
   ) -> Float32[np.ndarray, " n"]:
     """Exact scores of some rows."""
-    arrays = store.read(rows, self.scorer.fields)
-    found = [(part.weight, self.scorer(arrays, part.tokens)[:, 0]) for part in query.parts]
-    return passes.finite(queries.together(found), store)
+    scores = np.zeros(len(rows), np.float32)
+    for start in range(0, len(rows), ranking.MOST):  # the memory is that of some, however many
+      some = slice(start, start + ranking.MOST)
+      arrays = store.read(rows[some], self.scorer.fields)
+      found = [(part.weight, self.scorer(arrays, part.tokens)[:, 0]) for part in query.parts]
+      scores[some] = queries.together(found)
+    return passes.finite(scores, store)
 
   def ranked(
       self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"], k: int

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from sign_jax.api.retrieval import RetrievalModel
-from sign_jax.search import fields, overlaps, places, queries
+from sign_jax.search import fields, overlaps, places, queries, ranking
 from sign_jax.search.hits import Hit
 from sign_jax.search.queries import Part
 from sign_jax.search.ranking import Best
@@ -42,6 +42,10 @@ class Shower:
 
   def _places(self, store, rows, parts):
     """Of each row (begin, end, curve), None where they are not known."""
+    pieces = (rows[n : n + ranking.MOST] for n in range(0, len(rows), ranking.MOST))
+    return [place for piece in pieces for place in self._places_of_some(store, piece, parts)]
+
+  def _places_of_some(self, store, rows, parts):
     times = store.read(rows, [fields.TIMES])[fields.TIMES]
     if not self._has_places or np.isnan(times[:, 0, 0]).all():
       return [None] * len(rows)

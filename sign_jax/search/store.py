@@ -1,7 +1,7 @@
 """An index on disk: shards of arrays that never change, and a manifest that is replaced last.
 
     INDEX/manifest.json               of which run it is, its fields, its shards with their digests
-    INDEX/basis.npy                   of the codes, see `codes`
+    INDEX/basis-DIGEST.npy            of the codes, see `codes`
     INDEX/shards/NUMBER-RANDOM/*.npy  a file for each field, and clips.json
 
 Whoever is killed leaves the index as it was before, or as it is afterwards: a shard counts from the
@@ -12,6 +12,7 @@ A new index counts from the moment at which it has a manifest, see `index_folder
 
 import contextlib
 import functools
+import hashlib
 import json
 import pathlib
 import secrets
@@ -188,8 +189,7 @@ class Store:
         folder.mkdir(parents=True)
         notes = self._written(folder, arrays, list(clips))
         if basis is not None:
-          with replacing(self.folder / manifest.BASIS) as partial:
-            found = found._replace(basis=array_files.write(partial, basis))
+          found = found._replace(basis=self._write_basis(basis))
         shard = Shard(name, len(clips), notes)
         self._check_unchanged(is_alone)
       except BaseException:  # a full disk, for example: its room is given back
@@ -271,7 +271,7 @@ class Store:
     folder = pathlib.Path(folder)
     with index_folder.begun(folder):
       if self.manifest.basis:
-        index_folder.link(self.folder / manifest.BASIS, folder / manifest.BASIS)
+        index_folder.link(self._basis_file, folder / manifest.basis_of(self.manifest.basis))
       for shard in self.shards:
         target = folder / index_folder.SHARDS / shard.note.name
         target.mkdir(parents=True)
@@ -282,19 +282,31 @@ class Store:
       _write_manifest(folder, self.manifest)
     return Store(folder)
 
+  @property
+  def _basis_file(self):
+    path = self.folder / manifest.basis_of(self.manifest.basis)
+    earlier = self.folder / "basis.npy"  # its name in earlier versions
+    return earlier if earlier.exists() and not path.exists() else path
+
+  def _write_basis(self, basis):
+    """`Note` of a file that nobody reads until a manifest names it."""
+    content = array_files.content(basis)
+    note = manifest.Note(len(content), hashlib.sha256(content).hexdigest())
+    with replacing(self.folder / manifest.basis_of(note)) as partial:
+      return array_files.write_bytes(partial, content)
+
   def basis(self) -> np.ndarray | None:
     """The basis of the codes, None where there is none yet."""
     if self.manifest.basis is None:
       return None
-    path = self.folder / manifest.BASIS
     codes, tokens = self.manifest.fields["codes"], self.manifest.fields["features"]
     field = manifest.Field((tokens.shape[-1], codes.shape[-1] - 2), "float32")
-    return array_files.open_array(path, field, None, self.manifest.basis)
+    return array_files.open_array(self._basis_file, field, None, self.manifest.basis)
 
   def files(self) -> Iterator[tuple[pathlib.Path, manifest.Note]]:
     """Yields every file beside the manifest, and what is noted of it."""
     if self.manifest.basis:
-      yield self.folder / manifest.BASIS, self.manifest.basis
+      yield self._basis_file, self.manifest.basis
     for shard in self.shards:
       for name, note in shard.note.files.items():
         yield shard.folder / name, note
@@ -320,7 +332,10 @@ class Store:
       index_folder.check_in_place(self.folder)
       self.refresh()
       if is_alone:  # else it may be what another one writes just now
-        index_folder.clear(self.folder, {shard.name for shard in self.manifest.shards})
+        known = {shard.name for shard in self.manifest.shards}
+        if self.manifest.basis:
+          known.add(self._basis_file.name)
+        index_folder.clear(self.folder, known)
       yield is_alone
 
   def _check_unchanged(self, is_alone):

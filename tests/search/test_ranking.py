@@ -1,11 +1,12 @@
 """The proved best of many are those that scoring all of them finds."""
 
 import math
+import types
 
 import numpy as np
 import pytest
 
-from sign_jax.search import ranking
+from sign_jax.search import queries, ranking, searcher, showing
 
 
 def drawn(rng, rows, gap):
@@ -44,6 +45,41 @@ def test_time_that_is_up_says_how_far_it_may_be_off():
   found = ranking.best(upper, 5, lambda rows: scores[rows], is_over=lambda: True)
   assert 0 < found.scored < 2000 and 0 < found.may_miss < math.inf
   assert np.sort(scores)[-5] <= found.scores[-1] + found.may_miss
+
+
+def test_many_are_looked_at_some_at_a_time():
+  scores, most = np.arange(3000, dtype=np.float32), []
+  found = ranking.best(
+      np.full(3000, 1e4, np.float32), 2500, lambda rows: most.append(len(rows)) or scores[rows]
+  )
+  assert found.rows.tolist() == list(range(2999, 499, -1)) and max(most) == ranking.MOST
+
+
+class Reads:
+  """A store that notes how many clips are read at once."""
+
+  def __init__(self):
+    self.most = 0
+
+  def read(self, rows, names):
+    self.most = max(self.most, len(rows))
+    return {name: np.full((len(rows), 2, 2), np.nan) for name in names}
+
+
+def test_no_more_tokens_are_read_at_once_however_many_hits_are_asked_for():
+  scorer = lambda arrays, tokens: np.ones((len(arrays["features"]), 1), np.float32)
+  scorer.fields = ["features"]
+  tools = types.SimpleNamespace(scorer=scorer)
+  query = types.SimpleNamespace(parts=[queries.Part(queries.TEXT, 1.0, None)])
+  store, rows = Reads(), np.arange(1000)
+  assert searcher.Searcher.scores(tools, store, query, rows).tolist() == [1.0] * 1000
+  assert store.most == ranking.MOST
+  model = types.SimpleNamespace(
+      trained=types.SimpleNamespace(system=types.SimpleNamespace(late_interaction=True))
+  )
+  store = Reads()
+  assert showing.Shower(model, scorer)._places(store, rows, []) == [None] * 1000
+  assert store.most == ranking.MOST
 
 
 def test_sets_of_rows_have_the_best_of_all():

@@ -48,7 +48,9 @@ def killed(step, action):
 
 def left_over(folder):
   """Files and folders that no index has."""
-  known = {"manifest.json", "basis.npy", "shards", ".lock"}
+  known = {"manifest.json", "shards", ".lock"}
+  if basis := Store(folder).manifest.basis:
+    known.add(manifest.basis_of(basis))
   names = {shard.name for shard in manifest.read(folder).shards}
   return {x.name for x in folder.iterdir()} - known, {
       x.name for x in (folder / "shards").glob("*")
@@ -235,6 +237,26 @@ def test_without_locks_no_other_writer_loses_anything(store, no_locks, monkeypat
   assert {"ours", "theirs", "late"} <= set(Store(store.folder).rows)
 
 
+def test_without_locks_a_loser_leaves_the_winners_basis(tmp_path, no_locks, monkeypatch):
+  ours = Store.create(tmp_path / "index", HEADER)
+  theirs, written, basis = Store(ours.folder), Store._written, np.eye(4, dtype=np.float32)
+
+  def meanwhile(self, *args):
+    monkeypatch.setattr(Store, "_written", written)
+    theirs.append(arrays(1), [Entry("theirs")], 2 * basis)
+    return written(self, *args)
+
+  monkeypatch.setattr(Store, "_written", meanwhile)
+  with pytest.raises(UserError, match="another process has written to"):
+    ours.append(arrays(1), [Entry("ours")], basis)
+  for made in (basis, 2 * basis):
+    with pytest.raises(UserError, match="has added the first clips|has written to"):
+      Store(ours.folder).append(arrays(1), [Entry("more")], made)
+  found = Store(ours.folder)
+  np.testing.assert_array_equal(found.basis(), 2 * basis)
+  assert list(found.rows) == ["theirs"] and not [x for _, x in found.verify() if x]
+
+
 def test_no_link_of_a_strangers_index_is_written_through(store, tmp_path):
   kept = tmp_path / "kept"
   kept.write_text("mine")
@@ -256,12 +278,14 @@ def test_links_in_the_folder_lead_no_writer_elsewhere(tmp_path):
   kept = tmp_path / "kept"
   kept.mkdir()
   (kept / "file").write_text("mine")
-  (store.folder / "basis.npy").symlink_to(kept / "file")
+  note = Store(make(tmp_path / "other").folder).manifest.basis
+  for name in ("basis.npy", manifest.basis_of(note)):
+    (store.folder / name).symlink_to(kept / "file")
   (store.folder / "shards").mkdir()
   (store.folder / "shards/000000-0123456789abcdef").symlink_to(kept)  # as a shard left by a kill
   (store.folder / ".0123456789abcdef.partial").symlink_to(kept / "file")
   store.append(arrays(1), [Entry("a")], np.eye(4, dtype=np.float32))
-  assert (kept / "file").read_text() == "mine" and not (store.folder / "basis.npy").is_symlink()
+  assert (kept / "file").read_text() == "mine" and not list(store.folder.glob("basis.npy"))
   np.testing.assert_array_equal(Store(store.folder).basis(), np.eye(4))
 
 
@@ -295,7 +319,7 @@ def soon():
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
 def test_what_is_no_file_is_not_waited_for(store, name, kind, tmp_path):
   folder = store.folder if name in ("basis.npy", "manifest.json") else store.shards[0].folder
-  path = folder / name
+  path = folder / (name if name != "basis.npy" else manifest.basis_of(store.manifest.basis))
   path.unlink()
   if kind == "pipe":
     os.mkfifo(path)
@@ -305,11 +329,11 @@ def test_what_is_no_file_is_not_waited_for(store, name, kind, tmp_path):
     path.symlink_to("/dev/zero")
   with soon():
     assert [where for where, fault in store.verify() if fault] == [path]
-    with pytest.raises(UserError, match=f"{name} is|holds no index"):
+    with pytest.raises(UserError, match=f"{path.name} is|holds no index"):
       again = Store(store.folder)
       again.basis()
       content(again)
-    with pytest.raises(UserError, match=f"{name} is|cannot be written to|holds no index"):
+    with pytest.raises(UserError, match=f"{path.name} is|cannot be written to|holds no index"):
       store.snapshot(tmp_path / "copy")
       Store(store.folder)
 
@@ -373,7 +397,8 @@ def test_an_index_of_more_shards_than_a_process_may_open_files(tmp_path, few_fil
 
 
 def test_too_many_open_files_are_not_called_damage(store, few_files):
+  again = Store(store.folder)
   few_files(0)
   for look in (lambda x: x.shards[0].array("codes"), lambda x: x.entry(0)):
     with pytest.raises(OSError, match="Too many open files"):
-      look(store)
+      look(again)
