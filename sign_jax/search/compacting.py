@@ -13,7 +13,7 @@ from sign_jax.errors import UserError
 from sign_jax.search import codes, fields, index_folder
 from sign_jax.search.store import Store
 
-_SHARD = 256  # clips
+_SHARD = 1024  # clips: few files, and a part for each of several processes
 _FITTED = 1024  # clips from which the codes' directions are found
 
 
@@ -35,6 +35,9 @@ def compact(
     raise UserError(f"{store.folder} has no clips")
   if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
     raise UserError(f"{folder} holds something already: choose another folder")
+  for path, fault in store.verify():  # the copy's digests would be those of what is damaged
+    if fault:
+      raise UserError(f"{path} {fault}: get it anew, or build the index again")
   folder = folder.absolute()
   partial = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}.partial")
   try:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
-from sign_jax.search import array_files, manifest
+from sign_jax.search import array_files, compacting, manifest
 from sign_jax.search.entries import Entry
 from sign_jax.search.store import Store
 from tests.search.stores import HEADER, arrays, clips, content, make
@@ -313,3 +313,29 @@ def test_names_may_have_any_spaces(store, name):
 def test_names_that_no_line_shows_are_refused(store, name):
   with pytest.raises(UserError, match="one line of plain text"):
     store.append(arrays(1), [Entry(name)])
+
+
+@pytest.fixture
+def pieces(tmp_path):
+  """An index of four shards of a clip, one of which is removed; without codes."""
+  fields = {"features": HEADER.fields["features"]}
+  found = Store.create(tmp_path / "pieces", HEADER._replace(fields=fields))
+  for number in range(4):
+    found.append({"features": arrays(1, number)["features"]}, [Entry(str(number))])
+  found.remove(["2"])
+  return found
+
+
+def test_a_compact_copy_has_few_shards(pieces, tmp_path):
+  copy = compacting.compact(pieces, tmp_path / "copy", lambda x: x)
+  assert len(copy.shards) == 1 and list(copy.rows) == ["0", "1", "3"]
+  found, known = copy.read([0, 1, 2], ["features"]), pieces.read([0, 1, 3], ["features"])
+  np.testing.assert_array_equal(found["features"], known["features"])
+
+
+def test_damage_is_not_copied(pieces, tmp_path):
+  path = pieces.shards[1].folder / "features.npy"
+  path.write_bytes(path.read_bytes()[:-1] + b"\x01")
+  with pytest.raises(UserError, match="features.npy does not hold what was written"):
+    compacting.compact(pieces, tmp_path / "copy", lambda x: x)
+  assert not (tmp_path / "copy").exists()

@@ -1,5 +1,6 @@
 """The hits of a search as rows, by the videos that they are in."""
 
+import collections
 import math
 import pathlib
 from collections.abc import Iterable
@@ -109,9 +110,10 @@ def by_video(rows: Iterable[Row]) -> tuple[dict[str, list[Row]], dict[str, str]]
 
 def file_names(videos: Iterable[str]) -> dict[str, str]:
   """{video: path of its file without ending}, which is that of the video where two would meet."""
-  stems = {}
-  for video in videos:
-    stems.setdefault(clip_table.stem_of(video), []).append(video)
-  return {
-      video: stem if len(same) == 1 else video for stem, same in stems.items() for video in same
-  }
+  found = {video: clip_table.stem_of(video) for video in videos}
+  while True:
+    counts = collections.Counter(found.values())
+    meeting = [video for video, name in found.items() if counts[name] > 1 and name != video]
+    if not meeting:
+      return found
+    found.update((video, video) for video in meeting)

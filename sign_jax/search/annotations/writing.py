@@ -1,7 +1,8 @@
 """Writes the hits of a search into files, one for each video that has any."""
 
-import functools
+import errno
 import json
+import os
 import pathlib
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,6 +17,9 @@ from sign_jax.files import replacing
 from sign_jax.search.annotations import documents, eaf_tier, found
 from sign_jax.search.annotations.eaf_tier import Span
 from sign_jax.search.annotations.found import Row
+
+# What the system says of one name, and not of all files of the folder.
+_OF_ONE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP)
 
 
 class Summary(NamedTuple):
@@ -57,8 +61,8 @@ def write(
     return _write_documents(by_video, names, out, videos, into, tier, summary)
   for video in tqdm(by_video, "writing", unit="file", mininterval=1):
     path = out / f"{names[video]}.{kind}"
-    make = functools.partial(content, kind, video, by_video[video])
-    _guarded(summary, video, path, len(by_video[video]), make)
+    make = lambda video=video: (content(kind, video, by_video[video]), len(by_video[video]))
+    _guarded(summary, video, path, make)
   return summary
 
 
@@ -76,7 +80,7 @@ def content(
   rows = [row for row in rows if row.has_times]
   if kind == "eaf":
     path = (videos or pathlib.Path()) / f"{clip_table.stem_of(video)}{documents.ENDING}"
-    return _with_tier(documents.new(path, video, videos), {video: rows}, eaf_tier.TIER)
+    return _with_tier(documents.new(path, video, videos), {video: rows}, eaf_tier.TIER)[0]
   return {"vtt": _vtt, "srt": _srt, "json": _json}[kind](video, rows).encode()
 
 
@@ -97,12 +101,12 @@ def _json(video, rows):
   return json.dumps({"video": video, "hits": hits}, indent=2, ensure_ascii=False) + "\n"
 
 
-def _guarded(summary, name, path: pathlib.Path, count, content: Callable[[], bytes]):
-  """Writes a file, or notes why not."""
+def _guarded(summary, name, path: pathlib.Path, content: Callable[[], tuple[bytes, int]]):
+  """Writes a file of bytes and so many hits, or notes why not."""
   try:
     if path.is_symlink():
       raise UserError(f"{path} is a link, which a file would replace: put the file there")
-    data = content()
+    data, count = content()
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.read_bytes() != data:
       with replacing(path) as partial:
@@ -112,7 +116,9 @@ def _guarded(summary, name, path: pathlib.Path, count, content: Callable[[], byt
     summary.written[str(path)] = count
   except UserError as error:
     summary.failed[name] = str(error)
-  except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+  except OSError as error:
+    if error.errno not in _OF_ONE:
+      raise
     summary.failed[name] = f"{path} cannot be written ({error.strerror})"
 
 
@@ -129,29 +135,28 @@ def _write_documents(by_video, names, out, videos, into, tier, summary):
     members.setdefault(out / inside, (source, []))[1].append(video)
   new = 0
   for path, (source, its) in tqdm(members.items(), "writing", unit="file", mininterval=1):
-    is_new = not source and not path.exists()
+    is_new = not source and not os.path.exists(path)  # False of names that are too long
     rows = {video: by_video[video] for video in its}
-    count = sum(map(len, rows.values()))
     make = lambda path=path, source=source, rows=rows: _document(path, source, rows, videos, tier)
-    _guarded(summary, its[0] if len(its) == 1 else str(path), path, count, make)
+    _guarded(summary, its[0] if len(its) == 1 else str(path), path, make)
     new += is_new and str(path) in summary.written
   return summary._replace(new=new)
 
 
 def _document(path, source, rows, videos, tier):
-  """The bytes of a document with the hits of its videos."""
+  """(The bytes of a document with the hits of its videos, how many of them)."""
   return _with_tier(_base(path, source, next(iter(rows)), videos, tier), rows, tier)
 
 
 def _with_tier(base, rows, tier):
-  """The bytes of a document with the hits {video: rows}."""
+  """(The bytes of a document with the hits {video: rows}, how many lie in its time)."""
   spans = []
   for video, its in rows.items():
     begin = eaf_times.origin(base, video)
     spans += [(n, _span(row, begin)) for n, row in enumerate(its)]
   # The best first, of all videos: overlapping ones go to further tiers.
   spans = [span for _, span in sorted(spans, key=lambda x: x[0]) if span]
-  return eaf_tier.put(base, spans, tier)
+  return eaf_tier.put(base, spans, tier), len(spans)
 
 
 def _base(path, source, video, videos, tier):

@@ -156,7 +156,7 @@ def test_times_of_a_video_that_begins_later(own, tmp_path):
           for n, times in enumerate([(2.0, 3.0), (1.0, 1.75), (0.5, 1.5)], 1)]  # fmt: skip
   path = tmp_path / "out/deep/Sitzung.eaf"
   summary = writing.write([*ROWS, *rows], "eaf", tmp_path / "out", into=own)
-  assert summary.written[str(path)] == 5
+  assert summary.written[str(path)] == 4
   # Two videos of one document; the last row ends before its time begins.
   assert tier(path)[0] == (0.0, 0.25, "x (2, 0.500)")
   both = tier(path) + tier(path, "SEARCH-2")
@@ -256,11 +256,20 @@ def test_no_video_leads_out_of_the_folder(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", ["vtt", "eaf"])
+def test_a_path_that_is_too_long_stops_no_others(tmp_path, kind):
+  long = f"{'x' * 200}/" * 30
+  summary = writing.write(hits(f"{long}a.mp4", "b.mp4"), kind, tmp_path)
+  assert list(summary.written) == [str(tmp_path / f"b.{kind}")]
+  assert "cannot be written (File name too long)" in summary.failed[f"{long}a.mp4"]
+
+
 def test_two_videos_of_one_stem_have_files_of_their_own(tmp_path):
-  rows = [Row("x", 1, 0.5, "x", source, 0, 1) for source in ("a.mp4", "a.mov", "b.mov")]
+  sources = ("a.mp4", "a.mov", "b.mov", "a.mp4.mkv")
+  rows = [Row("x", 1, 0.5, "x", source, 0, 1) for source in sources]
   summary = writing.write(rows, "vtt", tmp_path)
   assert [x.removeprefix(f"{tmp_path}/") for x in summary.written] == [
-      "a.mp4.vtt", "a.mov.vtt", "b.vtt",
+      "a.mp4.vtt", "a.mov.vtt", "b.vtt", "a.mp4.mkv.vtt",
   ]  # fmt: skip
 
 
