@@ -19,6 +19,7 @@ MAX_BYTES = 16 << 20  # subtitles of a day have two
 _MOST = 200_000  # cues
 _ARROW = "-->"
 _STYLE = re.compile(r"\{\\[^{}]{0,200}\}")  # {\an8}, which SubRip has from other formats
+_SHORT = re.compile(r":\d{1,9}[,.]\d{1,2}(?!\d)")  # of a second: no milliseconds
 _NO_CUE = "this is no cue, correct its times, or the empty line, number or text around it"
 
 
@@ -95,6 +96,9 @@ class _Reader:
 
   def times(self, line):
     """(begin, end) that the library reads in a line, or None."""
+    begin, _, end = line.partition(_ARROW)
+    if _SHORT.search(begin[-40:] + _ARROW + end[:40]):  # the library takes 1,5 for 1.005 seconds
+      return None
     head = "WEBVTT\n\n" if self.kind == ".vtt" else "1\n"
     found = self.cues(f"{head}{line}\nx\n")
     return found[0][:2] if found else None

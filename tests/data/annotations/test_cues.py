@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from sign_jax.data.annotations import sentences, subtitles
+from sign_jax.data.annotations import cues, sentences, subtitles
 from sign_jax.errors import UserError
 
 pytest.importorskip("webvtt")
@@ -145,3 +145,12 @@ def test_marks_that_never_end_take_no_long_time(tmp_path):
     found = sentences.read(write(tmp_path / name, text))
     count = len(text) - len(head) - 18
     assert [x for _, x in found.left_out] == [f"the text has {count} characters"]
+
+
+@pytest.mark.parametrize("times", ["00:00:01,5 --> 00:00:02,000", "00:00:01,000 --> 00:00:02,75"])
+def test_fractions_that_are_no_milliseconds_are_left_out(tmp_path, times):
+  path = tmp_path / "a.srt"
+  path.write_text(f"1\n{times}\nrain\n\n2\n00:00:03,000 --> 00:00:04,000\nsnow\n")
+  left_out = []
+  assert [x[1:] for x in cues.read(path, left_out)] == [(3.0, 4.0, "snow")]
+  assert [line for line, _ in left_out] == [2]
