@@ -42,7 +42,9 @@ def probe(path):
   return containers.probe(path)
 
 
-def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None, box=None):
+def timed_frames(
+    path, size=None, start=0.0, end=math.inf, notes=None, box=None, most_skipped=math.inf
+):
   """Reads a video, one frame in memory at a time; turns it upright where it says how.
 
   Args:
@@ -52,6 +54,8 @@ def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None, box=None)
       folders. Files are not decoded from their beginning where they allow to jump.
     notes: dict that receives {kind: sentence} of what is unusual and no damage, see `NOTES`.
     box: `boxes.Box` that the pictures are cut to before they are resized; None keeps all of them.
+    most_skipped: frames of a file that may be decoded before the first one that is given: a video
+      that cannot be jumped in is refused where `start` lies behind more.
 
   Yields:
     (seconds, (H, W, 3) uint8 RGB).
@@ -62,14 +66,14 @@ def timed_frames(path, size=None, start=0.0, end=math.inf, notes=None, box=None)
       not keep anything before the end is reached.
   """
   if box:
-    for seconds, frame in timed_frames(path, None, start, end, notes):
+    for seconds, frame in timed_frames(path, None, start, end, notes, None, most_skipped):
       yield seconds, containers.resized_rgb(boxes.cut(frame, box, path), size)
   elif pathlib.Path(path).is_dir():
     yield from pictures.clip(path, start, end, size, notes)
   elif start <= 0 and math.isinf(end):
     yield from containers.frames(path, size)
   else:
-    yield from seeking.clip(path, start, end, size, notes)
+    yield from seeking.clip(path, start, end, size, notes, most_skipped)
 
 
 def read_frames(path, size=None, start=0.0, end=math.inf, box=None):

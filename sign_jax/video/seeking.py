@@ -1,5 +1,6 @@
 """Clips of video files: their frames from one second to another, found by jumping."""
 
+import math
 import pathlib
 
 import av
@@ -8,22 +9,24 @@ from sign_jax.video import containers, ends
 from sign_jax.video.containers import VideoError
 
 
-def clip(path, start, end, size=None, notes=None):
+def clip(path, start, end, size=None, notes=None, most_skipped=math.inf):
   """Decodes the frames with start <= seconds < end; those long before are jumped over.
 
   Args:
     path, size: as for `containers.frames`.
     start, end: seconds; `end` may be infinite.
     notes: dict that receives {`ends.CUT`: sentence} where the clip is cut to the video's end.
+    most_skipped: frames before `start` that may be decoded.
 
   Yields:
     As `containers.frames`.
 
   Raises:
-    VideoError: as `containers.frames`, of what is decoded; as `ends.check`, after the last frame.
+    VideoError: as `containers.frames`, of what is decoded; too many frames before `start`;
+      as `ends.check`, after the last frame.
   """
   path, shown = pathlib.Path(path), []
-  for seconds, frame in _from(path, start):
+  for seconds, frame in _from(path, start, most_skipped):
     if seconds >= end:
       if not shown:  # between two frames
         ends.check(path, start, end, shown, 0.0)
@@ -31,6 +34,8 @@ def clip(path, start, end, size=None, notes=None):
     if seconds >= start:
       shown.append(seconds)
       yield seconds, containers.to_rgb(frame, size)
+  if not shown and not math.isinf(most_skipped):  # `_length` may decode all of it
+    raise VideoError(f"{path} has no frames from {start:.2f} seconds on")
   period = (shown[-1] - shown[0]) / (len(shown) - 1) if len(shown) > 1 else 0.0
   note = ends.check(path, start, end, shown, shown[-1] + period if shown else _length(path))
   if note and notes is not None:
@@ -52,24 +57,26 @@ class _BadJump(Exception):
   """A jump into a video that went too far, or to frames that are damaged or do not say when."""
 
 
-def _from(path, start):
+def _from(path, start, most_skipped):
   """Yields (seconds, decoded frame) from the first frame at or after `start` to the end."""
   if start > 0:
     try:
-      yield from _after_jump(path, start)
+      yield from _after_jump(path, start, most_skipped)
       return
     except _BadJump:  # raised before the first frame is given
       pass
-  for seconds, frame, error in _decode_from(path, 0):
+  for count, (seconds, frame, error) in enumerate(_decode_from(path, 0)):
     if error:
       raise _damaged(path, seconds, error)
     if seconds >= start:
       yield seconds, frame
+    else:
+      _check_skipped(path, start, count, most_skipped)
 
 
-def _after_jump(path, start):
+def _after_jump(path, start, most_skipped):
   is_first, is_before = True, True
-  for seconds, frame, error in _decode_from(path, start):
+  for count, (seconds, frame, error) in enumerate(_decode_from(path, start)):
     if is_before and (error or frame.pts is None):
       raise _BadJump
     if is_first and (seconds > start or not frame.key_frame):  # others are drawn on nothing
@@ -79,8 +86,15 @@ def _after_jump(path, start):
     is_first, is_before = False, is_before and seconds < start
     if seconds >= start:
       yield seconds, frame
+    else:
+      _check_skipped(path, start, count, most_skipped)
   if is_first:  # transport streams jump behind the last key frame
     raise _BadJump
+
+
+def _check_skipped(path, start, count, most):
+  if count >= most:
+    raise VideoError(f"{path} cannot be jumped in: {start:.2f} seconds lie behind {most} frames")
 
 
 def _decode_from(path, start):

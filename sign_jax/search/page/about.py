@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 
+from sign_jax.search import contents
 from sign_jax.search.index import Index
 from sign_jax.search.page import searches
 
@@ -20,6 +21,7 @@ def of(index: Index, media: pathlib.Path | None, seconds: float | None) -> dict[
     seconds: the time limit of a search.
   """
   entries = [index.store.entry(row) for row in index.store.rows.values()]
+  held = contents.of(index.store)
   devices, kind = len(jax.devices()), jax.devices()[0].device_kind
   return {
       "system": index.model.system,
@@ -27,8 +29,7 @@ def of(index: Index, media: pathlib.Path | None, seconds: float | None) -> dict[
       "index": index.store.folder.resolve().name,
       "device": kind if devices == 1 else f"{devices} x {kind}",
       "jax": jax.__version__,
-      "clips": len(entries),
-      "videos": len({entry.source for entry in entries if entry.source}),
+      "clips": held.clips, "videos": held.videos,
       "media": media and media.resolve().name,
       "seconds": seconds, "top": searches.TOP, "most": searches.MOST,
       "choices": {name: _choices(entries, name) for name in ("split", "signer", "source")},

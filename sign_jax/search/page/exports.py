@@ -2,8 +2,6 @@
 
 import io
 import json
-import pathlib
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -50,19 +48,24 @@ def _json(answer, notes):
 def _files(answer, notes, form):
   """An archive with a file for each video, as corrected; hits that are wrong are left out."""
   rows = [_corrected(row, notes.get(row.name)) for row in found.of_answers([answer])]
-  rows = [row for row in rows if row is not None and row.has_times and _is_inside(row)]
-  if not rows:
+  rows = [row for row in rows if row is not None]
+  failed = {row.name: reason for row in rows if (reason := _fault(row))}
+  by_video, unnamed = found.by_video([row for row in rows if row.name not in failed])
+  failed |= unnamed
+  if not by_video:
     raise Refusal("there is no hit to save whose video and place are known, and that is not wrong")
-  archive = io.BytesIO()
-  with tempfile.TemporaryDirectory() as name:
-    folder = pathlib.Path(name)
-    failed = writing.write(rows, form, folder).failed
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
-      for path in sorted(folder.rglob(f"*.{form}")):
-        files.write(path, path.relative_to(folder))
-      if failed:
-        lines = (f"{printable(name)}: {printable(reason)}\n" for name, reason in failed.items())
-        files.writestr("failed.txt", "".join(lines))
+  archive, names = io.BytesIO(), found.file_names(by_video)
+  with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+    for video, its in by_video.items():
+      try:
+        content = writing.content(form, video, its)
+      except UserError as error:
+        failed[video] = str(error)
+      else:
+        files.writestr(f"{names[video]}.{form}", content)
+    if failed:
+      lines = (f"{printable(name)}: {printable(reason)}\n" for name, reason in failed.items())
+      files.writestr("failed.txt", "".join(lines))
   return File(f"hits-{form}.zip", "application/zip", archive.getvalue())
 
 
@@ -76,10 +79,12 @@ def _corrected(row, note):
   return row._replace(start=start, end=end)
 
 
-def _is_inside(row):
-  """Whether a video has a name that leads nowhere else; a stranger may have named it."""
-  try:
+def _fault(row):
+  """Why a hit is in no file; "" where it is in one."""
+  if not row.has_times:
+    return "its place is not known, or ends before it begins"
+  try:  # a stranger may have named its video
     csv_table.check_inside(row.source, "the hits")
-  except UserError:
-    return False
-  return True
+  except UserError as error:
+    return str(error)
+  return ""

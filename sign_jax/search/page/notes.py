@@ -13,7 +13,6 @@ import contextlib
 import datetime
 import fcntl
 import json
-import math
 import os
 import pathlib
 import threading
@@ -78,7 +77,7 @@ class Notes:
     """{(query, clip): `Note`}."""
     try:
       with open(self.path, encoding="utf-8") as file:
-        lines = file.read(_MOST_BYTES + 1).splitlines()
+        lines = _lines(file.read(_MOST_BYTES + 1))
     except FileNotFoundError:
       return {}
     except UnicodeDecodeError as error:
@@ -96,6 +95,11 @@ class Notes:
     return found
 
 
+def _lines(text):
+  # `splitlines` would also cut at signs that JSON leaves in texts as they are, such as U+2028.
+  return text.removesuffix("\n").split("\n") if text else []
+
+
 def parsed(content: Any) -> Note:
   """A note from JSON values; raises Refusal where they are none."""
   if not isinstance(content, dict) or not set(content) <= set(Note._fields):
@@ -104,6 +108,8 @@ def parsed(content: Any) -> Note:
   texts = (note.query, note.clip, note.video, note.noted)
   if not all(isinstance(x, str) for x in texts) or not (note.query and note.clip):
     raise Refusal("a note names its query and its clip")
+  if not all(map(_is_whole, texts)):
+    raise Refusal("a note's texts are whole characters: one of these is a half of a pair")
   if note.verdict is not None and note.verdict not in VERDICTS:
     raise Refusal(f"the verdict {shown(note.verdict)} is none of {', '.join(VERDICTS)}")
   if not all(x is None or _is_time(x) for x in (note.start, note.end)):
@@ -115,7 +121,12 @@ def parsed(content: Any) -> Note:
 
 def _is_time(value):
   is_number = isinstance(value, int | float) and not isinstance(value, bool)
-  return is_number and math.isfinite(value) and 0 <= value <= _LONGEST_DAY
+  return is_number and 0 <= value <= _LONGEST_DAY  # which NaN is not
+
+
+def _is_whole(text):
+  """Whether a text can be written: JSON may name halves of pairs of UTF-16 alone."""
+  return not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import io
 import pathlib
-import threading
 
 from PIL import Image
 
@@ -13,6 +12,7 @@ from sign_jax.video import frames
 _SIDE = 480  # pixels of the longer side
 _QUALITY = 82
 _AT_ONCE = 2  # decoders
+MOST_SKIPPED = 1500  # frames decoded in vain, where a video cannot be jumped in
 _STEPS = 10  # of a second: places closer than that share a picture
 
 
@@ -20,27 +20,22 @@ class Posters:
   """Pictures by file and second."""
 
   def __init__(self) -> None:
-    self._kept, self._decoders = kept.Kept(), threading.Semaphore(_AT_ONCE)
+    self._maker = kept.Maker(_AT_ONCE)
 
   def at(self, path: pathlib.Path, seconds: float) -> bytes:
     """The JPEG of the frame at a second of a video.
 
     Raises:
-      Refusal: the video cannot be read there.
+      Refusal: the video cannot be read there, or not in a reasonable time.
     """
     step = round(seconds * _STEPS)
     key = path, path.stat().st_mtime_ns, step
-    picture = self._kept.get(key)
-    if picture is None:
-      with self._decoders:
-        picture = _jpeg(_frame(path, step / _STEPS))
-      self._kept.put(key, picture)
-    return picture
+    return self._maker.of(key, lambda: _jpeg(_frame(path, step / _STEPS)))
 
 
 def _frame(path, seconds):
   try:
-    for _, picture in frames.timed_frames(path, start=seconds):
+    for _, picture in frames.timed_frames(path, start=seconds, most_skipped=MOST_SKIPPED):
       return picture
   except frames.VideoError as error:
     reason = str(error).replace(str(path), path.name)

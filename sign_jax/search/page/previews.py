@@ -5,14 +5,13 @@ Archives hold AVI, MPEG-2 and folders of pictures; browsers play none of these.
 
 import io
 import pathlib
-import threading
 from fractions import Fraction
 
 import av
 import numpy as np
 from PIL import Image
 
-from sign_jax.search.page import kept
+from sign_jax.search.page import kept, posters
 from sign_jax.search.page.refusal import Refusal
 from sign_jax.video import frames
 
@@ -28,7 +27,7 @@ class Previews:
   """Films by file and span, one made at a time."""
 
   def __init__(self) -> None:
-    self._kept, self._lock = kept.Kept(), threading.Lock()
+    self._maker = kept.Maker(1)
 
   def of(self, path: pathlib.Path, start: float, end: float) -> bytes:
     """A WebM file of a span of a video, whose first frame is shown at 0.
@@ -43,12 +42,7 @@ class Previews:
     if not start < end:
       raise Refusal("a film ends behind its begin")
     key = path, path.stat().st_mtime_ns, round(start, 2), round(end, 2)
-    found = self._kept.get(key)
-    if found is None:
-      with self._lock:
-        found = self._kept.get(key) or _film(path, start, min(end, start + LONGEST))
-      self._kept.put(key, found)
-    return found
+    return self._maker.of(key, lambda: _film(path, start, min(end, start + LONGEST)))
 
 
 def _film(path, start, end):
@@ -65,7 +59,8 @@ def _film(path, start, end):
 
 def _write(container, path, start, end):
   stream, first = None, 0.0
-  for count, (seconds, picture) in enumerate(frames.timed_frames(path, start=start)):
+  timed = frames.timed_frames(path, start=start, most_skipped=posters.MOST_SKIPPED)
+  for count, (seconds, picture) in enumerate(timed):
     if seconds >= end or count == _MOST_FRAMES:
       break
     picture = _small(picture)

@@ -69,7 +69,7 @@ class Searches:
 
   def warm(self) -> None:
     """Compiles what a search needs; raises UserError where there is nothing to search."""
-    self._index.search("hello", TOP)
+    self._index.search("hello", TOP, seconds=self._seconds)
 
   def answer(self, asked: Asked, again: bool = False) -> Answer:
     """The answer to a search.

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import logging
+import re
 import secrets
 import socket
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from sign_jax.search.page import security
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 128
 _SHORTEST_TOKEN = 16  # characters; others can be guessed
+_SIGNS = re.compile(r"[\w.~-]*", re.ASCII)  # those that addresses keep as they are
 _ENDING_SECONDS = 2
+_ELSEWHERE = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # {all addresses: one of no machine}
 
 
 class Place(NamedTuple):
@@ -30,7 +33,8 @@ class Place(NamedTuple):
   @property
   def address(self) -> str:
     """What to open in a browser."""
-    host = f"[{self.host}]" if ":" in self.host else self.host
+    host = _reachable(self.host)
+    host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{self.port}/{f'?token={self.token}' if self.token else ''}"
 
 
@@ -41,24 +45,25 @@ def listen(host: str = LOOPBACK, port: int = 0, token: str | None = None) -> Ite
   Args:
     host: an address or a name of this machine.
     port: 0 for any that is free.
-    token: that all requests must know; "" for a new one. None: asked for, and new, where other
-      machines can reach the page.
+    token: that all requests must know; None for a new one. "": none, so that all users of this
+      machine can open the page; others never can.
 
   Raises:
-    UserError: the port is taken, or not allowed; no such host; a token that can be guessed.
+    UserError: the port is taken, or not allowed; no such host; a token that can be guessed, or
+      none for a page that other machines can reach.
   """
   if not 0 <= port <= 65535:
     raise UserError(f"--port {port} is no port: pass one from 1 to 65535, or 0 for any free one")
   family, address = _resolved(host, port)
   is_own = ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
-  if token is None and is_own:
-    token = ""
-  elif not token:
+  if token is None:
     token = secrets.token_urlsafe(24)
-  elif len(token) < _SHORTEST_TOKEN or not (token.isascii() and token.isprintable()):
+  elif not token and not is_own:
+    raise UserError(f"--no_token would let everybody in who reaches {shown(host)}: leave it out")
+  elif token and len(token) < _SHORTEST_TOKEN or not _SIGNS.fullmatch(token):
     raise UserError(
-        f"--token needs {_SHORTEST_TOKEN} or more letters and digits: leave its value out, and one "
-        "is made"
+        f"a token needs {_SHORTEST_TOKEN} or more letters, digits, - and _: leave it out, and "
+        "one is made"
     )
   with socket.socket(family, socket.SOCK_STREAM) as listening:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,10 +88,25 @@ def _resolved(host, port):
   return family, address
 
 
+def _reachable(host):
+  """A host as a browser can open it: "all addresses" is none, so the one that leads out."""
+  if host not in _ELSEWHERE:
+    return host
+  family = socket.AF_INET6 if ":" in host else socket.AF_INET
+  try:
+    with socket.socket(family, socket.SOCK_DGRAM) as out:
+      out.connect((_ELSEWHERE[host], 9))  # chooses a way; nothing is sent
+      return out.getsockname()[0]
+  except OSError:
+    return socket.gethostname()
+
+
 def guarded(app: Any, place: Place) -> security.Guard:
   """An application behind what its place asks for."""
   address = ipaddress.ip_address(place.socket.getsockname()[0].partition("%")[0])
-  names = None if address.is_loopback else {place.host, socket.gethostname(), socket.getfqdn()}
+  # Without `getfqdn`, which asks other machines and waits for them.
+  own = socket.gethostname()
+  names = None if address.is_loopback else {place.host, own, f"{own}.local"}
   return security.Guard(app, place.token, names)
 
 

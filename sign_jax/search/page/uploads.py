@@ -1,6 +1,8 @@
 """A user's own video as a query: through the sign encoder, and not kept."""
 
+import asyncio
 import collections
+import contextlib
 import hashlib
 import pathlib
 import tempfile
@@ -21,7 +23,11 @@ from sign_jax.video import frames
 MOST_BYTES = 64 << 20
 MOST_FRAMES = 3600  # a minute of most cameras
 _MOST_SECONDS = 120.0  # that the encoder works on one
+_AT_ONCE = 3  # videos that come in
+_COMING_SECONDS = 300.0  # that one may take to come in
+_PATIENCE = 60.0  # seconds that one waits for those before it
 _KEPT = 16  # videos' features
+_BUSY = "another video is being read: send this one again in a while"
 NO_UPLOADS = (
     "this page was started without a sign encoder: start it with --weights FILE, the encoder that "
     "the features of the archive come from, to search with videos of your own"
@@ -40,6 +46,7 @@ class Uploads:
     """
     self._load, self._stride = load, stride
     self._encoder = None
+    self._coming = 0
     self._features, self._lock = collections.OrderedDict(), threading.Lock()
 
   async def receive(self, parts: AsyncIterator[bytes], read: Callable) -> dict[str, Any]:
@@ -50,16 +57,25 @@ class Uploads:
       read: runs a function and its arguments in another thread.
 
     Raises:
-      Refusal: it is too large or too long, or another one is being read.
+      Refusal: it is too large or too long, or comes too slowly, or others are before it.
       VideoError: it is no video, or a damaged one.
     """
-    if not self._lock.acquire(blocking=False):
-      raise Refusal("another video is being read: send this one again in a while", 503)
+    if self._lock.locked() or self._coming >= _AT_ONCE:
+      raise Refusal(_BUSY, 503)
+    self._coming += 1  # in the server's one loop: no other thread does
     try:
       with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "video"
-        digest = await _save(parts, path)
-        return await read(self._read, path, digest)
+        digest = await _in_time(_save(parts, path))
+        return await read(self._in_turn, path, digest)
+    finally:
+      self._coming -= 1
+
+  def _in_turn(self, path, digest):
+    if not self._lock.acquire(timeout=_PATIENCE):
+      raise Refusal(_BUSY, 503)
+    try:
+      return self._read(path, digest)
     finally:
       self._lock.release()
 
@@ -83,20 +99,33 @@ class Uploads:
       self._encoder = self._load()
     begun = None  # not before the encoder is compiled
     most = MOST_FRAMES // self._stride
-    for count, result in windows.encode_videos(
-        [Clip("video", "video", path)], self._encoder, self._stride
-    ):
-      begun = begun or time.monotonic()
-      if count > most:
-        raise Refusal(f"a video to search with has at most {MOST_FRAMES} frames: cut it", 413)
-      if result is None:
-        if time.monotonic() - begun > _MOST_SECONDS:
-          raise Refusal(f"the video takes more than {_MOST_SECONDS:g} seconds to read: cut it", 413)
-        continue
-      if result.error:
-        raise frames.VideoError(str(result.error).replace(str(path), "the video"))
-      return np.asarray(result.outputs), float(result.seconds[-1])
+    reading = windows.encode_videos([Clip("video", "video", path)], self._encoder, self._stride)
+    with contextlib.closing(reading):  # ends its threads where the video is refused
+      for count, result in reading:
+        begun = begun or time.monotonic()
+        if count > most:
+          raise Refusal(f"a video to search with has at most {MOST_FRAMES} frames: cut it", 413)
+        if result is None:
+          if time.monotonic() - begun > _MOST_SECONDS:
+            raise Refusal(
+                f"the video takes more than {_MOST_SECONDS:g} seconds to read: cut it", 413
+            )
+          continue
+        if result.error:
+          reason = str(result.error).replace(str(path), "the video")
+          raise frames.VideoError(reason) from result.error
+        return np.asarray(result.outputs), float(result.seconds[-1])
     raise UserError("the video has no windows")
+
+
+async def _in_time(coming):
+  try:
+    async with asyncio.timeout(_COMING_SECONDS):
+      return await coming
+  except TimeoutError as error:
+    raise Refusal(
+        f"the video takes more than {_COMING_SECONDS:g} seconds to come in: cut it", 408
+    ) from error
 
 
 async def _save(parts, path):

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import shutil
 import threading
 import time
 import urllib.parse
@@ -32,9 +33,18 @@ CLIPS = (
 
 
 @pytest.fixture(scope="session")
-def archive(once, data_dir):
-  """A folder with the run `run`, the index `archive` and the videos `media`; not to be changed."""
-  return once("page", lambda folder: _make(folder, data_dir))
+def archive(once, data_dir, tmp_path_factory):
+  """A folder with the run `run`, the index `archive` and the videos `media`; not to be changed.
+
+  Each process has a copy: notes are written beside the index.
+  """
+  made = once("page", lambda folder: _make(folder, data_dir))
+  folder = tmp_path_factory.mktemp("page") / "copy"
+  shutil.copytree(made, folder, symlinks=True)
+  for link, target in (("link.webm", "secret.webm"), ("linked", ".")):
+    (folder / "media" / link).unlink()
+    (folder / "media" / link).symlink_to(folder / target)
+  return folder
 
 
 def _make(folder, data_dir):
@@ -84,6 +94,7 @@ class Page:
     self._thread.start()
     while not self._server.started and self._thread.is_alive():
       time.sleep(0.01)
+    assert self._server.started, "the server ended at once: its trace is above"
 
   def close(self):
     self._server.should_exit = True
@@ -120,14 +131,14 @@ def app(archive):
 
 @pytest.fixture(scope="package")
 def serve():
-  """serve(app, ...) -> `Page`, with the arguments of `server.listen`."""
+  """serve(app, ...) -> `Page`, with the arguments of `server.listen`; without a token."""
   pytest.importorskip("uvicorn", reason="the extra [search] is missing")
   from sign_jax.search.page import server
 
   with contextlib.ExitStack() as stack:
 
     def start(app, **options):
-      page = Page(app, stack.enter_context(server.listen(**options)))
+      page = Page(app, stack.enter_context(server.listen(**{"token": ""} | options)))
       stack.callback(page.close)
       return page
 

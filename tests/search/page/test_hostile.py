@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import socket
 
 import pytest
 
@@ -100,7 +101,7 @@ def test_what_is_sent_is_limited(page):
 
 
 def test_other_machines_need_a_token(app, serve):
-  page = serve(app, host="0.0.0.0")
+  page = serve(app, host="0.0.0.0", token=None)
   token = page.place.token
   assert len(token) >= 16 and token in page.place.address
   for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"token={token}"},
@@ -122,15 +123,41 @@ def test_other_machines_need_a_token(app, serve):
   assert page.ask("/api/about", headers=known | {"Host": "evil.example"}).status == 421
 
 
-def test_where_it_listens():
+def test_other_users_of_this_machine_need_a_token(app, serve):
+  page = serve(app, token=None)
+  assert f"http://127.0.0.1:{page.place.port}/?token={page.place.token}" == page.place.address
+  assert page.ask("/").status == page.ask("/api/about").status == 401
+  assert page.ask("/", token=page.place.token).status == 303
+
+
+def test_the_address_of_all_addresses_can_be_opened(monkeypatch):
   server = pytest.importorskip("sign_jax.search.page.server", reason="the extra is missing")
-  with server.listen() as place:
+  monkeypatch.setattr(socket, "getfqdn", None)  # asks other machines
+  with server.listen("0.0.0.0") as place:
+    assert "//0.0.0.0:" not in place.address and f":{place.port}/?token=" in place.address
+    assert server.guarded(None, place)._is_known([f"{socket.gethostname()}.local:{place.port}"])
+    with pytest.raises(UserError, match="--no_token would let everybody in"):
+      server.listen("0.0.0.0", token="").__enter__()
+
+
+def test_where_it_listens(monkeypatch):
+  server = pytest.importorskip("sign_jax.search.page.server", reason="the extra is missing")
+  look_up = socket.getaddrinfo
+
+  def without_network(host, *args, **kwargs):
+    if host == "no.such.host.invalid":
+      raise socket.gaierror("no such host")
+    return look_up(host, *args, **kwargs)
+
+  monkeypatch.setattr(socket, "getaddrinfo", without_network)
+  with server.listen(token="") as place:
     assert place.token == "" and place.address == f"http://127.0.0.1:{place.port}/"
     with pytest.raises(UserError, match="cannot be had .* pass another --port"):
       server.listen(port=place.port).__enter__()
   for options, sentence in (
       ({"port": 70000}, "is no port"), ({"host": "no.such.host.invalid"}, "is no address"),
-      ({"token": "short"}, "needs 16 or more"), ({"host": "203.0.113.7"}, "cannot be had"),
+      ({"token": "short"}, "needs 16 or more"), ({"token": f"{TOKEN}&#"}, "needs 16 or more"),
+      ({"host": "203.0.113.7"}, "cannot be had"),
   ):
     with pytest.raises(UserError, match=sentence):
       server.listen(**options).__enter__()

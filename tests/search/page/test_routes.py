@@ -10,6 +10,7 @@ from PIL import Image
 
 import sign_jax
 from tests.search.page.conftest import CLIPS
+from tests.videos import render
 
 TEXT = "Good morning."
 
@@ -117,6 +118,24 @@ def test_videos_are_sent_in_ranges(page, archive):
   assert head.body == b"" and int(head.headers["content-length"]) == len(content)
 
 
+def test_posters_and_films_are_not_looked_for_without_end(page, archive, monkeypatch):
+  from sign_jax.search.page import posters
+
+  # One key frame at the begin: what is asked for lies behind all others.
+  path = archive / "media/a.webm"
+  kept = path.read_bytes()
+  try:
+    render(path, 60, size=(96, 128), codec="libvpx", gop_size=100)
+    assert page.ask("/api/poster", clip="morning", at=1.7).status == 200
+    monkeypatch.setattr(posters, "MOST_SKIPPED", 20)
+    for answer in (page.ask("/api/poster", clip="morning", at=1.9),
+                   page.ask("/api/preview", clip="morning", start=1.9, end=2.2)):
+      assert answer.status == 404 and "cannot be jumped in" in answer.error
+    assert page.ask("/api/poster", clip="morning", at=0.4).status == 200
+  finally:
+    path.write_bytes(kept)
+
+
 def test_notes_are_kept_beside_the_index(page, archive):
   file = archive / "archive.notes.jsonl"
   note = {"query": TEXT, "clip": "morning", "verdict": "right", "start": 0.2, "end": None}
@@ -136,12 +155,22 @@ def test_notes_are_kept_beside_the_index(page, archive):
 
 @pytest.mark.parametrize("change", [
     {"clip": "unknown"}, {"verdict": "maybe"}, {"start": -1}, {"start": 3.0, "end": 2.0},
-    {"start": "0"}, {"start": True}, {"more": 1}, {"query": ""},
+    {"start": "0"}, {"start": True}, {"more": 1}, {"query": ""}, {"start": 10**400},
+    {"end": float("nan")}, {"query": "\ud800"},
 ])  # fmt: skip
 def test_notes_that_are_none_are_refused(page, archive, change):
   answer = page.post("/api/notes", {"query": TEXT, "clip": "morning"} | change)
   assert answer.status in (400, 404) and answer.error
   assert not (archive / "archive.notes.jsonl").exists()
+
+
+def test_notes_hold_every_character(page):
+  query = "rain\u2028to\u2029ni\x85ght\r\n\x1c."
+  for _ in range(2):
+    note = {"query": query, "clip": "morning", "verdict": "right"}
+    assert page.post("/api/notes", note).status == 200
+  found = page.ask("/api/search", text=query, top=20).json
+  assert hit_of(found, "morning")["note"]["verdict"] == "right"
 
 
 def test_a_damaged_file_of_notes_is_named_and_kept(page, archive):
@@ -172,6 +201,15 @@ def test_hits_are_saved_as_the_user_corrected_them(page):
     with zipfile.ZipFile(io.BytesIO(page.ask(f"/api/export/{form}", **wanted).body)) as archive:
       assert f"a.{form}" in archive.namelist()
   assert page.ask("/api/export/exe", **wanted).status == 404
+
+
+def test_a_place_without_a_length_is_named(page, capfd):
+  page.post("/api/notes", {"query": TEXT, "clip": "morning", "start": 500.0})
+  answer = page.ask("/api/export/vtt", text=TEXT, top=len(CLIPS))
+  with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+    assert "a.vtt" not in archive.namelist() and "b.vtt" in archive.namelist()
+    assert "morning: its place" in archive.read("failed.txt").decode()
+  assert "writing" not in capfd.readouterr().err  # no bar in the server's terminal
 
 
 def test_what_is_not_known_is_not_saved(page):

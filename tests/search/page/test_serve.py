@@ -10,9 +10,11 @@ import urllib.request
 
 import pytest
 
+from sign_jax.errors import UserError
 from sign_jax.search import __main__ as program
 from tests.program import ROOT
 
+TOKEN = "a-token-that-is-long-enough"
 # The program without an index, which takes long to load.
 SERVE = """
 import time
@@ -27,7 +29,7 @@ def slow():
   print("begun", flush=True)
   time.sleep(4)  # longer than the server waits for answers
 
-with one_sentence(), server.listen() as place:
+with one_sentence(), server.listen(token="") as place:
   print(place.address, flush=True)
   server.run(app, place)
 """
@@ -62,9 +64,31 @@ def test_it_says_where_it_is(archive, page, capsys, monkeypatch):
   from sign_jax.search.page import server
 
   monkeypatch.setattr(server, "run", lambda app, place: None)
-  call(archive, f"--media={archive}/media", "--port=0", "--host=localhost", "--token")
-  line, _ = capsys.readouterr().out.splitlines()
+  call(archive, f"--media={archive}/media", "--port=0", "--host=localhost")
+  said = capsys.readouterr()
+  line, _ = said.out.splitlines()
+  assert said.err.startswith("opening ")
   assert " clips of " in line and "http://localhost:" in line and "/?token=" in line
+
+
+def test_whom_it_lets_in(archive, page, capsys, monkeypatch):
+  from sign_jax.search.page import server
+
+  tokens = []
+
+  def listen(host, port, token):
+    tokens.append(token)
+    raise UserError("that is all")
+
+  monkeypatch.setattr(server, "listen", listen)
+  monkeypatch.delenv("SIGN_JAX_TOKEN", raising=False)
+  refused(archive, capsys)
+  refused(archive, capsys, f"--token={TOKEN}")
+  monkeypatch.setenv("SIGN_JAX_TOKEN", f"{TOKEN}-of-the-environment")
+  refused(archive, capsys)
+  refused(archive, capsys, "--no_token")
+  assert tokens == [None, TOKEN, f"{TOKEN}-of-the-environment", ""]
+  assert "--token is empty" in refused(archive, capsys, "--token=")
 
 
 def test_ctrl_c_ends_it_in_a_word(page):
@@ -81,8 +105,7 @@ def test_ctrl_c_ends_it_in_a_word(page):
         slow.sendall(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert child.stdout.readline() == "begun\n"
         child.send_signal(signal.SIGINT)
-        child.wait()
-      _, error = child.communicate()
+        _, error = child.communicate(timeout=60)
     finally:
       child.kill()
   assert child.returncode == 130 and error.splitlines() == ["stopped"]

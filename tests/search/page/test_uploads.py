@@ -1,6 +1,8 @@
 """Videos to search with."""
 
+import contextlib
 import io
+import socket
 import threading
 import time
 
@@ -92,6 +94,27 @@ def test_one_video_is_read_at_a_time(page, tmp_path, monkeypatch):
   monkeypatch.setattr(uploads.Uploads, "_read", read)
   assert send(page, content).status == 200
   assert [answer.status for answer in inner] == [503]
+
+
+def test_who_sends_slowly_holds_nobody_up(page, tmp_path, monkeypatch):
+  from sign_jax.search.page import uploads
+
+  content = render(tmp_path / "own.webm", 30, codec="libvpx").read_bytes()
+  head = f"POST /api/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: video/webm\r\n" \
+         f"Content-Length: {len(content)}\r\n\r\n".encode()
+  with contextlib.ExitStack() as stack:
+
+    def begin():
+      slow = socket.create_connection(("127.0.0.1", page.place.port))
+      stack.enter_context(slow).sendall(head + content[:9])
+      return slow
+
+    begin()
+    assert send(page, content).status == 200
+    monkeypatch.setattr(uploads, "_COMING_SECONDS", 0.05)
+    late = begin()
+    answer = late.makefile("rb").read(4096)
+    assert b" 408 " in answer and b"to come in" in answer
 
 
 def test_the_end_waits_for_a_search(archive, capsys):

@@ -90,6 +90,8 @@ async function search(hit = "", isNew = true) {
 }
 
 function clear() {
+  running?.abort();
+  at("section").setAttribute("aria-busy", "false");
   stop();
   shown = null;
   at("results").replaceChildren();
@@ -165,6 +167,16 @@ function move(step) {
   history.replaceState(null, "", hash(shown, next.dataset.clip));
 }
 
+const KEYS = "sign_jax.keys"; // in the browser's memory: "off" where letters are no commands
+
+/** What is spoken or pressed by chance can be a letter: those who need it switch these off. */
+function fillKeys() {
+  at("keys").checked = localStorage.getItem(KEYS) !== "off";
+  at("keys").addEventListener("change", (event) => {
+    localStorage.setItem(KEYS, event.target.checked ? "on" : "off");
+  });
+}
+
 const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 };
 
 function press(event) {
@@ -177,6 +189,8 @@ function press(event) {
     move(1);
   } else if (isWritten || target.matches("video")) {
     return; // these have keys of their own
+  } else if (key.length === 1 && !at("keys").checked) {
+    return;
   } else if (key === "/") {
     event.preventDefault();
     at("text").focus();
@@ -230,6 +244,7 @@ async function begin() {
     event.preventDefault();
     at("results").focus();
   });
+  fillKeys();
   document.addEventListener("keydown", press);
   window.addEventListener("hashchange", restore);
   try {

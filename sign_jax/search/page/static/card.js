@@ -18,6 +18,8 @@ class Card {
   constructor(hit, query, page) {
     Object.assign(this, { hit, query, page, say: page.say });
     this.note = { verdict: null, start: null, end: null, ...hit.note };
+    this.saved = { ...this.note };
+    this.saving = Promise.resolve();
   }
 
   /** Begin and end in seconds, as they are corrected; null where they are not known. */
@@ -171,8 +173,9 @@ class Card {
   }
 
   toggle() {
-    if (this.video.paused) this.play();
-    else this.video.pause();
+    if (!this.video.paused) this.player.hold();
+    else if (this.player?.isHeld) this.player.start();
+    else this.play();
   }
 
   showPlaying(isPlaying) {
@@ -221,22 +224,48 @@ class Card {
   }
 
   correct() {
+    const before = { ...this.note };
     for (const key of ["start", "end"]) {
       const value = this.fields[key].valueAsNumber;
       const isFound = Number.isNaN(value) || value.toFixed(2) === this.hit[key]?.toFixed(2);
       this.note[key] = isFound ? null : value;
     }
+    const [begin, end] = this.span();
+    if (begin !== null && end !== null && begin >= end) {
+      this.note = before;
+      this.showTimes();
+      this.say("The end must lie behind the begin: nothing is changed.", true);
+      return;
+    }
     this.showPlace();
     this.save();
   }
 
-  async save() {
+  showTimes() {
+    const [start, end] = this.span();
+    for (const [key, value] of Object.entries({ start, end })) {
+      this.fields[key].value = value === null ? "" : value.toFixed(2);
+    }
+    this.showPlace();
+  }
+
+  /** One after the other: of two quick changes the last one is to stay. */
+  save() {
+    const note = { ...this.note };
+    this.saving = this.saving.then(() => this.write(note));
+  }
+
+  async write(note) {
     try {
-      const { verdict, start, end } = this.note;
+      const { verdict, start, end } = note;
       const told = { query: this.query, clip: this.hit.name, verdict, start, end };
       await send("/api/notes", told);
+      this.saved = note;
       this.say(`Hit ${this.hit.rank}: saved.`);
     } catch (error) {
+      this.note = { ...this.saved };
+      this.showMarks();
+      this.showTimes();
       this.say(error.message, true);
     }
   }

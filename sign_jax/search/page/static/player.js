@@ -28,7 +28,7 @@ export class Player {
    */
   constructor(video, hit, span, told) {
     // Where in the clip's video the film begins that is played: 0, but for previews.
-    Object.assign(this, { video, hit, span, told, first: 0 });
+    Object.assign(this, { video, hit, span, told, first: 0, isHeld: false });
     video.addEventListener("timeupdate", () => this.watch());
     video.addEventListener("play", () => this.begun());
     video.addEventListener("pause", () => told.playing(false));
@@ -44,8 +44,15 @@ export class Player {
     const [begin, end] = this.span();
     this.load(begin);
     this.isInPlace = true;
+    this.isHeld = false;
     this.now = begin ?? 0;
     await this.start();
+  }
+
+  /** Pauses; `start` goes on from there. */
+  hold() {
+    this.isHeld = true;
+    this.video.pause();
   }
 
   /** The second of the clip's video that is shown. */
@@ -66,19 +73,31 @@ export class Player {
     await this.start();
   }
 
-  /** Goes to a second; what plays goes on from there, to the end of the video. */
+  /** Goes to a second; from there it plays to the end of the place, or of the video elsewhere. */
   seek(seconds) {
     this.load(null);
-    this.isInPlace = false;
+    const [begin, end] = this.span();
+    this.isInPlace = begin !== null && end !== null && begin <= seconds && seconds < end;
+    this.isHeld = true;
     this.now = seconds;
     this.told.time(seconds);
   }
 
   load(begin) {
+    if (this.isPreview) this.loadPreview();
     if (this.video.src) return;
     const fragment = begin === null ? "" : `#t=${begin}`;
     // Without an end: browsers would stop there for good.
     this.video.src = address("/api/video", { clip: this.hit.name }) + fragment;
+  }
+
+  /** A film of the place as it is corrected now. */
+  loadPreview() {
+    const [start, end] = this.span();
+    const film = address("/api/preview", { clip: this.hit.name, start, end });
+    if (film === this.film) return;
+    Object.assign(this, { film, first: start });
+    this.video.src = film;
   }
 
   async start() {
@@ -128,8 +147,7 @@ export class Player {
       return;
     }
     this.isPreview = true;
-    this.first = start;
-    this.video.src = address("/api/preview", { clip: this.hit.name, start, end });
+    this.loadPreview();
     this.told.preview();
     this.isInPlace = true;
     this.start();

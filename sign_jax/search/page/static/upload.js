@@ -32,7 +32,12 @@ export function fillPanel(panel, fault, taken, say) {
       say(error.message, true);
     }
   };
-  file.addEventListener("change", () => file.files[0] && read(file.files[0], file.files[0].name));
+  file.addEventListener("change", async () => {
+    const [chosen] = file.files;
+    if (!chosen) return;
+    await read(chosen, chosen.name);
+    file.value = ""; // the same file can be chosen again
+  });
   const recorder = new Recorder(record, preview, (blob) => read(blob, "recording"), say);
   record.addEventListener("click", () => recorder.press());
   panel.append(
@@ -60,11 +65,14 @@ class Recorder {
       return;
     }
     let stream;
+    this.button.disabled = true; // a second click would start another recorder
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video: true, audio: false });
     } catch (error) {
       this.say(`The camera cannot be used (${error.message}).`, true);
       return;
+    } finally {
+      this.button.disabled = false;
     }
     this.preview.srcObject = stream;
     this.preview.hidden = false;
