@@ -24,6 +24,18 @@ _MOST = 1 << 16  # tokens that a basis is made from
 _SLACK, _HALF_STEP = 2.0**-16, 2.0**-10
 
 
+def read_dtype(stored: np.dtype) -> np.dtype:
+  """In which tokens of an index are read to make codes of them.
+
+  It is that of the index and not that of a model: models of several precisions may add to an index
+  and search it, and whoever searches must know what the codes are of.
+
+  Args:
+    stored: of the tokens in the index.
+  """
+  return stored if stored == jnp.bfloat16 else np.dtype(np.float32)
+
+
 def columns(width: int) -> int:
   """R + 2 for tokens of so many channels."""
   return min(width + 2, COLUMNS)

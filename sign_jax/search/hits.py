@@ -38,8 +38,9 @@ class Answer(NamedTuple):
     hits: [`Hit`], best first.
     clips: how many there were to choose from.
     scored: how many of them were scored exactly.
-    may_miss: no clip that is not among the hits is better than the last one by more than this;
-      infinity where not even that is known.
+    may_miss: no clip that shows another place than the hits is better than the last one by more
+      than this; infinity where not even that is known. Of clips that show one place, which parts of
+      a video do that overlap, the best one alone is a hit.
   """
 
   text: str

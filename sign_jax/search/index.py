@@ -178,8 +178,9 @@ class Index:
     return self.store.manifest.fields[fields.TIMES].shape[0]
 
   def _codes(self, store, arrays):
-    """(basis that is new or None, codes) of the tokens as a search will read them."""
-    tokens = self._as_read(arrays["features"])
+    """(basis that is new or None, codes) of the tokens as the index keeps them."""
+    tokens = arrays["features"]
+    tokens = tokens.astype(codes.read_dtype(tokens.dtype))
     known = store.basis()
     basis = known
     if known is None:
@@ -246,7 +247,7 @@ class Index:
     prepared = queries.prepare(wanted, self.model, store, tools.scorer)
     chosen = _chosen(store, only or {})
     if spread:
-      processes.check_same(store, [[query.name for query in prepared], k, only, seconds, prune])
+      processes.check_same(store, prepared, [k, only, seconds, prune])
     return searcher.Search(tools, store, chosen, deadline, prune, spread)(prepared, k)
 
   def ranked(self, query: str | Query, names: Sequence[str], k: int = 10) -> list[Hit]:
@@ -297,11 +298,7 @@ class Index:
       UserError: the folder holds something, there are no clips, the index is damaged.
     """
     target = pathlib.Path(user_path(folder))
-    return type(self)(compacting.compact(self.store, target, self._as_read), self._model)
-
-  def _as_read(self, tokens):
-    """Stored tokens in the model's dtype, as a search reads them."""
-    return tokens.astype(self.model.video_form.features.dtype)
+    return type(self)(compacting.compact(self.store, target), self._model)
 
   def verify(self) -> list[str]:
     """Reads all files; a sentence for each that does not hold what was written."""

@@ -76,6 +76,11 @@ class Passes:
         module.token_pooling, bool(module.mask_padding), float(module.temperature)
     )
 
+  @property
+  def _dtype(self):
+    """Of the tokens of clips as the model scores them."""
+    return np.dtype(self._model.video_form.features.dtype)
+
   def bounds(self, store: Store, tokens: Any, is_over: Callable[[], bool]) -> Found:
     """Bounds from the codes.
 
@@ -107,8 +112,9 @@ class Passes:
     upper = functools.partial(
         bound.upper, query=query, mask_padding=self._interaction.mask_padding
     )
-    # Tokens of another dtype than the model's are rounded to it first.
-    narrow = field.numpy != tokens.features.dtype and field.dtype != "float16"
+    # The codes are of the tokens in one dtype; the score may round these to the model's first.
+    dtypes = {codes.read_dtype(field.numpy), self._dtype, np.dtype(tokens.features.dtype)}
+    narrow = len(dtypes) > 1
     slack = bound.rounding(width, field.shape[0], text) + narrow * _NARROW
     compute = lambda arrays: upper(**bound.filled(arrays, size))
     return Pass(bound.FIELDS, size, compute, _LARGEST_SUM * slack)
@@ -117,7 +123,7 @@ class Passes:
     texts = close.Sentences(tokens.features, tokens.weights, tokens.mask)
     video, (_, text, width) = store.manifest.fields["features"].shape[0], tokens.features.shape
     size = bound.tile_clips(video, text)
-    dtype = self._model.video_form.features.dtype.name
+    dtype = self._dtype.name
 
     def compute(arrays):
       found = bound.filled(arrays, size)

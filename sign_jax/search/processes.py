@@ -7,17 +7,23 @@ them, so that every process has the same answer, and it is that of a single one.
 
 import copy
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from sign_jax.errors import UserError
 from sign_jax.search import manifest, ranking
+from sign_jax.search.queries import Prepared
 from sign_jax.search.ranking import Best
 from sign_jax.search.store import Store
 from sign_jax.train import distributed
 
+_NUMBERS = 16  # that stand for the tokens of a query
+_ALIKE = 0.05  # of other tokens they differ by about 1, by rounding much less
+_OVER, _FAILED = 1, 2
 
 class Share(NamedTuple):
   """The clips that a process looks at.
@@ -50,41 +56,69 @@ def share(store: Store, process: int | None = None, count: int | None = None) ->
   return Share(own, int(store.first[start]))
 
 
-def check_same(store: Store, asked: object) -> None:
+def check_same(store: Store, prepared: Sequence[Prepared], asked: object) -> None:
   """Compares what the processes see and search for; a collective.
 
   Args:
     store: of the whole index.
+    prepared: the queries.
     asked: all else that an answer depends on, as JSON can write it.
 
   Raises:
     UserError: something differs.
   """
-  content = manifest.to_json(store.manifest)
+  content, what = manifest.to_json(store.manifest), "what is searched for"
   distributed.check_same(json.dumps(content, sort_keys=True), "the index")
-  distributed.check_same(json.dumps(asked), "what is searched for")
+  said = [[x.name, [part[:2] for part in x.parts], x.excluded.tolist()] for x in prepared]
+  distributed.check_same(json.dumps([said, asked]), what)
+  own = np.array([_summary(part) for query in prepared for part in query.parts], np.float32)
+  if jax.process_count() > 1:
+    others = multihost_utils.process_allgather(own)
+    if not np.allclose(others, own, rtol=0, atol=_ALIKE):
+      raise UserError(f"{what} differs between the processes: give all of them the same video")
 
 
-def merged(best: Best, k: int, is_over: bool) -> tuple[Best, bool]:
+def _summary(part):
+  """(_NUMBERS,) float32, by which the tokens of two videos differ.
+
+  A digest would differ as well where two kinds of machines round differently.
+  """
+  tokens = np.asarray(jax.tree.leaves(part.tokens)[0], np.float64).ravel()
+  drawn = np.random.default_rng(0).standard_normal((_NUMBERS, len(tokens)))
+  return drawn @ tokens / max(np.linalg.norm(tokens), 1e-12)
+
+
+def merged(
+    best: Best, k: int, is_over: bool, failure: Exception | None = None
+) -> tuple[Best, bool]:
   """(the k best of all processes, whether time is up in one of them); a collective.
 
   Args:
     best: `Best` of this process, of the rows of the whole index.
     k: as it was for these.
     is_over: whether time is up here.
+    failure: what has gone wrong here.
+
+  Raises:
+    UserError: something has gone wrong in another process; or `failure` itself.
   """
-  if jax.process_count() == 1:
-    return best, is_over
-  others = multihost_utils.process_allgather(_packed(best, k, is_over))
-  found = [_unpacked(row, k) for row in np.asarray(others)]
-  return ranking.merged([one for one, _ in found], k), any(over for _, over in found)
+  found = [(best, is_over)]
+  if jax.process_count() > 1:
+    state = _FAILED if failure else is_over * _OVER
+    others = multihost_utils.process_allgather(_packed(best, k, state))
+    found = [_unpacked(row, k) for row in np.asarray(others)]
+  if failure:
+    raise failure
+  if any(state == _FAILED for _, state in found):
+    raise UserError("another process could not search its share of the clips: see what it says")
+  return ranking.merged([one for one, _ in found], k), any(state for _, state in found)
 
 
-def _packed(best, k, is_over):
+def _packed(best, k, state):
   """As bytes: JAX would make 64-bit numbers 32 bits wide on the way."""
   rows, scores = np.full(k, -1, np.int64), np.zeros(k, np.float32)
   rows[: len(best.rows)], scores[: len(best.rows)] = best.rows, best.scores
-  counts = np.array([best.scored, is_over], np.int64)
+  counts = np.array([best.scored, state], np.int64)
   arrays = (rows, scores, counts, np.array([best.may_miss], np.float64))
   return np.frombuffer(b"".join(x.tobytes() for x in arrays), np.uint8)
 
@@ -92,9 +126,9 @@ def _packed(best, k, is_over):
 def _unpacked(content, k):
   content, places = content.tobytes(), np.cumsum([0, 8 * k, 4 * k, 16, 8])
   kinds = (np.int64, np.float32, np.int64, np.float64)
-  rows, scores, (scored, is_over), (may_miss,) = (
+  rows, scores, (scored, state), (may_miss,) = (
       np.frombuffer(content[a:b], kind)
       for a, b, kind in zip(places[:-1], places[1:], kinds, strict=True)
   )
   there = int((rows >= 0).sum())
-  return Best(rows[:there], scores[:there], int(scored), float(may_miss)), bool(is_over)
+  return Best(rows[:there], scores[:there], int(scored), float(may_miss)), int(state)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 
-ROUND, MOST = 16, 256  # rows that are scored at once, at first and later
+_ROUND = 16  # rows that are scored at once, at first, unless more are wanted
+PIECE = 256  # rows that are read and scored at once, at most
 _BLOCK = 1024  # rows that are sorted at once, at first
 
 
@@ -27,6 +28,12 @@ class Best(NamedTuple):
   scores: Float32[np.ndarray, " k"]
   scored: int
   may_miss: float
+
+
+def pieces(rows: Int[np.ndarray, " n"]) -> Iterator[Int[np.ndarray, " m"]]:
+  """Yields the rows in turn, PIECE at a time: the tokens of all of them may be more than memory."""
+  for start in range(0, len(rows), PIECE):
+    yield rows[start : start + PIECE]
 
 
 class Deadline:
@@ -54,7 +61,7 @@ def best(
     chosen: which rows may be found; None is all.
   """
   rows, scores = np.zeros(0, int), np.zeros(0, np.float32)
-  scored, may_miss, size = 0, 0.0, min(max(ROUND, k), MOST)
+  scored, may_miss, size = 0, 0.0, min(max(_ROUND, k), PIECE)
   blocks = _falling(upper, np.arange(len(upper)) if chosen is None else np.flatnonzero(chosen))
   waiting = next(blocks, np.zeros(0, int))
   while len(waiting):
@@ -71,7 +78,7 @@ def best(
     scored += len(now)
     order = np.lexsort((rows, -scores))[:k]
     rows, scores = rows[order], scores[order]
-    size = min(2 * size, MOST)
+    size = min(2 * size, PIECE)
     if not len(waiting):
       waiting = next(blocks, waiting)
   return Best(rows, scores, scored, may_miss)

@@ -38,22 +38,27 @@ class Searcher:
       self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"]
   ) -> Float32[np.ndarray, " n"]:
     """Exact scores of some rows."""
-    scores = np.zeros(len(rows), np.float32)
-    for start in range(0, len(rows), ranking.MOST):  # the memory is that of some, however many
-      some = slice(start, start + ranking.MOST)
-      arrays = store.read(rows[some], self.scorer.fields)
-      found = [(part.weight, self.scorer(arrays, part.tokens)[:, 0]) for part in query.parts]
-      scores[some] = queries.together(found)
-    return passes.finite(scores, store)
+    found = [np.zeros(0, np.float32)]
+    for some in ranking.pieces(rows):
+      arrays = store.read(some, self.scorer.fields)
+      found.append(queries.together(
+          [(part.weight, self.scorer(arrays, part.tokens)[:, 0]) for part in query.parts]
+      ))  # fmt: skip
+    return passes.finite(np.concatenate(found), store)
 
   def ranked(
       self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"], k: int
   ) -> list[Hit]:
     """The k best of some rows, fewer where some show the same place."""
     scores = self.scores(store, query, rows)
-    order = np.lexsort((rows, -scores))
-    best = ranking.Best(rows[order], scores[order], len(rows), math.inf)
-    return self.shower.hits(store, best, query.parts)[:k]
+    order, wanted = np.lexsort((rows, -scores)), k
+    while True:  # several of them may show one place: then more are looked at
+      some = order[:wanted]
+      best = ranking.Best(rows[some], scores[some], len(rows), math.inf)
+      hits = self.shower.hits(store, best, query.parts)
+      if len(hits) >= k or wanted >= len(rows):
+        return hits[:k]
+      wanted *= 2
 
 
 class Search:
@@ -79,6 +84,7 @@ class Search:
     self._tools, self._store, self._chosen, self._deadline = tools, store, chosen, deadline
     self._share = processes.share(store) if spread else processes.Share(store, 0)
     self._spread, self._prune = spread, prune and tools.passes.has_bounds
+    self._failure = None
 
   def __call__(self, prepared: Sequence[Prepared], k: int) -> list[Answer]:
     """The k best clips of each query.
@@ -91,7 +97,7 @@ class Search:
       states = [_State(query, self._share, self._chosen, self._tools) for query in some]
       is_begun = not start or not self._deadline.is_over()
       if is_begun:
-        self._look(states, k)
+        self._kept(self._look, states, k)
       for number, state in enumerate(states):
         is_left = is_begun and (not start + number or not self._deadline.is_over())
         answers.append(self._answer(state, k, is_left))
@@ -129,10 +135,25 @@ class Search:
 
   def _best(self, state, wanted, is_left):
     """(`Best` rows of the whole index, whether time is up)."""
-    best = state.best(wanted, self._deadline.is_over) if is_left else state.nothing()
+    best = self._kept(state.best, wanted, self._deadline.is_over) if is_left else None
+    best = state.nothing() if best is None else best
     if not self._spread:
       return best, self._deadline.is_over()
-    return processes.merged(best, wanted, self._deadline.is_over())
+    return processes.merged(best, wanted, self._deadline.is_over(), self._failure)
+
+  def _kept(self, work, *args):
+    """What work gives; None where it goes wrong in one of several processes.
+
+    The others wait for what is found here: so it is kept until it can be told to them.
+    """
+    if not self._spread:
+      return work(*args)
+    if self._failure is None:
+      try:
+        return work(*args)
+      except Exception as error:
+        self._failure = error
+    return None
 
 
 class _State:

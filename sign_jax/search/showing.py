@@ -42,8 +42,8 @@ class Shower:
 
   def _places(self, store, rows, parts):
     """Of each row (begin, end, curve), None where they are not known."""
-    pieces = (rows[n : n + ranking.MOST] for n in range(0, len(rows), ranking.MOST))
-    return [place for piece in pieces for place in self._places_of_some(store, piece, parts)]
+    places = (self._places_of_some(store, some, parts) for some in ranking.pieces(rows))
+    return [place for some in places for place in some]
 
   def _places_of_some(self, store, rows, parts):
     times = store.read(rows, [fields.TIMES])[fields.TIMES]

@@ -1,16 +1,20 @@
 """A copy of an index finds what the index finds, and holds nothing that was removed."""
 
 import os
+import shutil
+import types
 
 import numpy as np
 import pytest
 
 import sign_jax
 from sign_jax.errors import UserError
-from sign_jax.search import bound, codes
+from sign_jax.search import bound, codes, compacting, manifest
+from sign_jax.search.entries import Entry
 from sign_jax.search.store import Store
-from tests.search import runs
+from tests.search import runs, stores
 from tests.search.test_program import call
+from tests.search.test_store_faults import killed, left_over
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 SENTENCES = ["It will rain tonight.", "snow"]
@@ -64,18 +68,49 @@ def test_a_copy_finds_the_same_by_closer_bounds(index, tmp_path):
 def test_a_copy_that_fails_leaves_nothing(index, tmp_path, monkeypatch):
   (tmp_path / "full").mkdir()
   (tmp_path / "full/film.mp4").touch()
-  with pytest.raises(UserError, match="full holds something already"):
+  with pytest.raises(UserError, match="full holds something else than an index"):
     index.compact(tmp_path / "full")
-  before = sorted(os.listdir(tmp_path))
+  with monkeypatch.context() as patch:
+    patch.setattr(shutil, "disk_usage", lambda path: types.SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match="the copy needs .* GiB, and .*new has 0.00 left"):
+      index.compact(tmp_path / "new")
+  assert not (tmp_path / "new").exists()
   with monkeypatch.context() as patch:
     patch.setattr(os, "replace", no_space)
     with pytest.raises(UserError, match="cannot be written .*No space left"):
       index.compact(tmp_path / "new")
-  assert sorted(os.listdir(tmp_path)) == before
+  assert not any(path.stat().st_size for path in (tmp_path / "new").rglob("*") if path.is_file())
+  assert len(index.compact(tmp_path / "new")) == 47
+  before = sorted(os.listdir(tmp_path))
   index.remove(list(index.store.rows))
   with pytest.raises(UserError, match="has no clips"):
-    index.compact(tmp_path / "new")
+    index.compact(tmp_path / "newer")
   assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_killed_copy_is_none_or_whole_and_leaves_nothing(tmp_path, monkeypatch):
+  # Without JAX, which does not live on in a child.
+  monkeypatch.setattr(codes, "fit", lambda tokens, count: np.ones((4, count), np.float32))
+  monkeypatch.setattr(codes, "encode", lambda basis, tokens: np.ones((len(tokens), 3, 6)))
+  monkeypatch.setattr(compacting, "_SHARD", 2)
+  store = stores.make(tmp_path / "index")
+  store.remove(["without"])
+  names, step = list(store.rows), 0
+  while True:
+    folder = tmp_path / f"new/{step}"
+    ended = not killed(step, lambda folder=folder: compacting.compact(store, folder))
+    if not (folder / manifest.FILE).exists():
+      compacting.compact(store, folder)
+    assert os.listdir(tmp_path / "new") == [folder.name]
+    copy = Store(folder)
+    assert list(copy.rows) == names and not [fault for _, fault in copy.verify() if fault]
+    copy.append(stores.arrays(1, 6), [Entry("afterwards")])
+    assert left_over(folder) == (set(), set())
+    shutil.rmtree(folder)
+    if ended:
+      break
+    step += 9  # some of the steps: a child takes long to begin
+  assert step > 20
 
 
 def no_space(*paths):

@@ -52,7 +52,7 @@ def test_many_are_looked_at_some_at_a_time():
   found = ranking.best(
       np.full(3000, 1e4, np.float32), 2500, lambda rows: most.append(len(rows)) or scores[rows]
   )
-  assert found.rows.tolist() == list(range(2999, 499, -1)) and max(most) == ranking.MOST
+  assert found.rows.tolist() == list(range(2999, 499, -1)) and max(most) == ranking.PIECE
 
 
 class Reads:
@@ -73,13 +73,13 @@ def test_no_more_tokens_are_read_at_once_however_many_hits_are_asked_for():
   query = types.SimpleNamespace(parts=[queries.Part(queries.TEXT, 1.0, None)])
   store, rows = Reads(), np.arange(1000)
   assert searcher.Searcher.scores(tools, store, query, rows).tolist() == [1.0] * 1000
-  assert store.most == ranking.MOST
+  assert store.most == ranking.PIECE
   model = types.SimpleNamespace(
       trained=types.SimpleNamespace(system=types.SimpleNamespace(late_interaction=True))
   )
   store = Reads()
   assert showing.Shower(model, scorer)._places(store, rows, []) == [None] * 1000
-  assert store.most == ranking.MOST
+  assert store.most == ranking.PIECE
 
 
 def test_sets_of_rows_have_the_best_of_all():

@@ -1,5 +1,6 @@
 """What a search promises beside its hits: time, counts, and that nobody disturbs it."""
 
+import functools
 import threading
 
 import jax
@@ -10,6 +11,8 @@ import sign_jax
 from sign_jax.api.retrieval import EncodedVideos
 from sign_jax.errors import UserError
 from sign_jax.search import bound, fields, manifest, passes, ranking, searcher
+from sign_jax.search import queries as query_module
+from sign_jax.search.queries import Query
 from sign_jax.search.scorer import Scorer
 from tests.search import runs
 
@@ -51,6 +54,31 @@ def test_every_clip_that_is_scored_is_counted_once(index, monkeypatch, prune):
     asked.clear()
     (answer,) = index.search(text, 3, prune=prune)
     assert answer.scored == sum(asked) and answer.is_certified
+
+
+def test_many_hits_are_read_in_pieces(model, tmp_path, monkeypatch):
+  index, features = runs.grown(model, tmp_path / "index")
+  more = sign_jax.Index.create(tmp_path / "more", model)
+  times = [np.stack([np.arange(len(x)), np.arange(len(x)) + 1.0], 1) for x in features]
+  more.add(features, list(index.store.rows), times)
+  expected, names = more.search(SENTENCES, 500), list(more.store.rows)
+  monkeypatch.setattr(ranking, "PIECE", 16)
+  read, sizes = type(more.store).read, []
+  monkeypatch.setattr(
+      type(more.store), "read",
+      lambda self, rows, fields: (
+          sizes.append(len(rows) if "features" in fields else 0) or read(self, rows, fields)
+      ),
+  )
+  found = more.search(SENTENCES, 500), [more.ranked(text, names, 500) for text in SENTENCES]
+  assert max(sizes) == 16 and len(expected[0].hits) == len(names)
+  for answer, same, hits in zip(expected, *found, strict=True):
+    assert same.is_certified
+    for other in (same.hits, hits):
+      assert [x.name for x in other] == [x.name for x in answer.hits]
+      scores = [[x.score for x in hits] for hits in (other, answer.hits)]
+      np.testing.assert_allclose(*scores, atol=1e-6)
+      assert [x.start for x in other] == [x.start for x in answer.hits]
 
 
 @pytest.fixture
@@ -202,6 +230,31 @@ def test_bounds_hold_for_tokens_of_another_precision(model, index, tmp_path):
     found = [hit.score for hit in answer.hits]
     np.testing.assert_allclose(found, np.sort(scores[:, column])[::-1][:5], atol=1e-6)
     assert answer.is_certified
+
+
+@pytest.mark.parametrize("kind", ["a search", "an addition", "a copy"])
+def test_bounds_hold_for_half_tokens_and_a_model_of_another_precision(model, kind, tmp_path):
+  folder = model.trained.workdir
+  hard = {"model.token_pooling": "max"}  # nothing is between the score and its largest bound
+  wide, narrow = (
+      sign_jax.load(folder, config=hard | {"model.dtype": x}) for x in ("float32", "bfloat16")
+  )
+  index = sign_jax.Index.create(tmp_path / "index", wide, "float16")
+  rng, tokens = np.random.default_rng(5), model.encode_videos(
+      runs.unlike(np.random.default_rng(4), 150, 12, model.trained.inputs["video"][0][-1])
+  ).tokens
+  tokens = tokens.replace(features=rng.standard_normal(tokens.features.shape).astype(np.float32))
+  adding = sign_jax.Index(index.store, narrow if kind == "an addition" else wide)
+  adding.add(EncodedVideos(tokens), [f"clip {n}" for n in range(150)])
+  if kind == "a copy":
+    adding = sign_jax.Index(adding.store, narrow).compact(tmp_path / "copy")
+  searched = sign_jax.Index(adding.store, narrow if kind == "a search" else wide)
+  queries = [Query(like=f"clip {n}") for n in range(8)]  # bounds of a clip itself are closest
+  scores, tools = searched.similarity(queries), searched._tools
+  prepared = query_module.prepare(queries, searched.model, searched.store, tools.scorer)
+  look = functools.partial(tools.passes.bounds, searched.store, is_over=lambda: False)
+  upper = searcher.of_parts(prepared, look).values
+  assert (upper.T >= scores).all()
 
 
 def test_few_programs_serve_all_numbers_of_sentences(index, monkeypatch):

@@ -23,7 +23,10 @@ def add_arguments(parser):
   """The options of both."""
   parser.description = __doc__
   actions = parser.add_subparsers(dest="action", required=True)
-  _add_place(actions.add_parser("upload", help="puts all clips of an index into a collection"))
+  upload = actions.add_parser("upload", help="puts all clips of an index into a collection")
+  _add_place(upload)
+  upload.add_argument("--replace", action="store_true",
+                      help="delete what the collection holds of another index or run")  # fmt: skip
   asked = actions.add_parser("query", help="searches a collection for sentences")
   _add_place(asked)
   query_command.add_asked(asked)
@@ -61,7 +64,7 @@ def _upload(args, index, place):
   if len(index) > collection.MOST_LOCAL and connection.is_local(place.client):
     print(f"Qdrant's local mode is made for up to {collection.MOST_LOCAL} clips, and this index "
           f"has {len(index)}: a server is quicker")  # fmt: skip
-  print(f"{collection.upload(index, place)} clips of {args.index} are in {place}")
+  print(f"{collection.upload(index, place, args.replace)} clips of {args.index} are in {place}")
   return True
 
 

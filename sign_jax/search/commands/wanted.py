@@ -2,6 +2,7 @@
 
 import math
 
+from sign_jax.data import clip_table
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder.clips import Clip
 from sign_jax.errors import UserError
@@ -77,8 +78,11 @@ def check(args):
     raise UserError("pass --video or --like, not both")
   if args.span is not None and args.video is None:
     raise UserError("--span is of a video: pass --video too")
-  if args.span is not None and not 0 <= args.span[0] < args.span[1]:
-    raise UserError("--span is the begin and the end in seconds, such as --span 2.5 4")
+  if args.span is not None and not 0 <= args.span[0] < args.span[1] <= clip_table.LAST_SECOND:
+    raise UserError(
+        "--span is the begin and the end in seconds, such as --span 2.5 4, up to "
+        f"{clip_table.LAST_SECOND:.0f}"
+    )
   if args.text_weight is not None and not (texts and has_video):
     raise UserError("--text_weight is for a sentence with a video: pass both, or leave it out")
   if args.text_weight is not None and not 0 <= args.text_weight <= 1:

@@ -1,6 +1,7 @@
 """A collection of an index's clips: what is stored of them, and how they get there.
 
-A point has the number of a clip's row, its name, source, split and signer, and two vectors:
+A point has the number of a clip's row, its name, source, split and signer, of which index and run
+it is, and two vectors:
 
     pooled  the mean of the clip's tokens, each of length 1, by their weights; with HNSW;
     tokens  the tokens themselves, a multivector compared by MaxSim; without HNSW, as they only
@@ -10,6 +11,8 @@ The distance is the dot product for both: a sentence's mean and a clip's have th
 similarities as their product, and a word's weight is a factor of its token.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +27,7 @@ from sign_jax.search.index import Index
 from sign_jax.search.qdrant import connection
 
 POOLED, TOKENS = "pooled", "tokens"
+_NAME, _INDEX, _RUN = "name", "index", "run"  # beside FILTERS
 FILTERS = ("source", "split", "signer")
 NAME = "sign_jax"  # of the collection, unless another one is named
 MOST_LOCAL = 20_000  # points, for which the local mode is made
@@ -41,7 +45,7 @@ class Place(NamedTuple):
     return f"the collection {self.name}"
 
 
-def upload(index: Index, place: Place) -> int:
+def upload(index: Index, place: Place, replace: bool = False) -> int:
   """Puts all clips of an index into a collection, which is made where it is not there.
 
   A second upload replaces what is there, and takes out what the index has no more.
@@ -49,12 +53,14 @@ def upload(index: Index, place: Place) -> int:
   Args:
     index: of CiCo's, UPRet's or SEDS's tokens.
     place: `Place`.
+    replace: whether the clips of another index, or of another run, give way.
 
   Returns:
     the number of clips.
 
   Raises:
-    UserError: the index has no tokens, the collection is of another kind, Qdrant does not answer.
+    UserError: the index has no tokens, the collection is of another kind or holds the clips of
+      another index, Qdrant does not answer.
   """
   fields = check(index)
   tokens, width = fields["features"].shape
@@ -64,6 +70,8 @@ def upload(index: Index, place: Place) -> int:
     raise UserError(f"{index.store.folder} has no clips to upload")
   with connection.told(place):
     _make(place, width)
+    if not replace:
+      _check_own(index, place)
     size = max(1, _REQUEST // (tokens * width))
     with tqdm(total=len(rows), desc="uploading", unit="clip", mininterval=1) as bar:
       for start in range(0, len(rows), size):
@@ -123,12 +131,38 @@ def _make(place, width):
       },
   )  # fmt: skip
   if not connection.is_local(client):
-    for field in FILTERS:
+    for field in (*FILTERS, _INDEX, _RUN):
       client.create_payload_index(place.name, field, models.PayloadSchemaType.KEYWORD)
 
 
+def origin(index: Index) -> dict[str, str]:
+  """Of which index and of which run its points are, as these say it; it needs a clip or more."""
+  header = index.store.manifest
+  run = json.dumps(header.run, sort_keys=True)
+  # The name of a shard is drawn. Copies of an index by `snapshot` have the same.
+  return {_INDEX: header.shards[0].name, _RUN: hashlib.sha256(run.encode()).hexdigest()}
+
+
+def _check_own(index, place):
+  """Raises UserError where a collection holds points that are not of this index."""
+  models = connection.models()
+  for key, value in origin(index).items():
+    other = models.Filter(must_not=[_match(key, value)])
+    points, _ = place.client.scroll(place.name, scroll_filter=other, limit=1, with_payload=False)
+    if points:
+      raise UserError(
+          f"{place} holds clips of another {key} than {index.store.folder}: pass another "
+          "--collection, or --replace to delete them"
+      )
+
+
+def _match(key, value):
+  models = connection.models()
+  return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+
+
 def _points(index, rows):
-  models, store = connection.models(), index.store
+  models, store, own = connection.models(), index.store, origin(index)
   arrays = store.read(rows, ["features", "weights", "mask"])
   tokens = unit(arrays["features"])
   found = []
@@ -141,7 +175,7 @@ def _points(index, rows):
         POOLED: (arrays["weights"][i].astype(np.float32) @ tokens[i]).tolist(),
         TOKENS: kept.tolist(),
     }
-    payload = {"name": entry.name, **{field: getattr(entry, field) for field in FILTERS}}
+    payload = {_NAME: entry.name, **own, **{field: getattr(entry, field) for field in FILTERS}}
     found.append(models.PointStruct(id=row, vector=vectors, payload=payload))
   return found
 
@@ -153,8 +187,8 @@ def unit(tokens: Float[np.ndarray, "n N D"]) -> Float32[np.ndarray, "n N D"]:
 
 def candidates(
     place: Place, tokens: Any, count: int, rescored: int = 0, only: dict[str, str] | None = None
-) -> list[tuple[int, str]]:
-  """(row, name) of the clips that Qdrant finds for a sentence, best first.
+) -> list[tuple[int, dict[str, str]]]:
+  """(row, payload) of the clips that Qdrant finds for a sentence, best first.
 
   Args:
     place: `Place`.
@@ -171,7 +205,7 @@ def candidates(
   words, weights = unit(tokens.features)[0], np.asarray(tokens.weights, np.float32)[0]
   pooled = (weights @ words).tolist()
   chosen = _filter(models, only or {})
-  payload = {"with_payload": ["name"], "query_filter": chosen, "limit": count}
+  payload = {"with_payload": [_NAME, _RUN], "query_filter": chosen, "limit": count}
   with connection.told(place):
     if not rescored:
       found = place.client.query_points(place.name, query=pooled, using=POOLED, **payload)
@@ -184,7 +218,7 @@ def candidates(
       found = place.client.query_points(
           place.name, prefetch=first, query=folded, using=TOKENS, **payload
       )
-  return [(point.id, (point.payload or {}).get("name")) for point in found.points]
+  return [(point.id, point.payload or {}) for point in found.points]
 
 
 def _filter(models, only):
@@ -193,23 +227,25 @@ def _filter(models, only):
   unknown = set(only) - set(FILTERS)
   if unknown:
     raise UserError(f"clips have no {sorted(unknown)[0]}: choose by {', '.join(FILTERS)}")
-  match = lambda key, value: models.FieldCondition(key=key, match=models.MatchValue(value=value))
-  return models.Filter(must=[match(*item) for item in only.items()])
+  return models.Filter(must=[_match(*item) for item in only.items()])
 
 
-def rows_of(index: Index, found: Sequence[tuple[int, str]], place: Place) -> list[int]:
+def rows_of(
+    index: Index, found: Sequence[tuple[int, dict[str, str]]], place: Place
+) -> list[int]:
   """Rows of candidates, as far as the index still has them.
 
   Raises:
-    UserError: the collection holds the clips of another index.
+    UserError: the collection holds the clips of another index, or vectors of another run.
   """
   there, rows = index.store.there(), []
-  for row, name in found:
+  for row, payload in found:
     is_row = type(row) is int and 0 <= row < len(there)
-    if not is_row or index.store.entry(row).name != name:
+    is_own = is_row and index.store.entry(row).name == payload.get(_NAME)
+    if not is_own or payload.get(_RUN) != origin(index)[_RUN]:
       raise UserError(
-          f"{place} holds clips of another index than {index.store.folder}: upload this one, or "
-          "pass another --collection"
+          f"{place} holds clips of another {'run' if is_own else 'index'} than "
+          f"{index.store.folder}: upload this one, or pass another --collection"
       )
     if there[row]:
       rows.append(row)

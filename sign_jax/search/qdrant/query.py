@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from sign_jax.errors import UserError, shown
-from sign_jax.search import ranking
 from sign_jax.search.hits import Hit
 from sign_jax.search.index import Index
 from sign_jax.search.qdrant import collection
-from sign_jax.search.queries import TEXT, Part
+from sign_jax.search.queries import TEXT, Part, Prepared
 from sign_jax.search.searcher import Searcher
 
 CANDIDATES = 200
@@ -76,18 +75,10 @@ class Asker:
       proposed = collection.candidates(self._place, tokens, candidates, rescored, only)
       rows = np.array(collection.rows_of(self._index, proposed, self._place), int)
       recall = self._recall(text, k, only, rows) if measure else None
-      found.append(Ranked(text, self._ranked(rows, tokens, k), len(rows), recall))
+      prepared = Prepared(text, [Part(TEXT, 1.0, tokens)], np.zeros(0, int))
+      hits = self._tools.ranked(self._index.store, prepared, rows, k)
+      found.append(Ranked(text, hits, len(rows), recall))
     return found
-
-  def _ranked(self, rows, tokens, k):
-    """The k best `Hit`s of some rows."""
-    if not len(rows):
-      return []
-    tools, store = self._tools, self._index.store
-    scores = tools.scorer(store.read(rows, tools.scorer.fields), tokens)[:, 0]
-    order = np.lexsort((rows, -scores))[:k]
-    best = ranking.Best(rows[order], scores[order], len(rows), np.inf)
-    return tools.shower.hits(store, best, [Part(TEXT, 1.0, tokens)])
 
   def _recall(self, text, k, only, rows):
     """The share of the exact best clips that are among these rows."""
