@@ -185,7 +185,7 @@ def in_memory(index: Index) -> None:
   """Reads the arrays of an index, which are mapped to their files otherwise."""
   for shard in index.store.shards:
     for name in index.store.manifest.fields:
-      shard._arrays[name] = _copy(shard.array(name))
+      shard.hold(name, _copy(shard.array(name)))
 
 
 def _copy(array):

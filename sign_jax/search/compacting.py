@@ -36,8 +36,8 @@ def compact(store: Store, folder: pathlib.Path) -> Store:
     raise UserError(f"{store.folder} has no clips")
   folder = folder.absolute()
   _check_room(store, folder, len(rows))
+  _check_whole(store)
   with index_folder.begun(folder):
-    _check_whole(store)
     with _inside(folder) as inside:
       copy = Store.create(inside, store.manifest._replace(shards=(), basis=None))
       _copy(store, copy, rows)

@@ -64,13 +64,15 @@ class OpenShard:
 
   def __init__(self, folder: pathlib.Path, note: Shard, fields: Mapping) -> None:
     self.folder, self.note, self._fields = folder, note, fields
-    self._mapped = _Mapped()
+    self._mapped, self._held = _Mapped(), {}
 
   def __len__(self) -> int:
     return self.note.clips
 
   def array(self, name: str) -> np.ndarray:
     """A field of all clips, mapped into memory; its file is open for as long as this is kept."""
+    if name in self._held:
+      return self._held[name]
     found = self._mapped.arrays.get(name)
     if found is None:
       file = manifest.file_of(name)
@@ -80,6 +82,10 @@ class OpenShard:
       self._mapped.arrays[name] = found
     _used.note(self._mapped, name)
     return found
+
+  def hold(self, name: str, array: np.ndarray) -> None:
+    """Gives this array for a field from now on, such as a copy in memory, and maps no file."""
+    self._held[name] = array
 
   def noted(self, note: Shard) -> "OpenShard":
     """The same shard of another manifest, with what is open of it."""

@@ -327,7 +327,7 @@ def pieces(tmp_path):
 
 
 def test_a_compact_copy_has_few_shards(pieces, tmp_path):
-  copy = compacting.compact(pieces, tmp_path / "copy", lambda x: x)
+  copy = compacting.compact(pieces, tmp_path / "copy")
   assert len(copy.shards) == 1 and list(copy.rows) == ["0", "1", "3"]
   found, known = copy.read([0, 1, 2], ["features"]), pieces.read([0, 1, 3], ["features"])
   np.testing.assert_array_equal(found["features"], known["features"])
@@ -337,5 +337,5 @@ def test_damage_is_not_copied(pieces, tmp_path):
   path = pieces.shards[1].folder / "features.npy"
   path.write_bytes(path.read_bytes()[:-1] + b"\x01")
   with pytest.raises(UserError, match="features.npy does not hold what was written"):
-    compacting.compact(pieces, tmp_path / "copy", lambda x: x)
+    compacting.compact(pieces, tmp_path / "copy")
   assert not (tmp_path / "copy").exists()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sign_jax.errors import UserError
-from sign_jax.search import array_files, compacting, manifest
+from sign_jax.search import array_files, manifest
 from sign_jax.search.entries import Entry
 from sign_jax.search.store import Store
 from tests.search.stores import HEADER, arrays, clips, content, make
@@ -111,26 +111,6 @@ def test_a_killed_snapshot_is_none_or_whole(tmp_path, way, monkeypatch):
       break
     step += 1
   assert step > 20 and whole
-
-
-def test_a_killed_compact_copy_is_none_or_whole(tmp_path):
-  fields = {"features": HEADER.fields["features"]}  # without codes, which need a model
-  store = Store.create(tmp_path / "index", HEADER._replace(fields=fields))
-  for number in range(2):
-    store.append({"features": arrays(1, number)["features"]}, [Entry(str(number))])
-  store.remove(["0"])
-  copy = lambda folder: compacting.compact(store, folder, lambda x: x)
-  step, folder, whole = 0, tmp_path / "new/0", 0
-  while killed(step, lambda folder=folder: copy(folder)):
-    if folder.exists():
-      whole += 1
-    else:
-      copy(folder)
-    found = Store(folder)
-    assert list(found.rows) == ["1"] and not [x for _, x in found.verify() if x]
-    step += 1
-    folder = tmp_path / f"new/{step}"
-  assert step > 8 and whole and list(store.rows) == ["1"]
 
 
 def test_a_killed_creation_is_none_or_whole(tmp_path):
