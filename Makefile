@@ -4,7 +4,7 @@
 #               VIDEOS=DIR CAPTIONS=FILE.csv ENCODER='--weights FILE' (or --random_weights);
 #               STRIDE=8 reads every eighth window, VIDEOS_RUN=DIR is the run's folder
 # make search   films, trains and indexes an archive of the simulator and opens the page that
-#               searches it (10 minutes). Or indexes your own: VIDEOS=DIR RUN=DIR (of a retrieval
+#               searches it. Or indexes your own: VIDEOS=DIR RUN=DIR (of a retrieval
 #               system) ENCODER='--weights FILE' STRIDE=N, those of the run's features;
 #               INDEX=DIR, PORT=8765, ARGS=--no_page
 # make test     installs and runs the tests, two at a time (JOBS=2); WITH_TORCH=1
