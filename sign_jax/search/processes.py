@@ -25,6 +25,7 @@ _NUMBERS = 16  # that stand for the tokens of a query
 _ALIKE = 0.05  # of other tokens they differ by about 1, by rounding much less
 _OVER, _FAILED = 1, 2
 
+
 class Share(NamedTuple):
   """The clips that a process looks at.
 

@@ -9,6 +9,7 @@ import numpy as np
 import sign_jax
 from sign_jax.run import task as run_task
 from sign_jax.run import text_notes, workdir
+from sign_jax.search import __main__ as search
 from sign_jax.systems import registry
 from sign_jax.train.checkpoint import Checkpoints
 from tests import program
@@ -51,6 +52,15 @@ def make(folder, system, data_dir, seed=0):
   workdir.begin(folder, config, task.inputs)
   text_notes.write(task, folder)
   return task, variables
+
+
+def call(*args):
+  """The exit status of the program."""
+  try:
+    search.main([str(x) for x in args])
+  except SystemExit as end:
+    return end.code
+  return 0
 
 
 def unlike(rng, count, length, width=1024):

@@ -13,7 +13,6 @@ from sign_jax.search import bound, codes, compacting, manifest
 from sign_jax.search.entries import Entry
 from sign_jax.search.store import Store
 from tests.search import runs, stores
-from tests.search.test_program import call
 from tests.search.test_store_faults import killed, left_over
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -118,7 +117,7 @@ def no_space(*paths):
 
 
 def test_the_command_makes_a_copy(index, run, tmp_path, capsys):
-  status = call("compact", "--index", index.store.folder, "--workdir", run, "--out",
+  status = runs.call("compact", "--index", index.store.folder, "--workdir", run, "--out",
                 tmp_path / "new")  # fmt: skip
   assert not status and "new has the 47 clips of" in capsys.readouterr().out
   assert list(Store(tmp_path / "new").rows) == list(index.store.rows)

@@ -156,13 +156,46 @@ def test_what_differs_between_them_is_told(index, monkeypatch, tmp_path):
     together(lambda: both[jax.process_index()].search("snow", spread=True))
 
 
+def test_videos_that_differ_between_them_are_told(index, monkeypatch):
+  (width,) = index.model.trained.inputs["video"][0][-1:]
+  one, other = np.random.default_rng(0).standard_normal((2, 5, width)).astype(np.float32)
+  together = Pretended(monkeypatch, 2)
+  search = lambda *videos: index.search(Query(video=videos[jax.process_index()]), spread=True)
+  # Machines of two kinds may round differently.
+  together(lambda: search(one, one * (1 + 1e-6)))
+  with pytest.raises(UserError, match="give all of them the same video"):
+    together(lambda: search(one, other))
+
+
+def test_a_share_that_cannot_be_searched_is_told_to_all(index, monkeypatch):
+  together, said = Pretended(monkeypatch, 2), []
+
+  def look(self, states, k):
+    if jax.process_index() == 1:
+      raise UserError("codes.npy is damaged")
+
+  monkeypatch.setattr(searcher.Search, "_look", look)
+
+  def search():
+    try:
+      index.search("snow", spread=True)
+    except UserError as error:
+      said.append((jax.process_index(), str(error)))
+
+  together(search)
+  assert sorted(said) == [
+      (0, "another process could not search its share of the clips: see what it says"),
+      (1, "codes.npy is damaged"),
+  ]
+
+
 def test_bests_survive_the_exchange():
   rng = np.random.default_rng(0)
   for count, may_miss in ((0, np.inf), (3, 0.0), (5, 0.1 + 2**-40)):
     rows = rng.integers(0, 2**40, count)
     best = ranking.Best(rows, rng.random(count).astype(np.float32), 2**33, may_miss)
-    found, is_over = processes._unpacked(processes._packed(best, 5, True), 5)
-    assert is_over and found.scored == 2**33 and found.may_miss == may_miss
+    found, is_over = processes._unpacked(processes._packed(best, 5, processes._OVER), 5)
+    assert is_over == processes._OVER and found.scored == 2**33 and found.may_miss == may_miss
     assert found.rows.tolist() == rows.tolist() and found.scores.tolist() == best.scores.tolist()
 
 

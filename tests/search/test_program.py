@@ -13,7 +13,6 @@ from sign_jax.data import clip_table, feature_files
 from sign_jax.encoder import preparation
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder import windows as encoder_windows
-from sign_jax.search import __main__ as program
 from sign_jax.search import report, sources
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
@@ -37,20 +36,11 @@ def width(run):
   return sign_jax.load(run).trained.inputs["video"][0][-1]
 
 
-def call(*args):
-  """The exit status of the program."""
-  try:
-    program.main([str(x) for x in args])
-  except SystemExit as end:
-    return end.code
-  return 0
-
-
 @pytest.fixture(scope="module")
 def built(run, tmp_path_factory):
   """An index of the test split."""
   folder = tmp_path_factory.mktemp("built") / "index"
-  assert call("build", "--index", folder, "--workdir", run, "--split", "test") == 0
+  assert runs.call("build", "--index", folder, "--workdir", run, "--split", "test") == 0
   return folder
 
 
@@ -62,13 +52,13 @@ def rows(out):
 
 def test_a_split_is_indexed_once(built, run, capsys):
   index = ("--index", built, "--workdir", run)
-  assert call("add", *index, "--split", "test") == 0
+  assert runs.call("add", *index, "--split", "test") == 0
   count = len(sign_jax.Index.open(built))
   assert rows(capsys.readouterr().out) == {
       "added": 0, "there already": count, "failed": 0, "clips of these": 0,
       "clips in the index": count,
   }
-  assert call("build", *index, "--split", "test") == 1
+  assert runs.call("build", *index, "--split", "test") == 1
   assert "holds an index already: add to it" in capsys.readouterr().err
 
 
@@ -76,7 +66,7 @@ def test_queries_are_answered_in_tables_and_files(built, run, tmp_path, capsys):
   (tmp_path / "list.txt").write_text("My friend eats.\n\n snow \n", encoding="utf-8")
   index = ("query", "--index", built, "--workdir", run, "--top", 3)
   more = ("--json", tmp_path / "hits.json", "--trec", tmp_path / "new/run.txt")
-  assert call(*index, "It will rain.", "--queries", tmp_path / "list.txt", *more) == 0
+  assert runs.call(*index, "It will rain.", "--queries", tmp_path / "list.txt", *more) == 0
   out = capsys.readouterr().out
   assert out.count("the exact best: ") == 3 and out.count("clips scored exactly") == 3
   found = json.loads((tmp_path / "hits.json").read_text())
@@ -93,25 +83,25 @@ def test_queries_are_answered_in_tables_and_files(built, run, tmp_path, capsys):
       (str(query), "Q0", str(rank), "cico") for query in (1, 2, 3) for rank in (1, 2, 3)
   ]
   assert lines[0][2] == expected[0].hits[0].name
-  assert call(*index, "snow", "--json", "-", "--only_split", "test") == 0
+  assert runs.call(*index, "snow", "--json", "-", "--only_split", "test") == 0
   assert json.loads(capsys.readouterr().out)[0]["text"] == "snow"
 
 
 def test_damage_is_named(built, run, tmp_path, capsys):
   copy = sign_jax.Index.open(built).snapshot(tmp_path / "copy").store
-  assert call("verify", "--index", copy.folder) == 0
+  assert runs.call("verify", "--index", copy.folder) == 0
   assert "files of 11 clips hold what was written" in capsys.readouterr().out
   path = copy.shards[0].folder / "weights.npy"
   content = bytearray(path.read_bytes())
   path.unlink()  # a snapshot shares its files with the index
   content[200] ^= 4
   path.write_bytes(content)
-  assert call("verify", "--index", copy.folder) == 1
+  assert runs.call("verify", "--index", copy.folder) == 1
   out = capsys.readouterr().out
   assert f"{path} does not hold what was written" in out and "1 of " in out
   path = copy.folder / "manifest.json"
   path.write_text(path.read_text().replace('"removed": []', '"removed": [3]', 1))
-  assert call("verify", "--index", copy.folder) == 1
+  assert runs.call("verify", "--index", copy.folder) == 1
   assert "manifest.json is not the manifest of an index" in capsys.readouterr().err
 
 
@@ -147,7 +137,7 @@ QUERY = ("query", "--index", "{built}", "--workdir", "{run}")
 ])  # fmt: skip
 def test_mistakes_are_one_sentence(built, run, tmp_path, capsys, args, words):
   places = {"new": tmp_path / "new", "run": run, "built": built}
-  assert call(*(x.format(**places) for x in args)) == 1
+  assert runs.call(*(x.format(**places) for x in args)) == 1
   error = capsys.readouterr().err.strip().splitlines()[-1]
   assert error.startswith("error: ") and words in error
   assert not places["new"].exists()
@@ -174,7 +164,7 @@ def test_a_folder_of_videos(run, encoder, tmp_path, capsys):
   (videos / "empty.mp4").write_bytes(b"")
   args = ("--index", tmp_path / "index", "--workdir", run, "--videos", videos, "--stride", STRIDE,
           "--part", 4)  # fmt: skip
-  assert call("build", *args) == 1
+  assert runs.call("build", *args) == 1
   out = capsys.readouterr().out
   assert "cut: " in out and "empty: " in out
   assert "failed                         2" in out and "added                          2" in out
@@ -192,7 +182,7 @@ def test_a_folder_of_videos(run, encoder, tmp_path, capsys):
   (videos / "cut.mp4").unlink()
   (videos / "empty.mp4").unlink()
   render(videos / "new.mp4", 20, seed=4)
-  assert call("add", *args, "--part", 2) == 0  # what is there stays as it was cut
+  assert runs.call("add", *args, "--part", 2) == 0  # what is there stays as it was cut
   told = rows(capsys.readouterr().out)
   assert told["added"] == told["clips of these"] == 1 and told["there already"] == 2
   assert "new" in sign_jax.Index.open(tmp_path / "index")
@@ -203,12 +193,12 @@ def test_parts_and_videos_of_one_name_are_told_apart(run, encoder, tmp_path, cap
   render(videos / "a#1.mp4", 40, seed=1)
   args = ("--index", tmp_path / "index", "--workdir", run, "--videos", videos, "--stride", STRIDE,
           "--part", 4)  # fmt: skip
-  assert call("build", *args) == 0
+  assert runs.call("build", *args) == 0
   capsys.readouterr()
   render(videos / "a.mp4", 300, seed=2)  # whose first part would be a#1
   render(videos / "b.mp4", 300, seed=3)
   render(videos / "b#2.mp4", 40, seed=4)
-  assert call("add", *args) == 1
+  assert runs.call("add", *args) == 1
   out = capsys.readouterr().out
   told = rows(out)
   assert told["there already"] == 1 and told["failed"] == 2 and told["added"] == 1
@@ -222,10 +212,10 @@ def test_clips_are_removed_and_counted(built, tmp_path, capsys):
   store = sign_jax.Index.open(built).snapshot(tmp_path / "copy").store
   names = list(store.rows)
   index = ("--index", store.folder)
-  assert call("remove", *index, "--name", names[0], names[1], "--source", names[2]) == 0
+  assert runs.call("remove", *index, "--name", names[0], names[1], "--source", names[2]) == 0
   assert f"removed 3 clips; the index has {len(names) - 3}" in capsys.readouterr().out
   assert list(sign_jax.Index.open(store.folder).store.rows) == names[3:]
-  assert call("info", *index) == 0
+  assert runs.call("info", *index) == 0
   told = dict(line.rsplit(None, 1) for line in capsys.readouterr().out.splitlines())
   assert (told["clips"], told["removed clips"], told["videos"]) == (str(len(names) - 3), "3", "8")
   assert told["storage"] == "exact" and told["the run's system"] == "cico"
@@ -242,7 +232,7 @@ def test_sentences_beside_videos(run, encoder, tmp_path, capsys):
   (videos / "tag/a.vtt").write_text("\n".join(["WEBVTT\n", *cues]))
   (videos / "b.srt").write_bytes(b"1\n00:00:01,000 --> 00:00:02,000\n\xfc")
   args = ("--index", tmp_path / "index", "--workdir", run, "--videos", videos, "--stride", STRIDE)
-  assert call("build", *args, "--captions", videos) == 1
+  assert runs.call("build", *args, "--captions", videos) == 1
   told = capsys.readouterr()
   assert rows(told.out)["added"] == 2 and "tag/a_8-9: " in told.out
   assert "b.srt, line 3: the byte 0xfc" in told.err and "1 videos have no subtitles" in told.err
@@ -253,14 +243,14 @@ def test_sentences_beside_videos(run, encoder, tmp_path, capsys):
       "tag/a_0-2": ("tag/a.mp4", "It rains."), "tag/a_1-4": ("tag/a.mp4", "Snow"),
   }  # fmt: skip
   assert all(1 <= x.start < x.end <= 4.1 for x in answer.hits if x.name == "tag/a_1-4")
-  assert call("add", *args, "--captions", videos, "--csv", "x") == 1
+  assert runs.call("add", *args, "--captions", videos, "--csv", "x") == 1
   assert "without --csv: leave one out" in capsys.readouterr().err
   out = tmp_path / "out"
   export = ("export", *args[:4], "rain", "--format", "eaf", "--out", out, "--videos", videos)
-  assert call(*export) == 0
+  assert runs.call(*export) == 0
   assert "hits in them                   2" in capsys.readouterr().out
   content = (out / "tag/a.eaf").read_bytes()
-  assert call(*export) == 0 and (out / "tag/a.eaf").read_bytes() == content
+  assert runs.call(*export) == 0 and (out / "tag/a.eaf").read_bytes() == content
 
 
 def test_a_folder_of_features(run, width, tmp_path, capsys):
@@ -275,7 +265,7 @@ def test_a_folder_of_features(run, width, tmp_path, capsys):
   wrong = content._replace(feature=np.ones((70, 3), np.float32))
   feature_files.write(feature_files.path_of(tmp_path / "in", "wide"), wrong)
   args = ("--index", tmp_path / "index", "--workdir", run, "--features", tmp_path / "in")
-  assert call("build", *args, "--storage", "float16") == 1
+  assert runs.call("build", *args, "--storage", "float16") == 1
   out = capsys.readouterr().out
   assert "bad: " in out and "the model reads" in out and "clips in the index             3" in out
   store = sign_jax.Index.open(tmp_path / "index").store
@@ -331,11 +321,11 @@ def test_a_video_finds_itself_and_what_is_like_it(run, encoder, tmp_path, capsys
   for number in range(4):
     render(tmp_path / f"in/v{number}.mp4", 40 + 8 * number, seed=number)
   index = ("--index", tmp_path / "index", "--workdir", run)
-  assert call("build", *index, "--videos", tmp_path / "in", "--stride", STRIDE) == 0
+  assert runs.call("build", *index, "--videos", tmp_path / "in", "--stride", STRIDE) == 0
   capsys.readouterr()
 
   def found(*args):
-    status = call("query", *index, *args, "--json", "-")
+    status = runs.call("query", *index, *args, "--json", "-")
     assert status == 0
     return json.loads(capsys.readouterr().out)
 
@@ -353,13 +343,13 @@ def test_a_video_finds_itself_and_what_is_like_it(run, encoder, tmp_path, capsys
   rain, snow = found("rain", "snow", "--like", "v2", "--text_weight", 0)
   assert [x["score"] for x in snow["hits"]] == scores[1] and rain["text"] == "rain + like v2"
   (tmp_path / "in/v2.mp4").write_bytes(b"")
-  assert call("query", *index, *video) == 1
+  assert runs.call("query", *index, *video) == 1
   assert "error: " in capsys.readouterr().err
 
 
 def test_what_writes_runs_in_one_process(run, tmp_path, capsys, monkeypatch):
   monkeypatch.setenv("SIGN_JAX_PROCESSES", "2")
   index = tmp_path / "index"
-  assert call("build", "--index", index, "--workdir", run, "--split", "test") == 1
+  assert runs.call("build", "--index", index, "--workdir", run, "--split", "test") == 1
   assert "build runs in one process: start it without" in capsys.readouterr().err
   assert not index.exists()

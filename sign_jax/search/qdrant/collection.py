@@ -238,11 +238,13 @@ def rows_of(
   Raises:
     UserError: the collection holds the clips of another index, or vectors of another run.
   """
-  there, rows = index.store.there(), []
+  if not found:
+    return []
+  there, run, rows = index.store.there(), origin(index)[_RUN], []
   for row, payload in found:
     is_row = type(row) is int and 0 <= row < len(there)
     is_own = is_row and index.store.entry(row).name == payload.get(_NAME)
-    if not is_own or payload.get(_RUN) != origin(index)[_RUN]:
+    if not is_own or payload.get(_RUN) != run:
       raise UserError(
           f"{place} holds clips of another {'run' if is_own else 'index'} than "
           f"{index.store.folder}: upload this one, or pass another --collection"

@@ -8,11 +8,11 @@ import pytest
 
 from sign_jax.data.annotations import eaf, sentences
 from sign_jax.errors import UserError
-from sign_jax.search import __main__ as program
 from sign_jax.search.annotations import documents, eaf_tier, found, writing
 from sign_jax.search.annotations.found import Row
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
+from tests.search import runs
 from tests.search.annotations import rich, structure
 
 VIDEO = "montag früh/Gespräch 1.mp4"
@@ -273,29 +273,21 @@ def test_two_videos_of_one_stem_have_files_of_their_own(tmp_path):
   ]  # fmt: skip
 
 
-def call(*args):
-  try:
-    program.main([str(x) for x in args])
-  except SystemExit as end:
-    return end.code
-  return 0
-
-
 def test_the_command(tmp_path, capsys):
   hits = [Hit(Entry("a#1", VIDEO), 0.5, 1.5, 2.5), Hit(Entry("c"), 0.25)]
   path = tmp_path / "hits.json"
   path.write_text(json.dumps([Answer("Regen & Süd", hits, 9, 2, 0.0).to_json()]))
   args = ("export", "--json", path, "--out", tmp_path / "out", "--format")
-  assert call(*args, "eaf") == 0
+  assert runs.call(*args, "eaf") == 0
   told = capsys.readouterr().out
   assert "files written                  1" in told and "hits without times             1" in told
   assert tier(tmp_path / "out/montag früh/Gespräch 1.eaf") == TIER
   own = tmp_path / "own"
   own.mkdir()
   (own / "x.eaf").write_text(TEXT.replace('"SENTENCE"', '"SEARCH"'), encoding="utf-8")
-  assert call(*args, "eaf", "--into", own) == 1
+  assert runs.call(*args, "eaf", "--into", own) == 1
   assert "it has a tier 'SEARCH' of its own, pass another --tier" in capsys.readouterr().out
-  assert call(*args, "eaf", "--into", own, "--tier", "FOUND") == 0
+  assert runs.call(*args, "eaf", "--into", own, "--tier", "FOUND") == 0
 
 
 @pytest.mark.parametrize(("args", "words"), [
@@ -308,5 +300,5 @@ def test_the_command(tmp_path, capsys):
 ])  # fmt: skip
 def test_mistakes_are_one_sentence(tmp_path, capsys, monkeypatch, args, words):
   monkeypatch.chdir(tmp_path)
-  assert call("export", "--out", tmp_path / "out", *args) == 1
+  assert runs.call("export", "--out", tmp_path / "out", *args) == 1
   assert words in capsys.readouterr().err and not (tmp_path / "out").exists()

@@ -98,6 +98,24 @@ def test_few_candidates_may_miss_and_say_so(index, place):
   assert one.recall is None and len(one.hits) == 3
 
 
+def test_points_of_another_index_or_run_stay_unless_they_are_to_go(index, place, tmp_path):
+  collection.upload(index, place)
+  other = sign_jax.Index.create(tmp_path / "other", index.model)
+  (width,) = index.model.trained.inputs["video"][0][-1:]
+  other.add(runs.unlike(np.random.default_rng(0), 3, 9, width), ["x", "y", "z"])
+  with pytest.raises(UserError, match="holds clips of another index than .*other"):
+    collection.upload(other, place)
+  assert place.client.count(place.name).count == len(index)
+  assert collection.upload(other, place, replace=True) == 3
+  assert place.client.count(place.name).count == 3
+  with pytest.raises(UserError, match="holds clips of another index than .*index"):
+    query.Asker(index, place)(TEXTS[:1], 1, candidates=1, measure=False)
+  # The same clips after another training.
+  other.store.manifest = other.store.manifest._replace(run={"system": "retrained"})
+  with pytest.raises(UserError, match="holds clips of another run than .*other"):
+    query.Asker(other, place)(TEXTS[:1], 1, candidates=1, measure=False)
+
+
 def test_only_some_clips(index, place):
   collection.upload(index, place)
   signer = index.store.entry(0).signer
