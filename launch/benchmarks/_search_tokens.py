@@ -1,9 +1,16 @@
 """Tokens and sentences for the benchmark of searches: made ones, or a trained run's with noise.
 
 Made tokens have the sizes of UPRet on How2Sign, 65 of 512 channels for a clip and 32 for a
-sentence of 6 to 19 words, padding included. "clustered" ones lie around directions, as trained
-tokens do: a clip shows some of 400 signs one after the other, and a sentence names the signs of a
-clip among other words. "random" ones have no structure, which is the worst case for any bound.
+sentence of 6 to 19 words, padding included:
+
+- "contextual" ones are as trained ones: a clip shows some of 400 signs one after the other, and a
+  sentence names the signs of a clip among other words. Attention gives all tokens of a clip, and of
+  its sentence, a part in common, half of their square. Few directions hold most of their length:
+  the k-th has a share that falls as 1 / (1 + (k / 24)^4). Words have a part of their own in
+  all directions, as sentences and videos do not lie in quite the same ones;
+- "clustered" ones show signs in the same way, but nothing else is common to a clip, and all 512
+  directions are alike, in the signs and in the noise: no short code can tell them apart;
+- "random" ones have no structure at all.
 """
 
 import functools
@@ -23,19 +30,24 @@ from sign_jax.api.retrieval import EncodedTexts, EncodedVideos, RetrievalModel
 from sign_jax.errors import UserError
 from sign_jax.run import trained
 from sign_jax.search import sources
+from sign_jax.search.entries import Entry
 from sign_jax.systems import registry
 from sign_jax.systems.cico.model import Tokens
 from sign_jax.tasks import retrieval, retrieval_data
 
-CLUSTERED, RANDOM, RUN = "clustered", "random", "run"
-KINDS = (CLUSTERED, RANDOM)
+CONTEXTUAL, CLUSTERED, RANDOM, RUN = "contextual", "clustered", "random", "run"
+KINDS = (CONTEXTUAL, CLUSTERED, RANDOM)
 PIECE = 1024  # clips that are made and added at once
 WINDOWS, WORDS, WIDTH = 64, 32, 512
 _SIGNS, _OF_CLIP = 400, (4, 10)
 _LEAST_WINDOWS, _SENTENCE = 20, (6, 19)
 _SPREAD = 0.7  # length of what a token has beside its direction, of length 1
+_KNEE = 24  # directions, after which a token's length falls off
+_COMMON = 1.6  # length of what is common to a clip and its sentence, beside a sign of length 1
+_OWN = 0.2  # length of what a word has beside, in all directions
 _SECONDS = 0.16  # from one window to the next; each shows 0.64
 _CLIP, _QUERIES = 1, 2  # which random numbers
+_SENTENCES = 1 << 30  # from which number on they are of clips, and never asked for
 _TEXT = re.compile(r"sentence (\d+) of clip (\d+)")
 # Towers that are never used: the smallest there are.
 _TOWERS = {
@@ -52,21 +64,22 @@ class Spec(NamedTuple):
   Attributes:
     kind: one of KINDS, or RUN.
     workdir, split, data_dir: of a trained run, for RUN; texts.
-    noise: length of the noise that is added to a run's tokens of length 1 where they repeat.
+    noise: of a run's tokens where they repeat: which share of the difference of two other tokens is
+      added to each.
   """
 
   kind: str
   workdir: str = ""
   split: str = "test"
   data_dir: str = ""
-  noise: float = 0.2
+  noise: float = 0.5
 
 
 class Piece(NamedTuple):
-  """Some clips: `EncodedVideos`, their names and times."""
+  """Some clips: `EncodedVideos`, their entries in an index, and times."""
 
   videos: EncodedVideos
-  names: list[str]
+  clips: list[Entry]
   times: list[np.ndarray]
 
 
@@ -114,24 +127,34 @@ class Source:
       else:
         tokens = _made_videos(self._spec.kind, first, size)
       windows = np.asarray(tokens.mask)[:, -length:].sum(1)
-      names = [name_of(number) for number in range(first, first + size)]
-      yield Piece(EncodedVideos(tokens), names, [_times(int(n)) for n in windows])
+      clips = [self._clip(number) for number in range(first, first + size)]
+      yield Piece(EncodedVideos(tokens), clips, [_times(int(n)) for n in windows])
+
+  def _clip(self, number):
+    """`Entry` of a clip, with a sentence that is none of `texts`."""
+    if self._spec.kind == RUN:
+      return Entry(name_of(number), text=self._of_run[2][number % len(self._of_run[2])])
+    return Entry(name_of(number), text=_sentence(_SENTENCES + number, number))
 
   def texts(self, count: int, clips: int) -> list[str]:
     """So many sentences, to search so many clips for; a run's split may have fewer."""
     if self._spec.kind == RUN:
       return self._of_run[1][:count]
     clip = lambda number: int(np.random.default_rng((_QUERIES, number)).integers(clips))
-    return [f"sentence {number} of clip {clip(number)}" for number in range(count)]
+    return [_sentence(number, clip(number)) for number in range(count)]
 
   @functools.cached_property
   def _of_run(self):
-    """`Tokens` of all clips of the run's split, and its sentences."""
+    """`Tokens` of all clips of the run's split, its sentences, and that of each clip."""
     spec = self._spec
     total, videos = sources.of_split(self.model, spec.split, spec.data_dir)
     videos = list(tqdm(videos, "tokens of the run", total, unit="clip"))
-    texts = list(dict.fromkeys(video.clips[0].text for video in videos))
-    return joined([video.videos.tokens for video in videos]), texts
+    texts = [video.clips[0].text for video in videos]
+    return joined([video.videos.tokens for video in videos]), list(dict.fromkeys(texts)), texts
+
+
+def _sentence(number, clip):
+  return f"sentence {number} of clip {clip}"
 
 
 class MadeModel(RetrievalModel):
@@ -159,9 +182,17 @@ class MadeModel(RetrievalModel):
 
 
 @functools.cache
-def _directions():
+def _directions(kind):
   """(signs and a class token's, padding's and what all tokens share; D) of length 1."""
-  return _unit(np.random.default_rng(0).standard_normal((_SIGNS + 3, WIDTH), np.float32))
+  drawn = np.random.default_rng(0).standard_normal((_SIGNS + 3, WIDTH), np.float32)
+  return _unit(drawn * _scales(kind))
+
+
+def _scales(kind):
+  """(D,) what noise has in each channel; of length 1."""
+  order = np.arange(WIDTH, dtype=np.float32)
+  shares = 1 / (1 + (order / _KNEE) ** 4) if kind == CONTEXTUAL else np.ones_like(order)
+  return _unit(np.sqrt(shares))
 
 
 def _unit(x):
@@ -186,7 +217,16 @@ def _made_videos(kind, first, size):
     mask[row, : 1 + windows] = True
     places[row, 0] = _SIGNS
     places[row, 1 : 1 + windows] = signs[np.arange(windows) * len(signs) // windows]
-  return Tokens(_around(kind, noise, places), mask, _even(mask))
+  features = _around(kind, noise, places)
+  if kind == CONTEXTUAL:
+    features += np.stack([_common(first + row) for row in range(size)])[:, None]
+  return Tokens(features, mask, _even(mask))
+
+
+def _common(clip):
+  """(D,) what all tokens of a clip and of its sentence have in common."""
+  drawn = np.random.default_rng((_CLIP, 1, clip)).standard_normal(WIDTH, np.float32)
+  return _COMMON * _unit(drawn * _scales(CONTEXTUAL))
 
 
 def _made_text(kind, number, clip):
@@ -200,15 +240,19 @@ def _made_text(kind, number, clip):
   named = np.arange(0, words, 2)
   places[0, named] = signs[np.arange(len(named)) * len(signs) // len(named)]
   mask = np.arange(WORDS)[None] < words
-  return Tokens(_around(kind, noise, places), mask, _even(mask))
+  features = _around(kind, noise, places)
+  if kind == CONTEXTUAL:
+    features = _unit(features + _common(clip))
+    features += _OWN * _unit(rng.standard_normal(features.shape, np.float32))
+  return Tokens(features, mask, _even(mask))
 
 
 def _around(kind, noise, places):
   """Tokens that are noise, or directions with noise beside them."""
   if kind == RANDOM:
     return noise
-  known = _directions()
-  noise *= _SPREAD / np.sqrt(WIDTH)
+  known = _directions(kind)
+  noise *= _SPREAD * _scales(kind)
   return noise + (known + 0.5 * known[-1])[places]
 
 
@@ -227,7 +271,8 @@ def _repeated(stored, first, size, noise):
   rows = np.arange(first, first + size)
   features = _unit(np.asarray(stored.features, np.float32)[rows % count])
   rng = np.random.default_rng((0, first))
-  drawn = rng.standard_normal(features.shape, np.float32) * (noise / np.sqrt(features.shape[-1]))
-  features += drawn * (rows >= count)[:, None, None]
+  valid = _unit(np.asarray(stored.features, np.float32)[np.asarray(stored.mask)])
+  other = lambda: valid[rng.integers(len(valid), size=features.shape[:2])]
+  features += (noise * (rows >= count))[:, None, None] * (other() - other())
   again = rows % count
   return Tokens(features, np.asarray(stored.mask)[again], np.asarray(stored.weights)[again])

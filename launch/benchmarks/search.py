@@ -39,7 +39,7 @@ _ROOM = 1.05  # beside the arrays: names, times
 def add_arguments(parser):
   """Sizes, kinds, engines and time."""
   parser.add_argument("--clips", type=int, nargs="+", default=_CLIPS)
-  parser.add_argument("--tokens", nargs="+", choices=made.KINDS, default=[made.CLUSTERED],
+  parser.add_argument("--tokens", nargs="+", choices=made.KINDS, default=[made.CONTEXTUAL],
                       help="kinds of made tokens")  # fmt: skip
   parser.add_argument("--workdir", type=path_argument,
                       help="a trained run, whose tokens take the place of made ones")
@@ -124,8 +124,8 @@ def _write(folder, source, clips):
     )
   with tqdm(total=clips, desc=f"writing {clips} clips", unit="clip", mininterval=1) as bar:
     for piece in source.pieces(clips):
-      index.add(piece.videos, piece.names, piece.times)
-      bar.update(len(piece.names))
+      index.add(piece.videos, piece.clips, piece.times)
+      bar.update(len(piece.clips))
 
 
 def _timed(args, spec, folder, source, clips):

@@ -25,6 +25,7 @@ _NEGATIVE = -1e30
 # are read where they lie in a file.
 _TILE, _TILE_ELSEWHERE = (1 << 21, 256), (1 << 26, 4096)
 _LEAST = 16  # clips
+BLOCKS = 4  # of a tile on a CPU: fewer programs are started
 
 
 class Query(NamedTuple):
@@ -35,10 +36,10 @@ class Query(NamedTuple):
   mask: Bool[ArrayLike, "Q M"]
 
 
-@functools.partial(jax.jit, static_argnames="mask_padding")
+@functools.partial(jax.jit, static_argnames=("mask_padding", "block"))
 def upper(
     codes: Float[ArrayLike, "C N K"], weights: Float[ArrayLike, "C N"],
-    mask: Bool[ArrayLike, "C N"], query: Query, mask_padding: bool,
+    mask: Bool[ArrayLike, "C N"], query: Query, mask_padding: bool, block: int = 1,
 ) -> Float32[Array, "Q C"]:
   """Bounds of the scores of C clips with Q sentences, but for what rounding adds.
 
@@ -47,7 +48,14 @@ def upper(
     weights, mask: of the clips' tokens.
     query: `Query`.
     mask_padding: whether padding has no part in the maxima, as in the score.
+    block: see `close.in_blocks`; 1 for all at once.
   """
+  one = functools.partial(_of_block, query=query, mask_padding=mask_padding)
+  arrays = codes, weights, mask
+  return one(*arrays) if block == 1 else close.in_blocks(one, arrays, block)
+
+
+def _of_block(codes, weights, mask, query, mask_padding):
   codes = codes.astype(jnp.float32)
 
   def one(text):

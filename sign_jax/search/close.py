@@ -8,6 +8,7 @@ plus that bound is an upper bound of the score, and a close one.
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -18,8 +19,9 @@ from jaxtyping import Array, Bool, Float, Float32
 from sign_jax.ops.late_interaction import normalize
 
 FIELDS = ("features", "weights", "mask")
-_SHARED = 0.05  # temperatures from which exp(1 / temperature) leaves room in float32
+SHARED = 0.05  # temperatures from which exp(1 / temperature) leaves room in float32
 _NEGATIVE = -1e30
+_BLOCK = 64  # clips whose numbers, in float32, a CPU keeps near
 
 
 class Interaction(NamedTuple):
@@ -51,6 +53,29 @@ def scores(
     interaction: `Interaction`.
     dtype: of the model's tokens.
   """
+  one = functools.partial(_of_block, texts=texts, interaction=interaction, dtype=dtype)
+  return in_blocks(one, (tokens, weights, mask), _BLOCK)
+
+
+def in_blocks(
+    compute: Callable[..., Float32[Array, "Q C"]], arrays: tuple[ArrayLike, ...], size: int
+) -> Float32[Array, "Q C"]:
+  """What is computed of C clips, on a CPU some of them at a time: their numbers stay in its caches.
+
+  Args:
+    compute: function of the arrays.
+    arrays: (C, ...) each.
+    size: clips of a block; all are computed at once where C is no multiple of it.
+  """
+  clips = arrays[0].shape[0]
+  if jax.default_backend() != "cpu" or clips % size or clips == size:
+    return compute(*arrays)
+  blocks = tuple(x.reshape(-1, size, *x.shape[1:]) for x in arrays)
+  found = jax.lax.map(lambda block: compute(*block), blocks)
+  return jnp.swapaxes(found, 0, 1).reshape(-1, clips)
+
+
+def _of_block(tokens, weights, mask, texts, interaction, dtype):
   tokens = tokens.astype(dtype)
   is_wide = tokens.dtype == texts.tokens.dtype == jnp.float32
   if is_wide:  # lengths are divided by afterwards, so that no copy of the tokens is written
@@ -97,7 +122,7 @@ def _pooled(products, mask, text_mask, interaction):
   masked = lambda x, mask: x if mask is None else jnp.where(mask, x, _NEGATIVE)
   if interaction.pooling == "max":
     return masked(products, text).max(2), masked(products, video).max(1)
-  if interaction.temperature < _SHARED:
+  if interaction.temperature < SHARED:
     soft = lambda mask, axis: jax.nn.softmax(
         masked(products / interaction.temperature, mask), axis
     )

@@ -7,7 +7,8 @@ they leave is e = v - B c. For any token t of a query, with p = B' t and q = t -
 
 So a code is (c, |B' e|, |e|), a query's is (p, |p|, |q|), and the product of the two bounds the
 similarity from above, whatever the basis. The better the basis fits, the closer the bound: it is
-made of the principal directions of the first tokens of an index.
+made of the principal directions of the first tokens of an index, and of the sentences that are
+known of these clips.
 """
 
 import jax
@@ -41,18 +42,31 @@ def columns(width: int) -> int:
   return min(width + 2, COLUMNS)
 
 
-def fit(tokens: Float[np.ndarray, "n D"], count: int) -> Float32[np.ndarray, "D R"]:
+def fit(
+    tokens: Float[np.ndarray, "n D"], count: int, words: Float[np.ndarray, "m D"] | None = None
+) -> Float32[np.ndarray, "D R"]:
   """The basis of most of the length of tokens.
 
+  What the basis leaves of a similarity is a product of what it leaves of both sides. So the
+  directions of sentences count as much as those of clips, where some are known: models put the two
+  into subspaces of their own.
+
   Args:
-    tokens: at least one, not normalised.
+    tokens: of clips, at least one, not normalised.
     count: R, at most D.
+    words: tokens of sentences, not normalised.
   """
+  sides = [tokens] if words is None or not len(words) else [tokens, words]
+  _, vectors = np.linalg.eigh(sum(_moments(x) for x in sides))
+  return np.ascontiguousarray(vectors[:, ::-1][:, :count], np.float32)
+
+
+def _moments(tokens):
+  """(D, D) float64 mean products of the channels of tokens of length 1."""
   if len(tokens) > _MOST:
     tokens = tokens[np.linspace(0, len(tokens) - 1, _MOST).astype(int)]
   unit = np.asarray(normalize(jnp.asarray(tokens)), np.float32)
-  _, vectors = np.linalg.eigh((unit.T @ unit).astype(np.float64))
-  return np.ascontiguousarray(vectors[:, ::-1][:, :count], np.float32)
+  return (unit.T @ unit).astype(np.float64) / len(unit)
 
 
 @jax.jit

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm import tqdm
 
+from sign_jax.api.retrieval import RetrievalModel
 from sign_jax.errors import UserError
-from sign_jax.search import codes, fields, index_folder, manifest
+from sign_jax.search import codes, fields, index_folder, manifest, words
 from sign_jax.search.store import Store
 
 _SHARD = 1024  # clips: few files, and a part for each of several processes
@@ -19,7 +20,9 @@ _FITTED = 1024  # clips from which the codes' directions are found
 _GIB = 2**30
 
 
-def compact(store: Store, folder: pathlib.Path) -> Store:
+def compact(
+    store: Store, folder: pathlib.Path, model: RetrievalModel | None = None
+) -> Store:
   """Copies the clips that are not removed, in their order.
 
   Who is killed leaves no index, and a folder in which the same can be begun again.
@@ -27,6 +30,7 @@ def compact(store: Store, folder: pathlib.Path) -> Store:
   Args:
     store: to be read.
     folder: of the copy, not there yet, or empty.
+    model: of the index; where it is known, codes suit the sentences of the clips too.
 
   Raises:
     UserError: there are no clips, the folder holds something, a damaged index, a full disk.
@@ -40,7 +44,7 @@ def compact(store: Store, folder: pathlib.Path) -> Store:
   with index_folder.begun(folder):
     with _inside(folder) as inside:
       copy = Store.create(inside, store.manifest._replace(shards=(), basis=None))
-      _copy(store, copy, rows)
+      _copy(store, copy, rows, model)
       _move(copy, folder)
   return Store(folder)
 
@@ -77,13 +81,14 @@ def _inside(folder: pathlib.Path) -> Iterator[pathlib.Path]:
   shutil.rmtree(path)
 
 
-def _copy(store, copy, rows):
+def _copy(store, copy, rows, model):
   names, basis = [name for name in store.manifest.fields if name != fields.CODES], None
   if fields.CODES in store.manifest.fields:
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), _FITTED)).astype(int)]
     tokens = _as_coded(store.read(some, ["features"])["features"])
     count = store.manifest.fields[fields.CODES].shape[-1] - 2
-    basis = codes.fit(tokens.reshape(-1, tokens.shape[-1]), count)
+    texts = [] if model is None else [store.entry(int(row)).text for row in some]
+    basis = codes.fit(tokens.reshape(-1, tokens.shape[-1]), count, words.of(model, texts))
   for start in tqdm(range(0, len(rows), _SHARD), "copying", unit="shard", mininterval=1):
     some = rows[start : start + _SHARD]
     arrays = store.read(some, names)

@@ -26,6 +26,7 @@ from sign_jax.search import (
   queries,
   ranking,
   searcher,
+  words,
 )
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
@@ -160,7 +161,7 @@ class Index:
       ]
       basis = None
       if fields.CODES in store.manifest.fields:
-        basis, arrays[fields.CODES] = self._codes(store, arrays)
+        basis, arrays[fields.CODES] = self._codes(store, arrays, clips)
       arrays[fields.TIMES] = np.stack(rows)
       clips = [fields.timed(clip, x) for clip, x in zip(clips, rows, strict=True)]
       store.append(arrays, clips, basis)
@@ -177,7 +178,7 @@ class Index:
     """The most windows of a clip."""
     return self.store.manifest.fields[fields.TIMES].shape[0]
 
-  def _codes(self, store, arrays):
+  def _codes(self, store, arrays, clips):
     """(basis that is new or None, codes) of the tokens as the index keeps them."""
     tokens = arrays["features"]
     tokens = tokens.astype(codes.read_dtype(tokens.dtype))
@@ -185,7 +186,9 @@ class Index:
     basis = known
     if known is None:
       count = store.manifest.fields[fields.CODES].shape[-1] - 2
-      basis = codes.fit(tokens.reshape(-1, tokens.shape[-1]), count)
+      basis = codes.fit(
+          tokens.reshape(-1, tokens.shape[-1]), count, words.of(self.model, [x.text for x in clips])
+      )
     return (basis if known is None else None), codes.encode(basis, tokens)
 
   def _windows(self, arrays, count):
@@ -298,7 +301,7 @@ class Index:
       UserError: the folder holds something, there are no clips, the index is damaged.
     """
     target = pathlib.Path(user_path(folder))
-    return type(self)(compacting.compact(self.store, target), self._model)
+    return type(self)(compacting.compact(self.store, target, self._model), self._model)
 
   def verify(self) -> list[str]:
     """Reads all files; a sentence for each that does not hold what was written."""

@@ -12,16 +12,17 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int
 
-from sign_jax.api.model import filled
+from sign_jax.api.model import batches, filled
 from sign_jax.api.retrieval import RetrievalModel
 from sign_jax.errors import UserError
-from sign_jax.search import bound, close, codes
+from sign_jax.search import bound, close, codes, soft_bound
 from sign_jax.search.scorer import Scorer
 from sign_jax.search.store import Store
 
 _TILE = 256  # clips that are scored at once where all are
+_SOME = (16, 64, 256)  # clips of a close look at some: few sizes, few programs
 _NARROW = 2.0**-6  # what tokens of another dtype may change in a similarity
 _LARGEST_SUM = 1.01  # of the weights of a clip, which sum to 1 but for rounding
 
@@ -43,15 +44,21 @@ class Pass(NamedTuple):
 
   Attributes:
     fields: that it reads.
-    size: clips of a tile.
+    size: clips of a tile, where all clips are looked at.
     compute: function of the arrays of a tile -> (Q, at least as many), which it need not wait for.
     slack: what is added to all values.
+    is_even: whether `compute` is to get tiles of few sizes, filled up.
   """
 
   fields: tuple[str, ...]
   size: int
   compute: Callable
   slack: float
+  is_even: bool = True
+
+  def filled(self, arrays: dict[str, np.ndarray], size: int) -> Any:
+    """What is computed of a tile, filled up to `size` where that is wanted."""
+    return self.compute(bound.filled(arrays, size) if self.is_even else arrays)
 
 
 class Passes:
@@ -98,26 +105,81 @@ class Passes:
     """Close bounds from the tokens; see `bounds`."""
     return _look(store, tokens, is_over, self._by_tokens)
 
+  def close_of(
+      self, store: Store, tokens: Any, rows: Int[np.ndarray, " n"]
+  ) -> Float32[np.ndarray, " n"]:
+    """Close bounds of some rows with one query.
+
+    Args:
+      store: `Store`.
+      tokens: of the query, a tree of arrays (1, ...).
+      rows: n rows.
+
+    Raises:
+      UserError: what is read is damaged.
+    """
+    return self._of_some(store, rows, self._by_tokens(store, tokens))
+
+  def looseness(self, store: Store, tokens: Any) -> float:
+    """No score is lower than its close bound by more than this."""
+    return 2 * self._by_tokens(store, tokens).slack
+
   def scores(self, store: Store, tokens: Any, is_over: Callable[[], bool]) -> Found:
     """The scores of the evaluation; see `bounds`."""
     return _look(store, tokens, is_over, self._by_model)
 
+  def softer_of(
+      self, store: Store, tokens: Any, rows: Int[np.ndarray, " n"]
+  ) -> Float32[np.ndarray, " n"]:
+    """Bounds of some rows from codes, closer than `bounds`; see `close_of` and `has_softer`."""
+    return self._of_some(store, rows, self._softer(store, tokens))
+
+  @property
+  def has_softer(self) -> bool:
+    """Whether `softer_of` is defined: for means weighted by a softmax that is not too sharp."""
+    interaction = self._interaction
+    is_soft = interaction.pooling != "max"
+    return is_soft and interaction.temperature >= soft_bound.LEAST_TEMPERATURE
+
+  def _of_some(self, store, rows, made):
+    found = [np.zeros(0, np.float32)]
+    for start, stop, size in batches(len(rows), _SOME):
+      arrays = _checked(store.read(rows[start:stop], made.fields), store)
+      values = np.asarray(made.filled(arrays, size))[0, : stop - start]
+      found.append(finite(values, store) + np.float32(made.slack))
+    return np.concatenate(found)
+
+  def _softer(self, store, tokens):
+    query, slack = self._coded(store, tokens)
+    video, (_, text, width) = store.manifest.fields["features"].shape[0], tokens.features.shape
+    upper = functools.partial(
+        soft_bound.upper, query=query, interaction=self._interaction, slack=slack
+    )
+    compute = lambda arrays: upper(**arrays)
+    return Pass(bound.FIELDS, 0, compute, bound.rounding(width, video, text))
+
   def _by_codes(self, store, tokens):
+    query, slack = self._coded(store, tokens)
+    video, text = store.manifest.fields["features"].shape[0], tokens.features.shape[1]
+    block = bound.tile_clips(video, text)
+    size = bound.BLOCKS * block if jax.default_backend() == "cpu" else block
+    upper = functools.partial(
+        bound.upper, query=query, mask_padding=self._interaction.mask_padding, block=block
+    )
+    compute = lambda arrays: upper(**arrays)
+    return Pass(bound.FIELDS, size, compute, _LARGEST_SUM * slack)
+
+  def _coded(self, store, tokens):
+    """(`bound.Query`, what rounding may add to a similarity or a score)."""
     basis = store.basis()
     if basis is None:
       raise UserError(f"{store.folder} has lost the basis of its codes: build the index again")
     query = bound.Query(codes.of_query(basis, tokens.features), tokens.weights, tokens.mask)
     field, (_, text, width) = store.manifest.fields["features"], tokens.features.shape
-    size = bound.tile_clips(field.shape[0], text)
-    upper = functools.partial(
-        bound.upper, query=query, mask_padding=self._interaction.mask_padding
-    )
     # The codes are of the tokens in one dtype; the score may round these to the model's first.
     dtypes = {codes.read_dtype(field.numpy), self._dtype, np.dtype(tokens.features.dtype)}
     narrow = len(dtypes) > 1
-    slack = bound.rounding(width, field.shape[0], text) + narrow * _NARROW
-    compute = lambda arrays: upper(**bound.filled(arrays, size))
-    return Pass(bound.FIELDS, size, compute, _LARGEST_SUM * slack)
+    return query, bound.rounding(width, field.shape[0], text) + narrow * _NARROW
 
   def _by_tokens(self, store, tokens):
     texts = close.Sentences(tokens.features, tokens.weights, tokens.mask)
@@ -126,8 +188,7 @@ class Passes:
     dtype = self._dtype.name
 
     def compute(arrays):
-      found = bound.filled(arrays, size)
-      return close.scores(*(found[x] for x in close.FIELDS), texts, self._interaction, dtype)
+      return close.scores(*(arrays[x] for x in close.FIELDS), texts, self._interaction, dtype)
 
     slack = close.error(width, video, text, self._interaction)
     return Pass(close.FIELDS, size, compute, _LARGEST_SUM * slack)
@@ -135,7 +196,7 @@ class Passes:
   def _by_model(self, store, tokens):
     del store
     compute = lambda arrays: self.scorer(arrays, tokens).T
-    return Pass(tuple(self.scorer.fields), _TILE, compute, 0.0)
+    return Pass(tuple(self.scorer.fields), _TILE, compute, 0.0, is_even=False)
 
 
 def _look(store, tokens, is_over, kind):
@@ -146,7 +207,8 @@ def _look(store, tokens, is_over, kind):
   made = kind(store, jax.tree.map(lambda x: filled(np.asarray(x), size), tokens))
   tiles = store.tiles(made.fields, made.size)
   tiles = ((first, _checked(arrays, store)) for first, arrays in tiles)
-  values, seen = bound.scan(tiles, made.compute, queries, rows, is_over)
+  compute = functools.partial(made.filled, size=made.size)
+  values, seen = bound.scan(tiles, compute, queries, rows, is_over)
   finite(values[:, seen], store)
   return Found(values + np.float32(made.slack), seen)
 

@@ -1,6 +1,7 @@
 """Queries against an open index: bounds, exact scores, proofs, places."""
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -15,8 +16,12 @@ from sign_jax.search.queries import Prepared
 from sign_jax.search.store import Store
 
 _TOGETHER = 8  # queries that one look serves
-_PROBED = 16  # clips of the highest bounds, from whose scores it is told what bounds are worth
-_FEW = 1 / 8  # of the clips; more of them are not scored one by one before a close look at all
+_PROBED = 64  # clips of the highest bounds, which tell by a close look what bounds are worth
+_FEW = 1 / 8  # of the clips; where more of them need a close look, all are looked at in their order
+_MANY = 256  # clips; for fewer, a close look is quick enough
+_SHARPENED = 4096  # clips, from one look at the clock to the next
+_IDLE = 3 / 4  # of clips that closer bounds from codes leave: others are not asked then
+_ROUNDED = 2.0**-20  # what float32 takes from differences of scores
 
 
 class Searcher:
@@ -45,6 +50,26 @@ class Searcher:
           [(part.weight, self.scorer(arrays, part.tokens)[:, 0]) for part in query.parts]
       ))  # fmt: skip
     return passes.finite(np.concatenate(found), store)
+
+  def close(
+      self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"]
+  ) -> Float32[np.ndarray, " n"]:
+    """Close bounds of some rows."""
+    return self._bounds(self.passes.close_of, store, query, rows)
+
+  def softer(
+      self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"]
+  ) -> Float32[np.ndarray, " n"]:
+    """Bounds of some rows from codes, closer than the first ones."""
+    return self._bounds(self.passes.softer_of, store, query, rows)
+
+  def _bounds(self, look, store, query, rows):
+    return queries.together([(x.weight, look(store, x.tokens, rows)) for x in query.parts])
+
+  def looseness(self, store: Store, query: Prepared) -> float:
+    """No score is lower than its close bound by more than this."""
+    width = sum(x.weight * self.passes.looseness(store, x.tokens) for x in query.parts)
+    return float(width) + _ROUNDED
 
   def ranked(
       self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"], k: int
@@ -109,9 +134,9 @@ class Search:
       self._passed(states, self._tools.passes.scores, _State.take_scores)
       return
     self._passed(states, self._tools.passes.bounds, _State.take_bounds)
-    loose = [x for x in states if not self._deadline.is_over() and x.is_loose(k)]
+    loose = [x for x in states if not self._deadline.is_over() and x.is_loose(k, self._deadline)]
     if loose and not self._deadline.is_over():
-      self._passed(loose, self._tools.passes.close, _State.take_bounds)
+      self._passed(loose, self._tools.passes.close, _State.take_close)
 
   def _passed(self, states, look, take):
     look = functools.partial(look, self._share.store, is_over=self._deadline.is_over)
@@ -173,26 +198,64 @@ class _State:
     self._chosen = chosen[share.first : share.first + rows]
     self._upper = np.full(rows, np.inf, np.float32)
     self._seen, self._scored = np.zeros(rows, bool), np.zeros(rows, bool)
+    self._is_close, self._is_bounded = np.zeros(rows, bool), False
     self._scores = np.zeros(rows, np.float32)
 
   def take_bounds(self, values, seen):
+    self._is_bounded = True
     self._upper = np.where(seen & ~self._scored, np.minimum(self._upper, values), self._upper)
     self._seen |= seen
 
   def take_scores(self, values, seen):
     self._upper, self._scores, self._seen, self._scored = values, values, seen, seen
 
-  def is_loose(self, k):
-    """Whether bounds leave so many clips to be scored that a close look at all is quicker."""
+  def is_loose(self, k, deadline):
+    """Whether so many clips need a close look that one at all clips in their order is quicker.
+
+    Those whose bounds are not low enough get closer ones first.
+    """
     rows = np.flatnonzero(self._chosen & self._seen)
     some = min(max(k, _PROBED), len(rows))
     if some < k:
       return False
     highest = rows[np.argpartition(-self._upper[rows], some - 1)[:some]]
-    values = self._score(highest)
-    self._upper[highest] = values
-    least = np.partition(values, some - k)[some - k]
-    return (self._upper[rows] > least).sum() > _FEW * len(self._upper)
+    least = np.partition(self._lower(highest), some - k)[some - k]
+    left = rows[self._upper[rows] > least]
+    if len(left) > _MANY and self._tools.passes.has_softer:
+      left = self._sharpened(left, least, deadline)
+    return len(left) > _FEW * len(self._upper)
+
+  def _sharpened(self, rows, least, deadline):
+    """Rows whose closer bounds, from codes as well, are above `least`."""
+    order = np.random.default_rng(0).permutation(len(rows))  # the first ones speak for all
+    ends = [0, *range(_MANY, len(rows), _SHARPENED), len(rows)]
+    for start, stop in itertools.pairwise(ends):
+      new = np.sort(rows[order[start:stop]])
+      new = new[~self._is_close[new]]
+      values = self._tools.softer(self._share.store, self.query, new)
+      self._upper[new] = np.minimum(self._upper[new], values)
+      is_idle = not start and (self._upper[new] > least).mean() > _IDLE
+      if is_idle or deadline.is_over():
+        break
+    return rows[self._upper[rows] > least]
+
+  def take_close(self, values, seen):
+    """Takes close bounds of all clips that were seen."""
+    self.take_bounds(values, seen)
+    self._is_close |= seen
+
+  def _lower(self, rows):
+    """What the scores of rows are at least, from a close look, which gives them close bounds."""
+    new = rows[~self._is_close[rows]]
+    if len(new):
+      values = self._tools.close(self._share.store, self.query, new)
+      self._upper[new] = np.minimum(self._upper[new], values)
+      self._is_close[new] = True
+    return self._upper[rows] - np.float32(self._looseness)
+
+  @functools.cached_property
+  def _looseness(self):
+    return self._tools.looseness(self._share.store, self.query)
 
   def _score(self, rows):
     """Exact scores of rows; each is computed once."""
@@ -204,7 +267,10 @@ class _State:
 
   def best(self, wanted, is_over):
     """`ranking.Best` of this process's clips, by their rows in the whole index."""
-    found = ranking.best(self._upper, wanted, self._score, is_over, self._chosen & self._seen)
+    there = self._chosen & self._seen
+    if self._is_bounded:  # close looks until as many clips are known to be better than all others
+      ranking.best(self._upper.copy(), wanted, self._lower, is_over, there)
+    found = ranking.best(self._upper, wanted, self._score, is_over, there)
     may_miss = found.may_miss if self._seen[self._chosen].all() else math.inf
     rows = found.rows + self._share.first
     return found._replace(rows=rows, scored=self._count, may_miss=may_miss)

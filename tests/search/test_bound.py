@@ -1,6 +1,7 @@
 """A bound is never below the score that the evaluation computes, whatever the tokens."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from sign_jax.ops.late_interaction import late_interaction
-from sign_jax.search import bound, close, codes
+from sign_jax.search import bound, close, codes, soft_bound
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 CLIPS, TEXTS, VIDEO, WORDS, WIDTH = 40, 8, 9, 6, 160
@@ -36,12 +37,13 @@ def tokens(kind, rng, count, length):
   return found.astype(np.float32)
 
 
+SLACK = bound.rounding(WIDTH, VIDEO, WORDS)
 SOFT, HARD = close.Interaction("softmax", False, 0.07), close.Interaction("max", True, 0.07)
 
 
 @functools.partial(jax.jit, static_argnames="interaction")
 def found(video, text, w, u, basis, interaction):
-  """(scores, bounds from codes, close scores), (TEXTS, CLIPS) each."""
+  """(scores, bounds from codes, close scores, closer bounds from codes), (TEXTS, CLIPS) each."""
   masks = {"video_mask": w > 0, "text_mask": u > 0} if interaction.mask_padding else {}
   score = 0.5 * sum(late_interaction(
       video, text, w, u, pooling=interaction.pooling, temperature=interaction.temperature, **masks
@@ -50,7 +52,15 @@ def found(video, text, w, u, basis, interaction):
   query = bound.Query(codes.of_query(basis, text), u, u > 0)
   loose = bound.upper(code, w, w > 0, query, interaction.mask_padding)
   texts = close.Sentences(text, u, u > 0)
-  return score.T, loose, close.scores(video, w, w > 0, texts, interaction, video.dtype.name)
+  near = close.scores(video, w, w > 0, texts, interaction, video.dtype.name)
+  softer = loose
+  if is_soft(interaction):
+    softer = soft_bound.upper(code, w, w > 0, query, interaction, SLACK)
+  return score.T, loose, near, softer
+
+
+def is_soft(interaction):
+  return interaction.pooling != "max" and interaction.temperature > soft_bound.LEAST_TEMPERATURE
 
 
 @pytest.fixture(scope="module")
@@ -61,21 +71,24 @@ def basis():
 
 @pytest.mark.parametrize(("interaction", "dtype"), [
     (SOFT, jnp.float32), (HARD, jnp.float32), (SOFT, jnp.bfloat16),
-    (SOFT._replace(temperature=0.004), jnp.float32),
+    (SOFT._replace(temperature=0.004), jnp.float32), (SOFT._replace(temperature=1.0), jnp.float32),
+    (SOFT._replace(mask_padding=True), jnp.float32),
 ])  # fmt: skip
 def test_a_bound_is_never_below_the_score(interaction, dtype, basis):
   rng = np.random.default_rng(0)
-  slack = bound.rounding(WIDTH, VIDEO, WORDS)
   error = close.error(WIDTH, VIDEO, WORDS, interaction)
   for kind in ("random", "clustered", "same", "wild") * 8:
     video = jnp.asarray(tokens(kind, rng, CLIPS, VIDEO), dtype)
     text = jnp.asarray(tokens(kind, rng, TEXTS, WORDS), dtype)
     w, u = weights(rng, (CLIPS, VIDEO)), weights(rng, (TEXTS, WORDS))
-    score, upper, near = map(np.asarray, found(video, text, w, u, basis, interaction))
-    assert (upper + slack >= score).all(), kind
+    score, upper, near, softer = map(np.asarray, found(video, text, w, u, basis, interaction))
+    assert (upper + SLACK >= score).all(), kind
+    assert (softer + SLACK >= score).all(), kind
     assert np.abs(near - score).max() < error < 3e-4, kind
     if kind == "clustered" and interaction == HARD:
       assert (upper - score).max() < 0.1  # the bound says something
+    if kind == "clustered" and is_soft(interaction):
+      assert np.median(softer - score) < 0.8 * np.median(upper - score)
 
 
 def test_codes_of_all_channels_are_close():
@@ -87,6 +100,37 @@ def test_codes_of_all_channels_are_close():
   unit = lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True)
   exact = np.einsum("cnd,qmd->cqnm", unit(video), unit(text))
   assert (product >= exact - 1e-6).all() and (product - exact).max() < 3e-3
+
+
+@pytest.mark.parametrize("interaction", [SOFT, SOFT._replace(mask_padding=True)])
+def test_a_closer_bound_holds_for_the_worst_values_that_codes_allow(interaction):
+  """Values at whichever end of what codes allow makes the score largest, as if tokens were so."""
+  rng, count = np.random.default_rng(0), 0
+  for _ in range(200):
+    reach = 10 ** rng.uniform(-3, -0.5)
+    high = rng.uniform(-1, 1, 7)
+    ends = np.stack([high - 2 * reach, high])
+    chosen = ends[np.array(list(itertools.product((0, 1), repeat=7)))[:, None, :].squeeze(1),
+                  np.arange(7)]  # fmt: skip
+    powers = np.exp(chosen / 0.07)
+    worst = ((powers * chosen).sum(1) / powers.sum(1)).max()
+    array = jnp.asarray(high[None, :, None], jnp.float32)
+    reaches = jnp.full((1, 7, 1), reach, jnp.float32)
+    found = soft_bound.pooled(
+        array, jnp.exp(array / 0.07), reaches, interaction, np.ones((1, 7, 1), bool), 1
+    )
+    assert worst - 1e-6 <= float(found[0, 0]) <= high.max() + 1e-6
+    count += float(found[0, 0]) < worst + 0.5 * (high.max() - worst)
+  assert count > 100  # closer to the worst than the largest value is
+
+
+def test_a_basis_suits_the_sentences_that_are_known():
+  rng = np.random.default_rng(0)
+  video, text = np.zeros((300, WIDTH)), np.zeros((20, WIDTH))
+  video[:, :40], text[:, 60:80] = rng.standard_normal((300, 40)), rng.standard_normal((20, 20))
+  left = lambda basis, x: np.linalg.norm(x - x @ basis @ basis.T) / np.linalg.norm(x)
+  alone, both = codes.fit(video, 50), codes.fit(video, 60, text)
+  assert left(alone, text) > 0.9 and max(left(both, video), left(both, text)) < 1e-5
 
 
 def test_a_scan_is_the_same_in_tiles_of_any_size(basis):

@@ -89,7 +89,7 @@ def test_a_copy_that_fails_leaves_nothing(index, tmp_path, monkeypatch):
 
 def test_a_killed_copy_is_none_or_whole_and_leaves_nothing(tmp_path, monkeypatch):
   # Without JAX, which does not live on in a child.
-  monkeypatch.setattr(codes, "fit", lambda tokens, count: np.ones((4, count), np.float32))
+  monkeypatch.setattr(codes, "fit", lambda tokens, count, words: np.ones((4, count), np.float32))
   monkeypatch.setattr(codes, "encode", lambda basis, tokens: np.ones((len(tokens), 3, 6)))
   monkeypatch.setattr(compacting, "_SHARD", 2)
   store = stores.make(tmp_path / "index")

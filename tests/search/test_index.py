@@ -164,21 +164,31 @@ def test_an_index_of_arrays_grows_and_shrinks(grown, model):
   assert np.isnan(hit.start) and hit.curve is None  # no times are known
 
 
-@pytest.mark.parametrize("few", [-1, 2], ids=["close", "codes"])
-def test_either_kind_of_bounds_proves_the_same(grown, monkeypatch, few):
+@pytest.mark.parametrize(
+    ("few", "many", "idle", "names"),
+    [(-1, 1000, 2, {"close"}), (2, 1000, 2, set()), (2, 4, 2, {"softer_of"}),
+     (-1, 4, -1, {"softer_of", "close"})],
+    ids=["close", "codes", "softer", "softer in vain"],
+)  # fmt: skip
+def test_every_kind_of_bounds_proves_the_same(grown, monkeypatch, few, many, idle, names):
   index, _ = grown
   expected = index.similarity(SENTENCES)
-  looked = []
-  close = passes.Passes.close
-  monkeypatch.setattr(searcher, "_FEW", few)
-  look = lambda *args, **options: looked.append(1) or close(*args, **options)
-  monkeypatch.setattr(passes.Passes, "close", look)
+  for name, value in {"_FEW": few, "_MANY": many, "_IDLE": idle, "_PROBED": 8}.items():
+    monkeypatch.setattr(searcher, name, value)
+  looked = set()
+  for name in ("close", "softer_of"):
+    monkeypatch.setattr(passes.Passes, name, told(looked, name, getattr(passes.Passes, name)))
   for column, answer in enumerate(index.search(SENTENCES, 7)):
     assert answer.is_certified and answer.scored <= len(index)
-    assert few > 0 or answer.scored < 40
+    assert answer.scored < 40
     found = [hit.score for hit in answer.hits]
     np.testing.assert_allclose(found, np.sort(expected[:, column])[::-1][:7], atol=1e-6)
-  assert len(looked) == (few < 0)
+  assert looked == names
+
+
+def told(names, name, function):
+  """The function, which notes its name where it is called."""
+  return lambda *args, **options: names.add(name) or function(*args, **options)
 
 
 def test_time_that_is_up_is_told(grown):

@@ -124,6 +124,7 @@ def test_time_is_of_all_sentences_together(index, clock, monkeypatch):
 
 def test_a_look_that_is_not_finished_proves_nothing(index, clock, monkeypatch):
   monkeypatch.setattr(bound, "tile_clips", lambda *sizes: 16)
+  monkeypatch.setattr(bound, "BLOCKS", 1)
   monkeypatch.setattr(passes, "_TILE", 16)
   for prune, (holder, name) in {True: (bound, "upper"), False: (Scorer, "__call__")}.items():
     with monkeypatch.context() as patch:

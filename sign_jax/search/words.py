@@ -1,0 +1,28 @@
+"""Tokens of the sentences that are known of an index's clips, to which its codes are to be fit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from sign_jax.api.retrieval import RetrievalModel
+
+_MOST = 512  # sentences
+
+
+def of(model: RetrievalModel | None, texts: Sequence[str]) -> Float[np.ndarray, "m D"] | None:
+  """Tokens of some of the sentences; None where there are none, or no numbers.
+
+  Padding is among them, as it has a part in scores that do not mask it.
+
+  Args:
+    model: `RetrievalModel` of a late interaction; only asked where there is a sentence.
+    texts: of clips, "" where none is known.
+  """
+  known = sorted(set(texts) - {""})
+  if not known:
+    return None
+  some = [known[i] for i in np.linspace(0, len(known) - 1, min(len(known), _MOST)).astype(int)]
+  tokens = np.asarray(model.encode_texts(some).tokens.features, np.float32)
+  tokens = tokens.reshape(-1, tokens.shape[-1])
+  return tokens[np.isfinite(tokens).all(1)]
