@@ -156,7 +156,9 @@ class Passes:
         soft_bound.upper, query=query, interaction=self._interaction, slack=slack
     )
     compute = lambda arrays: upper(**arrays)
-    return Pass(bound.FIELDS, 0, compute, bound.rounding(width, video, text))
+    # The score itself is a mean weighted by exponentials that are rounded, as the close one is.
+    error = close.error(width, video, text, self._interaction)
+    return Pass(bound.FIELDS, 0, compute, _LARGEST_SUM * error)
 
   def _by_codes(self, store, tokens):
     query, slack = self._coded(store, tokens)

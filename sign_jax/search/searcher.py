@@ -134,7 +134,7 @@ class Search:
       self._passed(states, self._tools.passes.scores, _State.take_scores)
       return
     self._passed(states, self._tools.passes.bounds, _State.take_bounds)
-    loose = [x for x in states if not self._deadline.is_over() and x.is_loose(k, self._deadline)]
+    loose = [x for x in states if not self._deadline.is_over() and x.sharpen(k, self._deadline)]
     if loose and not self._deadline.is_over():
       self._passed(loose, self._tools.passes.close, _State.take_close)
 
@@ -209,10 +209,11 @@ class _State:
   def take_scores(self, values, seen):
     self._upper, self._scores, self._seen, self._scored = values, values, seen, seen
 
-  def is_loose(self, k, deadline):
-    """Whether so many clips need a close look that one at all clips in their order is quicker.
+  def sharpen(self, k, deadline):
+    """Takes closer bounds from codes of clips whose first ones are not low enough.
 
-    Those whose bounds are not low enough get closer ones first.
+    Returns:
+      whether this leaves so many clips that a close look at all in their order is quicker.
     """
     rows = np.flatnonzero(self._chosen & self._seen)
     some = min(max(k, _PROBED), len(rows))
