@@ -10,7 +10,7 @@ from jaxtyping import Float32, PyTree
 from sign_jax.api.model import batches, filled
 from sign_jax.api.retrieval import RetrievalModel
 
-_CLIPS, _TEXTS = (8, 64, 256), (1, 8, 32)  # of a tile: few sizes, few programs
+_CLIPS, _TEXTS = (16, 64, 256), (1, 8, 32)  # of a tile: few sizes, few programs
 
 
 def names(form: PyTree) -> list[str]:
