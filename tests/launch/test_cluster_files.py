@@ -11,10 +11,12 @@ import pytest
 import yaml
 
 from sign_jax.errors import Stopped, UserError
+from sign_jax.search import __main__ as search
 from sign_jax.train import distributed
 from tests.program import ROOT
 
 SLURM, GKE = ROOT / "launch" / "slurm" / "train.sbatch", ROOT / "launch" / "gke"
+SEARCH = SLURM.with_name("search.sbatch")
 
 # What we use of Kubernetes: {field: type, nested fields, or [nested fields of each item]}; fields
 # that must be there have an asterisk.
@@ -86,7 +88,7 @@ def documents(name):
   return {d["kind"]: d for d in yaml.safe_load_all((GKE / name).read_text())}
 
 
-@pytest.mark.parametrize("name", ["gpu_job.yaml", "tpu_jobset.yaml"])
+@pytest.mark.parametrize("name", ["gpu_job.yaml", "tpu_jobset.yaml", "search_job.yaml"])
 def test_manifests_have_the_fields_that_kubernetes_knows(name):
   for document in documents(name).values():
     assert faults_of(document) == []
@@ -103,8 +105,9 @@ def test_the_check_of_manifests_finds_mistakes():
   ]
 
 
-def test_pods_of_the_gpu_job_find_one_another():
-  found = documents("gpu_job.yaml")
+@pytest.mark.parametrize("name", ["gpu_job.yaml", "search_job.yaml"])
+def test_pods_of_a_job_find_one_another(name):
+  found = documents(name)
   job, service = found["Job"]["spec"], found["Service"]
   pod = job["template"]["spec"]
   names = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
@@ -119,6 +122,17 @@ def test_pods_of_the_gpu_job_find_one_another():
   assert pod["subdomain"] == service["metadata"]["name"]
   assert int(port) in [p["containerPort"] for p in pod["containers"][0]["ports"]]
   assert job["parallelism"] == job["completions"]
+
+
+def test_the_search_is_one_that_the_program_knows():
+  job = documents("search_job.yaml")["Job"]["spec"]
+  (container,) = job["template"]["spec"]["containers"]
+  *program, command = container["command"]
+  assert program == ["python", "-m", "sign_jax.search"]
+  args = search._parse([command, *container["args"]])
+  assert args.together and str(args.index) == "/shared/archive"
+  assert actions(job) == {"DisruptionTarget": "Ignore", UserError.status: "FailJob"}
+  assert job["template"]["spec"]["restartPolicy"] == "Never"
 
 
 def slice_job():
@@ -286,4 +300,27 @@ def test_the_batch_script_asks_for_a_signal_before_the_end():
   options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(.*)$", "\n".join(lines), re.M))
   assert "requeue" in options and re.fullmatch(r"B:USR1@\d{3,}", options["signal"])
   assert options["ntasks-per-node"] == options["gpus-per-node"]  # one process a GPU
+  assert {name for name, value in options.items() if "<" in value} == {"partition", "account"}
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_search_passes_sentences_on_as_they_are(tmp_path, status):
+  log = tmp_path / "log"
+  step = f'#!/bin/bash\nprintf "%s\\n" "$@" > {log}\necho $JAX_PLATFORMS >> {log}\nexit {status}\n'
+  (tmp_path / "srun").write_text(step)
+  (tmp_path / "srun").chmod(0o755)
+  environment = {
+      **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_SUBMIT_DIR": str(ROOT),
+      "SIGN_JAX_VENV": "/venv", "SLURM_CPUS_PER_TASK": "16",
+  }  # fmt: skip
+  environment.pop("JAX_PLATFORMS", None)
+  asked = ["--index", "the index", "--workdir", "w", "It will rain."]
+  ended = subprocess.run(["bash", SEARCH, *asked], env=environment, timeout=LONGEST)
+  assert ended.returncode == status
+  *said, platform = log.read_text().splitlines()
+  begin = said.index("/venv/bin/python")
+  assert "--cpus-per-task=16" in said[:begin] and platform == "cpu"
+  assert said[begin + 1 :] == ["-m", "sign_jax.search", "query", *asked]
+  assert search._parse(said[begin + 3 :]).together
+  options = dict(re.findall(r"^#SBATCH --([\w-]+)=?(.*)$", SEARCH.read_text(), re.M))
   assert {name for name, value in options.items() if "<" in value} == {"partition", "account"}
