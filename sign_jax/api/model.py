@@ -40,7 +40,8 @@ class Model:
     return f"<{type(self).__name__}: {self.system} of {self.trained.workdir}>"
 
   def encode_videos(self, videos: Any, **options: Any) -> Any:
-    """Only retrieval systems have it, see `retrieval.RetrievalModel`."""
+    """Systems that retrieve and models of single signs have it, see `retrieval` and
+    `sign_recognition`."""
     raise self._cannot("encode videos for a search")
 
   def encode_texts(self, texts: Any) -> Any:

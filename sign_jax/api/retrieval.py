@@ -217,6 +217,11 @@ class RetrievalModel(model.Model):
     """The model's variables, on the device."""
     return self._variables
 
+  @property
+  def windows(self) -> int:
+    """The most windows of a video that it reads."""
+    return self._inputs["video_valid"][0][0]
+
   @functools.cached_property
   def video_form(self) -> Any:
     """The tokens of one video, as a tree of jax.ShapeDtypeStruct (1, ...)."""

@@ -1,28 +1,30 @@
 """A trained model of isolated signs: a clip, and its keypoints where they are read, to a sign."""
 
 import functools
-import itertools
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
-from sign_jax.api import clips, recognized
+from sign_jax.api import model, recognized, sign_reading
 from sign_jax.api.recognized import Recognized
-from sign_jax.data import sign_batches, sign_records
+from sign_jax.api.retrieval import EncodedVideos
+from sign_jax.api.sign_reading import SignClip
+from sign_jax.data import sign_batches
 from sign_jax.errors import UserError
-from sign_jax.files import user_path
+from sign_jax.ops.unit_length import unit_length
 from sign_jax.run import trained
-from sign_jax.tasks import isolated, isolated_scores
+from sign_jax.tasks import finite, isolated, isolated_scores
 from sign_jax.train import compilation
-from sign_jax.video import containers, frames
 
-_LONGEST = sign_records.LONGEST
+_SIZES = (1, 8)  # clips that are encoded at once: those of whole pictures are large
+_KEYPOINTS = 133
 
 
 class SignModel(recognized.NamingModel):
-  """A model that names the sign of a clip.
+  """A model that names the sign of a clip, and compares signs that it has no names for.
 
   Attributes:
     labels: names of the classes, None where they are not known.
@@ -30,18 +32,28 @@ class SignModel(recognized.NamingModel):
   """
 
   does = "recognize the sign in a clip"
+  windows = 1  # that a search knows the times of: the whole clip
 
   def __init__(self, found: trained.Trained, labels: list[str] | None = None) -> None:
     super().__init__(found, labels)
     recognizer = isolated.recognizer_of(found.system)
     self.fields, config = recognizer.fields(found.config), found.config
+    compiled = functools.partial(jax.jit, compiler_options=compilation.options(config))
 
-    @functools.partial(jax.jit, compiler_options=compilation.options(config))
+    @compiled
     def scores(variables, batch):
       inputs = recognizer.eval_inputs(config, batch)
       return recognizer.scores(config, found.model.apply(variables, inputs))[""]
 
-    self._scores = scores
+    @compiled
+    def vectors(variables, batch):
+      """{field: (n, crops, ...)} -> (n, D)."""
+      flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in batch.items()}
+      inputs = recognizer.eval_inputs(config, flat)
+      each = found.model.apply(variables, inputs, method="encode_video")
+      return unit_length(jnp.mean(each.reshape(-1, config.data.crops, each.shape[-1]), 1))
+
+    self._scores, self._vectors = scores, vectors
 
   def recognize(self, video: Any, top: int = 5, *, keypoints: Any = None) -> Recognized:
     """The sign that a clip shows.
@@ -64,54 +76,104 @@ class SignModel(recognized.NamingModel):
         reads keypoints has none.
     """
     recognized.check_counts(top=top)
-    if "keypoints" in self.fields and keypoints is None:
-      raise UserError(
-          f"this model of {self.system} reads keypoints too: pass those of the video, --keypoints "
-          "FILE or keypoints=, COCO-WholeBody's of every frame; only a model that was trained with "
-          "--config.model.modalities=video needs none"
-      )
-    pictures, size = self._pictures(video)
-    clip = {"video": pictures}
-    if "keypoints" in self.fields:
-      clip["keypoints"] = self._keypoints(keypoints, pictures, size, video)
-    scores = self._scores(self._variables, self._batch(clip))
+    clip = self.read(SignClip(video, keypoints)).arrays
+    scores = self._scores(self._variables, self._crops(clip))
     crops = self.config.data.crops
     found, _ = isolated_scores.averaged({"": np.asarray(scores)}, np.zeros(crops, int), crops)
     return self._named(np.asarray(jax.nn.softmax(found[""])), top, None)
 
-  def _batch(self, clip):
+  def encode_videos(
+      self, videos: Any, *, keypoints: Sequence[Any] | None = None
+  ) -> EncodedVideos:
+    """Clips of single signs -> the vectors by which a search compares them, float32 of length 1.
+
+    The vector is what the last classifier reads, see the module's `encode_video`; that of a clip of
+    several crops is their mean.
+
+    Args:
+      videos: a list of clips, each as `recognize` takes it; or `sign_reading.SignClip`, which may
+        be a part of a video; or {"video": ..., "keypoints": ...}.
+      keypoints: of each clip, as `recognize` takes them.
+
+    Returns:
+      `EncodedVideos` of an array (n, D), in the order of the clips.
+
+    Raises:
+      UserError: as `recognize`; a model that gives no such vectors, or none that are finite.
+    """
+    found = sign_reading.listed(videos, keypoints)
+    parts = [
+        self.encode_clips([self.read(clip).arrays for clip in found[start:stop]])
+        for start, stop, _ in model.batches(len(found), _SIZES)
+    ]
+    empty = np.zeros((0, *self.video_form.shape[1:]), self.video_form.dtype)
+    return EncodedVideos(np.concatenate([empty, *(part.tokens for part in parts)]))
+
+  def read(self, clip: SignClip) -> sign_reading.Read:
+    """What the model reads of a clip; errors as `recognize`."""
+    return sign_reading.read(clip, self.fields, self.config.data.size_stored, self.system)
+
+  def encode_clips(self, clips: Sequence[Mapping[str, np.ndarray]]) -> EncodedVideos:
+    """As `encode_videos`, of clips that are read already.
+
+    Args:
+      clips: {"video": (T, S, S, 3) uint8 RGB, "keypoints": (T, 133, 3) float32} of each, x and y as
+        shares of the picture; those of `fields`.
+    """
+    if not self.has_vectors:
+      raise self._cannot("encode videos for a search")
+    parts = []
+    for start, stop, size in model.batches(len(clips), _SIZES):
+      read = [self._crops(clip) for clip in clips[start:stop]]
+      batch = {name: np.stack([x[name] for x in read]) for name in self.fields}
+      batch = {name: model.filled(x, size) for name, x in batch.items()}
+      parts.append(np.asarray(self._vectors(self._variables, batch))[: stop - start])
+    found = np.concatenate(parts)
+    if not np.isfinite(found).all():
+      raise UserError(
+          "the vectors are not finite: "
+          + (finite.bad_weights(self._variables) or "look for very large values in the keypoints")
+      )
+    return EncodedVideos(found)
+
+  def encode_texts(self, texts: Any) -> NoReturn:
+    """Raises UserError: it knows signs, and no sentences."""
+    if not self.has_vectors:
+      raise self._cannot("encode texts")
+    raise UserError(
+        f"a model of {self.system} compares signs with signs and reads no sentences: ask by a "
+        "video (--video, or Query(video=...)) or by a clip of the index (--like, Query(like=...))"
+    )
+
+  @property
+  def has_vectors(self) -> bool:
+    """Whether its module gives vectors of signs, and their score."""
+    module = self.trained.model
+    return hasattr(module, "encode_video") and hasattr(module, "score")
+
+  @property
+  def variables(self) -> Any:
+    """The model's variables, on the device."""
+    return self._variables
+
+  @functools.cached_property
+  def video_form(self) -> jax.ShapeDtypeStruct:
+    """The vector of one clip, (1, D)."""
+    data = self.config.data
+    each = {
+        "video": ((data.size_stored, data.size_stored, 3), np.uint8),
+        "keypoints": ((_KEYPOINTS, 3), np.float32),
+    }
+    batch = {
+        name: jax.ShapeDtypeStruct((1, data.crops, data.frames, *each[name][0]), each[name][1])
+        for name in self.fields
+    }
+    return jax.eval_shape(self._vectors, self._variables, batch)
+
+  def _crops(self, clip):
     """{field: (crops, n, ...)} of a whole clip."""
-    data, count = self.config.data, len(clip["video"])
+    data, count = self.config.data, len(clip[self.fields[0]])
     read = [
         sign_batches.places(count, data.frames, crop, data.crops) for crop in range(data.crops)
     ]
     return {name: np.stack([clip[name][places] for places in read]) for name in self.fields}
-
-  def _pictures(self, video):
-    """((T, S, S, 3) uint8, (width, height) of the pictures) of a video."""
-    side = self.config.data.size_stored
-    if clips.is_path(video):
-      path = user_path(video)
-      size, found = clips.picture_size(path), frames.read_frames(path, (side, side))
-      return _joined(itertools.islice(found, _LONGEST + 1), path), size
-    array = clips.array(video)
-    pictures = (np.ascontiguousarray(x) for x in itertools.islice(array, _LONGEST + 1))
-    return _joined((containers.resized_rgb(x, (side, side)) for x in pictures), "the clip"), (
-        array.shape[2], array.shape[1]
-    )
-
-  def _keypoints(self, keypoints, pictures, size, video):
-    """(T, 133, 3) float32, x and y as shares of the picture."""
-    found, name = clips.keypoint_shares(keypoints, size, video)
-    if len(found) != len(pictures):
-      raise clips.unlike_counts(name, len(found), video, len(pictures))
-    return found
-
-
-def _joined(pictures: Any, name: Any) -> Float[np.ndarray, "T S S 3"]:
-  found = list(pictures)
-  if len(found) > _LONGEST:
-    raise UserError(
-        f"{name} has more than {_LONGEST} frames, and this model names one sign: cut the clip out"
-    )
-  return np.stack(found)

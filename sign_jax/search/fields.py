@@ -7,11 +7,11 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from sign_jax.api.retrieval import RetrievalModel
 from sign_jax.data.sampling import sample_indices
 from sign_jax.errors import UserError, shown
 from sign_jax.ops.late_interaction import normalize
 from sign_jax.search import codes, scorer
+from sign_jax.search.embedding import Embedding
 from sign_jax.search.entries import Entry
 from sign_jax.search.manifest import Field, Manifest
 from sign_jax.search.store import Store
@@ -21,11 +21,11 @@ _FLOATS = {"float16", "bfloat16", "float32"}
 _TOLERANCE = 1e-3  # of the sum of a clip's weights
 
 
-def of_model(model: RetrievalModel, storage: str) -> dict[str, Field]:
+def of_model(model: Embedding, storage: str) -> dict[str, Field]:
   """{name: `Field`} of an index of a model.
 
   Args:
-    model: `RetrievalModel`.
+    model: `Embedding`.
     storage: see `index.Index.create`.
   """
   form = jax.tree.leaves(model.video_form)
@@ -33,14 +33,13 @@ def of_model(model: RetrievalModel, storage: str) -> dict[str, Field]:
   for name, leaf in zip(scorer.names(model.video_form), form, strict=True):
     narrow = storage == "float16" and name != "weights" and np.dtype(leaf.dtype) == np.float32
     found[name] = Field(tuple(leaf.shape[1:]), "float16" if narrow else leaf.dtype.name)
-  length = model.trained.inputs["video_valid"][0][0]
   if model.trained.system.late_interaction:
     tokens, width = found["features"].shape
     found[CODES] = Field((tokens, codes.columns(width)), "float16")
-  return {**found, TIMES: Field((length, 2), "float64")}
+  return {**found, TIMES: Field((model.windows, 2), "float64")}
 
 
-def check(store: Store, model: RetrievalModel) -> None:
+def check(store: Store, model: Embedding) -> None:
   """Raises UserError where an index holds other arrays than a model makes."""
   wanted, there = of_model(model, store.manifest.storage), store.manifest.fields
   if there.keys() != wanted.keys() or any(not _is_like(there[x], wanted[x], x) for x in wanted):

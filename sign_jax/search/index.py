@@ -11,14 +11,13 @@ import jax
 import numpy as np
 from jaxtyping import Float32
 
-from sign_jax.api import loading
-from sign_jax.api import model as api_model
-from sign_jax.api.retrieval import EncodedVideos, RetrievalModel
+from sign_jax.api.retrieval import EncodedVideos
 from sign_jax.errors import UserError, shown
 from sign_jax.files import user_path
 from sign_jax.search import (
   codes,
   compacting,
+  embedding,
   fields,
   manifest,
   origin,
@@ -28,6 +27,7 @@ from sign_jax.search import (
   searcher,
   words,
 )
+from sign_jax.search.embedding import Embedding
 from sign_jax.search.entries import Entry
 from sign_jax.search.hits import Answer, Hit
 from sign_jax.search.queries import Query
@@ -43,30 +43,31 @@ class Index:
 
   Attributes:
     store: `store.Store` as it is now; what is added and removed gives another one.
-    model: `api.retrieval.RetrievalModel` whose tokens it holds.
+    model: `embedding.Embedding` whose tokens it holds.
   """
 
-  def __init__(self, store: Store, model: RetrievalModel | None = None) -> None:
+  def __init__(self, store: Store, model: Embedding | None = None) -> None:
     """Not for callers: see `create` and `open`."""
     self.store, self._model = store, model
     self._searcher, self._writing = None, threading.Lock()
 
   @classmethod
   def create(
-      cls, folder: str | os.PathLike, model: RetrievalModel | str | os.PathLike,
+      cls, folder: str | os.PathLike, model: Embedding | str | os.PathLike,
       storage: str = "exact",
   ) -> Self:
     """A new, empty index.
 
     Args:
       folder: that is not there yet, or empty.
-      model: what `sign_jax.load` gives or takes, of a system that retrieves.
+      model: what `sign_jax.load` gives or takes, of a system that retrieves or, for a dictionary of
+        signs, of one that recognises single signs from clips.
       storage: of the tokens: "exact", in the model's own dtype, gives the scores of an evaluation
         to rounding; "float16" halves the folder and changed scores by up to 2e-5 where it was
         measured, and could by 5e-4.
 
     Raises:
-      UserError: the folder holds something, or the model does not retrieve.
+      UserError: the folder holds something, or the model gives nothing that can be compared.
     """
     if storage not in manifest.STORAGES:
       raise UserError(f"storage={shown(storage)} is not one of {', '.join(manifest.STORAGES)}")
@@ -76,7 +77,7 @@ class Index:
 
   @classmethod
   def open(
-      cls, folder: str | os.PathLike, model: RetrievalModel | str | os.PathLike | None = None
+      cls, folder: str | os.PathLike, model: Embedding | str | os.PathLike | None = None
   ) -> Self:
     """An index that is there.
 
@@ -95,19 +96,12 @@ class Index:
     return cls(store, model)
 
   @staticmethod
-  def check_model(model: Any) -> RetrievalModel:
-    """What `sign_jax.load` gives or takes, as a model that retrieves.
-
-    Raises:
-      UserError: it is of a system that does not.
-    """
-    found = model if isinstance(model, api_model.Model) else loading.load(model)
-    if not isinstance(found, RetrievalModel):
-      raise UserError(f"{found} does not retrieve: pass a run of a system that does")
-    return found
+  def check_model(model: Any) -> Embedding:
+    """As `embedding.of`."""
+    return embedding.of(model)
 
   @property
-  def model(self) -> RetrievalModel:
+  def model(self) -> Embedding:
     if self._model is None:
       raise UserError(
           f"{self.store.folder} was opened without its model: pass Index.open(folder, model)"
@@ -130,7 +124,7 @@ class Index:
     """Adds clips, all of them or, where the process is killed, none.
 
     Args:
-      videos: as `RetrievalModel.encode_videos` takes them, or what it gives.
+      videos: as the model's `encode_videos` takes them, or what it gives.
       clips: of each video `Entry`, or its name alone.
       times: of each video (n, 2) float, begin and end in seconds of its windows (or of those that
         the model kept), or None; they are what says where in a clip a sentence is.

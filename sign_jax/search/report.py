@@ -8,26 +8,28 @@ from collections.abc import Iterable, Sequence
 from sign_jax.errors import printable
 from sign_jax.search.hits import Answer, Hit
 
-_LONGEST = 48
+_LONGEST, _LONGEST_SIGN = 48, 24
 _NO_WORD = re.compile(r"[\s%]")
 
 
-def table(answer: Answer) -> Iterable[str]:
-  """Yields the lines of a sentence's table."""
+def table(answer: Answer, signs: bool = False) -> Iterable[str]:
+  """Yields the lines of a query's table; of a dictionary, `signs`, with what each clip shows."""
   yield printable(answer.text)
   yield f"  {proof(answer)}"
-  yield from rows(answer.hits)
+  yield from rows(answer.hits, signs)
 
 
-def rows(hits: Sequence[Hit]) -> Iterable[str]:
+def rows(hits: Sequence[Hit], signs: bool = False) -> Iterable[str]:
   """Yields a line of names, and one for each hit."""
-  yield f"  {'':>4} {'score':>7} {'from':>9} {'to':>9}  clip"
+  sign = lambda text: f"  {printable(text, _LONGEST_SIGN):<{_LONGEST_SIGN}}" if signs else ""
+  yield f"  {'':>4} {'score':>7} {'from':>9} {'to':>9}{sign('sign')}  clip"
   for rank, hit in enumerate(hits, 1):
     times = " ".join(f"{_clock(x):>9}" for x in (hit.start, hit.end))
     name = printable(hit.name, _LONGEST)
     source = hit.clip.source
     beside = "" if source in ("", hit.name) else f"  {printable(source, _LONGEST)}"
-    yield f"  {rank:>4} {hit.score:7.4f} {times}  {name}{beside}"
+    shown = sign(hit.clip.text)
+    yield f"  {rank:>4} {hit.score:7.4f} {times}{shown}  {name}{beside}"
 
 
 def proof(answer: Answer) -> str:

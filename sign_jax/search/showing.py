@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from sign_jax.api.retrieval import RetrievalModel
-from sign_jax.search import fields, overlaps, places, queries, ranking
+from sign_jax.search import embedding, fields, overlaps, places, queries, ranking
+from sign_jax.search.embedding import Embedding
 from sign_jax.search.hits import Hit
 from sign_jax.search.queries import Part
 from sign_jax.search.ranking import Best
@@ -19,12 +19,15 @@ from sign_jax.search.store import Store
 class Shower:
   """Makes hits of a model's rows."""
 
-  def __init__(self, model: RetrievalModel, scorer: Scorer) -> None:
+  def __init__(self, model: Embedding, scorer: Scorer) -> None:
     self._model, self._scorer = model, scorer
     self._has_places = model.trained.system.late_interaction
+    # Signs that follow each other share the frames between them, and are not the same.
+    self._may_share = embedding.is_of_signs(model)
 
   def hits(self, store: Store, best: Best, parts: Sequence[Part]) -> list[Hit]:
-    """`Hit`s in the order of their scores, of which no two show the same place of a video.
+    """`Hit`s in the order of their scores, of which no two show the same place of a video, but for
+    the signs of a dictionary.
 
     Args:
       store: `Store`.
@@ -38,6 +41,8 @@ class Shower:
     ):
       start, end, curve = place or (entry.start, entry.end, None)
       found.append(Hit(entry, float(score), start, end, curve))
+    if self._may_share:
+      return found
     return [found[i] for i in overlaps.distinct((x.clip.source, x.start, x.end) for x in found)]
 
   def _places(self, store, rows, parts):

@@ -8,8 +8,8 @@ from sign_jax.encoder import clips
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.errors import UserError, printable
 from sign_jax.files import path_argument
-from sign_jax.search import filling, overlaps, sources
-from sign_jax.search.commands import options
+from sign_jax.search import embedding, filling, overlaps, sources
+from sign_jax.search.commands import options, signs
 from sign_jax.search.index import Index
 from sign_jax.search.manifest import STORAGES
 
@@ -34,6 +34,7 @@ def add_arguments(parser):
                       "each sentence in them")  # fmt: skip
   parser.add_argument("--tier", default=sentences.TIER,
                       help=f"of .eaf in --captions (default: {sentences.TIER})")  # fmt: skip
+  signs.add_keypoints(parser, "folder of keypoints, called as the --videos", "DIR")
   encoder_weights.add_arguments(parser, need_videos=False)
 
 
@@ -52,14 +53,21 @@ def fill(args, index_of):
   if not args.part >= _SHORTEST:
     raise UserError(f"--part {args.part:g} must be at least {_SHORTEST:g} seconds")
   model = loading.load(args.workdir)
+  signs.check_options(args, Index.check_model(model))
   # Before the index is made: a mistake must not leave an empty one.
-  find, warning = {"split": _of_split, "features": _of_features, "videos": _of_videos}[named[0]](
-      args, Index.check_model(model)
-  )
+  find, warning = _finders(model)[named[0]](args, model)
   index = index_of(model)
   summary = filling.fill(index, *find(index))
   _tell(summary, index)
   return not (summary.failed or warning)
+
+
+def _finders(model):
+  """{where clips come from: function of the options and the model}."""
+  if embedding.is_of_signs(model):
+    videos = lambda args, model: signs.of_videos(args, model, _videos, _apart)
+    return {"split": signs.of_split, "features": signs.of_features, "videos": videos}
+  return {"split": _of_split, "features": _of_features, "videos": _of_videos}
 
 
 def _of_split(args, model):
@@ -80,7 +88,7 @@ def _of_features(args, model):
 
 def _of_videos(args, model):
   sources.check_reads_features(model)
-  found = _captioned(args) if args.captions else clips.find(args.videos, args.csv)
+  found = _listed(args)
   jobs = shards.take(found.clips, args.shard)
   source = encoder_weights.find(args)
   clips.tell(found, {})
@@ -93,6 +101,17 @@ def _of_videos(args, model):
     return sources.of_videos(new, encoder, args.stride, args.part), len(new), there
 
   return find, found.warning
+
+
+def _videos(args):
+  """The videos, after what is unusual of them is told."""
+  found = _listed(args)
+  clips.tell(found, {})
+  return found
+
+
+def _listed(args):
+  return _captioned(args) if args.captions else clips.find(args.videos, args.csv)
 
 
 def _apart(jobs, index):

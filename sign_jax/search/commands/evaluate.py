@@ -5,14 +5,18 @@ set says when signs are signed, the places of hits are compared with these times
 clips, each of which shows one sentence, and in films that join several clips of a signer. "middle"
 is a window as long as the hit in the middle of what the hit is in, "whole" is all of that: the
 clip, or the part of the film.
+
+Of a dictionary of signs it is measured how often the nearest other clips show the same sign, among
+all clips and among those of other signers; --split then chooses the clips that are looked for.
 """
 
 from sign_jax.api import loading
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import path_argument
-from sign_jax.search import overlaps
+from sign_jax.search import embedding, overlaps
 from sign_jax.search.commands import options
+from sign_jax.search.evaluation import neighbours
 from sign_jax.search.index import Index
 from sign_jax.train.report import RESULTS, write_json
 from sign_jax.untrusted import budget
@@ -25,7 +29,8 @@ def add_arguments(parser):
   """The options."""
   options.add_run(parser)
   parser.description = __doc__
-  parser.add_argument("--split", choices=SPLITS, default="test", help="(default: test)")
+  parser.add_argument("--split", choices=SPLITS,
+                      help="(default: test; of a dictionary: all clips)")  # fmt: skip
   parser.add_argument("--data_dir", type=path_argument,
                       help="folder of the data sets, where the run had another")  # fmt: skip
   parser.add_argument("--sentences", type=int, default=_SENTENCES,
@@ -37,20 +42,37 @@ def add_arguments(parser):
 
 def run(args):
   """True; what goes wrong is raised."""
-  # A data set is read by TensorFlow Datasets, which takes seconds to load.
-  from sign_jax.search.evaluation import measure, split, table
-
   if args.sentences < 1:
     raise UserError(f"--sentences {args.sentences} must be at least 1")
   if not args.part > 0:
     raise UserError(f"--part {args.part:g} must be above 0 seconds")
   index = Index.open(args.index, loading.load(args.workdir))
-  found = split.read(index.model, args.split, str(args.data_dir or ""))
+  numbers = _signs(index, args) if embedding.is_of_signs(index.model) else _sentences(index, args)
+  if args.json:
+    write_json(args.json, numbers)
+    print(f"wrote {args.json}")
+  return True
+
+
+def _signs(index, args):
+  """Prints how often the nearest clips show the same sign; returns the numbers."""
+  numbers = neighbours.measure(index, args.split)
+  print("\n".join(neighbours.table(numbers)))
+  return {"split": args.split, "signs": numbers}
+
+
+def _sentences(index, args):
+  """Prints the metrics of a split and how places are found; returns the numbers."""
+  # A data set is read by TensorFlow Datasets, which takes seconds to load.
+  from sign_jax.search.evaluation import measure, split, table
+
+  name = args.split or "test"
+  found = split.read(index.model, name, str(args.data_dir or ""))
   numbers = measure.metrics(index, found)
   data = found.data
-  print(f"{args.split} of {data.label}: {len(data.video_ids)} videos, "
+  print(f"{name} of {data.label}: {len(data.video_ids)} videos, "
         f"{len(data.sentence_texts)} sentences")  # fmt: skip
-  print("\n".join(table.of_metrics(numbers, _results(args.workdir, args.split))))
+  print("\n".join(table.of_metrics(numbers, _results(args.workdir, name))))
   places = _places(index, found, args)
   if places:
     print("\n".join(["", *table.of_places(places)]))
@@ -59,10 +81,7 @@ def run(args):
       print(f"{title}: a whole film overlaps by {row['film/overlap']:.1f} %; of searches in all "
             f"{row['films']:.0f} of them, {row['right_film']:.1f} % find the film first and "
             f"{row['right_place']:.1f} % the place")  # fmt: skip
-  if args.json:
-    write_json(args.json, {"split": args.split, "metrics": numbers, "places": places})
-    print(f"wrote {args.json}")
-  return True
+  return {"split": name, "metrics": numbers, "places": places}
 
 
 def _places(index, found, args):

@@ -11,7 +11,7 @@ from sign_jax.api import loading
 from sign_jax.errors import printable
 from sign_jax.files import path_argument
 from sign_jax.search import report
-from sign_jax.search.commands import options
+from sign_jax.search.commands import options, signs
 from sign_jax.search.commands import query as query_command
 from sign_jax.search.index import Index
 from sign_jax.search.qdrant import collection, connection, query
@@ -53,6 +53,7 @@ def run(args):
   client = connection.connect(args.url, args.path)
   try:
     index = Index.open(args.index, loading.load(args.workdir))
+    signs.check_sentences(index, "Qdrant's adapter")
     return (_upload if args.action == "upload" else _query)(
         args, index, collection.Place(client, args.collection)
     )

@@ -9,7 +9,7 @@ from sign_jax.api import loading
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import path_argument, replacing
-from sign_jax.search import report
+from sign_jax.search import embedding, report
 from sign_jax.search.commands import options, wanted
 from sign_jax.search.index import Index
 from sign_jax.train import distributed
@@ -88,7 +88,7 @@ def run(args):
   if args.json:
     write_json(args.json, [answer.to_json() for answer in answers])
   for answer in answers:
-    print("\n".join(report.table(answer)))
+    print("\n".join(report.table(answer, embedding.is_of_signs(index.model))))
   for path in filter(None, (args.json, args.trec)):
     print(f"wrote {path}")
   return True

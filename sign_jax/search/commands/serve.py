@@ -9,7 +9,7 @@ from sign_jax.encoder import weights as encoder_weights
 from sign_jax.errors import UserError
 from sign_jax.files import existing_folder, path_argument
 from sign_jax.search import sources
-from sign_jax.search.commands import options
+from sign_jax.search.commands import options, signs
 from sign_jax.search.index import Index
 
 NAME, HELP = "serve", "opens a page in the browser that searches an index"
@@ -56,6 +56,7 @@ def run(args):
   with server.listen(args.host, args.port, _token(args)) as place:
     print(f"opening {args.index}", file=sys.stderr, flush=True)
     index = Index.open(args.index, loading.load(args.workdir))
+    signs.check_sentences(index, "the page")
     application = app.make(index, args.media, args.seconds, _uploads(args, index))
     print(f"{len(index)} clips of {args.index} on {place.address}\nCtrl-C ends it", flush=True)
     server.run(application, place)

@@ -7,7 +7,8 @@ from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder.clips import Clip
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_path, path_argument
-from sign_jax.search import sources
+from sign_jax.search import embedding, sources
+from sign_jax.search.commands import signs
 from sign_jax.search.queries import Query
 from sign_jax.untrusted import csv_table
 
@@ -32,6 +33,7 @@ def add_videos(parser):
   parser.add_argument("--exclude", action="append", default=[], metavar="NAME",
                       help="a clip, or a video, that is not to be found; may be passed again")
   encoder_weights.add_encoder_arguments(parser)
+  signs.add_keypoints(parser, "of the frames of the --video", "FILE")
 
 
 def sentences(args):
@@ -48,17 +50,21 @@ def listed(args, model):
 
   Args:
     args: parsed options.
-    model: `api.retrieval.RetrievalModel`, which tells whether it reads videos.
+    model: `embedding.Embedding`, which tells how it reads videos.
 
   Raises:
     UserError: the file of sentences or the video cannot be read.
   """
   texts = sentences(args)
+  signs.check_options(args, model)
+  if texts and embedding.is_of_signs(model):
+    model.encode_texts(texts)  # which is refused, before a video is read
   more = {"exclude": args.exclude}
   if args.like is not None:
     more["like"] = args.like
   elif args.video is not None:
-    more["video"] = _features(args, model)
+    read = signs.query if embedding.is_of_signs(model) else _features
+    more["video"] = read(args, model)
   if args.text_weight is not None:
     more["text_weight"] = args.text_weight
   named = [] if args.video is None else [str(args.video)]
@@ -76,8 +82,9 @@ def check(args):
     )
   if args.video is not None and args.like is not None:
     raise UserError("pass --video or --like, not both")
-  if args.span is not None and args.video is None:
-    raise UserError("--span is of a video: pass --video too")
+  for name in ("span", "keypoints"):
+    if getattr(args, name) is not None and args.video is None:
+      raise UserError(f"--{name} is of a video: pass --video too")
   if args.span is not None and not 0 <= args.span[0] < args.span[1] <= clip_table.LAST_SECOND:
     raise UserError(
         "--span is the begin and the end in seconds, such as --span 2.5 4, up to "

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from sign_jax.modules import fresh, s3d
 from sign_jax.modules.lateral import Lateral
+from sign_jax.ops.unit_length import unit_length
 from sign_jax.systems.nla_slr import streams as names
 
 _SMALLEST = {"long": 16, "short": 8}  # frames that pass all blocks
@@ -79,6 +80,30 @@ class VKNet(nn.Module):
       logits[name], mixup[name] = Head(self.classes, name=f"head_{name}")(x, given)
     out = {"features": features, "head_inputs": joined, "logits": logits}
     return out if given is None else {**out, "mixup": mixup}
+
+  def encode_video(
+      self, inputs: dict[str, Float[ArrayLike, "B _ _ _ _"]]
+  ) -> Float[Array, "B D"]:
+    """Vectors of clips, by which also signs are compared that are no class of the model.
+
+    It is what the head of the most streams classifies: of all four, or of both lengths of one
+    modality, the head `fuse`; of both modalities in one length, `fuse_long` or `fuse_short`; of one
+    stream its own head. No paper compares signs so.
+
+    Args:
+      inputs: as `__call__` takes them.
+
+    Returns:
+      float32 of length 1; D is the sum of the streams' channels.
+    """
+    head = list(names.heads(self.streams))[-1]
+    return unit_length(self(inputs)["head_inputs"][head])
+
+  def score(
+      self, video: Float[ArrayLike, "A D"], other: Float[ArrayLike, "B D"]
+  ) -> Float[Array, "A B"]:
+    """Cosines of A vectors and B others of `encode_video`: (A, B) float32."""
+    return jnp.matmul(video, jnp.transpose(other), precision=jax.lax.Precision.HIGHEST)
 
   def _exchanged(self, maps, part, number):
     """All maps after the connections of one kind, computed from the values before them.
