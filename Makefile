@@ -71,7 +71,7 @@ search: $(VENV)/.installed-search
 ifdef VIDEOS
 	$(VENV)/bin/python -m launch.search_videos --videos '$(call home,$(VIDEOS))' \
 	  --workdir '$(call home,$(or $(RUN),$(SEARCH)/retrieval))' --index '$(call home,$(INDEX))' \
-	  --port $(PORT) $(if $(RUN),--stride $(STRIDE),--weights $(SEARCH)/encoder --stride 6) \
+	  --port $(PORT) $(if $(RUN),--stride $(STRIDE),--weights $(SEARCH)/encoder --stride 3) \
 	  $(ENCODER) $(ARGS)
 else
 	$(VENV)/bin/python -m launch.search_example --folder $(SEARCH) --port $(PORT) $(ARGS)

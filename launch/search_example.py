@@ -60,10 +60,10 @@ class Size(NamedTuple):
 
 SIZES = {
     "example": Size(
-        "example", 256, 6,
-        {"data.size": 32, "batch_size": 16, "steps": 800, "eval_every": 400, "log_every": 25},
+        "example", 256, 3,
+        {"data.size": 32, "batch_size": 16, "steps": 2000, "eval_every": 500, "log_every": 25},
         {
-            "batch_size": 64, "eval_batch_size": 32, "steps": 200, "eval_every": 50,
+            "batch_size": 64, "eval_batch_size": 32, "steps": 320, "eval_every": 80,
             "data.video_length": 32, "data.text_length": 20,
         },
     ),

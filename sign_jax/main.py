@@ -47,7 +47,7 @@ def main(argv):
   made = task.make(config, notes=_notes(config, folder, mode, of_run), inputs=inputs)
   with distributed.together(), workdir.claim(folder):
     if mode == "train":
-      noted = (getattr(made, name, None) for name in ("class_names", "flow_note"))
+      noted = (getattr(made, name, None) for name in ("class_names", "flow_note", "clip_windows"))
       distributed.on_first(lambda: _begin(folder, config, made, *noted))
       text_notes.share(made, folder)
       return loop.train(made, config, folder)
@@ -63,8 +63,8 @@ def _notes(config, folder, mode, of_run):
   return text_notes.path(weights.path(config)) if mode == "evaluate" else None
 
 
-def _begin(folder, config, made, labels, flow_note):
-  workdir.begin(folder, config, made.inputs, labels, flow_note)
+def _begin(folder, config, made, *noted):
+  workdir.begin(folder, config, made.inputs, *noted)
   text_notes.write(made, folder)
 
 

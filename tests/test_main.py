@@ -5,10 +5,12 @@ import fcntl
 import json
 import os
 
+import numpy as np
 import pytest
 
 from data_builders import build
-from sign_jax.run import settings
+from sign_jax.data import source
+from sign_jax.run import settings, trained
 from sign_jax.run import task as run_task
 from sign_jax.run import workdir as workdir_room
 from sign_jax.tasks.retrieval import Retrieval
@@ -44,7 +46,7 @@ def results(workdir):
   return json.loads((workdir / "results.json").read_text())
 
 
-def test_a_run_leaves_what_it_promises(finished):
+def test_a_run_leaves_what_it_promises(finished, data_dir):
   workdir, _ = finished
   for name in ("config.json", "metrics.jsonl", "results.json", "curves.png"):
     assert (workdir / name).stat().st_size, name
@@ -52,6 +54,8 @@ def test_a_run_leaves_what_it_promises(finished):
   assert (workdir / "checkpoints" / "last" / str(STEPS)).is_dir()
   assert (workdir / "checkpoints" / "best" / str(results(workdir)["best_step"])).is_dir()
   config = json.loads((workdir / "config.json").read_text())
+  windows = source.RetrievalSplit("signing_sim/tiny", "train", data_dir=data_dir).windows
+  assert config["clip_windows"] == np.median(windows) == trained.load(workdir).clip_windows
   assert config["model"]["video"]["width"] == 32 and config["data"]["name"] == "signing_sim/tiny"
 
 
@@ -178,7 +182,8 @@ def damaged(workdir, damage):
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_config_is_replaced_by_the_checkpoints_own(copy, damage, capsys):
   whole = json.loads((copy / "config.json").read_text())
-  whole.pop("inputs")  # are in the records by themselves
+  for name in ("inputs", "clip_windows"):  # are no settings
+    whole.pop(name)
   damaged(copy, damage)
   assert settings.of_run(copy) == whole
   assert "the settings in the newest checkpoint are used" in capsys.readouterr().err

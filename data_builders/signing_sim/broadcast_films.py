@@ -15,7 +15,7 @@ from sign_jax.data import clip_table, label_table
 from sign_jax.errors import UserError
 from sign_jax.files import replacing
 
-FINER = 2  # frames of a film for each of the simulator's
+FPS = corpus.FPS / 2  # at the simulator's own, sentences would pass faster than people sign
 _DOMAIN = "weather"  # half of all signs: few enough for an encoder to learn in minutes
 _SENTENCES = 10  # of a film
 _AT_ONCE = 32  # frames that are drawn before they are written
@@ -64,27 +64,25 @@ def film(
   name = f"{item.name}.mp4"
   if not (folder / name).is_file():
     look = _look(Random(settings.corpus.seed, "broadcast", item.name))
-    write_h264(folder / name, _pictures(videos.finer(points, FINER), look, settings.size),
-               settings.size, corpus.FPS)
+    write_h264(folder / name, _pictures(points, look, settings.size), settings.size, FPS)
   ends = recordings.clips(item, starts, "signing")
   rows = [
     clip_table.Row(0, name, video.video_id, *_seconds(first, stop), video.sentence.text, item.split,
                    video.signer.name)
     for video, (first, stop) in zip(item.videos, ends, strict=True)
   ]  # fmt: skip
-  numbers, count = videos.classes(settings.corpus), FINER * len(points)
+  numbers = videos.classes(settings.corpus)
   labels = [
     label_table.Label(name, *place, number, gloss=gloss)
     for video, own in zip(item.videos, spans, strict=True)
-    for *place, number, gloss in videos.signs(
-      FINER * own + [0, FINER - 1], video.glosses, count, numbers)
+    for *place, number, gloss in videos.signs(own, video.glosses, len(points), numbers, FPS)
   ]  # fmt: skip
   return rows, labels
 
 
 def _seconds(first, stop):
-  """Start and end of the simulator's frames; half a frame early: rounding moves none."""
-  return tuple(round(max(FINER * x - 0.5, 0.0) / corpus.FPS, 6) for x in (first, stop))
+  """Start and end of a film's frames; half a frame early: rounding moves none."""
+  return tuple(round(max(x - 0.5, 0.0) / FPS, 6) for x in (first, stop))
 
 
 def _look(random):

@@ -9,9 +9,8 @@ DIR receives
 - `signs.csv`, the place and class of every sign, as `sign_jax.pseudo_labels` writes them, with the
   names of the classes in `classes.txt`.
 
-The simulator signs faster than people do. These films play at half its pace, with frames between
-its own, so that a sentence lasts about five seconds. No sentence is in two films. Films that are
-there stay.
+The simulator signs faster than people do. These films play at half its pace, 12 frames a second, so
+that a sentence lasts about six seconds. No sentence is in two films. Films that are there stay.
 """
 
 import argparse
@@ -29,14 +28,14 @@ from sign_jax.data.annotations import subtitles
 from sign_jax.errors import UserError, one_sentence
 from sign_jax.files import path_argument, replacing
 
-VERSION = 1  # of what a folder holds
+VERSION = 2  # of what a folder holds
 CAPTIONS, SIGNS, CLASSES = "captions.csv", "signs.csv", "classes.txt"
 WITH_SUBTITLES = ("train", "validation")  # splits
 _FACTS = "archive.json"
 
 CONFIGS = {
   "tiny": corpus.Settings(sentences=(20, 8, 8), signers=3),
-  "example": corpus.Settings(sentences=(750, 60, 160), signers=8),
+  "example": corpus.Settings(sentences=(1000, 80, 240), signers=8),
 }
 
 

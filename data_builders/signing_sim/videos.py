@@ -103,7 +103,7 @@ def write_video(path, pictures, fps=corpus.FPS):
     container.mux(stream.encode())
 
 
-def signs(spans, glosses, num_frames, numbers):
+def signs(spans, glosses, num_frames, numbers, fps=corpus.FPS):
   """Segments of a video's signs, each about its sign's middle and long enough for a window.
 
   Args:
@@ -111,6 +111,7 @@ def signs(spans, glosses, num_frames, numbers):
     glosses: their G names.
     num_frames: of the video.
     numbers: {gloss: class}.
+    fps: frames per second of the video.
 
   Yields:
     (start, end, class, gloss): seconds.
@@ -120,7 +121,7 @@ def signs(spans, glosses, num_frames, numbers):
     stop = start + WINDOW + 2 * _SLACK
     # Half a frame early, so that rounding moves no frame.
     start, stop = max(start, 0) - 0.5, min(stop, num_frames) - 0.5
-    yield max(start, 0.0) / corpus.FPS, stop / corpus.FPS, numbers[gloss], gloss
+    yield max(start, 0.0) / fps, stop / fps, numbers[gloss], gloss
 
 
 def film(video, settings, look, size, folder):

@@ -108,7 +108,7 @@ def _of_run(path, changes):
     bounds.check_inputs(run.inputs, path)
   if changes:
     run = from_weights.fit(run.system, config, run.state, path, run.inputs).replace(
-        record=run.record, workdir=path, flow_note=run.flow_note
+        record=run.record, workdir=path, flow_note=run.flow_note, clip_windows=run.clip_windows
     )
   return run
 

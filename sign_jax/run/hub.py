@@ -87,7 +87,10 @@ def _content(run, labels):
       "task": run.system.task, "inputs": run.inputs,
       "initialised_from": begun, "settings": settings.nested(_without_paths(values)).to_dict(),
   }
-  more = {"labels": list(labels) if labels else None, "flow_note": run.flow_note}
+  more = {
+      "labels": list(labels) if labels else None, "flow_note": run.flow_note,
+      settings.CLIP_WINDOWS: run.clip_windows,
+  }
   return content | {key: value for key, value in more.items() if value is not None}
 
 
@@ -123,7 +126,8 @@ def read(folder, changes=None):
   file = folder / WEIGHTS
   run = from_weights.fit(card, config, readers.read(file), file, inputs)
   labels = _checked(labels, run, path)
-  return run.replace(flow_note=content.get("flow_note")), labels
+  clip_windows = settings.clip_windows(content.get(settings.CLIP_WINDOWS))
+  return run.replace(flow_note=content.get("flow_note"), clip_windows=clip_windows), labels
 
 
 def _read(path):

@@ -39,11 +39,13 @@ EARLIER = {
 }
 _SAME_COMBINE = {"sum", "auto"}  # the same where there are two streams, and were always so before
 FILE = "config.json"
-# In that file, and no settings: what the model was built for, the names of its classes, and how the
-# pictures of optical flow that it reads were made.
-INPUTS, LABELS, FLOW_NOTE = "inputs", "labels", "flow_note"
-_NOTES = (INPUTS, LABELS, FLOW_NOTE)
+# In that file, and no settings: what the model was built for, the names of its classes, how the
+# pictures of optical flow that it reads were made, and how many windows the clips mostly have that
+# it was trained on.
+INPUTS, LABELS, FLOW_NOTE, CLIP_WINDOWS = "inputs", "labels", "flow_note", "clip_windows"
+_NOTES = (INPUTS, LABELS, FLOW_NOTE, CLIP_WINDOWS)
 _MOST_BYTES = 2**20  # ours have a few thousand
+_MOST_WINDOWS = 10**6
 
 
 def flat(config):
@@ -165,6 +167,16 @@ def labels_of_run(workdir):
 def flow_note_of_run(workdir):
   """What a run has noted of how its optical flow was made, see `data.flow_recipe`; or None."""
   return _noted(workdir, FLOW_NOTE)
+
+
+def clip_windows_of_run(workdir):
+  """The median number of windows of a retrieval run's clips; None where it has noted none."""
+  return clip_windows(_noted(workdir, CLIP_WINDOWS))
+
+
+def clip_windows(noted):
+  """Such a note if it can be one, otherwise None: a stranger may have written it."""
+  return noted if type(noted) is int and 1 <= noted <= _MOST_WINDOWS else None
 
 
 def _noted(workdir, key):

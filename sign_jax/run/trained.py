@@ -32,6 +32,8 @@ class Trained:
     workdir: pathlib.Path of the run, or of the file of weights where there is no run.
     flow_note: how the optical flow was made that it was trained on, see `data.flow_recipe`; None
       where nothing says it.
+    clip_windows: median number of windows of the clips that it was trained on; None where nothing
+      says it.
   """
 
   system: Any
@@ -41,6 +43,7 @@ class Trained:
   inputs: dict | None
   workdir: pathlib.Path
   flow_note: dict | None = None
+  clip_windows: int | None = None
 
   @functools.cached_property
   def model(self):
@@ -98,7 +101,10 @@ def load(workdir):
   best = checkpoint.best_on_cpu(workdir / "checkpoints")
   inputs = best.record.get("inputs") or settings.inputs_of_run(workdir)
   flow_note = settings.flow_note_of_run(workdir)
-  run = Trained(system, config, best.variables, best.record, inputs, workdir, flow_note)
+  clip_windows = settings.clip_windows_of_run(workdir)
+  run = Trained(
+      system, config, best.variables, best.record, inputs, workdir, flow_note, clip_windows
+  )
   return run if inputs else run.replace(inputs=_told_by_weights(run))
 
 

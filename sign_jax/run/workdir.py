@@ -24,7 +24,7 @@ def claim(workdir):
     yield
 
 
-def begin(workdir, config, inputs, labels=None, flow_note=None):
+def begin(workdir, config, inputs, labels=None, flow_note=None, clip_windows=None):
   """Compares with an earlier start's configuration and writes this one's down.
 
   Args:
@@ -33,12 +33,13 @@ def begin(workdir, config, inputs, labels=None, flow_note=None):
     inputs: `protocols.Inputs` of the task.
     labels: names of the classes, None where there are none.
     flow_note: how the data set's optical flow was made, None where none is read.
+    clip_windows: median number of windows of the training clips, None where none are read.
 
   Raises:
     UserError: the run was started with other settings.
   """
   settings.check(config, workdir)
-  _write(workdir, json.loads(config.to_json()), inputs, labels, flow_note)
+  _write(workdir, json.loads(config.to_json()), inputs, labels, flow_note, clip_windows)
 
 
 def note_inputs(workdir, inputs):
@@ -47,7 +48,10 @@ def note_inputs(workdir, inputs):
     _write(workdir, settings.of_run(workdir), inputs)
 
 
-def _write(workdir, config, inputs, labels=None, flow_note=None):
-  noted = {settings.INPUTS: inputs, settings.LABELS: labels, settings.FLOW_NOTE: flow_note}
+def _write(workdir, config, inputs, labels=None, flow_note=None, clip_windows=None):
+  noted = {
+      settings.INPUTS: inputs, settings.LABELS: labels, settings.FLOW_NOTE: flow_note,
+      settings.CLIP_WINDOWS: clip_windows,
+  }
   noted = {key: value for key, value in noted.items() if value or key == settings.INPUTS}
   report.write_json(workdir / settings.FILE, {**config, **noted})

@@ -3,32 +3,57 @@
 import collections
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from sign_jax.search import places
 
-SECONDS = 8.0  # of a part, about a long sentence
+SECONDS = 8.0  # of a part, about a long sentence, where nothing says what a model was trained on
+SHORTEST = 1.0  # seconds; a window of 16 frames has 0.64 at 25 a second
 _LONGER = 1.25  # times that length is still one part
 _SAME = 0.5  # of the shorter of two spans
 
 
-def parts(times: Float[np.ndarray, "n 2"], seconds: float = SECONDS) -> list[slice]:
+class Length(NamedTuple):
+  """How long the parts are that a long video is cut into.
+
+  Attributes:
+    seconds: of a part.
+    windows: of a part, in place of seconds; None for none.
+  """
+
+  seconds: float = SECONDS
+  windows: int | None = None
+
+  def of(self, times: Float[np.ndarray, "n 2"]) -> float:
+    """Seconds of a part of a video with windows at such times, begin and end of each."""
+    if self.windows is None:
+      return self.seconds
+    step = float(times[-1, 0] - times[0, 0]) / max(len(times) - 1, 1)
+    return max(self.windows * step, SHORTEST)  # so many windows have their middles in it
+
+
+DEFAULT = Length()
+
+
+def parts(times: Float[np.ndarray, "n 2"], length: Length = DEFAULT) -> list[slice]:
   """Parts of a video, each half in the next one.
 
   Args:
     times: begin and end of each of its windows, in seconds.
-    seconds: of a part. A video that is not much longer is one part.
+    length: of a part. A video that is not much longer is one part.
 
   Returns:
     slices of the windows, which together hold all of them.
   """
-  begin, length = times[0, 0], times[-1, 1] - times[0, 0]
-  if length <= _LONGER * seconds:
+  seconds = length.of(times)
+  begin, whole = times[0, 0], times[-1, 1] - times[0, 0]
+  if whole <= _LONGER * seconds:
     return [slice(0, len(times))]
-  count = max(math.ceil(2 * length / seconds) - 1, 2)
-  step = (length - seconds) / (count - 1)
+  count = max(math.ceil(2 * whole / seconds) - 1, 2)
+  step = (whole - seconds) / (count - 1)
   found = []
   for number in range(count):
     first = begin + number * step

@@ -164,9 +164,9 @@ def window_times(
 
 
 def of_features(
-    jobs: Sequence[reencode.Job], seconds: float = overlaps.SECONDS
+    jobs: Sequence[reencode.Job], length: overlaps.Length = overlaps.DEFAULT
 ) -> Iterator[Made]:
-  """The feature files of `sign_jax.extract`, in parts of so many seconds; a `Made` for each."""
+  """The feature files of `sign_jax.extract`, in parts of such a length; a `Made` for each."""
   for job in jobs:
     try:
       content = feature_files.read(job.path)
@@ -175,7 +175,7 @@ def of_features(
       continue
     times = window_times(content.num_frames, content.fps, len(content.feature), content.stride)
     source, start = _part(content.part, job.name)
-    yield _parts(job.name, source, content.feature, times, start, seconds)
+    yield _parts(job.name, source, content.feature, times, start, length)
 
 
 def _part(text, name):
@@ -191,15 +191,15 @@ def _part(text, name):
 
 def of_videos(
     jobs: Sequence[Clip], encoder: encoder_windows.Encoder, stride: int,
-    seconds: float = overlaps.SECONDS,
+    length: overlaps.Length = overlaps.DEFAULT,
 ) -> Iterator[Made]:
-  """Videos through a sign encoder, in parts of so many seconds; a `Made` for each, in order.
+  """Videos through a sign encoder, in parts of such a length; a `Made` for each, in order.
 
   Args:
     jobs: `encoder.clips.Clip`s.
     encoder: of sign features.
     stride: frames from one window to the next.
-    seconds: see `overlaps.parts`.
+    length: see `overlaps.parts`.
   """
   for _, result in encoder_windows.encode_videos(jobs, encoder, stride):
     if result is None:
@@ -213,16 +213,16 @@ def of_videos(
     ends = np.minimum(starts + frames.WINDOW, len(shown)) - 1
     frame = float(np.median(np.diff(shown))) if len(shown) > 1 else 0.0
     times = np.stack([shown[starts], shown[ends] + frame], 1)
-    found = _parts(job.name, job.video, result.outputs, times, 0.0, seconds)
+    found = _parts(job.name, job.video, result.outputs, times, 0.0, length)
     known = {"text": job.sentence, "split": job.split, "signer": job.signer}
     yield found._replace(clips=[clip._replace(**known) for clip in found.clips])
 
 
-def _parts(name, source, feature, times, start, seconds):
+def _parts(name, source, feature, times, start, length):
   if times is None:
     return Made(name, [feature], [Entry(name, source)], [None])
   times = times + start
-  slices = overlaps.parts(times, seconds)
+  slices = overlaps.parts(times, length)
   if len(slices) == 1:
     clips = [Entry(name, source)]
   else:

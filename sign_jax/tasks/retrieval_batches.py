@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import ml_collections
+import numpy as np
 from tqdm import tqdm
 
 from sign_jax.data import pipeline, records, resident, source, streams, watchdog
@@ -45,6 +46,11 @@ class RetrievalBatches:
         self._data, pipeline.combined_dim(split, self._data.combine), self._system.reads_poses,
         self.text_reader and self.text_reader.inputs,
     )
+
+  @property
+  def clip_windows(self) -> int:
+    """The median number of windows of the training videos."""
+    return int(np.median(self.split("train").windows))
 
   @functools.cached_property
   def text_reader(self) -> TextReader | None:

@@ -190,6 +190,14 @@ def test_a_folder_of_the_hub_is_the_run_again(hub, model, task):
   ]
 
 
+@pytest.mark.parametrize(("noted", "read"), [(21, 21), (None, None), (0, None), ("many", None)])
+def test_a_folder_of_the_hub_says_how_long_clips_are(hub, tmp_path, noted, read):
+  content = json.loads((hub / "config.json").read_text()) | {"clip_windows": noted}
+  (tmp_path / "config.json").write_text(json.dumps(content))
+  (tmp_path / "model.safetensors").symlink_to(hub / "model.safetensors")
+  assert sign_jax.load(tmp_path).trained.clip_windows == read
+
+
 def test_the_card_says_what_was_measured_and_under_which_licence(hub):
   yaml = pytest.importorskip("yaml")
   _, front, text = (hub / "README.md").read_text().split("---\n", 2)

@@ -31,10 +31,11 @@ RUNS = {
 }
 
 
-def make(folder, system, data_dir, seed=0):
+def make(folder, system, data_dir, seed=0, changes=None):
   """Fills the folder of a run, whose weights are such that scores differ; returns the task."""
   config = registry.get(system).config("signing_sim")
-  config.update_from_flattened_dict(SMALL | RUNS[system] | {"data.data_dir": str(data_dir)})
+  own = {"data.data_dir": str(data_dir), **(changes or {})}
+  config.update_from_flattened_dict(SMALL | RUNS[system] | own)
   task = run_task.make(config)
   rng = np.random.default_rng(seed)
 

@@ -117,7 +117,7 @@ def test_places_in_films_and_clips(made, found):
     assert all(0 <= value <= 100 for name, value in numbers.items() if "/" in name)
   assert in_films["film/overlap"] <= in_clips["whole/overlap"]
   assert 0 <= in_films["right_place"] <= in_films["right_film"] <= 100
-  short = measure.in_films(index, found, 3, 1.5)
+  short = measure.in_films(index, found, 3, overlaps.Length(1.5))
   assert short["film/overlap"] == in_films["film/overlap"]
   assert short["whole/overlap"] != in_films["whole/overlap"]  # the parts are shorter
 
@@ -126,9 +126,9 @@ def test_parts_of_a_film_lie_in_it(made, found, tmp_path):
   _, index, _, _ = made
   own = sign_jax.Index.create(tmp_path / "index", index.model)
   film = max(films.films(found, 6), key=lambda x: x.times[-1, 1])
-  films.add(own, film, "test", 2.0)
+  films.add(own, film, "test", overlaps.Length(2.0))
   entries = [own.store.entry(row) for row in range(len(own))]
-  assert len(entries) == len(overlaps.parts(film.times, 2.0)) > 1
+  assert len(entries) == len(overlaps.parts(film.times, overlaps.Length(2.0))) > 1
   assert {x.source for x in entries} == {film.name} and entries[0].start == 0
   assert entries[-1].end == pytest.approx(film.times[-1, 1])
 

@@ -49,10 +49,19 @@ def windows(seconds, step=0.2, length=0.64):
   return np.stack([begins, begins + length], 1)
 
 
+def test_parts_of_so_many_windows():
+  times = windows(60.0)
+  found = overlaps.parts(times, overlaps.Length(windows=21))
+  assert len(found) > 2 and {20, 21, 22} >= {x.stop - x.start for x in found[1:-1]}
+  assert overlaps.parts(times[:21], overlaps.Length(windows=21)) == [slice(0, 21)]
+  assert overlaps.Length(windows=21).of(times) == pytest.approx(21 * 0.2)
+  assert overlaps.Length(windows=1).of(times[:1]) == overlaps.SHORTEST
+
+
 @pytest.mark.parametrize("seconds", [1.0, 9.9, 10.7, 16.0, 100.3])
 def test_parts_of_a_long_video_overlap_and_hold_all_of_it(seconds):
   times = windows(seconds)
-  found = overlaps.parts(times, 8.0)
+  found = overlaps.parts(times)
   assert (len(found) == 1) == (seconds < 10.6)
   assert {i for part in found for i in range(part.start, part.stop)} == set(range(len(times)))
   for one, other in zip(found, found[1:], strict=False):

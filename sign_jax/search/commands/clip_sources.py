@@ -8,12 +8,10 @@ from sign_jax.encoder import clips
 from sign_jax.encoder import weights as encoder_weights
 from sign_jax.errors import UserError, printable
 from sign_jax.files import path_argument
-from sign_jax.search import embedding, filling, overlaps, sources
+from sign_jax.search import embedding, filling, sources
 from sign_jax.search.commands import options, signs
 from sign_jax.search.index import Index
 from sign_jax.search.manifest import STORAGES
-
-_SHORTEST = 1.0  # seconds of a part; a window of 16 frames has 0.64 at 25 a second
 
 
 def add_arguments(parser):
@@ -24,9 +22,8 @@ def add_arguments(parser):
                       help="folder of the data sets, where the run had another")  # fmt: skip
   parser.add_argument("--features", type=path_argument,
                       help="folder of feature files that sign_jax.extract has written")
-  parser.add_argument("--part", type=float, default=overlaps.SECONDS, metavar="SECONDS",
-                      help="long videos are cut into parts of so many seconds, each half in the "
-                      f"next one (default: {overlaps.SECONDS:g})")  # fmt: skip
+  options.add_part(parser, "long videos are cut into parts of so many seconds, each half in the "
+                   "next one")  # fmt: skip
   parser.add_argument("--storage", choices=STORAGES, default=STORAGES[0],
                       help="of a new index: exact scores, or half the size")  # fmt: skip
   parser.add_argument("--captions", type=path_argument, metavar="DIR",
@@ -50,8 +47,7 @@ def fill(args, index_of):
     raise UserError("pass one of --split, --features and --videos: where the clips come from")
   if args.captions and (args.csv or not args.videos):
     raise UserError("--captions belongs to --videos, without --csv: leave one out")
-  if not args.part >= _SHORTEST:
-    raise UserError(f"--part {args.part:g} must be at least {_SHORTEST:g} seconds")
+  options.check_part(args)
   model = loading.load(args.workdir)
   signs.check_options(args, Index.check_model(model))
   # Before the index is made: a mistake must not leave an empty one.
@@ -78,10 +74,11 @@ def _of_split(args, model):
 
 def _of_features(args, model):
   jobs = shards.take(sources.find_features(args.features, model), args.shard)
+  length = options.part(args, model)
 
   def find(index):
     new, there = _apart(jobs, index)
-    return sources.of_features(new, args.part), len(new), there
+    return sources.of_features(new, length), len(new), there
 
   return find, ""
 
@@ -92,13 +89,14 @@ def _of_videos(args, model):
   jobs = shards.take(found.clips, args.shard)
   source = encoder_weights.find(args)
   clips.tell(found, {})
+  length = options.part(args, model)
 
   def find(index):
     new, there = _apart(jobs, index)
     if not new:
       return [], 0, there
     encoder = source.encoder(args.batch_size)
-    return sources.of_videos(new, encoder, args.stride, args.part), len(new), there
+    return sources.of_videos(new, encoder, args.stride, length), len(new), there
 
   return find, found.warning
 

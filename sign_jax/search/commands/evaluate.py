@@ -14,7 +14,7 @@ from sign_jax.api import loading
 from sign_jax.data.splits import SPLITS
 from sign_jax.errors import UserError
 from sign_jax.files import path_argument
-from sign_jax.search import embedding, overlaps
+from sign_jax.search import embedding
 from sign_jax.search.commands import options
 from sign_jax.search.evaluation import neighbours
 from sign_jax.search.index import Index
@@ -35,8 +35,7 @@ def add_arguments(parser):
                       help="folder of the data sets, where the run had another")  # fmt: skip
   parser.add_argument("--sentences", type=int, default=_SENTENCES,
                       help=f"of a film (default: {_SENTENCES})")  # fmt: skip
-  parser.add_argument("--part", type=float, default=overlaps.SECONDS, metavar="SECONDS",
-                      help=f"of the parts of a film (default: {overlaps.SECONDS:g})")  # fmt: skip
+  options.add_part(parser, "of the parts of a film")
   parser.add_argument("--json", type=path_argument, metavar="FILE", help="file for the numbers")
 
 
@@ -44,8 +43,7 @@ def run(args):
   """True; what goes wrong is raised."""
   if args.sentences < 1:
     raise UserError(f"--sentences {args.sentences} must be at least 1")
-  if not args.part > 0:
-    raise UserError(f"--part {args.part:g} must be above 0 seconds")
+  options.check_part(args)
   index = Index.open(args.index, loading.load(args.workdir))
   numbers = _signs(index, args) if embedding.is_of_signs(index.model) else _sentences(index, args)
   if args.json:
@@ -100,7 +98,8 @@ def _places(index, found, args):
           "measured")  # fmt: skip
     return places
   title = f"films of up to {args.sentences} sentences"
-  return places | {title: measure.in_films(index, found, args.sentences, args.part)}
+  length = options.part(args, index.model)
+  return places | {title: measure.in_films(index, found, args.sentences, length)}
 
 
 def _results(workdir, split):

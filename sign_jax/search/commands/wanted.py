@@ -7,7 +7,7 @@ from sign_jax.encoder import weights as encoder_weights
 from sign_jax.encoder.clips import Clip
 from sign_jax.errors import UserError
 from sign_jax.files import existing_file, existing_path, path_argument
-from sign_jax.search import embedding, sources
+from sign_jax.search import embedding, overlaps, sources
 from sign_jax.search.commands import signs
 from sign_jax.search.queries import Query
 from sign_jax.untrusted import csv_table
@@ -104,7 +104,7 @@ def _features(args, model):
   encoder = encoder_weights.find(args).encoder(args.batch_size)
   start, end = args.span or (0.0, math.inf)
   clip = Clip(path.stem, path.name, path, start, end)
-  (made,) = sources.of_videos([clip], encoder, args.stride, math.inf)
+  (made,) = sources.of_videos([clip], encoder, args.stride, overlaps.Length(math.inf))
   if made.error:
     raise made.error
   (features,) = made.videos

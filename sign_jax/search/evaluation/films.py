@@ -64,9 +64,9 @@ def _film(split, signer, count, members):
   return Film(f"{signer} {count}", signer, members, signed, features, np.concatenate(times))
 
 
-def add(index: Index, film: Film, split: str, seconds: float = overlaps.SECONDS) -> None:
-  """Adds a film to an index, in parts of so many seconds."""
-  slices = overlaps.parts(film.times, seconds)
+def add(index: Index, film: Film, split: str, length: overlaps.Length = overlaps.DEFAULT) -> None:
+  """Adds a film to an index, in parts of such a length."""
+  slices = overlaps.parts(film.times, length)
   videos = [{name: x[part] for name, x in film.features.items()} for part in slices]
   if len(film.features) == 1:
     videos = [next(iter(video.values())) for video in videos]

@@ -52,7 +52,7 @@ def in_clips(index: Index, split: Split) -> dict[str, float]:
 
 def in_films(
     index: Index, split: Split, sentences: int = films.SENTENCES,
-    seconds: float = overlaps.SECONDS,
+    length: overlaps.Length = overlaps.DEFAULT,
 ) -> dict[str, float]:
   """How well sentences are found in films that show several of them, see `films`.
 
@@ -60,7 +60,7 @@ def in_films(
     index: of which the model is taken; films have an index of their own, for a while.
     split: `Split`.
     sentences: of a film.
-    seconds: of its parts, see `overlaps.parts`.
+    length: of its parts, see `overlaps.parts`.
 
   Returns:
     What `localisation.summary` says of the best hit in the film that shows the sentence, where
@@ -75,7 +75,7 @@ def in_films(
   with tempfile.TemporaryDirectory(prefix="sign_jax-") as folder:
     own = Index.create(pathlib.Path(folder) / "index", index.model)
     for film in tqdm(made, "films", unit="film", mininterval=1):
-      films.add(own, film, split.name, seconds)
+      films.add(own, film, split.name, length)
     return _searched(own, split, made) | {"films": float(len(made))}
 
 

@@ -40,17 +40,16 @@ def test_films_are_such_as_browsers_play(written):
       assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
     assert path.read_bytes().index(b"moov") < path.read_bytes().index(b"mdat")
     info = frames.probe(path)
-    assert (info.num_frames, info.fps) == (broadcast_films.FINER * len(points), corpus.FPS)
+    assert (info.num_frames, info.fps) == (len(points), broadcast_films.FPS)
 
 
 def test_pictures_are_those_of_the_motion(written):
   root, _ = written
   item = broadcast_films.films(SETTINGS)[0]
   points, *_ = recordings.simulate(item, SETTINGS.corpus)
-  finer = videos.finer(points[:80], broadcast_films.FINER)
-  drawn = videos.frames(finer, videos.Look(1, (0, 0), (1, 1, 1)), 32)
+  drawn = videos.frames(points[:160], videos.Look(1, (0, 0), (1, 1, 1)), 32)
   path = root / "films" / f"{item.name}.mp4"
-  seen = np.stack(list(frames.read_frames(path, end=(len(finer) - 0.5) / corpus.FPS)))
+  seen = np.stack(list(frames.read_frames(path, end=(len(drawn) - 0.5) / broadcast_films.FPS)))
   # Another camera and light; but where much moves in one, much moves in the other.
   moved = [np.abs(np.diff(x.astype(float), axis=0)).mean((1, 2, 3)) for x in (seen, drawn)]
   assert np.corrcoef(*moved)[0, 1] > 0.8
@@ -74,8 +73,8 @@ def test_tables_say_where_sentences_and_signs_are(written):
     if before.video == after.video:
       assert before.end == after.start
     else:
-      length = frames.probe(root / "films" / before.video).num_frames / corpus.FPS
-      assert before.end == pytest.approx(length - 0.5 / corpus.FPS, abs=1e-5)
+      length = frames.probe(root / "films" / before.video).num_frames / broadcast_films.FPS
+      assert before.end == pytest.approx(length - 0.5 / broadcast_films.FPS, abs=1e-5)
 
 
 def test_films_for_training_have_subtitles_beside_them(written):
