@@ -161,6 +161,21 @@ class Index:
       store.append(arrays, clips, basis)
       self.store = store
 
+  def refresh(self) -> bool:
+    """Takes in what other processes have added and removed since; whether there was anything.
+
+    Raises:
+      UserError: there is no index any more, or it is damaged.
+    """
+    if self.store.is_current:
+      return False
+    with self._writing:
+      store = copy.copy(self.store)
+      store.refresh()
+      is_new = store.manifest != self.store.manifest
+      self.store = store
+    return is_new
+
   @property
   def _fields_of_tokens(self):
     return [

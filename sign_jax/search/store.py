@@ -47,7 +47,7 @@ class Store:
     """Opens an index; raises UserError where there is none, or it is damaged."""
     self.folder = pathlib.Path(folder)
     self.shards = []
-    self._take(manifest.read(self.folder))
+    self.refresh()
 
   @classmethod
   def create(cls, folder: pathlib.Path, header: Manifest) -> "Store":
@@ -76,7 +76,21 @@ class Store:
 
   def refresh(self) -> None:
     """Takes in what other processes have written."""
+    self._stamp = self._now()
     self._take(manifest.read(self.folder))
+
+  @property
+  def is_current(self) -> bool:
+    """Whether nobody else has written since this was read or written; False where none can tell."""
+    return self._stamp is not None and self._stamp == self._now()
+
+  def _now(self):
+    """What tells one manifest from the next, as each is a new file; None where there is none."""
+    try:
+      found = (self.folder / manifest.FILE).stat()
+    except OSError:
+      return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
   @functools.cached_property
   def rows(self) -> dict[str, int]:
@@ -344,6 +358,7 @@ class Store:
       raise UserError(f"another process has written to {self.folder} meanwhile: try again")
 
   def _replace(self, found):
+    self._stamp = None  # whose manifest is there, if another one is as quick, is not known
     _write_manifest(self.folder, found)
     self._take(found)
 

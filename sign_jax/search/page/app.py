@@ -103,14 +103,18 @@ _Asked = Annotated[Asked, Depends(_asked)]
 
 
 def _add_about(app, index, folder, seconds, uploads):
-  facts = about.of(index, folder, seconds) | {
+  more = {
       "notes": notes.Notes.beside(index.store.folder).path.name,
       "no_uploads": "" if uploads else NO_UPLOADS,
   }
+  known = [index.store, about.of(index, folder, seconds)]
 
   @app.get("/api/about")
   def tell() -> dict[str, Any]:
-    return facts
+    index.refresh()
+    if index.store is not known[0]:
+      known[:] = index.store, about.of(index, folder, seconds)
+    return known[1] | more
 
 
 def _add_searches(app, index, folder, found):

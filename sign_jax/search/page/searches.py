@@ -83,6 +83,8 @@ class Searches:
     """
     _check(asked)
     with self._turn():
+      if self._index.refresh():
+        self._answers.clear()
       found = self._answers.get(asked)
       if found is None or again and not found.is_certified:
         query = self._query(asked)

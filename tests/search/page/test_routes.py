@@ -2,13 +2,16 @@
 
 import io
 import json
+import shutil
 import zipfile
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
 import sign_jax
+from sign_jax.search.entries import Entry
 from tests.search.page.conftest import CLIPS
 from tests.videos import render
 
@@ -64,6 +67,23 @@ def test_what_it_runs_on(page):
   assert facts["choices"]["split"] == ["test", "train"]
   assert facts["choices"]["signer"] == ["S1", "S2"] and "a.webm" in facts["choices"]["source"]
   assert facts["device"] and facts["jax"] and facts["notes"] == "archive.notes.jsonl"
+
+
+def test_what_others_add_and_remove_is_found_without_a_new_start(serve, archive, tmp_path):
+  from sign_jax.search.page import app
+
+  shutil.copytree(archive / "archive", tmp_path / "archive")
+  index, other = (sign_jax.Index.open(tmp_path / "archive", archive / "run") for _ in range(2))
+  page = serve(app.make(index, archive / "media"))
+  ask = lambda: {hit["name"] for hit in page.ask("/api/search", text=TEXT, top=50).json["hits"]}
+  assert ask() == {clip.name for clip in CLIPS} and not index.refresh()
+  width = index.model.trained.inputs["video"][0][-1]
+  other.add([np.ones((5, width), np.float32)], [Entry("new", split="dev")])
+  other.remove(["bare"])
+  assert ask() == {clip.name for clip in CLIPS} - {"bare"} | {"new"}
+  about = page.ask("/api/about").json
+  assert about["clips"] == len(CLIPS) and "dev" in about["choices"]["split"]
+  assert page.ask("/api/video", clip="bare").status == 404
 
 
 def test_posters_are_the_frames_of_their_seconds(page, archive):
