@@ -19,7 +19,7 @@ from sign_jax.search.entries import Entry
 from sign_jax.search.index import Index
 from sign_jax.search.page import about, exports, media, notes, posters, previews, searches
 from sign_jax.search.page.refusal import Refusal
-from sign_jax.search.page.searches import Asked
+from sign_jax.search.page.searches import EVEN, Asked
 from sign_jax.search.page.uploads import NO_UPLOADS, Uploads
 
 _STATIC = {
@@ -92,11 +92,14 @@ def _static():
   return found
 
 
+_Weight = Annotated[float, Query(ge=0, le=1)]
+
+
 def _asked(
     text: str = "", top: int = searches.TOP, split: str = "", signer: str = "", source: str = "",
-    like: str = "", video: str = "",
+    like: str = "", video: str = "", text_weight: _Weight = EVEN,
 ) -> Asked:
-  return Asked(text.strip(), top, split, signer, source, like, video)
+  return Asked(text.strip(), top, split, signer, source, like, video, text_weight)
 
 
 _Asked = Annotated[Asked, Depends(_asked)]

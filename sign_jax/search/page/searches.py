@@ -17,6 +17,7 @@ from sign_jax.search.page.uploads import NO_UPLOADS, Uploads
 from sign_jax.search.queries import Query
 
 TOP, MOST = 10, 100  # hits
+EVEN = 0.5  # weight of a sentence beside a video
 LONGEST = 2000  # characters of a sentence
 _KEPT = 64  # answers
 _PATIENCE = 60.0  # seconds that a search waits for those before it
@@ -29,6 +30,7 @@ class Asked(NamedTuple):
     text: a sentence.
     like: the name of a clip that others are to be like.
     video: the name of a video that was taken in.
+    text_weight: from 0 to 1, of a sentence beside one of these.
   """
 
   text: str
@@ -38,6 +40,7 @@ class Asked(NamedTuple):
   source: str = ""
   like: str = ""
   video: str = ""
+  text_weight: float = EVEN
 
   @property
   def query(self) -> str:
@@ -106,7 +109,7 @@ class Searches:
     # A clip is like itself: nobody asks for that.
     exclude = (asked.like,) if asked.like else ()
     return Query(
-        asked.text or None, video, asked.like or None, exclude=exclude, label=asked.query
+        asked.text or None, video, asked.like or None, asked.text_weight, exclude, asked.query
     )
 
   def finish(self) -> None:

@@ -312,6 +312,16 @@ def test_a_clip_is_searched_with(tab):
   walk.wait(f"document.title.startsWith('like {PLAYABLE}')")
   names = walk.page.eval_on_selector_all(".card", "cards => cards.map(x => x.dataset.clip)")
   assert PLAYABLE not in names and f"like={PLAYABLE}" in walk.page.url
+  weight = walk.page.get_by_role("slider", name="Weight of the sentence beside the video")
+  assert not weight.is_visible()
+  walk.page.get_by_role("searchbox").fill("snow")
+  weight.press("ArrowRight")
+  walk.wait(f"document.title.startsWith('snow + like {PLAYABLE}')")
+  assert "text_weight=0.6" in walk.page.url
+  walk.page.reload()
+  walk.wait_for_hits()
+  assert weight.input_value() == "0.6"
+  walk.page.get_by_role("searchbox").fill("")
   walk.page.get_by_role("button", name="Remove").click()
   walk.wait("document.querySelectorAll('.card').length === 0")
   walk.page.get_by_text("Search with a video").click()

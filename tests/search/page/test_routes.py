@@ -61,6 +61,20 @@ def test_filters_and_numbers_of_hits(page):
   assert none.status == 400 and "no clips with signer 'nobody'" in none.error
 
 
+def test_a_sentence_and_a_clip_are_weighted(page):
+  def scores(**asked):
+    hits = page.ask("/api/search", top=len(CLIPS), **asked).json["hits"]
+    return {hit["name"]: hit["score"] for hit in hits if hit["name"] != "morning"}
+
+  text, like = scores(text=TEXT), scores(like="morning")
+  for weight in (0.0, 0.3, 0.5, 1.0):
+    more = {} if weight == 0.5 else {"text_weight": weight}
+    for name, score in scores(text=TEXT, like="morning", **more).items():
+      assert score == pytest.approx(weight * text[name] + (1 - weight) * like[name], abs=1e-5)
+  for wrong in (-0.1, 1.1, "nan", "much"):
+    assert page.ask("/api/search", text=TEXT, like="morning", text_weight=wrong).status == 422
+
+
 def test_what_it_runs_on(page):
   facts = page.ask("/api/about").json
   assert (facts["system"], facts["run"], facts["clips"]) == ("upret", "run", len(CLIPS))

@@ -8,6 +8,7 @@ import { fillPanel } from "./upload.js";
 const at = (id) => document.getElementById(id);
 const FILTERS = ["split", "signer", "source", "top"];
 const DEFAULT_TOP = "10";
+const DEFAULT_WEIGHT = "0.5"; // of a sentence beside a video
 const PLACEHOLDER = at("text").placeholder;
 const names = {}; // of videos that were taken in, as the user knows them
 const example = { like: "", video: "" }; // a clip or a video to search with, beside the sentence
@@ -34,6 +35,8 @@ function asked() {
   const found = { text: at("text").value.trim(), ...example };
   for (const name of FILTERS) found[name] = at(name).value.trim();
   if (found.top === DEFAULT_TOP) found.top = "";
+  const weight = isWeighted() ? at("text_weight").value : DEFAULT_WEIGHT;
+  if (weight !== DEFAULT_WEIGHT) found.text_weight = weight;
   return found;
 }
 
@@ -51,11 +54,17 @@ function dropExample() {
   showExample();
 }
 
+/** Whether a sentence and a video are searched for together. */
+function isWeighted() {
+  return Boolean(at("text").value.trim() && (example.like || example.video));
+}
+
 function showExample() {
   const { like, video } = example;
   at("chip").hidden = !like && !video;
   at("chip-name").textContent = like ? `Like ${like}` : `Video: ${names[video] ?? "of before"}`;
   at("text").placeholder = like || video ? "And a sentence, if you like" : PLACEHOLDER;
+  at("balance").hidden = !isWeighted();
 }
 
 /** The address of a search, and of one of its hits. */
@@ -133,6 +142,7 @@ function restore() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   for (const name of ["text", ...FILTERS]) at(name).value = wanted.get(name) ?? "";
   for (const name of Object.keys(example)) example[name] = wanted.get(name) ?? "";
+  at("text_weight").value = wanted.get("text_weight") ?? DEFAULT_WEIGHT;
   showExample();
   // A filter that is not listed, such as one of very many, is searched for all the same.
   for (const name of ["split", "signer", "top"]) {
@@ -231,7 +241,10 @@ async function begin() {
     event.preventDefault();
     search();
   });
-  for (const name of FILTERS) at(name).addEventListener("change", () => search());
+  at("text").addEventListener("input", showExample);
+  for (const name of [...FILTERS, "text_weight"]) {
+    at(name).addEventListener("change", () => search());
+  }
   for (const name of ["loop", "slow"]) {
     at(name).addEventListener("change", (event) => choose(name, event.target.checked));
   }
