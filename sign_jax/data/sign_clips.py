@@ -31,7 +31,7 @@ class SignClips:
 
   def __init__(
     self, name, split, data_dir=None, *, fields=("video",), size=256, videos="", margin=MARGIN,
-    boxes=False, cache=None,
+    boxes=False, cache=None, left_out=False,
   ):  # fmt: skip
     """Reads what the records say beside frames and poses.
 
@@ -44,6 +44,8 @@ class SignClips:
         the transitions, drawn from its name.
       boxes: whether clips with a box are cut to it, frames and keypoints alike.
       cache: `FeatureCache` of whole clips; by default they are read each time.
+      left_out: whether signs of sentences that are no classes are there too; their labels follow
+        those of the classes.
 
     Raises:
       UserError: as `open_split`; no isolated signs; labels out of range; no frames or keypoints.
@@ -53,6 +55,10 @@ class SignClips:
     metadata = source.metadata
     facts = _facts(metadata.get("isolated"), self.label)
     self.names, self.num_classes = facts["glosses"], facts["num_classes"]
+    if left_out and self.names is not None:
+      others = dict.fromkeys(sign_records.left_out(metadata))
+      self.names = [*self.names, *(name for name in others if name not in self.names)]
+      self.num_classes = len(self.names)
     self.gloss_vectors = metadata.get("gloss_vectors")
     clips = sign_records.clips_of(source, self.names)(margin)
     self.clips = clips if boxes else [clip._replace(box=None) for clip in clips]

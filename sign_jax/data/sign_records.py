@@ -40,6 +40,7 @@ class Clip(NamedTuple):
     to_end: whether it lasts to the end of its video.
     video: path below the folder of the videos; "" where frames are stored.
     box: (left, top, right, bottom) as shares of the picture; None for all of it.
+    place: of a sign of a sentence, from 1; 0 for a video of its own.
   """
 
   name: str
@@ -51,6 +52,7 @@ class Clip(NamedTuple):
   to_end: bool = False
   video: str = ""
   box: tuple[float, float, float, float] | None = None
+  place: int = 0
 
 
 def clips_of(source, names):
@@ -58,7 +60,8 @@ def clips_of(source, names):
 
   Args:
     source: `records.SplitSource`.
-    names: list of str, the classes' names; None where they have none.
+    names: list of str, the classes' names; None where they have none. A gloss that is left out is
+      read where it is among them.
 
   Returns:
     function of M -> list of `Clip`. Before and behind a sign of a sentence there are 0 to 2 M
@@ -96,7 +99,7 @@ def _of_videos(source):
 
 def _of_sentences(source, names, margin):
   number_of = {name: number for number, name in enumerate(names)}
-  left_out = _left_out(source.metadata)
+  skipped = set(left_out(source.metadata)) - number_of.keys()
   for number, row in enumerate(source.read(range(len(source)), _OF_SENTENCE)):
     glosses, spans = row["glosses"].split(), row["gloss_spans"]
     where = f"{shown(row['video_id'])} of {source.label!r}"
@@ -104,7 +107,7 @@ def _of_sentences(source, names, margin):
       raise UserError(f"sentence {where} has {len(glosses)} glosses in {len(spans)} places: build "
                       "the data set again")  # fmt: skip
     for place, (gloss, span) in enumerate(zip(glosses, spans.tolist(), strict=True), 1):
-      if gloss in left_out:
+      if gloss in skipped:
         continue
       if gloss not in number_of:
         raise UserError(f"sentence {where} has the gloss {shown(gloss)}, which is none of the data "
@@ -113,14 +116,15 @@ def _of_sentences(source, names, margin):
       before, behind = _drawn(margin, f"{row['video_id']} {place}")
       first = max(span[0] - before, 0)
       stop = min(span[1] + 1 + behind, int(row["num_frames"]))
-      yield Clip(name, number, number_of[gloss], row["signer"], first, stop - first)
+      label = number_of[gloss]
+      yield Clip(name, number, label, row["signer"], first, stop - first, place=place)
 
 
-def _left_out(metadata):
-  """Glosses that are signed in the sentences and are no classes."""
+def left_out(metadata):
+  """Glosses that are signed in the sentences and are no classes; a list of str."""
   noted = metadata.get("isolated")
   names = noted.get("left_out") if isinstance(noted, dict) else None
-  return {name for name in names if isinstance(name, str)} if isinstance(names, list) else set()
+  return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _drawn(margin, name):

@@ -67,14 +67,25 @@ class Split(NamedTuple):
     return _Job(entry, lambda: (self.clips.read(number), times))
 
 
-def open_split(model: SignModel, split: str, data_dir: str = "") -> Split:
-  """Opens a split of the data set that a run names; arguments and errors as `sources.open_split`.
+def open_split(
+    model: SignModel, split: str, data_dir: str = "", all_signs: bool = False
+) -> Split:
+  """Opens a split of the data set that a run names.
+
+  Args:
+    model: `SignModel`.
+    split, data_dir: as for `sources.open_split`.
+    all_signs: whether signs of sentences are there too that are no class of the data set.
+
+  Raises:
+    UserError: no such data set or split, or one without isolated signs.
   """
   config = model.config.copy_and_resolve_references()
   if data_dir:
     config.data.data_dir = data_dir
   fields = isolated.recognizer_of(model.trained.system).fields(config)
-  clips = isolated_signs.SignReader(config, fields).split(split)
+  reader = isolated_signs.SignReader(config, fields)
+  clips = reader.with_left_out(split) if all_signs else reader.split(split)
   source = records.open_split(config.data.name, split, config.data.data_dir or None)
   return Split(model, clips, _entries(clips, source, split))
 
@@ -83,14 +94,13 @@ def _entries(clips, source, split):
   """[`Entry`] of the clips; the second sign of the sentence "a" is called "a/2"."""
   wanted = [name for name in ("video_id", "fps") if name in source.feature_specs]
   facts = list(source.read(range(len(source)), wanted))
-  found, counts = [], {}
+  found = []
   for clip in clips.clips:
-    known, video = facts[clip.record], clip.video
+    known = facts[clip.record]
     name = str(known["video_id"])
-    if not video:
-      video = name
-      counts[name] = counts.get(name, 0) + 1
-      name = f"{name}/{counts[name]}"
+    video = clip.video or name
+    if clip.place:
+      name = f"{name}/{clip.place}"
     gloss = str(clip.label) if clips.names is None else clips.names[clip.label]
     start, end = _seconds(clip, float(known.get("fps", 0)))
     found.append(Entry(name, video, start, end, gloss, split, str(clip.signer)))

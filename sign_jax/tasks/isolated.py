@@ -35,6 +35,7 @@ from sign_jax.train import compilation
 from sign_jax.train.step import total_steps
 from sign_jax.weights import initial
 
+_EMBEDDING = "model.embedding"
 READERS = {
     "windows": isolated_windows.WindowReader, "features": isolated_windows.FeatureReader,
     "signs": isolated_signs.SignReader,
@@ -95,6 +96,9 @@ class Recognition(Task):
     """As `tasks.retrieval.Retrieval.inputs_of`."""
     told = system.sizes(shapes) if system.sizes else {}
     classes = config.model.num_classes or told.get("model.num_classes")
+    if told.get(_EMBEDDING) and not config.model.embedding:  # of a run, whose data told it
+      config = config.copy_and_resolve_references()
+      config.model.embedding = told[_EMBEDDING]
     return recognizer_of(system).inputs(config, classes, {}) if classes else None
 
   def _num_classes(self):

@@ -57,12 +57,17 @@ class SignReader(SplitReader):
   def _open(self, name):
     return self._opened(name, self._fields)
 
-  def _opened(self, name, fields):
+  def _opened(self, name, fields, left_out=False):
     data = self._data
     return SignClips(
         data.name, name, data.data_dir or None, fields=fields, size=data.size_stored,
         videos=data.videos, margin=data.margin, boxes=data.boxes, cache=self._cache,
+        left_out=left_out,
     )
+
+  def with_left_out(self, name: str) -> SignClips:
+    """A split with the signs of its sentences that are no classes, see `SignClips`."""
+    return self._opened(name, self._fields, left_out=True)
 
   def name(self, split: str, index: int) -> str:
     """What a user calls a clip."""

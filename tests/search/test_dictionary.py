@@ -100,8 +100,8 @@ def test_the_vector_is_that_of_the_head_of_most_streams(modalities, lengths, hea
 
 
 def test_keypoints_and_crops_are_read(signs_dir, films, tmp_path, capsys):
-  sign_runs.make(tmp_path / "run", signs_dir, "keypoint", **{"data.crops": 3})
-  model = sign_jax.load(tmp_path / "run")
+  sign_runs.make(tmp_path / "run", signs_dir, "keypoint")
+  model = sign_jax.load(tmp_path / "run", config={"data.crops": 3})
   sign = {"video": films / "sign1.mp4", "keypoints": films / "sign1.npz"}
   found = model.encode_videos([sign]).tokens
   read = model._crops(model.read(SignClip(**sign)).arrays)
@@ -226,6 +226,22 @@ def test_leaving_one_out_is_as_by_hand(built, run, tmp_path, capsys):
   assert json.loads(file.read_text())["signs"] == numbers
 
 
+def test_signs_of_sentences_that_are_no_class_are_entries_too(built, run, capsys):
+  index = ("--index", run.parent / "all", "--workdir", run)
+  assert runs.call("build", *index, "--split", "test", "--all_signs") == 0
+  whole, part = (sign_jax.Index.open(path, run) for path in (run.parent / "all", built))
+  assert set(part.store.rows) < set(whole.store.rows)
+  known = set(part.model.labels)
+  entries = {entry.name: entry.text for _, entry in whole.store.clips()}
+  assert all((text in known) == (name in part) for name, text in entries.items())
+  name = next(iter(part.store.rows))
+  scores = [x.search(sign_jax.Query(like=name), 1)[0].hits[0].score for x in (whole, part)]
+  assert scores[0] == scores[1] == pytest.approx(1, abs=1e-5)
+  capsys.readouterr()
+  assert runs.call("evaluate", *index) == 0
+  assert capsys.readouterr().out.splitlines()[-1].startswith("signs not trained on")
+
+
 def test_chance_is_what_drawing_gives():
   # Of four clips two show the sign: one draw hits in 2 of 4, two draws miss in 1 of 6.
   assert neighbours.by_chance(4, 2, 1) == pytest.approx(1 / 2)
@@ -275,6 +291,9 @@ SENTENCES = "compares signs with signs and reads no sentences: ask by a video (-
       "--random_weights"), "reads videos by its own run"),
     (("build", "{new}", "--workdir", "{run}", "--features", "{films}"), "no features of windows"),
     (("build", "{new}", "--workdir", "{run}", "--split", "test", "--data_dir", "{films}"), "films"),
+    (("build", "{new}", "--workdir", "{run}", "--videos", "{films}", "--all_signs"), "to --split"),
+    (("build", "{new}", "--workdir", "{retrieval}", "--split", "test", "--all_signs"),
+     "--all_signs are of a dictionary, and not of cico"),
     (("build", "{new}", "--workdir", "{retrieval}", "--videos", "{films}", "--keypoints",
       "{films}"), "--keypoints are for a dictionary"),
     (("serve", "{dictionary}", "--workdir", "{run}", "--port", "0"), "the page asks by sentences"),

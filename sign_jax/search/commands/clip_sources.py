@@ -31,6 +31,7 @@ def add_arguments(parser):
                       "each sentence in them")  # fmt: skip
   parser.add_argument("--tier", default=sentences.TIER,
                       help=f"of .eaf in --captions (default: {sentences.TIER})")  # fmt: skip
+  signs.add_all_signs(parser)
   signs.add_keypoints(parser, "folder of keypoints, called as the --videos", "DIR")
   encoder_weights.add_arguments(parser, need_videos=False)
 
@@ -47,9 +48,13 @@ def fill(args, index_of):
     raise UserError("pass one of --split, --features and --videos: where the clips come from")
   if args.captions and (args.csv or not args.videos):
     raise UserError("--captions belongs to --videos, without --csv: leave one out")
+  if args.all_signs and not args.split:
+    raise UserError("--all_signs belongs to --split: leave it out")
   options.check_part(args)
   model = loading.load(args.workdir)
   signs.check_options(args, Index.check_model(model))
+  if args.all_signs and not embedding.is_of_signs(model):
+    raise UserError(f"--all_signs are of a dictionary, and not of {model.system}: leave it out")
   # Before the index is made: a mistake must not leave an empty one.
   find, warning = _finders(model)[named[0]](args, model)
   index = index_of(model)

@@ -9,6 +9,13 @@ from sign_jax.files import existing_folder, existing_path, path_argument
 from sign_jax.search import embedding, sign_sources
 
 
+def add_all_signs(parser):
+  """--all_signs, of a split."""
+  parser.add_argument("--all_signs", action="store_true",
+                      help="of a dictionary from a --split of sentences: signs too that are no "
+                      "class of the recogniser")  # fmt: skip
+
+
 def add_keypoints(parser, what, metavar):
   """--keypoints, of one video or of a folder of them."""
   parser.add_argument("--keypoints", type=path_argument, metavar=metavar,
@@ -34,7 +41,9 @@ def check_options(args, model):
 
 def of_split(args, model):
   """(function of the index -> the arguments of `filling.fill`, warning)."""
-  opened = sign_sources.open_split(model, args.split, str(args.data_dir or ""))
+  opened = sign_sources.open_split(
+      model, args.split, str(args.data_dir or ""), args.all_signs
+  )
   return lambda index: (opened.videos(index.store.has_video), opened.total), ""
 
 
