@@ -40,6 +40,11 @@ def built(run):
 
 
 @pytest.fixture(scope="module")
+def model(run):
+  return sign_jax.load(run)
+
+
+@pytest.fixture(scope="module")
 def clips(signs_dir):
   return SignClips("signing_sim/frames_tiny", "test", signs_dir, fields=("video", "keypoints"),
                    size=SIDE)  # fmt: skip
@@ -318,10 +323,13 @@ def test_mistakes_are_one_sentence(built, run, retrieval, films, tmp_path, capsy
     (lambda model: model.similarity([], []), "does not compare videos with texts"),
     (lambda model: sign_sources.open_split(model, "dev"), "dev"),
 ])  # fmt: skip
-def test_mistakes_in_python_are_one_sentence(run, make, words):
+def test_mistakes_in_python_are_one_sentence(model, make, words):
   with pytest.raises(UserError, match=words):
-    make(sign_jax.load(run))
-  assert sign_jax.load(run).encode_videos([]).tokens.shape[0] == 0
+    make(model)
+
+
+def test_no_clips_give_no_vectors(model):
+  assert model.encode_videos([]).tokens.shape == (0, *model.video_form.shape[1:])
 
 
 def test_models_that_compare_nothing_are_refused(tmp_path):
