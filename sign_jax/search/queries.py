@@ -9,6 +9,7 @@ sentence's, in the same function that an evaluation scores with:
   maximum, with the weights that the model gives the tokens of each. The bounds of a search hold for
   any tokens, so what it proves of sentences it proves of videos.
 - SPOT-ALIGN: the product of two vectors of length 1, their cosine.
+- NLA-SLR, whose index is a dictionary of single signs: the same, and there are no sentences.
 
 The score of a sentence and a video together is
 
@@ -46,7 +47,8 @@ class Query:
     text: a sentence, or None.
     video: sign features of a video, (T, D) float with a row for each window of 16 frames; anything
       else that `RetrievalModel.encode_videos` takes as one video; or `EncodedVideos` of one (of
-      a model that reads poses, for example). None where there is none.
+      a model that reads poses, for example). Of a dictionary a clip, as `SignModel.encode_videos`
+      takes it. None where there is none.
     like: instead of `video`, the name of a clip of the index.
     text_weight: from 0 to 1, of the sentence's score where there is a video too.
     exclude: names of clips that are not to be found, and of videos (the `source` of clips) none of

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sign_jax
+from data_builders import build
 from data_builders.signing_sim import videos as sim_videos
 from sign_jax.api import model as api_model
 from sign_jax.api.sign_reading import SignClip
@@ -17,6 +18,7 @@ from sign_jax.search import sign_sources
 from sign_jax.search.entries import Entry
 from sign_jax.search.evaluation import neighbours
 from sign_jax.systems.nla_slr import streams
+from tests.data_builders.isolated import trees
 from tests.search import runs, sign_runs
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -175,6 +177,29 @@ def test_a_folder_of_videos_and_a_part_of_a_film(run, films, clips, tmp_path, ca
   assert len(answer.hits) == 2 and "sign3" not in [hit.name for hit in answer.hits]
   assert runs.call("export", *index, "--like", "sign3", "--format", "json", "--out",
                    tmp_path / "out") == 0  # fmt: skip
+
+
+def test_a_data_set_of_videos(tmp_path, capsys):
+  trees.wlasl(tmp_path)
+  build.prepare("wlasl/100", None, tmp_path / "tfds", tmp_path)
+  sign_runs.make(tmp_path / "run", tmp_path / "tfds", **{
+      "data.name": "wlasl/100", "data.videos": str(tmp_path), "model.inter_mixup": False,
+  })  # fmt: skip
+  (tmp_path / "videos/00002.mp4").write_text("no video")
+  index = ("--index", tmp_path / "index", "--workdir", tmp_path / "run", "--storage", "float16")
+  assert runs.call("build", *index, "--split", "train") == 1
+  assert "  00002: clip '00002' of 'wlasl/100" in capsys.readouterr().out
+  opened = sign_jax.Index.open(tmp_path / "index", tmp_path / "run")
+  entries = [entry for _, entry in opened.store.clips()]
+  assert entries == [  # the second one is a part of its video
+      Entry("00001", "videos/00001.mp4", 0, 12 / 25, "gloss 0", "train"),
+      Entry("00003", "videos/00003.mp4", 4 / 25, 14 / 25, "gloss 2", "train"),
+  ]
+  video = tmp_path / "videos/00003.mp4"
+  part = SignClip(video, start=3.5 / 25, end=13.5 / 25)
+  (answer,) = opened.search(sign_jax.Query(video=part), 1)
+  assert answer.hits[0].name == "00003"
+  assert answer.hits[0].score == pytest.approx(1, abs=2e-3)
 
 
 def test_an_index_of_signs_is_kept_as_others_are(built, run, tmp_path, capsys):
