@@ -15,6 +15,7 @@ from sign_jax.files import user_path
 from sign_jax.video import boxes, containers, frames, pictures
 
 _LONGEST = sign_records.LONGEST
+_EQUAL = 0.1  # of the time from one frame to the next
 _KEYS = {"video", "keypoints"}
 
 
@@ -117,7 +118,7 @@ class _Pictures(NamedTuple):
 
 
 def _pictures(clip, side, count_first):
-  """`_Pictures`; those that come before are only counted, from the beginning, where asked to."""
+  """`_Pictures`; those that come before are only counted where asked to."""
   if not clips.is_path(clip.video):
     array = clips.array(clip.video)
     few = (np.ascontiguousarray(x) for x in itertools.islice(array, _LONGEST + 1))
@@ -125,12 +126,20 @@ def _pictures(clip, side, count_first):
     return _Pictures(made, (array.shape[2], array.shape[1]), 0, None)
   path = user_path(clip.video)
   size = clips.picture_size(path)
-  begin = 0.0 if count_first else clip.start
-  timed, seconds, before = (
-      frames.timed_frames(path, (side, side), begin, clip.end, box=clip.box), [], []
-  )
-  made = _joined(_inside(timed, clip.start, seconds, before), path)
-  return _Pictures(made, size, len(before), (seconds[0], seconds[-1] + _frame(seconds)))
+  made, seconds, _ = _between(path, clip, side, clip.start)
+  first = 0
+  if count_first and clip.start > 0:
+    first = _number(path, seconds[0])
+    if first is None:
+      made, seconds, first = _between(path, clip, side, 0.0)
+  return _Pictures(made, size, first, (seconds[0], seconds[-1] + _frame(seconds)))
+
+
+def _between(path, clip, side, begin):
+  """(pictures of a clip, their seconds, how many frames come before) of a video read from there."""
+  seconds, before = [], []
+  timed = frames.timed_frames(path, (side, side), begin, clip.end, box=clip.box)
+  return _joined(_inside(timed, clip.start, seconds, before), path), seconds, len(before)
 
 
 def _inside(timed, start, seconds, before) -> Iterator[np.ndarray]:
@@ -141,6 +150,13 @@ def _inside(timed, start, seconds, before) -> Iterator[np.ndarray]:
       continue
     seconds.append(second)
     yield picture
+
+
+def _number(path, second):
+  """How many frames come before one; None where these are not equally distant."""
+  fps = frames.probe(path).fps or pictures.FPS
+  number = round(second * fps)
+  return number if abs(second * fps - number) < _EQUAL else None
 
 
 def _frame(seconds):
