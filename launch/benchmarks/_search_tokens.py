@@ -4,10 +4,10 @@ Made tokens have the sizes of UPRet on How2Sign, 65 of 512 channels for a clip a
 sentence of 6 to 19 words, padding included:
 
 - "contextual" ones are as trained ones: a clip shows some of 400 signs one after the other, and a
-  sentence names the signs of a clip among other words. Attention gives all tokens of a clip, and of
-  its sentence, a part in common, half of their square. Few directions hold most of their length:
-  the k-th has a share that falls as 1 / (1 + (k / 24)^4). Words have a part of their own in
-  all directions, as sentences and videos do not lie in quite the same ones;
+  sentence names the signs of a clip among other words. As after attention, all tokens of a clip
+  and of its sentence have a part in common, which is longer than the rest. Few directions hold most
+  of their length: the k-th has a share of its square that falls as 1 / (1 + (k / 24)^4). Words have
+  a part of their own in all directions, as sentences and videos do not lie in quite the same ones;
 - "clustered" ones show signs in the same way, but nothing else is common to a clip, and all 512
   directions are alike, in the signs and in the noise: no short code can tell them apart;
 - "random" ones have no structure at all.
