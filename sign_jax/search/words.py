@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sign_jax.api.retrieval import RetrievalModel
+from sign_jax.data.tokenizer import clean
 
-_MOST = 512  # sentences
+_MOST = 128  # sentences
 
 
 def of(model: RetrievalModel | None, texts: Sequence[str]) -> Float[np.ndarray, "m D"] | None:
@@ -17,9 +18,9 @@ def of(model: RetrievalModel | None, texts: Sequence[str]) -> Float[np.ndarray, 
 
   Args:
     model: `RetrievalModel` of a late interaction; only asked where there is a sentence.
-    texts: of clips, "" where none is known.
+    texts: of clips, "" or without a word where none is known.
   """
-  known = sorted(set(texts) - {""})
+  known = sorted(text for text in set(texts) if clean(text))
   if not known:
     return None
   some = [known[i] for i in np.linspace(0, len(known) - 1, min(len(known), _MOST)).astype(int)]

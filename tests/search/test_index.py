@@ -8,6 +8,7 @@ from sign_jax.errors import UserError
 from sign_jax.metrics.retrieval import retrieval_metrics
 from sign_jax.ops.late_interaction import late_interaction
 from sign_jax.search import filling, overlaps, passes, ranking, searcher, sources
+from sign_jax.search.entries import Entry
 from tests.search import runs
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
@@ -189,6 +190,21 @@ def test_every_kind_of_bounds_proves_the_same(grown, monkeypatch, few, many, idl
 def told(names, name, function):
   """The function, which notes its name where it is called."""
   return lambda *args, **options: names.add(name) or function(*args, **options)
+
+
+def test_codes_suit_sentences_and_texts_without_words_stop_nothing(model, tmp_path):
+  rng = np.random.default_rng(0)
+  width = model.trained.inputs["video"][0][-1]
+  features = [rng.standard_normal((5, width)).astype(np.float32) for _ in range(3)]
+  bases = []
+  for name, texts in {"none": ["", " ", "\0"], "some": ["", "snow", "rain tonight"]}.items():
+    index = sign_jax.Index.create(tmp_path / name, model)
+    index.add(features, [Entry(f"clip {n}", text=text) for n, text in enumerate(texts)])
+    bases.append(index.store.basis())
+    assert all(answer.is_certified for answer in index.search(SENTENCES, 2))
+    copied = index.compact(tmp_path / f"{name} again").store.basis()
+    np.testing.assert_allclose(np.abs((copied * bases[-1]).sum(0)), 1, atol=1e-3)
+  assert np.abs(bases[0].T @ bases[1]).max() <= 1 + 1e-5 and not np.allclose(*bases, atol=1e-3)
 
 
 def test_time_that_is_up_is_told(grown):
