@@ -129,7 +129,7 @@ def _pictures(clip, side, count_first):
   made, seconds, _ = _between(path, clip, side, clip.start)
   first = 0
   if count_first and clip.start > 0:
-    first = _number(path, seconds[0])
+    first = _number(path, seconds)
     if first is None:
       made, seconds, first = _between(path, clip, side, 0.0)
   return _Pictures(made, size, first, (seconds[0], seconds[-1] + _frame(seconds)))
@@ -152,11 +152,12 @@ def _inside(timed, start, seconds, before) -> Iterator[np.ndarray]:
     yield picture
 
 
-def _number(path, second):
-  """How many frames come before one; None where these are not equally distant."""
-  fps = frames.probe(path).fps or pictures.FPS
-  number = round(second * fps)
-  return number if abs(second * fps - number) < _EQUAL else None
+def _number(path, seconds):
+  """How many frames come before these; None where they are not as distant as frames on average."""
+  exact = np.array(seconds) * (frames.probe(path).fps or pictures.FPS)
+  numbers = np.round(exact).astype(int)
+  is_even = (np.abs(exact - numbers) < _EQUAL).all() and (np.diff(numbers) == 1).all()
+  return int(numbers[0]) if is_even else None
 
 
 def _frame(seconds):

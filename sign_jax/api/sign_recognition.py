@@ -101,13 +101,14 @@ class SignModel(recognized.NamingModel):
     Raises:
       UserError: as `recognize`; a model that gives no such vectors, or none that are finite.
     """
+    if not self.has_vectors:
+      raise self._cannot("encode videos for a search")
     found = sign_reading.listed(videos, keypoints)
     parts = [
         self.encode_clips([self.read(clip).arrays for clip in found[start:stop]])
         for start, stop, _ in model.batches(len(found), _SIZES)
     ]
-    empty = np.zeros((0, *self.video_form.shape[1:]), self.video_form.dtype)
-    return EncodedVideos(np.concatenate([empty, *(part.tokens for part in parts)]))
+    return EncodedVideos(np.concatenate([self.encode_clips([]).tokens, *(x.tokens for x in parts)]))
 
   def read(self, clip: SignClip) -> sign_reading.Read:
     """What the model reads of a clip; errors as `recognize`."""
@@ -128,7 +129,8 @@ class SignModel(recognized.NamingModel):
       batch = {name: np.stack([x[name] for x in read]) for name in self.fields}
       batch = {name: model.filled(x, size) for name, x in batch.items()}
       parts.append(np.asarray(self._vectors(self._variables, batch))[: stop - start])
-    found = np.concatenate(parts)
+    empty = np.zeros((0, *self.video_form.shape[1:]), self.video_form.dtype)
+    found = np.concatenate([empty, *parts])
     if not np.isfinite(found).all():
       raise UserError(
           "the vectors are not finite: "

@@ -21,8 +21,7 @@ from sign_jax.search import close
 
 FIELDS = ("codes", "weights", "mask")
 _NEGATIVE = -1e30
-# Similarities of a tile, and clips of it, at most. Pieces of an index have 256 clips, so that tiles
-# are read where they lie in a file.
+# Similarities that are computed at once, and clips, at most.
 _TILE, _TILE_ELSEWHERE = (1 << 21, 256), (1 << 26, 4096)
 _LEAST = 16  # clips
 BLOCKS = 4  # of a tile on a CPU: fewer programs are started

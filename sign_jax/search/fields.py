@@ -83,6 +83,9 @@ def checked(
     )
   if "weights" in found:
     _check_shares(found["weights"], clips)
+  if "mask" in found and not found["mask"].any(1).all():
+    name = shown(clips[int(np.argmin(found["mask"].any(1)))].name)
+    raise UserError(f"the clip {name} is padding alone: leave it out")
   return found
 
 

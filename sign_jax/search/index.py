@@ -146,8 +146,7 @@ class Index:
     names = self._fields_of_tokens
     arrays = dict(zip(names, jax.tree.leaves(videos.tokens), strict=True))
     with self._writing:
-      store = copy.copy(self.store)
-      store.refresh()
+      store = self._refreshed()
       arrays = fields.checked(arrays, store.manifest, clips)
       rows = [
           fields.times(x, n, self._length, clip)
@@ -165,16 +164,26 @@ class Index:
     """Takes in what other processes have added and removed since; whether there was anything.
 
     Raises:
-      UserError: there is no index any more, or it is damaged.
+      UserError: there is no index any more, it is damaged, or another one is in its place.
     """
     if self.store.is_current:
       return False
     with self._writing:
-      store = copy.copy(self.store)
-      store.refresh()
+      store = self._refreshed()
       is_new = store.manifest != self.store.manifest
       self.store = store
     return is_new
+
+  def _refreshed(self):
+    """A `Store` as the folder is now; raises UserError where it holds another index."""
+    store, own = copy.copy(self.store), self.store.manifest
+    store.refresh()
+    there = store.manifest
+    if (there.run, there.storage, there.fields) != (own.run, own.storage, own.fields):
+      raise UserError(
+          f"{store.folder} was built anew, with another run or storage: open it again"
+      )
+    return store
 
   @property
   def _fields_of_tokens(self):
@@ -195,9 +204,8 @@ class Index:
     basis = known
     if known is None:
       count = store.manifest.fields[fields.CODES].shape[-1] - 2
-      basis = codes.fit(
-          tokens.reshape(-1, tokens.shape[-1]), count, words.of(self.model, [x.text for x in clips])
-      )
+      spoken = words.of(self._model, [clip.text for clip in clips])
+      basis = codes.fit(tokens.reshape(-1, tokens.shape[-1]), count, spoken)
     return (basis if known is None else None), codes.encode(basis, tokens)
 
   def _windows(self, arrays, count):

@@ -50,7 +50,8 @@ def parts(times: Float[np.ndarray, "n 2"], length: Length = DEFAULT) -> list[sli
   """
   seconds = length.of(times)
   begin, whole = times[0, 0], times[-1, 1] - times[0, 0]
-  if whole <= _LONGER * seconds:
+  is_short = length.windows is not None and len(times) <= _LONGER * length.windows
+  if is_short or whole <= _LONGER * seconds:
     return [slice(0, len(times))]
   count = max(math.ceil(2 * whole / seconds) - 1, 2)
   step = (whole - seconds) / (count - 1)

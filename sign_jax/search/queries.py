@@ -165,6 +165,9 @@ def _check(tokens, number):
   weights = getattr(tokens, "weights", None)
   if weights is not None and not fields.are_shares(np.asarray(weights)).all():
     raise UserError(f"the weights of query {number} are no shares that sum to 1")
+  mask = getattr(tokens, "mask", None)
+  if mask is not None and not np.asarray(mask).any(1).all():
+    raise UserError(f"query {number} is padding alone")
 
 
 def _texts(queries, model):
@@ -199,7 +202,9 @@ def _one(videos, model):
   shapes = lambda tree: [np.shape(x)[1:] for x in jax.tree.leaves(tree)]
   if shapes(videos.tokens) != shapes(model.video_form):
     raise UserError("the encoded video of a query is of another model: encode it with this one")
-  return jax.tree.map(np.asarray, videos.tokens)
+  # In the model's dtypes, for which bounds allow, whoever has encoded it.
+  cast = lambda x, form: np.asarray(x).astype(form.dtype, copy=False)
+  return jax.tree.map(cast, videos.tokens, model.video_form)
 
 
 def row_of(name: str, store: Store) -> int:

@@ -224,21 +224,21 @@ class _State:
     left = rows[self._upper[rows] > least]
     if len(left) > _MANY and self._tools.passes.has_softer:
       left = self._sharpened(left, least, deadline)
-    return len(left) > _FEW * len(self._upper)
+    return (~self._is_close[left]).sum() > _FEW * len(self._upper)
 
   def _sharpened(self, rows, least, deadline):
     """Rows whose closer bounds, from codes as well, are above `least`."""
+    every, rows = rows, rows[~self._is_close[rows]]
     order = np.random.default_rng(0).permutation(len(rows))  # the first ones speak for all
-    ends = [0, *range(_MANY, len(rows), _SHARPENED), len(rows)]
+    ends = [0, *range(_MANY, len(rows), _SHARPENED), len(rows)] if len(rows) else []
     for start, stop in itertools.pairwise(ends):
       new = np.sort(rows[order[start:stop]])
-      new = new[~self._is_close[new]]
       values = self._tools.softer(self._share.store, self.query, new)
       self._upper[new] = np.minimum(self._upper[new], values)
       is_idle = not start and (self._upper[new] > least).mean() > _IDLE
       if is_idle or deadline.is_over():
         break
-    return rows[self._upper[rows] > least]
+    return every[self._upper[every] > least]
 
   def take_close(self, values, seen):
     """Takes close bounds of all clips that were seen."""

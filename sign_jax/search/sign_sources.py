@@ -170,7 +170,15 @@ def _read(job) -> tuple[Entry, Any]:
 
 def _together(model, waiting):
   arrays = [read[0] for _, read in waiting if not isinstance(read, UserError)]
-  rows = iter(model.encode_clips(arrays).tokens if arrays else ())
+  try:
+    rows = iter(model.encode_clips(arrays).tokens)
+  except UserError as error:
+    if len(waiting) == 1:
+      yield Made(waiting[0][0].name, error=error)
+    else:  # one that makes no finite vector stops no other
+      for one in waiting:
+        yield from _together(model, [one])
+    return
   for entry, read in waiting:
     if isinstance(read, UserError):
       yield Made(entry.name, error=read)

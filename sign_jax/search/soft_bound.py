@@ -13,7 +13,7 @@ exp(m / T) up to the largest x, m. So one step from any F,
     F + max(g(F), 0) / slope,
 
 ends where g is at most 0. How far y and x are apart is told for each token of a clip alone, by the
-word for which they are the farthest: one exponential serves both.
+largest lengths that any word has: one exponential serves both.
 """
 
 import functools

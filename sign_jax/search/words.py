@@ -12,16 +12,16 @@ _MOST = 128  # sentences
 
 
 def of(model: RetrievalModel | None, texts: Sequence[str]) -> Float[np.ndarray, "m D"] | None:
-  """Tokens of some of the sentences; None where there are none, or no numbers.
+  """Tokens of some of the sentences; None where there are none, or no model.
 
   Padding is among them, as it has a part in scores that do not mask it.
 
   Args:
-    model: `RetrievalModel` of a late interaction; only asked where there is a sentence.
+    model: `RetrievalModel` of a late interaction.
     texts: of clips, "" or without a word where none is known.
   """
   known = sorted(text for text in set(texts) if clean(text))
-  if not known:
+  if model is None or not known:
     return None
   some = [known[i] for i in np.linspace(0, len(known) - 1, min(len(known), _MOST)).astype(int)]
   tokens = np.asarray(model.encode_texts(some).tokens.features, np.float32)

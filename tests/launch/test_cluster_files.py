@@ -131,7 +131,9 @@ def test_the_search_is_one_that_the_program_knows():
   assert program == ["python", "-m", "sign_jax.search"]
   args = search._parse([command, *container["args"]])
   assert args.together and str(args.index) == "/shared/archive"
-  assert actions(job) == {"DisruptionTarget": "Ignore", UserError.status: "FailJob"}
+  # argparse says of options that it does not know that the status is 2
+  failures = dict.fromkeys((UserError.status, 2), "FailJob")
+  assert actions(job) == {"DisruptionTarget": "Ignore"} | failures
   assert job["template"]["spec"]["restartPolicy"] == "Never"
 
 

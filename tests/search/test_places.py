@@ -56,6 +56,10 @@ def test_parts_of_so_many_windows():
   assert overlaps.parts(times[:21], overlaps.Length(windows=21)) == [slice(0, 21)]
   assert overlaps.Length(windows=21).of(times) == pytest.approx(21 * 0.2)
   assert overlaps.Length(windows=1).of(times[:1]) == overlaps.SHORTEST
+  # As long as the clips that were trained on.
+  for count, step in ((20, 0.08), (44, 1 / 24), (1, 1 / 12), (5, 0.04)):
+    same = np.stack([np.arange(count) * step, np.arange(count) * step + 16 * step], 1)
+    assert overlaps.parts(same, overlaps.Length(windows=count)) == [slice(0, count)]
 
 
 @pytest.mark.parametrize("seconds", [1.0, 9.9, 10.7, 16.0, 100.3])

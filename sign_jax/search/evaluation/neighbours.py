@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from tqdm import tqdm
 
-from sign_jax.errors import UserError
+from sign_jax.errors import UserError, shown
 from sign_jax.search.index import Index
 from sign_jax.search.queries import Query
 
@@ -47,9 +47,11 @@ def measure(index: Index, split: str | None = None) -> dict[str, dict[str, float
     signers are known; NEW only for signs that the model has no class of, where there are such.
 
   Raises:
-    UserError: no two clips show one sign.
+    UserError: no two clips show one sign, or none is of the split.
   """
   entries = [entry for _, entry in index.store.clips()]
+  if split is not None and split not in {entry.split for entry in entries}:
+    raise UserError(f"{index.store.folder} has no clips of the split {shown(split)}")
   cases = _cases(entries, split, index.model.labels)
   texts = np.array([entry.text for entry in entries], object)
   found = {name: [] for name in cases}

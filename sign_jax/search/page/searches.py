@@ -69,6 +69,7 @@ class Searches:
     """
     self._index, self._seconds, self._uploads = index, seconds, uploads
     self._lock, self._answers = threading.Lock(), collections.OrderedDict()
+    self._of = index.store  # whose answers these are
 
   def warm(self) -> None:
     """Compiles what a search needs; raises UserError where there is nothing to search."""
@@ -86,8 +87,10 @@ class Searches:
     """
     _check(asked)
     with self._turn():
-      if self._index.refresh():
+      self._index.refresh()
+      if self._index.store is not self._of:  # also where another request has taken the news in
         self._answers.clear()
+        self._of = self._index.store
       found = self._answers.get(asked)
       if found is None or again and not found.is_certified:
         query = self._query(asked)
