@@ -240,7 +240,7 @@ def test_clips_and_queries_of_padding_alone_are_refused(grown, model, tmp_path):
   empty = EncodedVideos(tokens.replace(mask=np.zeros_like(tokens.mask)))
   with pytest.raises(UserError, match="the clip 'a' is padding alone"):
     sign_jax.Index.create(tmp_path / "other", model).add(empty, ["a", "b"])
-  with pytest.raises(UserError, match="query 1 is padding alone"):
+  with pytest.raises(UserError, match="query 0 is padding alone"):
     index.search(Query(video=empty[0]))
 
 
