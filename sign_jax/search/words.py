@@ -14,7 +14,7 @@ _MOST = 128  # sentences
 def of(model: RetrievalModel | None, texts: Sequence[str]) -> Float[np.ndarray, "m D"] | None:
   """Tokens of some of the sentences; None where there are none, or no model.
 
-  Padding is among them, as it has a part in scores that do not mask it.
+  Padding is among them where it has a part in the score.
 
   Args:
     model: `RetrievalModel` of a late interaction.
@@ -24,6 +24,8 @@ def of(model: RetrievalModel | None, texts: Sequence[str]) -> Float[np.ndarray, 
   if model is None or not known:
     return None
   some = [known[i] for i in np.linspace(0, len(known) - 1, min(len(known), _MOST)).astype(int)]
-  tokens = np.asarray(model.encode_texts(some).tokens.features, np.float32)
+  encoded = model.encode_texts(some).tokens
+  tokens = np.asarray(encoded.features, np.float32)
+  tokens = tokens[np.asarray(encoded.mask)] if model.trained.model.mask_padding else tokens
   tokens = tokens.reshape(-1, tokens.shape[-1])
   return tokens[np.isfinite(tokens).all(1)]

@@ -60,7 +60,7 @@ def found(video, text, w, u, basis, interaction):
 
 
 def is_soft(interaction):
-  return interaction.pooling != "max" and interaction.temperature > soft_bound.LEAST_TEMPERATURE
+  return interaction.pooling != "max" and interaction.temperature >= soft_bound.LEAST_TEMPERATURE
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,7 @@ def basis():
     (SOFT, jnp.float32), (HARD, jnp.float32), (SOFT, jnp.bfloat16),
     (SOFT._replace(temperature=0.004), jnp.float32), (SOFT._replace(temperature=1.0), jnp.float32),
     (SOFT._replace(mask_padding=True), jnp.float32),
+    (SOFT._replace(temperature=soft_bound.LEAST_TEMPERATURE), jnp.float32),
 ])  # fmt: skip
 def test_a_bound_is_never_below_the_score(interaction, dtype, basis):
   rng = np.random.default_rng(0)

@@ -126,6 +126,8 @@ def test_keypoints_and_crops_are_read(signs_dir, films, tmp_path, capsys):
   assert "reads keypoints too: pass --keypoints DIR" in capsys.readouterr().err
   assert not (tmp_path / "index").exists()
   (films / "bare.mp4").write_bytes((films / "sign0.mp4").read_bytes())
+  assert runs.call("build", *index, "--split", "test", "--keypoints", films) == 1
+  assert "a split has keypoints of its own" in capsys.readouterr().err
   assert runs.call("build", *index, *videos, "--keypoints", films) == 1
   (films / "bare.mp4").unlink()
   out = capsys.readouterr().out

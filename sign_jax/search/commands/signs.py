@@ -32,6 +32,8 @@ def check_options(args, model):
       )
     if args.keypoints and "keypoints" not in model.fields:
       raise UserError("this model reads no keypoints: leave --keypoints out")
+    if args.keypoints and getattr(args, "split", None):  # `query` has none
+      raise UserError("a split has keypoints of its own: leave --keypoints out")
   elif args.keypoints:
     raise UserError(
         f"--keypoints are for a dictionary of single signs, and {args.workdir} is a run of "
