@@ -69,7 +69,7 @@ class Searches:
     """
     self._index, self._seconds, self._uploads = index, seconds, uploads
     self._lock, self._answers = threading.Lock(), collections.OrderedDict()
-    self._of = index.store  # whose answers these are
+    self._of = None  # the `Store` whose answers these are
 
   def warm(self) -> None:
     """Compiles what a search needs; raises UserError where there is nothing to search."""
