@@ -12,7 +12,7 @@ from sign_jax.api import model, recognized, sign_reading
 from sign_jax.api.recognized import Recognized
 from sign_jax.api.retrieval import EncodedVideos
 from sign_jax.api.sign_reading import SignClip
-from sign_jax.data import sign_batches
+from sign_jax.data import pose, sign_batches
 from sign_jax.errors import UserError
 from sign_jax.ops.unit_length import unit_length
 from sign_jax.run import trained
@@ -20,7 +20,6 @@ from sign_jax.tasks import finite, isolated, isolated_scores
 from sign_jax.train import compilation
 
 _SIZES = (1, 8)  # clips that are encoded at once: those of whole pictures are large
-_KEYPOINTS = 133
 
 
 class SignModel(recognized.NamingModel):
@@ -164,7 +163,7 @@ class SignModel(recognized.NamingModel):
     data = self.config.data
     each = {
         "video": ((data.size_stored, data.size_stored, 3), np.uint8),
-        "keypoints": ((_KEYPOINTS, 3), np.float32),
+        "keypoints": ((pose.KEYPOINTS, 3), np.float32),
     }
     batch = {
         name: jax.ShapeDtypeStruct((1, data.crops, data.frames, *each[name][0]), each[name][1])

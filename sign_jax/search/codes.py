@@ -6,7 +6,7 @@ they leave is e = v - B c. For any token t of a query, with p = B' t and q = t -
     v . t = c . p + (B' e) . p + e . q  <=  c . p + |B' e| |p| + |e| |q|.
 
 So a code is (c, |B' e|, |e|), a query's is (p, |p|, |q|), and the product of the two bounds the
-similarity from above, whatever the basis. The better the basis fits, the closer the bound: it is
+similarity from above, whatever the basis. The better the basis fits, the tighter the bound: it is
 made of the principal directions of the first tokens of an index, and of the sentences that are
 known of these clips.
 """

@@ -309,7 +309,7 @@ class Index:
     """A copy without the clips that were removed, whose codes suit all that are there.
 
     The codes of an index are made from the directions of the clips that were added first. Where
-    these were few, bounds are closer in such a copy; what is found is the same.
+    these were few, bounds are tighter in such a copy; what is found is the same.
 
     Args:
       folder: of the copy, not there yet, or empty.

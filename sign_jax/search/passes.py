@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float32, Int
 from sign_jax.api.model import batches, filled
 from sign_jax.api.retrieval import RetrievalModel
 from sign_jax.errors import UserError
-from sign_jax.search import bound, close, codes, soft_bound
+from sign_jax.search import bound, close, codes, softmax_bound
 from sign_jax.search.scorer import Scorer
 from sign_jax.search.store import Store
 
@@ -121,25 +121,28 @@ class Passes:
     return self._of_some(store, rows, self._by_tokens(store, tokens))
 
   def looseness(self, store: Store, tokens: Any) -> float:
-    """No score is lower than its close bound by more than this."""
+    """No score is lower than its close bound by more than this; arguments as in `close_of`."""
     return 2 * self._by_tokens(store, tokens).slack
 
   def scores(self, store: Store, tokens: Any, is_over: Callable[[], bool]) -> Found:
     """The scores of the evaluation; see `bounds`."""
     return _look(store, tokens, is_over, self._by_model)
 
-  def softer_of(
+  def softmax_bounds_of(
       self, store: Store, tokens: Any, rows: Int[np.ndarray, " n"]
   ) -> Float32[np.ndarray, " n"]:
-    """Bounds of some rows from codes, closer than `bounds`; see `close_of` and `has_softer`."""
-    return self._of_some(store, rows, self._softer(store, tokens))
+    """Bounds of some rows from codes, tighter than `bounds`, where `has_softmax_bounds`.
+
+    Arguments and errors as in `close_of`.
+    """
+    return self._of_some(store, rows, self._by_softmax(store, tokens))
 
   @property
-  def has_softer(self) -> bool:
-    """Whether `softer_of` is defined: for means weighted by a softmax that is not too sharp."""
+  def has_softmax_bounds(self) -> bool:
+    """Whether the score's means are weighted by a softmax, and one that is not too sharp."""
     interaction = self._interaction
     is_soft = interaction.pooling != "max"
-    return is_soft and interaction.temperature >= soft_bound.LEAST_TEMPERATURE
+    return is_soft and interaction.temperature >= softmax_bound.LEAST_TEMPERATURE
 
   def _of_some(self, store, rows, made):
     found = [np.zeros(0, np.float32)]
@@ -149,11 +152,11 @@ class Passes:
       found.append(finite(values, store) + np.float32(made.slack))
     return np.concatenate(found)
 
-  def _softer(self, store, tokens):
+  def _by_softmax(self, store, tokens):
     query, slack = self._coded(store, tokens)
     video, (_, text, width) = store.manifest.fields["features"].shape[0], tokens.features.shape
     upper = functools.partial(
-        soft_bound.upper, query=query, interaction=self._interaction, slack=slack
+        softmax_bound.upper, query=query, interaction=self._interaction, slack=slack
     )
     compute = lambda arrays: upper(**arrays)
     # The score itself is a mean weighted by exponentials that are rounded, as the close one is.

@@ -36,7 +36,7 @@ from sign_jax.search.scorer import Scorer
 from sign_jax.search.store import Store
 
 TEXT, VIDEO = "text", "video"
-_HALF = 0.5
+EVEN = 0.5  # weight of a sentence beside a video
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Query:
   text: str | None = None
   video: Any = None
   like: str | None = None
-  text_weight: float = _HALF
+  text_weight: float = EVEN
   exclude: Sequence[str] = ()
   label: str = ""
 

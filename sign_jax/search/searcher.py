@@ -20,7 +20,7 @@ _PROBED = 64  # clips of the highest bounds, which tell by a close look what bou
 _FEW = 1 / 8  # of the clips; where more of them need a close look, all are looked at in their order
 _MANY = 256  # clips; for fewer, a close look is quick enough
 _SHARPENED = 4096  # clips, from one look at the clock to the next
-_IDLE = 3 / 4  # of clips that closer bounds from codes leave: others are not asked then
+_IDLE = 3 / 4  # of clips that tighter bounds from codes leave: others are not asked then
 _ROUNDED = 2.0**-20  # what float32 takes from differences of scores
 
 
@@ -57,11 +57,11 @@ class Searcher:
     """Close bounds of some rows."""
     return self._bounds(self.passes.close_of, store, query, rows)
 
-  def softer(
+  def softmax_bounds(
       self, store: Store, query: Prepared, rows: Int[np.ndarray, " n"]
   ) -> Float32[np.ndarray, " n"]:
-    """Bounds of some rows from codes, closer than the first ones."""
-    return self._bounds(self.passes.softer_of, store, query, rows)
+    """Bounds of some rows from codes, tighter than the first ones."""
+    return self._bounds(self.passes.softmax_bounds_of, store, query, rows)
 
   def _bounds(self, look, store, query, rows):
     return queries.together([(x.weight, look(store, x.tokens, rows)) for x in query.parts])
@@ -210,7 +210,7 @@ class _State:
     self._upper, self._scores, self._seen, self._scored = values, values, seen, seen
 
   def sharpen(self, k, deadline):
-    """Takes closer bounds from codes of clips whose first ones are not low enough.
+    """Takes tighter bounds from codes of clips whose first ones are not low enough.
 
     Returns:
       whether this leaves so many clips that a close look at all in their order is quicker.
@@ -222,18 +222,18 @@ class _State:
     highest = rows[np.argpartition(-self._upper[rows], some - 1)[:some]]
     least = np.partition(self._lower(highest), some - k)[some - k]
     left = rows[self._upper[rows] > least]
-    if len(left) > _MANY and self._tools.passes.has_softer:
+    if len(left) > _MANY and self._tools.passes.has_softmax_bounds:
       left = self._sharpened(left, least, deadline)
     return (~self._is_close[left]).sum() > _FEW * len(self._upper)
 
   def _sharpened(self, rows, least, deadline):
-    """Rows whose closer bounds, from codes as well, are above `least`."""
+    """Rows whose tighter bounds, from codes as well, are above `least`."""
     every, rows = rows, rows[~self._is_close[rows]]
     order = np.random.default_rng(0).permutation(len(rows))  # the first ones speak for all
     ends = [0, *range(_MANY, len(rows), _SHARPENED), len(rows)] if len(rows) else []
     for start, stop in itertools.pairwise(ends):
       new = np.sort(rows[order[start:stop]])
-      values = self._tools.softer(self._share.store, self.query, new)
+      values = self._tools.softmax_bounds(self._share.store, self.query, new)
       self._upper[new] = np.minimum(self._upper[new], values)
       is_idle = not start and (self._upper[new] > least).mean() > _IDLE
       if is_idle or deadline.is_over():

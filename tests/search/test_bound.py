@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sign_jax.ops.late_interaction import late_interaction
-from sign_jax.search import bound, close, codes, soft_bound
+from sign_jax.search import bound, close, codes, softmax_bound
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 CLIPS, TEXTS, VIDEO, WORDS, WIDTH = 40, 8, 9, 6, 160
@@ -43,7 +43,7 @@ SOFT, HARD = close.Interaction("softmax", False, 0.07), close.Interaction("max",
 
 @functools.partial(jax.jit, static_argnames="interaction")
 def found(video, text, w, u, basis, interaction):
-  """(scores, bounds from codes, close scores, closer bounds from codes), (TEXTS, CLIPS) each."""
+  """(scores, bounds from codes, close scores, tighter bounds from codes), (TEXTS, CLIPS) each."""
   masks = {"video_mask": w > 0, "text_mask": u > 0} if interaction.mask_padding else {}
   score = 0.5 * sum(late_interaction(
       video, text, w, u, pooling=interaction.pooling, temperature=interaction.temperature, **masks
@@ -53,14 +53,14 @@ def found(video, text, w, u, basis, interaction):
   loose = bound.upper(code, w, w > 0, query, interaction.mask_padding)
   texts = close.Sentences(text, u, u > 0)
   near = close.scores(video, w, w > 0, texts, interaction, video.dtype.name)
-  softer = loose
+  tight = loose
   if is_soft(interaction):
-    softer = soft_bound.upper(code, w, w > 0, query, interaction, SLACK)
-  return score.T, loose, near, softer
+    tight = softmax_bound.upper(code, w, w > 0, query, interaction, SLACK)
+  return score.T, loose, near, tight
 
 
 def is_soft(interaction):
-  return interaction.pooling != "max" and interaction.temperature >= soft_bound.LEAST_TEMPERATURE
+  return interaction.pooling != "max" and interaction.temperature >= softmax_bound.LEAST_TEMPERATURE
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def basis():
     (SOFT, jnp.float32), (HARD, jnp.float32), (SOFT, jnp.bfloat16),
     (SOFT._replace(temperature=0.004), jnp.float32), (SOFT._replace(temperature=1.0), jnp.float32),
     (SOFT._replace(mask_padding=True), jnp.float32),
-    (SOFT._replace(temperature=soft_bound.LEAST_TEMPERATURE), jnp.float32),
+    (SOFT._replace(temperature=softmax_bound.LEAST_TEMPERATURE), jnp.float32),
 ])  # fmt: skip
 def test_a_bound_is_never_below_the_score(interaction, dtype, basis):
   rng = np.random.default_rng(0)
@@ -82,14 +82,14 @@ def test_a_bound_is_never_below_the_score(interaction, dtype, basis):
     video = jnp.asarray(tokens(kind, rng, CLIPS, VIDEO), dtype)
     text = jnp.asarray(tokens(kind, rng, TEXTS, WORDS), dtype)
     w, u = weights(rng, (CLIPS, VIDEO)), weights(rng, (TEXTS, WORDS))
-    score, upper, near, softer = map(np.asarray, found(video, text, w, u, basis, interaction))
+    score, upper, near, tight = map(np.asarray, found(video, text, w, u, basis, interaction))
     assert (upper + SLACK >= score).all(), kind
-    assert (softer + error >= score).all(), kind
+    assert (tight + error >= score).all(), kind
     assert np.abs(near - score).max() < error < 3e-4, kind
     if kind == "clustered" and interaction == HARD:
       assert (upper - score).max() < 0.1  # the bound says something
     if kind == "clustered" and is_soft(interaction):
-      assert np.median(softer - score) < 0.8 * np.median(upper - score)
+      assert np.median(tight - score) < 0.8 * np.median(upper - score)
 
 
 def test_codes_of_all_channels_are_close():
@@ -122,7 +122,7 @@ def test_a_bound_of_both_ends_holds_for_the_worst_values_that_codes_allow(is_mas
     shape = (1, 7, 1) if axis == 1 else (1, 1, 7)
     array, every = jnp.asarray(high, jnp.float32).reshape(shape), jnp.asarray(reach, jnp.float32)
     every = every.reshape(shape) if axis == 1 else every[:1].reshape(1, 1, 1)
-    found = soft_bound.pooled(
+    found = softmax_bound.pooled(
         array, jnp.exp(array / 0.07), every, interaction, mask.reshape(shape), axis
     )
     assert worst - 1e-6 <= float(found[0, 0]) <= high[there].max() + 1e-6

@@ -49,7 +49,7 @@ def slack(index):
   return float((np.asarray(upper).T - index.similarity(SENTENCES)).mean())
 
 
-def test_a_copy_finds_the_same_by_closer_bounds(index, tmp_path):
+def test_a_copy_finds_the_same_by_tighter_bounds(index, tmp_path):
   copy = index.compact(tmp_path / "copies/new")
   assert list(copy.store.rows) == list(index.store.rows) and len(copy) == 47
   assert len(copy.store.there()) == 47 and not copy.verify()

@@ -171,9 +171,9 @@ def test_an_index_of_arrays_grows_and_shrinks(grown, model):
 
 @pytest.mark.parametrize(
     ("few", "many", "idle", "names"),
-    [(-1, 1000, 2, {"close"}), (2, 1000, 2, set()), (2, 4, 2, {"softer_of"}),
-     (-1, 4, -1, {"softer_of", "close"})],
-    ids=["close", "codes", "softer", "softer in vain"],
+    [(-1, 1000, 2, {"close"}), (2, 1000, 2, set()), (2, 4, 2, {"softmax_bounds_of"}),
+     (-1, 4, -1, {"softmax_bounds_of", "close"})],
+    ids=["close", "codes", "softmax", "softmax in vain"],
 )  # fmt: skip
 def test_every_kind_of_bounds_proves_the_same(grown, monkeypatch, few, many, idle, names):
   index, _ = grown
@@ -181,7 +181,7 @@ def test_every_kind_of_bounds_proves_the_same(grown, monkeypatch, few, many, idl
   for name, value in {"_FEW": few, "_MANY": many, "_IDLE": idle, "_PROBED": 8}.items():
     monkeypatch.setattr(searcher, name, value)
   looked = set()
-  for name in ("close", "softer_of"):
+  for name in ("close", "softmax_bounds_of"):
     monkeypatch.setattr(passes.Passes, name, told(looked, name, getattr(passes.Passes, name)))
   for column, answer in enumerate(index.search(SENTENCES, 7)):
     assert answer.is_certified and answer.scored <= len(index)

@@ -19,8 +19,9 @@ from sign_jax.search.entries import Entry
 from sign_jax.search.index import Index
 from sign_jax.search.page import about, exports, media, notes, posters, previews, searches
 from sign_jax.search.page.refusal import Refusal
-from sign_jax.search.page.searches import EVEN, Asked
+from sign_jax.search.page.searches import Asked
 from sign_jax.search.page.uploads import NO_UPLOADS, Uploads
+from sign_jax.search.queries import EVEN
 
 _STATIC = {
     "index.html": "text/html; charset=utf-8", "style.css": "text/css; charset=utf-8",

@@ -14,10 +14,9 @@ from sign_jax.search.page.media import Media
 from sign_jax.search.page.notes import Note
 from sign_jax.search.page.refusal import Refusal
 from sign_jax.search.page.uploads import NO_UPLOADS, Uploads
-from sign_jax.search.queries import Query
+from sign_jax.search.queries import EVEN, Query
 
 TOP, MOST = 10, 100  # hits
-EVEN = 0.5  # weight of a sentence beside a video
 LONGEST = 2000  # characters of a sentence
 _KEPT = 64  # answers
 _PATIENCE = 60.0  # seconds that a search waits for those before it

@@ -1,4 +1,4 @@
-"""A closer bound of the late interaction pooled by softmax, from the codes of clips.
+"""A tighter bound of the late interaction pooled by softmax, from the codes of clips.
 
 `bound.upper` takes the largest value for a softmax's mean, which is far more where many values are
 near it. But codes bound each similarity from both sides, y <= s <= x. The mean of values s weighted
